@@ -1,0 +1,19 @@
+import type { AccountId, KeyId } from '../domain/ids.ts'
+import type { Caller, Permission } from '../domain/permissions.ts'
+
+/** A key as a person holds it: `id:secret`. */
+export interface Credentials {
+  readonly keyId: KeyId
+  readonly secret: string
+}
+
+/** All live keys in memory, hashed. To know who calls costs no read. */
+export interface Keyring {
+  /** The caller, or undefined for an unknown, revoked or wrong key. Compares in constant time. */
+  identify(credentials: Credentials): Caller | undefined
+  /** Makes a key and stores its hash. The secret is in the answer and nowhere else. */
+  mint(accountId: AccountId, permissions: readonly Permission[], alias: string): Promise<Credentials>
+  revoke(keyId: KeyId): Promise<void>
+  /** Resolves when what was committed before the call is known here. */
+  refresh(): Promise<void>
+}

@@ -1,0 +1,11 @@
+import type { Readable } from 'node:stream'
+import type { BlobKey } from '../domain/ids.ts'
+
+/** Large bodies and pickles, content-addressed by SHA-256. A blob is synced, folder too, before its key is given out. */
+export interface BlobStore {
+  /** Stores a stream of at most `limit` bytes, without holding it in memory. Rejects with `body_too_large` beyond it, `disk_full` when there is no room. */
+  put(source: Readable | Uint8Array, limit?: number): Promise<{ key: BlobKey; length: number }>
+  open(key: BlobKey): Readable
+  /** Its path, for a runner on this machine to read. */
+  pathOf(key: BlobKey): string
+}

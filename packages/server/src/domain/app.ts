@@ -1,0 +1,24 @@
+import type { Moment } from '../kit/clock.ts'
+import type { AccountId, AppId, RevisionId } from './ids.ts'
+import type { ScaleSettings } from './scale.ts'
+
+export type AuthMode = 'private' | 'public' | 'shared'
+
+/** A permanent endpoint `owner/name`: a pointer to one active revision, and the values that are live now. */
+export interface App {
+  readonly id: AppId
+  readonly accountId: AccountId
+  /** The owner's nickname. */
+  readonly owner: string
+  /** The whole alias, environment suffix included: `hello` or `hello--staging`. */
+  readonly name: string
+  readonly environment: string
+  readonly authMode: AuthMode
+  /** Absent until the first rolling deploy has a healthy runner: such an app has no endpoint and is not listed. */
+  readonly revisionId?: RevisionId
+  readonly scale: ScaleSettings
+  /** The revision that a rolling deploy is bringing up, while it does. */
+  readonly rollingRevisionId?: RevisionId
+  readonly createdAt: Moment
+  readonly updatedAt: Moment
+}

@@ -1,0 +1,69 @@
+/** What a door turns into a status: HTTP and gRPC each have one table from these words. */
+export type ErrorKind =
+  | 'bad_input'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'not_ready'
+  | 'too_large'
+  | 'limited'
+  | 'cancelled'
+  | 'bad_gateway'
+  | 'unavailable'
+  | 'timed_out'
+  | 'full'
+  | 'unimplemented'
+  | 'internal'
+
+/** Every code we promise to callers. docs/reference/errors.md lists the same ones; a test keeps the two equal. */
+export const kinds = {
+  bad_request: 'bad_input',
+  invalid_app: 'bad_input',
+  build_failed: 'bad_input',
+  deploy_failed: 'not_ready',
+  unauthenticated: 'unauthenticated',
+  forbidden: 'forbidden',
+  app_not_found: 'not_found',
+  revision_not_found: 'not_found',
+  runner_not_found: 'not_found',
+  request_not_found: 'not_found',
+  environment_not_found: 'not_found',
+  route_not_found: 'not_found',
+  superseded: 'conflict',
+  body_too_large: 'too_large',
+  queue_full: 'limited',
+  too_busy: 'limited',
+  client_cancelled: 'cancelled',
+  client_disconnected: 'cancelled',
+  runner_scheduling_failure: 'unavailable',
+  runner_connection_timeout: 'unavailable',
+  runner_connection_refused: 'unavailable',
+  runner_connection_error: 'unavailable',
+  runner_disconnected: 'unavailable',
+  runner_incomplete_response: 'bad_gateway',
+  runner_server_error: 'internal',
+  request_timeout: 'timed_out',
+  startup_timeout: 'timed_out',
+  disk_full: 'full',
+  draining: 'unavailable',
+  unimplemented: 'unimplemented',
+  internal_error: 'internal',
+} as const satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof kinds
+
+/** A failure that somebody outside is told about. The message says what happened, to what, and what to do next. */
+export class CarrickError extends Error {
+  override readonly name = 'CarrickError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+
+  get kind(): ErrorKind {
+    return kinds[this.code]
+  }
+}

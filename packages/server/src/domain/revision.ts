@@ -1,0 +1,58 @@
+import type { Moment } from '../kit/clock.ts'
+import type { AccountId, AppId, BlobKey, EnvironmentId, RevisionId } from './ids.ts'
+import type { ScaleSettings } from './scale.ts'
+
+/** A Python environment, as deploys describe it (control-protocol §4.4, kind `virtualenv`). Its hash is its id. */
+export interface EnvironmentDefinition {
+  readonly kind: 'virtualenv'
+  /** Minor version, such as `3.11`. */
+  readonly pythonVersion: string
+  /** Requirements installed one layer after the other. */
+  readonly layers: readonly (readonly string[])[]
+  readonly compileBytecode: boolean
+}
+
+/** What the runner loads: pickled bytes, and the module whose `loads` reads them. Never read by the control plane. */
+export interface PickledCallable {
+  readonly method: string
+  readonly blob: BlobKey
+}
+
+export type RetryCondition = 'timeout' | 'server_error' | 'connection_error'
+
+/** Extra attempts per condition; a condition that is absent has the platform's default. */
+export type RetryBudgets = { readonly [condition in RetryCondition]?: number }
+
+export interface HealthCheck {
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  readonly startPeriodSeconds: number
+  readonly timeoutSeconds: number
+  readonly failureThreshold: number
+  readonly callRegularly: boolean
+}
+
+/** All that a deploy fixed. Stored as JSON, never changed afterwards. */
+export interface RevisionSpec {
+  readonly environment: EnvironmentDefinition
+  readonly environmentId: EnvironmentId
+  readonly callable: PickledCallable
+  /** As written in code, defaults filled in. What is live now stands on the app. */
+  readonly scale: ScaleSettings
+  readonly terminationGracePeriodSeconds: number
+  readonly skipRetryConditions: readonly RetryCondition[]
+  readonly retryBudgets: RetryBudgets
+  readonly healthCheck?: HealthCheck
+  readonly privateLogs: boolean
+  /** `openapi`, `message`, `annotations`, and what else the deploy sent. */
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly sourceCode?: string
+}
+
+export interface Revision {
+  readonly id: RevisionId
+  readonly appId: AppId
+  readonly accountId: AccountId
+  readonly createdAt: Moment
+  readonly spec: RevisionSpec
+}

@@ -1,0 +1,85 @@
+import type { Moment } from '../kit/clock.ts'
+import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { QueuedRequest } from '../domain/request.ts'
+import type { Address } from '../domain/runner.ts'
+
+/** A place on a serving runner, held by one request. Given back once, by `release` or at the end of a `using`. */
+export interface Slot extends Disposable {
+  readonly runnerId: RunnerId
+  readonly revisionId: RevisionId
+  readonly address: Address
+  release(): void
+}
+
+/** A serving runner, as a home needs to know it. */
+export interface ServingRunner {
+  readonly id: RunnerId
+  readonly revisionId: RevisionId
+  readonly address: Address
+}
+
+/** What the scheduler counts. */
+export interface Load {
+  /** Queued requests that are due, and direct callers, without a slot. */
+  readonly waiting: number
+  readonly running: number
+  /** When the longest-waiting of them came; undefined when none waits. */
+  readonly waitingSince?: Moment
+  readonly runners: ReadonlyMap<RunnerId, RunnerLoad>
+}
+
+export interface RunnerLoad {
+  readonly inFlight: number
+  /** Since when nothing is in flight; undefined while something is. */
+  readonly idleSince?: Moment
+  /** Whether it ever had a request. */
+  readonly used: boolean
+  /** Requests in flight, for listings. */
+  readonly requests: readonly RequestId[]
+}
+
+/** A queued request that met a slot. */
+export interface Match {
+  readonly request: QueuedRequest
+  readonly slot: Slot
+}
+
+/**
+ * One app's queue, slots and waiting calls, in memory: what the store says, ready to use. One per app.
+ * A free slot goes by turns to the longest-waiting direct caller and to the head of the queue (by `seq` within
+ * priority, retries when due).
+ */
+export interface Home {
+  readonly appId: AppId
+  /** Takes a free slot when nobody waits. */
+  reserve(requestId: RequestId): Slot | undefined
+  /** Puts a request into the queue. It was stored before. */
+  admit(request: QueuedRequest): void
+  /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */
+  acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot>
+  /** The next request and its slot, or undefined. The request leaves the queue. */
+  take(): Match | undefined
+  /** Takes a waiting request out of the queue. False when it is not waiting here. */
+  withdraw(id: RequestId): boolean
+  /** How many are before it; undefined when it does not wait here. */
+  positionOf(id: RequestId): number | undefined
+  /** Waiting queued requests. */
+  readonly queueLength: number
+  load(): Load
+  /** The runners that may get requests from now on, all of them. Slots on others stay until they are given back. */
+  setRunners(runners: readonly ServingRunner[]): void
+  setMultiplexing(requestsPerRunner: number): void
+  /** Waiting requests whose start deadline has passed; they leave the queue. */
+  takeOverdue(now: Moment): readonly QueuedRequest[]
+  /** The next moment at which a waiting request becomes due or overdue. */
+  nextMoment(): Moment | undefined
+}
+
+/** All homes. Listeners hear of apps where something can be dispatched, and of apps whose load has grown. */
+export interface Homes {
+  of(appId: AppId): Home
+  /** Apps that have a home: those with requests or runners. */
+  all(): Iterable<Home>
+  onWork(listener: (appId: AppId) => void): void
+  onLoad(listener: (appId: AppId) => void): void
+}

@@ -1,0 +1,40 @@
+import type { Read, Row, SqlValue, Statement, StatementResult, Topic, Write } from './store.ts'
+
+/** Booleans, moments and JSON take their stored form here, and only here. */
+type Value = SqlValue | boolean | undefined | object
+
+/** A statement from a template: every `${value}` becomes a parameter, never text. */
+export function sql(strings: TemplateStringsArray, ...values: readonly Value[]): Statement {
+  return { text: strings.join('?'), values: values.map(stored) }
+}
+
+function stored(value: Value): SqlValue {
+  if (value === undefined || value === null) return null
+  if (typeof value === 'boolean') return value ? 1 : 0
+  if (value instanceof Uint8Array) return value
+  return typeof value === 'object' ? JSON.stringify(value) : value
+}
+
+export function write<T>(
+  statements: readonly Statement[],
+  result: (results: readonly StatementResult[]) => T,
+  touches: readonly Topic[] = [],
+): Write<T> {
+  return { statements, result, touches }
+}
+
+/** A read whose rows are each parsed by `parse`. */
+export function read<T>(statement: Statement, parse: (row: Row) => T): Read<readonly T[]> {
+  return { statement, result: (rows) => rows.map(parse) }
+}
+
+/** A read of one row, or of none. */
+export function readOne<T>(statement: Statement, parse: (row: Row) => T): Read<T | undefined> {
+  return { statement, result: ([row]) => (row === undefined ? undefined : parse(row)) }
+}
+
+/** For writes whose answer is that they happened. */
+export const done = (): void => {}
+
+/** True when the first statement changed a row: the guard in its `where` held. */
+export const firstWon = ([first]: readonly StatementResult[]): boolean => (first?.changes ?? 0) > 0

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+
+/** Unit tests stand beside the code; `test/e2e` drives a real server. Limits are generous: machines are noisy. */
+export default defineConfig({
+  resolve: { conditions: ['carrick-source'] },
+  ssr: { resolve: { conditions: ['carrick-source'] } },
+  test: {
+    reporters: ['default', './test/count-reporter.ts'],
+    pool: 'forks',
+    execArgv: ['--conditions=carrick-source'],
+    testTimeout: 60_000,
+    hookTimeout: 300_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/**/*.test.ts', 'scripts/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, fileParallelism: false },
+      },
+    ],
+  },
+})
