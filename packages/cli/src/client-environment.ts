@@ -1,0 +1,25 @@
+import { createBuilder } from '@carrick/server/builder'
+import { join } from 'node:path'
+import { dataFolder } from './connection.ts'
+
+/** The stock tools, in the versions that Carrick is tested with. */
+export const clientPackages = ['fal==1.83.0', 'fal_client==1.0.3']
+
+/**
+ * The folder of a Python environment that holds the stock `fal` command and `fal_client`: built when it is not there
+ * yet, like any app's environment. `say` gets the lines of a build.
+ */
+export async function clientEnvironment(say: (line: string) => void): Promise<string> {
+  const cache = process.env['CARRICK_CACHE'] ?? join(dataFolder(undefined), 'cache')
+  const builder = await createBuilder({ folder: join(cache, 'clients'), cacheFolder: cache })
+  const id = await builder.build(
+    {
+      kind: 'virtualenv',
+      pythonVersion: await builder.newestPython(),
+      layers: [clientPackages],
+      compileBytecode: true,
+    },
+    { onLine: say, signal: AbortSignal.timeout(30 * 60_000) },
+  )
+  return builder.folderOf(id)
+}

@@ -1,0 +1,66 @@
+import { Command, Option } from 'commander'
+
+const data = () => new Option('--data <folder>', 'the data folder (default: CARRICK_DATA, else ~/.carrick)')
+
+/** What can be typed. Each command's code is loaded when it is typed. */
+export function program(): Command {
+  const carrick = new Command('carrick')
+    .description('A serverless platform for AI apps on your own machines')
+    .exitOverride()
+    .showHelpAfterError()
+  carrick.addCommand(up())
+  carrick.addCommand(env())
+  carrick.addCommand(status())
+  carrick.addCommand(
+    passedOn('fal', 'The stock fal command, from an environment that Carrick keeps, pointed at this server'),
+  )
+  carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
+  carrick.addCommand(demo())
+  for (const command of carrick.commands) command.exitOverride()
+  return carrick
+}
+
+function up(): Command {
+  return new Command('up')
+    .description('Runs the whole platform in this terminal. The first start makes everything it needs')
+    .option('--port <number>', 'the one port; 0 takes a free one (default: 8700)')
+    .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
+    .addOption(data())
+    .addOption(new Option('--backend <name>', 'where runners run').choices(['process']))
+    .option('--owner <name>', "the first account's nickname (default: your login name)")
+    .option('--name <host...>', 'more host names of this server')
+    .action(async (flags) => (await import('./up.ts')).up(flags))
+}
+
+function env(): Command {
+  return new Command('env')
+    .description('Prints the variables that point the stock tools at this server: eval "$(npx carrick env)"')
+    .addOption(data())
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./env.ts')).env(flags))
+}
+
+function status(): Command {
+  return new Command('status')
+    .description('Says whether the server is up, and what it is doing')
+    .addOption(data())
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./status.ts')).status(flags))
+}
+
+function demo(): Command {
+  return new Command('demo')
+    .description('Deploys a real model to a throw-away server, calls it, rolls it back, and shows every command')
+    .action(async () => (await import('./demo/demo.ts')).demo())
+}
+
+/** A command whose arguments, flags and --help all belong to the stock tool. */
+function passedOn(name: 'fal' | 'deploy', description: string): Command {
+  return new Command(name)
+    .description(description)
+    .argument('[arguments...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .passThroughOptions()
+    .action(async (args: string[]) => (await import('./fal.ts')).fal(name === 'fal' ? args : [name, ...args]))
+}

@@ -1,0 +1,36 @@
+import type { Moment } from '../kit/clock.ts'
+import type { AppId, RequestId, RevisionId, RunnerId } from './ids.ts'
+
+/** What people are told a runner is doing: its stored state, made finer by its home's counts and the backend's sightings. */
+export type RunnerViewState =
+  | 'pending'
+  | 'setup'
+  | 'idle'
+  | 'running'
+  | 'draining'
+  | 'terminating'
+  | 'terminated'
+  | 'crash_backoff'
+
+/** Whether another runner takes its place: not wanted, started already, or to be started once it is gone. */
+export type Replacement = 'none' | 'will' | 'did'
+
+/** A runner as listings show it. */
+export interface RunnerView {
+  readonly id: RunnerId
+  readonly appId: AppId
+  readonly appName: string
+  readonly revisionId: RevisionId
+  readonly state: RunnerViewState
+  readonly inFlight: number
+  /** The requests that it holds now. */
+  readonly requests: readonly RequestId[]
+  readonly uptimeSeconds: number
+  /** Until its keep-alive ends; absent while it is busy or never expires. */
+  readonly expiresInSeconds?: number
+  readonly machineType: string
+  readonly replacement: Replacement
+  readonly startedAt?: Moment
+  readonly endedAt?: Moment
+  readonly reason?: string
+}

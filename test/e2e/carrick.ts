@@ -1,0 +1,141 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../../', import.meta.url))
+const bin = join(root, 'packages', 'cli', 'bin', 'carrick.js')
+const cache = join(root, '.cache')
+const patienceMs = 240_000
+
+/** How a command ended, and what it said. */
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A real server in a process of its own, with a data folder of its own, and the official tools pointed at it. */
+export class Carrick implements AsyncDisposable {
+  readonly folder: string
+  variables: Record<string, string> = {}
+  readonly #settings: Record<string, string>
+  #process: ChildProcess | undefined
+  #port = 0
+
+  private constructor(folder: string, settings: Record<string, string>) {
+    this.folder = folder
+    this.#settings = settings
+  }
+
+  static async start(settings: Record<string, string> = {}): Promise<Carrick> {
+    const carrick = new Carrick(await mkdtemp(join(tmpdir(), 'carrick-e2e-')), settings)
+    await carrick.up()
+    return carrick
+  }
+
+  /** Starts the server again, on the port it had. */
+  async up(): Promise<void> {
+    const args = [bin, 'up', '--port', String(this.#port), '--data', this.folder, '--owner', 'tester']
+    this.#process = spawn(process.execPath, args, { env: this.#environment(), stdio: ['ignore', 'pipe', 'inherit'] })
+    for await (const line of createInterface({ input: this.#process.stdout! })) {
+      if (line.startsWith('Carrick is ready')) break
+    }
+    if (this.#process.exitCode !== null) throw new Error('the server ended before it was ready')
+    const { stdout } = await this.carrick('env', '--json')
+    this.variables = JSON.parse(stdout) as Record<string, string>
+    this.#port = Number(new URL(this.url).port)
+  }
+
+  get url(): string {
+    return this.variables['CARRICK_URL'] ?? ''
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0
+  }
+
+  /** Ends the server with a signal and waits until it is gone. */
+  async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.#process === undefined || this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    this.#process.kill(signal)
+    await once(this.#process, 'exit')
+  }
+
+  /** Runs `carrick …`. */
+  carrick(...args: string[]): Promise<Ended> {
+    return this.#run(process.execPath, [bin, ...args])
+  }
+
+  /** Runs the stock `fal …`. */
+  async fal(...args: string[]): Promise<Ended> {
+    return this.#run(join(await clients(), 'bin', 'fal'), args)
+  }
+
+  /** Runs a Python program beside the official client; what it prints is JSON. */
+  async python<T>(program: string, ...args: string[]): Promise<T> {
+    const ended = await this.#run(join(await clients(), 'bin', 'python'), ['-c', program, ...args])
+    if (ended.code !== 0) throw new Error(`python ended with ${ended.code}:\n${ended.stderr}`)
+    return JSON.parse(ended.stdout) as T
+  }
+
+  /** Deploys a file of `test/e2e/apps` and answers the revision. Throws what the tool said when it fails. */
+  async deploy(file: string, name: string, ...flags: string[]): Promise<string> {
+    const ended = await this.fal(
+      'deploy',
+      join('test/e2e/apps', file),
+      '--app-name',
+      name,
+      '--output',
+      'json',
+      ...flags,
+    )
+    if (ended.code !== 0) throw new Error(`fal deploy ended with ${ended.code}:\n${ended.stdout}\n${ended.stderr}`)
+    return (JSON.parse(ended.stdout.slice(ended.stdout.indexOf('{'))) as { revision: string }).revision
+  }
+
+  async status(): Promise<{ apps: number; runners: number; queued: number; running: number }> {
+    return JSON.parse((await this.carrick('status', '--json')).stdout) as never
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    return { ...process.env, CARRICK_DATA: this.folder, CARRICK_CACHE: cache, ...this.#settings, ...this.variables }
+  }
+
+  #run(program: string, args: readonly string[]): Promise<Ended> {
+    return new Promise((resolve) => {
+      const options = { cwd: root, env: this.#environment(), timeout: patienceMs, maxBuffer: 256 * 1024 * 1024 }
+      const child = execFile(program, args, options, (_, stdout, stderr) =>
+        resolve({ code: child.exitCode ?? 1, stdout, stderr }),
+      )
+    })
+  }
+}
+
+let environment: Promise<string> | undefined
+
+/** The folder of the environment with the official Python tools, built once. */
+export function clients(): Promise<string> {
+  process.env['CARRICK_CACHE'] = cache
+  environment ??= import('../../packages/cli/src/client-environment.ts').then((module) =>
+    module.clientEnvironment(() => {}),
+  )
+  return environment
+}
+
+/** Resolves when `holds` does; throws after a generous while. */
+export async function until(holds: () => Promise<boolean> | boolean, what: string): Promise<void> {
+  const giveUp = performance.now() + patienceMs
+  while (!(await holds())) {
+    if (performance.now() > giveUp) throw new Error(`waited in vain for: ${what}`)
+    await new Promise((wake) => setTimeout(wake, 100))
+  }
+}
