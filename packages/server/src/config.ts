@@ -11,14 +11,23 @@ const bytes = whole.min(1)
  * docs/reference/settings.md lists the same ones; a test keeps the two equal.
  */
 export const settings = z.object({
-  CARRICK_DATA: z.string().default(join(homedir(), '.carrick')).describe('The data folder: everything that Carrick keeps'),
-  CARRICK_CACHE: z.string().default('').describe('Downloads and tools that may be deleted at any time (default: cache/ in the data folder)'),
+  CARRICK_DATA: z
+    .string()
+    .default(join(homedir(), '.carrick'))
+    .describe('The data folder: everything that Carrick keeps'),
+  CARRICK_CACHE: z
+    .string()
+    .default('')
+    .describe('Downloads and tools that may be deleted at any time (default: cache/ in the data folder)'),
   CARRICK_PORT: whole.min(0).max(65_535).default(8700).describe('The one port; 0 takes a free one'),
   CARRICK_HOST: z.string().default('127.0.0.1').describe('The address to listen on'),
   CARRICK_BACKEND: z.enum(['process']).default('process').describe('Where runners run'),
   CARRICK_OWNER: z.string().default(defaultOwner()).describe("The first account's nickname, the owner in `owner/app`"),
   CARRICK_NAME: z.string().default('').describe('More host names of this server, separated by commas'),
-  CARRICK_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('warn').describe('How much the server says on stderr'),
+  CARRICK_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('warn')
+    .describe('How much the server says on stderr'),
   CARRICK_RECONCILE_EVERY_MS: milliseconds.default(1_000).describe('Longest time between two scheduler passes'),
   CARRICK_BODY_LIMIT: bytes.default(100 * 1024 * 1024).describe('Largest request body, in bytes'),
   CARRICK_RESULT_LIMIT: bytes.default(1024 * 1024 * 1024).describe('Largest stored result, in bytes'),
@@ -42,6 +51,9 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
 
 /** The login name in `[a-z0-9-]`, else `local`. */
 function defaultOwner(): string {
-  const name = userInfo().username.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/^-+|-+$/g, '')
+  const name = userInfo()
+    .username.toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
   return name === '' ? 'local' : name
 }

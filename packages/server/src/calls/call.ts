@@ -14,14 +14,23 @@ export interface Call {
 /** How one exchange with a runner went, told as soon as it is known. */
 export type Exchange =
   /** Its status and headers are here; the body follows and may still break: then `ended` says so. */
-  | { readonly kind: 'answered'; readonly status: number; readonly headers: HeaderPairs; readonly body: Readable; readonly ended: Promise<BodyEnd> }
+  | {
+      readonly kind: 'answered'
+      readonly status: number
+      readonly headers: HeaderPairs
+      readonly body: Readable
+      readonly ended: Promise<BodyEnd>
+    }
   | Failure
 
 export type BodyEnd = { readonly kind: 'complete' } | Failure
 
 /** It ended without a whole answer. */
 export type Failure =
-  | { readonly kind: 'refused' | 'connect_timeout' | 'connection_error' | 'disconnected' | 'incomplete'; readonly message: string }
+  | {
+      readonly kind: 'refused' | 'connect_timeout' | 'connection_error' | 'disconnected' | 'incomplete'
+      readonly message: string
+    }
   | { readonly kind: 'timed_out'; readonly afterMs: number }
   | { readonly kind: 'aborted' }
 
@@ -38,4 +47,3 @@ export interface Caller {
   exchange(address: Address, call: Call, limits: CallLimits): Promise<Exchange>
   close(): Promise<void>
 }
-

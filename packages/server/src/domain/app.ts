@@ -4,6 +4,9 @@ import type { ScaleSettings } from './scale.ts'
 
 export type AuthMode = 'private' | 'public' | 'shared'
 
+/** How an app comes by its next revision: at once, or when the first runner of it is healthy. */
+export type DeploymentStrategy = 'recreate' | 'rolling'
+
 /** A permanent endpoint `owner/name`: a pointer to one active revision, and the values that are live now. */
 export interface App {
   readonly id: AppId
@@ -19,6 +22,8 @@ export interface App {
   readonly scale: ScaleSettings
   /** The revision that a rolling deploy is bringing up, while it does. */
   readonly rollingRevisionId?: RevisionId
+  /** The scale settings that come into force when it switches. */
+  readonly rollingScale?: ScaleSettings
   readonly createdAt: Moment
   readonly updatedAt: Moment
 }

@@ -31,6 +31,8 @@ export interface QueuedRequest {
   readonly retry: RetryPolicy
   /** Extra attempts used so far, by condition. */
   readonly used: RetryBudgets
+  /** Where its last attempt failed: a retry goes elsewhere when it can. Known to memory only. */
+  readonly avoid?: RunnerId
 }
 
 /** What the caller said about retries. */
@@ -57,7 +59,7 @@ export interface RequestPayload {
 }
 
 /** A new request, as the gateway accepts it. */
-export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used'> {
+export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid'> {
   readonly keyId?: KeyId
   readonly payload: RequestPayload
 }

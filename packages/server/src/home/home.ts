@@ -1,6 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
-import type { QueuedRequest } from '../domain/request.ts'
+import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
 
 /** A place on a serving runner, held by one request. Given back once, by `release` or at the end of a `using`. */
@@ -9,6 +9,8 @@ export interface Slot extends Disposable {
   readonly revisionId: RevisionId
   readonly address: Address
   release(): void
+  /** Hands the slot on: the end of the `using` no longer gives it back, `release` of what is returned does. */
+  keep(): Slot
 }
 
 /** A serving runner, as a home needs to know it. */
@@ -25,6 +27,7 @@ export interface Load {
   readonly running: number
   /** When the longest-waiting of them came; undefined when none waits. */
   readonly waitingSince?: Moment
+  /** Serving runners, and former ones for as long as they have something in flight. */
   readonly runners: ReadonlyMap<RunnerId, RunnerLoad>
 }
 
@@ -38,10 +41,17 @@ export interface RunnerLoad {
   readonly requests: readonly RequestId[]
 }
 
-/** A queued request that met a slot. */
+/** A first attempt whose start was stored together with its request, and what it sends. */
+export interface Started {
+  readonly slot: Slot
+  readonly payload: RequestPayload
+}
+
+/** A queued request that met a slot. With a payload its first attempt is on disk already. */
 export interface Match {
   readonly request: QueuedRequest
   readonly slot: Slot
+  readonly payload?: RequestPayload
 }
 
 /**
@@ -53,8 +63,8 @@ export interface Home {
   readonly appId: AppId
   /** Takes a free slot when nobody waits. */
   reserve(requestId: RequestId): Slot | undefined
-  /** Puts a request into the queue. It was stored before. */
-  admit(request: QueuedRequest): void
+  /** Puts a request into the queue. It was stored before; when its first attempt was stored with it, that goes straight on. */
+  admit(request: QueuedRequest, started?: Started): void
   /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */
   acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot>
   /** The next request and its slot, or undefined. The request leaves the queue. */
@@ -68,7 +78,11 @@ export interface Home {
   load(): Load
   /** The runners that may get requests from now on, all of them. Slots on others stay until they are given back. */
   setRunners(runners: readonly ServingRunner[]): void
+  /** Gives this runner no more requests, whatever `setRunners` still says of it: it has failed and is about to go. */
+  retire(id: RunnerId): void
   setMultiplexing(requestsPerRunner: number): void
+  /** Turns everybody away who waits: direct callers get the reason, queued requests are forgotten. */
+  clear(reason: Error): void
   /** Waiting requests whose start deadline has passed; they leave the queue. */
   takeOverdue(now: Moment): readonly QueuedRequest[]
   /** The next moment at which a waiting request becomes due or overdue. */
@@ -77,6 +91,7 @@ export interface Home {
 
 /** All homes. Listeners hear of apps where something can be dispatched, and of apps whose load has grown. */
 export interface Homes {
+  /** The app's home, made when it is first asked for. */
   of(appId: AppId): Home
   /** Apps that have a home: those with requests or runners. */
   all(): Iterable<Home>

@@ -9,6 +9,9 @@ create table app (
   -- The scale settings that are live now, JSON.
   scale text not null,
   rolling_revision_id text,
+  -- What else changes when the rolling deploy switches: its scale settings (JSON) and its auth mode. Null: stays as it is.
+  rolling_scale text,
+  rolling_auth_mode text check (rolling_auth_mode in ('private', 'public', 'shared')),
   created_at bigint not null,
   updated_at bigint not null,
   deleted_at bigint

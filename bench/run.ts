@@ -1,0 +1,23 @@
+// npm run bench [name …]: asks every question, or those named, and prints one table.
+import { Report } from './report.ts'
+
+const questions: Record<string, () => Promise<(report: Report) => Promise<void>>> = {
+  submits: async () => (await import('./submits.bench.ts')).submits,
+  backlog: async () => (await import('./backlog.bench.ts')).backlog,
+  'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
+  memory: async () => (await import('./memory.bench.ts')).memory,
+  redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
+}
+
+const asked = process.argv.slice(2)
+const report = new Report()
+for (const name of asked.length > 0 ? asked : Object.keys(questions)) {
+  const load = questions[name]
+  if (load === undefined)
+    throw new Error(`no question is called ${name}; there are ${Object.keys(questions).join(', ')}`)
+  console.error(`asking: ${name}`)
+  await (
+    await load()
+  )(report)
+}
+report.print()

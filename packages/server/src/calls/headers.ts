@@ -1,0 +1,108 @@
+import type { RequestId, RunnerId } from '../domain/ids.ts'
+import type { HeaderPairs } from '../domain/request.ts'
+import type { Answered } from '../domain/retry.ts'
+
+/** They speak of one connection, not of the message. */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/** Between the caller and this platform only: the key is no business of the app. */
+const forThePlatform = new Set(['authorization', 'host', 'expect'])
+
+/** The platform's own prefix is the caller's to use for these alone. */
+const passedOn = new Set(['x-fal-object-lifecycle-preference', 'x-fal-cdn-token'])
+
+/** What of a caller's headers may be stored and sent to an app. Filtering twice changes nothing. */
+export function forwardable(headers: HeaderPairs): HeaderPairs {
+  const named = namedByConnection(headers)
+  return headers.filter(
+    ([name]) =>
+      !hopByHop.has(name) &&
+      !named.has(name) &&
+      !forThePlatform.has(name) &&
+      (!name.startsWith('x-fal-') || passedOn.has(name)),
+  )
+}
+
+/** Who calls what, as the app is told. */
+export interface Origin {
+  readonly requestId: RequestId
+  /** `owner/app/path`, without the query. */
+  readonly endpoint: string
+  readonly callerId: string
+}
+
+export function headersToRunner(headers: HeaderPairs, { requestId, endpoint, callerId }: Origin): HeaderPairs {
+  return [
+    ...forwardable(headers),
+    ['x-fal-request-id', requestId],
+    ['x-fal-endpoint', endpoint],
+    ['x-fal-caller-user-id', callerId],
+  ]
+}
+
+/** `owner/app/path` for a path below the app. */
+export function endpointOf({ owner, name }: { owner: string; name: string }, path: string): string {
+  return `${owner}/${name}${pathOnly(path)}`
+}
+
+export function pathOnly(path: string): string {
+  const query = path.indexOf('?')
+  return query < 0 ? path : path.slice(0, query)
+}
+
+/** What of an app's response headers its caller gets, and where the answer came from. */
+export function headersToCaller(
+  headers: HeaderPairs,
+  { status, requestId, runnerId }: { status: number; requestId: RequestId; runnerId: RunnerId },
+): HeaderPairs {
+  const named = namedByConnection(headers)
+  const kept = headers.filter(
+    ([name]) =>
+      !hopByHop.has(name) && !named.has(name) && !ours.has(name) && (name !== needsRetry || mayAskForRetry(status)),
+  )
+  return [...kept, ['x-fal-request-id', requestId], ['x-fal-served-from', runnerId]]
+}
+
+const needsRetry = 'x-fal-needs-retry'
+const stopRunner = 'x-fal-stop-runner'
+const ours = new Set([stopRunner, 'x-fal-request-id', 'x-fal-served-from'])
+
+const mayAskForRetry = (status: number): boolean => status >= 500 || status === 429
+
+/** What an app's answer asks of the platform. Other words than the known ones ask for nothing. */
+export function answered(status: number, headers: HeaderPairs): Answered {
+  return {
+    kind: 'answered',
+    status,
+    needsRetry: wish(valueOf(headers, needsRetry), ['1'], ['0']),
+    stopRunner: wish(valueOf(headers, stopRunner), ['1', 'true'], ['0', 'false']),
+  }
+}
+
+function wish(value: string | undefined, yes: readonly string[], no: readonly string[]): boolean | undefined {
+  const word = value?.trim().toLowerCase() ?? ''
+  return yes.includes(word) ? true : no.includes(word) ? false : undefined
+}
+
+function valueOf(headers: HeaderPairs, wanted: string): string | undefined {
+  return headers.find(([name]) => name === wanted)?.[1]
+}
+
+function namedByConnection(headers: HeaderPairs): ReadonlySet<string> {
+  return new Set(
+    headers
+      .filter(([name]) => name === 'connection')
+      .flatMap(([, value]) => value.split(',').map((name) => name.trim().toLowerCase())),
+  )
+}

@@ -1,0 +1,116 @@
+import type { QueuedRequest } from './request.ts'
+import type { RetryBudgets, RetryCondition } from './revision.ts'
+
+/** How an attempt ended, as far as rules care. */
+export type AttemptEnd = Answered | { readonly kind: Trouble | 'aborted' }
+
+/** The app gave a whole answer. The two wishes are its response headers, where it sent them. */
+export interface Answered {
+  readonly kind: 'answered'
+  readonly status: number
+  readonly needsRetry?: boolean
+  readonly stopRunner?: boolean
+}
+
+/** There was no whole answer. `restarted`: the platform itself went down meanwhile, and the runner with it. */
+export type Trouble =
+  | 'refused'
+  | 'connect_timeout'
+  | 'connection_error'
+  | 'disconnected'
+  | 'incomplete'
+  | 'timed_out'
+  | 'restarted'
+
+/** What the app's deploy fixed about retries. */
+export interface RetryRules {
+  readonly skipRetryConditions: readonly RetryCondition[]
+  readonly retryBudgets: RetryBudgets
+}
+
+export type Decision =
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly used: RetryBudgets }
+  | { readonly kind: 'final' }
+
+/** What becomes of the runner: nothing, a look whether its port still answers, or its end. */
+export type RunnerFate = 'keep' | 'check' | 'terminate'
+
+export const mostAttempts = 10
+
+const final: Decision = { kind: 'final' }
+
+/**
+ * Whether an attempt that ended like this is followed by another. The strongest word wins: the caller's ban, the
+ * app's response header, the caller's budgets, the app's settings, and last the platform's: every condition, ten
+ * attempts in all. `chance` is from 0 to 1.
+ */
+export function afterAttempt(
+  end: AttemptEnd,
+  { attempt, retry, used }: Pick<QueuedRequest, 'attempt' | 'retry' | 'used'>,
+  rules: RetryRules,
+  chance: number,
+): Decision {
+  if (attempt >= mostAttempts || retry.forbidden) return final
+  const again = (spent: RetryBudgets): Decision => ({ kind: 'retry', delayMs: backOff(attempt, chance), used: spent })
+
+  const wish = wishOf(end)
+  if (wish !== undefined) return wish ? again(used) : final
+
+  const condition = conditionOf(end)
+  if (condition === undefined) return final
+  const spent = used[condition] ?? 0
+  return spent < budgetFor(condition, retry.budgets, rules) ? again({ ...used, [condition]: spent + 1 }) : final
+}
+
+/** The runner's own response decides; where it gave none, it has failed and goes. */
+export function runnerFate(end: AttemptEnd): RunnerFate {
+  switch (end.kind) {
+    case 'answered':
+      return fateByAnswer(end)
+    case 'aborted':
+      return 'keep'
+    case 'connect_timeout': // a full backlog looks like this too
+      return 'check'
+    default:
+      return 'terminate'
+  }
+}
+
+function fateByAnswer({ status, stopRunner }: Answered): RunnerFate {
+  if (stopRunner !== undefined) return stopRunner ? 'terminate' : 'keep'
+  if (status === 503) return 'terminate'
+  return status === 500 || status === 502 || status === 504 ? 'check' : 'keep'
+}
+
+/** The app may ask for a retry, or against one, on server errors and 429 only. */
+function wishOf(end: AttemptEnd): boolean | undefined {
+  if (end.kind !== 'answered') return undefined
+  return end.status >= 500 || end.status === 429 ? end.needsRetry : undefined
+}
+
+function conditionOf(end: AttemptEnd): RetryCondition | undefined {
+  switch (end.kind) {
+    case 'answered':
+      return end.status === 503 || end.status === 504 ? 'server_error' : undefined
+    case 'aborted':
+      return undefined
+    case 'timed_out':
+      return 'timeout'
+    case 'incomplete':
+      return 'server_error'
+    default:
+      return 'connection_error'
+  }
+}
+
+function budgetFor(condition: RetryCondition, callers: RetryBudgets, rules: RetryRules): number {
+  const asked = callers[condition]
+  if (asked !== undefined) return asked
+  return rules.skipRetryConditions.includes(condition) ? 0 : (rules.retryBudgets[condition] ?? mostAttempts)
+}
+
+/** 1 s, 2 s, 4 s … 60 s, each 20 % more or less by chance, so that many failures do not come back as one crowd. */
+function backOff(attempt: number, chance: number): number {
+  const base = Math.min(1_000 * 2 ** (attempt - 1), 60_000)
+  return Math.round(base * (0.8 + 0.4 * chance))
+}

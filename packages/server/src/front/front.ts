@@ -1,0 +1,136 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import type { Logger } from '../kit/logger.ts'
+import type { Door } from './door.ts'
+import { chosenOf, spokenBy, type Spoken } from './greeting.ts'
+
+export interface FrontOptions {
+  /** PEM. */
+  readonly tls: { readonly key: string; readonly cert: string }
+  readonly doors: { readonly http: Door; readonly grpc: Door }
+  readonly limits?: Partial<FrontLimits>
+  readonly log: Logger
+}
+
+export interface FrontLimits {
+  /** Most connections at a time; one more is closed at once. */
+  readonly connections: number
+  /** How long a connection may take until its first bytes say what it speaks. */
+  readonly greetingMs: number
+  /** How long a TLS handshake may take. */
+  readonly handshakeMs: number
+}
+
+/** One port for plaintext gRPC, TLS gRPC, HTTP/1.1, HTTPS and WebSocket, told apart by the first bytes. */
+export interface Front {
+  listen(at: { host: string; port: number }): Promise<{ host: string; port: number }>
+  /** Connections that are open now. */
+  readonly connections: number
+  /** Stops accepting and drains the doors; what is left after `graceMs` is cut. */
+  close({ graceMs }: { graceMs: number }): Promise<void>
+}
+
+const defaults: FrontLimits = { connections: 10_000, greetingMs: 10_000, handshakeMs: 10_000 }
+const ignore = () => {}
+
+export function createFront({ tls, doors, log, ...options }: FrontOptions): Front {
+  const limits = { ...defaults, ...options.limits }
+  const open = new Set<Socket>()
+  const undecided = new Set<Socket>()
+  const opener = createOpener({ ...tls, handshakeMs: limits.handshakeMs }, doors)
+  const handOver: Record<Spoken, (socket: Socket) => void> = {
+    tls: (socket) => opener.emit('connection', socket),
+    grpc: (socket) => doors.grpc.connect(socket, false),
+    http: (socket) => doors.http.connect(socket, false),
+  }
+
+  const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => {
+    open.add(socket)
+    undecided.add(socket)
+    // A reset at any moment is an ordinary end: whoever holds the socket sees its 'close'.
+    socket.on('error', ignore)
+    socket.once('close', () => (open.delete(socket), undecided.delete(socket)))
+    awaitGreeting(socket, limits.greetingMs, (spoken) => (undecided.delete(socket), handOver[spoken](socket)))
+  })
+  server.maxConnections = limits.connections
+  server.on('drop', atMostEachMinute(() => log.warn({ limit: limits.connections }, 'connections refused: the limit is reached')))
+
+  return {
+    get connections() {
+      return open.size
+    },
+    async listen({ host, port }) {
+      server.listen({ host, port })
+      await once(server, 'listening').catch((cause: unknown) => {
+        throw new Error(`cannot listen on ${host}:${port}: ${reasonOf(cause)}`, { cause })
+      })
+      const bound = server.address() as AddressInfo
+      return { host: bound.address, port: bound.port }
+    },
+    async close({ graceMs }) {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const socket of undecided) socket.destroy()
+      for (const door of [doors.http, doors.grpc]) door.drain()
+      const cut = setTimeout(() => open.forEach((socket) => socket.destroy()), graceMs)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}
+
+/** Opens TLS connections and hands what is inside to the doors. It never listens: connections are given to it. */
+function createOpener(tls: { key: string; cert: string; handshakeMs: number }, doors: FrontOptions['doors']) {
+  const opener = createTlsServer({
+    key: tls.key,
+    cert: tls.cert,
+    handshakeTimeout: tls.handshakeMs,
+    ALPNCallback: ({ protocols }) => chosenOf(protocols),
+  })
+  opener.on('secureConnection', (socket) => {
+    socket.on('error', ignore)
+    const door = socket.alpnProtocol === 'h2' ? doors.grpc : doors.http
+    door.connect(socket, true)
+  })
+  opener.on('tlsClientError', (_error, socket) => socket.destroy())
+  return opener
+}
+
+/** Reads until the first bytes say what is spoken, puts them back, and calls `then`. Too slow a connection is cut. */
+function awaitGreeting(socket: Socket, withinMs: number, then: (spoken: Spoken) => void): void {
+  let seen: Buffer = Buffer.alloc(0)
+  const cut = () => socket.destroy()
+  const deadline = setTimeout(cut, withinMs)
+  const look = () => {
+    const bytes: Buffer | null = socket.read()
+    if (bytes !== null) seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes])
+    const spoken = spokenBy(seen)
+    if (spoken === undefined) return
+    release()
+    socket.unshift(seen)
+    then(spoken)
+  }
+  const release = () => {
+    clearTimeout(deadline)
+    socket.off('readable', look).off('end', cut).off('close', release)
+  }
+  socket.on('readable', look).on('end', cut).on('close', release)
+}
+
+function reasonOf(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'EADDRINUSE') return 'the port is taken; choose another with --port, or 0 for a free one'
+  if (code === 'EACCES') return 'the port needs more rights than this user has; choose one above 1023 with --port'
+  if (code === 'EADDRNOTAVAIL') return 'this machine does not have that address; choose another with --host'
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+function atMostEachMinute(say: () => void): () => void {
+  let said = false
+  return () => {
+    if (said) return
+    said = true
+    say()
+    setTimeout(() => (said = false), 60_000).unref()
+  }
+}

@@ -1,0 +1,160 @@
+import type { Clock, Moment } from '../kit/clock.ts'
+import type { RequestId, RunnerId } from '../domain/ids.ts'
+import type { Address } from '../domain/runner.ts'
+import type { RunnerLoad, ServingRunner, Slot } from './home.ts'
+
+interface Member {
+  readonly runner: ServingRunner
+  readonly inFlight: Set<RequestId>
+  idleSince: Moment
+  used: boolean
+  serving: boolean
+}
+
+/** One app's runners and their slots. Former runners stay known until their last slot is given back. */
+export class Crew {
+  readonly #clock: Clock
+  readonly #onFree: () => void
+  readonly #members = new Map<RunnerId, Member>()
+  #serving: readonly Member[] = []
+  #retired: ReadonlySet<RunnerId> = new Set()
+  #multiplexing = 1
+  #free = 0
+  #running = 0
+  #turn = 0
+
+  /** `onFree` is called when there may be more free slots than before. */
+  constructor(clock: Clock, onFree: () => void) {
+    this.#clock = clock
+    this.#onFree = onFree
+  }
+
+  get free(): number {
+    return this.#free
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  /** A slot on the next runner in turn that has one, on another than `avoid` where that can be. */
+  take(requestId: RequestId, avoid?: RunnerId): Slot | undefined {
+    if (this.#free === 0) return undefined
+    const member = this.#next((candidate) => candidate.runner.id !== avoid) ?? this.#next(() => true)
+    return member && this.#hold(member, requestId)
+  }
+
+  setRunners(runners: readonly ServingRunner[]): void {
+    const ids = new Set(runners.map(({ id }) => id))
+    this.#retired = new Set([...this.#retired].filter((id) => ids.has(id)))
+    for (const runner of runners) if (!this.#members.has(runner.id)) this.#members.set(runner.id, this.#join(runner))
+    for (const member of this.#members.values())
+      member.serving = ids.has(member.runner.id) && !this.#retired.has(member.runner.id)
+    this.#recount()
+  }
+
+  retire(id: RunnerId): void {
+    const member = this.#members.get(id)
+    if (member === undefined) return
+    this.#retired = new Set([...this.#retired, id])
+    member.serving = false
+    this.#recount()
+  }
+
+  setMultiplexing(requestsPerRunner: number): void {
+    if (requestsPerRunner === this.#multiplexing) return
+    this.#multiplexing = requestsPerRunner
+    this.#recount()
+  }
+
+  load(): ReadonlyMap<RunnerId, RunnerLoad> {
+    return new Map(Array.from(this.#members, ([id, member]) => [id, loadOf(member)]))
+  }
+
+  #join(runner: ServingRunner): Member {
+    return { runner, inFlight: new Set(), idleSince: this.#clock.now(), used: false, serving: true }
+  }
+
+  /** The first with a free slot, starting behind the one that was taken last. */
+  #next(fits: (member: Member) => boolean): Member | undefined {
+    for (let step = 0; step < this.#serving.length; step += 1) {
+      const at = (this.#turn + step) % this.#serving.length
+      const member = this.#serving[at]!
+      if (member.inFlight.size >= this.#multiplexing || !fits(member)) continue
+      this.#turn = at + 1
+      return member
+    }
+    return undefined
+  }
+
+  #hold(member: Member, requestId: RequestId): Slot {
+    member.inFlight.add(requestId)
+    member.used = true
+    this.#free -= 1
+    this.#running += 1
+    return new HeldSlot(member.runner, () => this.#giveBack(member, requestId))
+  }
+
+  #giveBack(member: Member, requestId: RequestId): void {
+    member.inFlight.delete(requestId)
+    this.#running -= 1
+    if (member.inFlight.size === 0) member.idleSince = this.#clock.now()
+    if (!member.serving) this.#forgetFormer()
+    else if (member.inFlight.size < this.#multiplexing) this.#free += 1
+    this.#onFree()
+  }
+
+  #recount(): void {
+    this.#forgetFormer()
+    this.#serving = [...this.#members.values()].filter(({ serving }) => serving)
+    this.#free = this.#serving.reduce((sum, { inFlight }) => sum + Math.max(0, this.#multiplexing - inFlight.size), 0)
+    this.#onFree()
+  }
+
+  #forgetFormer(): void {
+    for (const [id, { serving, inFlight }] of this.#members) {
+      if (!serving && inFlight.size === 0 && !this.#retired.has(id)) this.#members.delete(id)
+    }
+  }
+}
+
+function loadOf({ inFlight, idleSince, used }: Member): RunnerLoad {
+  return {
+    inFlight: inFlight.size,
+    idleSince: inFlight.size === 0 ? idleSince : undefined,
+    used,
+    requests: [...inFlight],
+  }
+}
+
+class HeldSlot implements Slot {
+  readonly runnerId: RunnerId
+  readonly revisionId: string
+  readonly address: Address
+  readonly #runner: ServingRunner
+  #giveBack: (() => void) | undefined
+
+  constructor(runner: ServingRunner, giveBack: (() => void) | undefined) {
+    this.runnerId = runner.id
+    this.revisionId = runner.revisionId
+    this.address = runner.address
+    this.#runner = runner
+    this.#giveBack = giveBack
+  }
+
+  release(): void {
+    const giveBack = this.#giveBack
+    this.#giveBack = undefined
+    giveBack?.()
+  }
+
+  keep(): Slot {
+    const kept = new HeldSlot(this.#runner, this.#giveBack)
+    this.#giveBack = undefined
+    return kept
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+}

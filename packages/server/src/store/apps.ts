@@ -1,0 +1,184 @@
+import type { App, AuthMode, DeploymentStrategy } from '../domain/app.ts'
+import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
+import type { RevisionSpec } from '../domain/revision.ts'
+import type { ScaleSettings } from '../domain/scale.ts'
+import type { Moment } from '../kit/clock.ts'
+import { json, number, optionalText, text } from './request-rows.ts'
+import { firstWon, read, readOne, sql, write } from './sql.ts'
+import type { Read, Row, Statement, Write } from './store.ts'
+
+/** The next revision of an app, and what changes with it. */
+export interface NextRevision {
+  readonly revisionId: RevisionId
+  readonly strategy: DeploymentStrategy
+  readonly scale: ScaleSettings
+  /** The live settings that `scale` was worked out from: the write happens only while they stand. */
+  readonly basedOn: ScaleSettings
+  /** Absent: stays as it is. */
+  readonly authMode?: AuthMode
+  readonly now: Moment
+}
+
+/** Every app that was not deleted, also those whose first rolling deploy is under way. */
+export function allApps(): Read<readonly App[]> {
+  return read(
+    sql`select app.*, account.nickname as owner
+          from app join account on account.id = app.account_id
+         where app.deleted_at is null
+         order by app.created_at, app.id`,
+    parseApp,
+  )
+}
+
+/** An app of this account by its whole name, unless it was deleted. */
+export function appByName(accountId: AccountId, name: string): Read<App | undefined> {
+  return readOne(
+    sql`select app.*, account.nickname as owner
+          from app join account on account.id = app.account_id
+         where app.account_id = ${accountId} and app.name = ${name} and app.deleted_at is null`,
+    parseApp,
+  )
+}
+
+/**
+ * Stores a revision and makes it the app's next one; an app that does not exist yet is made. Recreate moves the app at
+ * once, rolling names the revision as the one to bring up: an older rolling deploy is superseded. `false` when somebody
+ * else made or changed the app meanwhile: then nothing happened.
+ */
+export function registerRevision(
+  app: Pick<App, 'id' | 'accountId' | 'name' | 'environment'>,
+  spec: RevisionSpec,
+  next: NextRevision & { readonly authMode: AuthMode },
+): Write<boolean> {
+  return write(
+    [
+      sql`insert into app (id, account_id, name, environment, auth_mode, scale, created_at, updated_at)
+          values (${app.id}, ${app.accountId}, ${app.name}, ${app.environment}, ${next.authMode},
+                  ${next.basedOn}, ${next.now}, ${next.now})
+              on conflict do nothing`,
+      setNext(app.id, next),
+      sql`insert into revision (id, app_id, account_id, spec, created_at)
+          select ${next.revisionId}, id, account_id, ${spec}, ${next.now}
+            from app
+           where id = ${app.id} and ${next.revisionId} in (revision_id, rolling_revision_id)`,
+    ],
+    ([, moved]) => moved?.changes === 1,
+    ['app'],
+  )
+}
+
+/** Makes a stored revision the app's next one. `false` when the app was changed meanwhile or is gone. */
+export function setNextRevision(appId: AppId, next: NextRevision): Write<boolean> {
+  return write([setNext(appId, next)], firstWon, ['app'])
+}
+
+/**
+ * Ends a rolling deploy well: the revision becomes the active one, with the settings that were kept for it. `scale`
+ * counts only where none were. `false` when another revision is being brought up, or none.
+ */
+export function switchRevision(
+  appId: AppId,
+  to: RevisionId,
+  scale: ScaleSettings | undefined,
+  now: Moment,
+): Write<boolean> {
+  return write(
+    [
+      sql`update app
+             set revision_id = rolling_revision_id, rolling_revision_id = null,
+                 scale = coalesce(rolling_scale, ${scale}, scale), rolling_scale = null,
+                 auth_mode = coalesce(rolling_auth_mode, auth_mode), rolling_auth_mode = null, updated_at = ${now}
+           where id = ${appId} and rolling_revision_id = ${to} and deleted_at is null`,
+    ],
+    firstWon,
+    ['app'],
+  )
+}
+
+/**
+ * Ends a rolling deploy whose first runner failed: the app stays as it was, and one that never had a revision is
+ * deleted. `false` when it is no longer the one being brought up.
+ */
+export function abortRolling(appId: AppId, revisionId: RevisionId, now: Moment): Write<boolean> {
+  return write(
+    [
+      sql`update app
+             set rolling_revision_id = null, rolling_scale = null, rolling_auth_mode = null, updated_at = ${now},
+                 deleted_at = case when revision_id is null then ${now} else deleted_at end
+           where id = ${appId} and rolling_revision_id = ${revisionId}`,
+    ],
+    firstWon,
+    ['app'],
+  )
+}
+
+/**
+ * Changes the live settings, and those that a rolling deploy will bring. `false` when either is no longer what
+ * `was` says.
+ */
+export function updateScale(
+  was: App,
+  scale: ScaleSettings,
+  rollingScale: ScaleSettings | undefined,
+  now: Moment,
+): Write<boolean> {
+  return write(
+    [
+      sql`update app
+             set scale = ${scale}, rolling_scale = ${rollingScale}, updated_at = ${now}
+           where id = ${was.id} and deleted_at is null and scale = ${was.scale}
+             and coalesce(rolling_scale, '') = ${was.rollingScale ?? ''}`,
+    ],
+    firstWon,
+    ['app'],
+  )
+}
+
+/** Deletes an app: its name is free again, its revisions and runners stay on record. `false` when it was gone. */
+export function deleteApp(appId: AppId, now: Moment): Write<boolean> {
+  return write(
+    [
+      sql`update app
+             set deleted_at = ${now}, updated_at = ${now}, rolling_revision_id = null, rolling_scale = null,
+                 rolling_auth_mode = null
+           where id = ${appId} and deleted_at is null`,
+    ],
+    firstWon,
+    ['app'],
+  )
+}
+
+function setNext(appId: AppId, { revisionId, strategy, scale, basedOn, authMode, now }: NextRevision): Statement {
+  const [atOnce, later] =
+    strategy === 'recreate' ? [{ revisionId, scale, authMode }, {}] : [{}, { revisionId, scale, authMode }]
+  return sql`update app
+                set revision_id = coalesce(${atOnce.revisionId}, revision_id),
+                    scale = coalesce(${atOnce.scale}, scale),
+                    auth_mode = coalesce(${atOnce.authMode}, auth_mode),
+                    rolling_revision_id = ${later.revisionId},
+                    rolling_scale = ${later.scale},
+                    rolling_auth_mode = ${later.authMode},
+                    updated_at = ${now}
+              where id = ${appId} and deleted_at is null and scale = ${basedOn}`
+}
+
+function parseApp(row: Row): App {
+  const revisionId = optionalText(row, 'revision_id')
+  const rollingRevisionId = optionalText(row, 'rolling_revision_id')
+  return {
+    id: text(row, 'id'),
+    accountId: text(row, 'account_id'),
+    owner: text(row, 'owner'),
+    name: text(row, 'name'),
+    environment: text(row, 'environment'),
+    authMode: authModeOf(text(row, 'auth_mode')),
+    ...(revisionId === undefined ? {} : { revisionId }),
+    scale: json<ScaleSettings>(row, 'scale'),
+    ...(rollingRevisionId === undefined ? {} : { rollingRevisionId }),
+    ...(row['rolling_scale'] === null ? {} : { rollingScale: json<ScaleSettings>(row, 'rolling_scale') }),
+    createdAt: number(row, 'created_at'),
+    updatedAt: number(row, 'updated_at'),
+  }
+}
+
+const authModeOf = (mode: string): AuthMode => (mode === 'public' || mode === 'shared' ? mode : 'private')

@@ -1,0 +1,91 @@
+import { kinds } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/errors.ts'
+import type { AppId } from '../domain/ids.ts'
+import type { QueuedRequest, RequestState, RetryPolicy } from '../domain/request.ts'
+import type { RetryBudgets } from '../domain/revision.ts'
+import type { StoredRequest, UnfinishedRequest } from './requests.ts'
+import type { Row } from './store.ts'
+
+/** Columns of the request tables, as the types they hold. The schema promises what is read here. */
+export const text = (row: Row, column: string): string => String(row[column])
+export const number = (row: Row, column: string): number => Number(row[column])
+/** JSON that this store has written itself. */
+export const json = <T>(row: Row, column: string): T => JSON.parse(text(row, column))
+
+export function optionalText(row: Row, column: string): string | undefined {
+  return row[column] === null ? undefined : text(row, column)
+}
+
+export function optionalNumber(row: Row, column: string): number | undefined {
+  return row[column] === null ? undefined : number(row, column)
+}
+
+export function bytes(row: Row, column: string): Uint8Array {
+  const value = row[column]
+  return value instanceof Uint8Array ? value : new Uint8Array()
+}
+
+export function queuedRequest(appId: AppId, row: Row): UnfinishedRequest {
+  const request: QueuedRequest = {
+    id: text(row, 'id'),
+    appId,
+    seq: number(row, 'seq'),
+    priority: text(row, 'priority') === 'low' ? 'low' : 'normal',
+    attempt: number(row, 'attempt'),
+    dueAt: number(row, 'due_at'),
+    acceptedAt: number(row, 'accepted_at'),
+    startBy: optionalNumber(row, 'start_by'),
+    retry: retryPolicy(row),
+    used: usedBudgets(row),
+  }
+  return {
+    request,
+    state: text(row, 'state') === 'running' ? 'running' : 'waiting',
+    runnerId: optionalText(row, 'runner_id'),
+    cancelRequested: row['cancel_requested_at'] !== null,
+  }
+}
+
+export function storedRequest(row: Row): StoredRequest {
+  const code = optionalText(row, 'error_code')
+  return {
+    id: text(row, 'id'),
+    seq: number(row, 'seq'),
+    appId: text(row, 'app_id'),
+    keyId: optionalText(row, 'key_id'),
+    state: stateOf(row),
+    priority: text(row, 'priority') === 'low' ? 'low' : 'normal',
+    attempt: number(row, 'attempt'),
+    runnerId: optionalText(row, 'runner_id'),
+    acceptedAt: number(row, 'accepted_at'),
+    startedAt: optionalNumber(row, 'started_at'),
+    finishedAt: optionalNumber(row, 'finished_at'),
+    status: optionalNumber(row, 'status'),
+    error: code === undefined ? undefined : { code: errorCode(code), message: text(row, 'error_message') },
+    cancelRequestedAt: optionalNumber(row, 'cancel_requested_at'),
+  }
+}
+
+function stateOf(row: Row): RequestState {
+  const state = text(row, 'state')
+  return state === 'waiting' || state === 'running' ? state : 'completed'
+}
+
+/** A code that a newer version wrote reads as a fault of the platform. */
+function errorCode(code: string): ErrorCode {
+  return isErrorCode(code) ? code : 'internal_error'
+}
+
+const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(kinds, code)
+
+/** Nearly every request has the same word on retries: those share one object, so that a backlog of a million stays small. */
+const usual: RetryPolicy = { forbidden: false, budgets: {} }
+const usualText = JSON.stringify(usual)
+
+function retryPolicy(row: Row): RetryPolicy {
+  return row['retry'] === usualText ? usual : json<RetryPolicy>(row, 'retry')
+}
+
+function usedBudgets(row: Row): RetryBudgets {
+  return row['used'] === '{}' ? usual.budgets : json<RetryBudgets>(row, 'used')
+}

@@ -1,0 +1,221 @@
+import type { Moment } from '../kit/clock.ts'
+import type { ErrorCode } from '../domain/errors.ts'
+import type { AppId, KeyId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
+import type { NewRequest, Outcome, Priority, QueuedRequest, RequestState } from '../domain/request.ts'
+import type { RetryBudgets } from '../domain/revision.ts'
+import { insertBody, insertResult, insertResultsOfWaiting } from './bodies.ts'
+import { queuedRequest, storedRequest, text } from './request-rows.ts'
+import { firstWon, read, readOne, sql, write } from './sql.ts'
+import type { Read, Statement, StatementResult, Write } from './store.ts'
+
+/** A request as it stands in the store, without its bodies. */
+export interface StoredRequest {
+  readonly id: RequestId
+  readonly seq: Seq
+  readonly appId: AppId
+  readonly keyId?: KeyId
+  readonly state: RequestState
+  readonly priority: Priority
+  readonly attempt: number
+  /** Where its current or last attempt ran. */
+  readonly runnerId?: RunnerId
+  readonly acceptedAt: Moment
+  /** When its current or last attempt started. */
+  readonly startedAt?: Moment
+  readonly finishedAt?: Moment
+  readonly status?: number
+  readonly error?: { readonly code: ErrorCode; readonly message: string }
+  readonly cancelRequestedAt?: Moment
+}
+
+/** What a home reads of a request that has no outcome yet. */
+export interface UnfinishedRequest {
+  readonly request: QueuedRequest
+  readonly state: 'waiting' | 'running'
+  readonly runnerId?: RunnerId
+  readonly cancelRequested: boolean
+}
+
+/** The attempt that a write speaks of. */
+export interface AttemptOf {
+  readonly requestId: RequestId
+  /** Counted from 1. */
+  readonly attempt: number
+}
+
+/** Accepts a request and answers its place in the order. With a slot, its first attempt starts in the same commit. */
+export function acceptRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Write<Seq> {
+  return write(
+    [
+      insertRequest(request, slot),
+      insertBody(request.id, request.payload),
+      ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+    ],
+    ([accepted]) => Number(accepted?.rows[0]?.['seq']),
+  )
+}
+
+/** Starts an attempt of a waiting request. `false` when it no longer waits for just this attempt: then it must not run. */
+export function startAttempt(start: AttemptOf & { runnerId: RunnerId; now: Moment }): Write<boolean> {
+  const { requestId, attempt, runnerId, now } = start
+  return write(
+    [
+      sql`update request
+             set state = 'running', attempt = ${attempt}, runner_id = ${runnerId}, started_at = ${now}
+           where id = ${requestId} and state = 'waiting' and attempt = ${attempt - 1}`,
+      insertAttempt(start),
+    ],
+    firstWon,
+  )
+}
+
+/** Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. */
+export function finishAttempt({
+  requestId,
+  attempt,
+  outcome,
+  now,
+}: AttemptOf & { outcome: Outcome; now: Moment }): Write<boolean> {
+  return write(
+    [
+      sql`update request
+             set state = 'completed', finished_at = ${now}, status = ${outcome.status},
+                 error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
+           where id = ${requestId} and attempt = ${attempt} and state = 'running'`,
+      insertResult(requestId, outcome),
+    ],
+    firstWon,
+  )
+}
+
+/** Puts a request whose attempt failed back into the queue. `false` when it is not the current attempt, or was cancelled. */
+export function retryLater({
+  requestId,
+  attempt,
+  dueAt,
+  used,
+}: AttemptOf & { dueAt: Moment; used: RetryBudgets }): Write<boolean> {
+  return write(
+    [
+      sql`update request
+             set state = 'waiting', due_at = ${dueAt}, used = ${used}
+           where id = ${requestId} and attempt = ${attempt} and state = 'running' and cancel_requested_at is null`,
+    ],
+    firstWon,
+  )
+}
+
+/** Ends a request that waits. `false` when it waits no longer. */
+export function completeWaiting({
+  requestId,
+  outcome,
+  now,
+}: {
+  requestId: RequestId
+  outcome: Outcome
+  now: Moment
+}): Write<boolean> {
+  return write([completeIfWaiting(requestId, outcome, now), insertResult(requestId, outcome)], firstWon)
+}
+
+/** What a cancellation came to: ended while it waited, asked of the running attempt, or neither. */
+export type Cancelled = 'ended' | 'asked' | 'too_late'
+
+/** Ends a waiting request with the outcome, or remembers that a running one was asked to stop: then it is not retried. */
+export function requestCancel({
+  requestId,
+  outcome,
+  now,
+}: {
+  requestId: RequestId
+  outcome: Outcome
+  now: Moment
+}): Write<Cancelled> {
+  return write(
+    [
+      completeIfWaiting(requestId, outcome, now),
+      insertResult(requestId, outcome),
+      sql`update request set cancel_requested_at = coalesce(cancel_requested_at, ${now})
+           where id = ${requestId} and state = 'running'`,
+    ],
+    ([ended, , asked]) => (changed(ended) ? 'ended' : changed(asked) ? 'asked' : 'too_late'),
+  )
+}
+
+/** Ends up to `limit` of an app's waiting requests with one outcome, and tells how many. */
+export function completeWaitingOf(
+  appId: AppId,
+  { outcome, now, limit }: { outcome: Outcome; now: Moment; limit: number },
+): Write<number> {
+  return write(
+    [
+      insertResultsOfWaiting(appId, outcome, limit),
+      sql`update request
+             set state = 'completed', finished_at = ${now}, status = ${outcome.status},
+                 error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
+           where seq in (select seq from request
+                          where app_id = ${appId} and state = 'waiting' and state <> 'completed'
+                          order by seq limit ${limit})`,
+    ],
+    ([, ended]) => ended?.changes ?? 0,
+  )
+}
+
+/** What a home reads when it starts: a page of the app's requests that have no outcome yet, in the order they came. */
+export function unfinishedRequests(appId: AppId, after: Seq, limit: number): Read<readonly UnfinishedRequest[]> {
+  return read(
+    sql`select seq, id, state, priority, attempt, due_at, start_by, retry, used, runner_id, accepted_at,
+               cancel_requested_at
+          from request
+         where app_id = ${appId} and state <> 'completed' and seq > ${after}
+         order by seq
+         limit ${limit}`,
+    (row) => queuedRequest(appId, row),
+  )
+}
+
+/** The apps whose homes have something to read. */
+export function appsWithUnfinished(): Read<readonly AppId[]> {
+  return read(sql`select distinct app_id from request where state <> 'completed'`, (row) => text(row, 'app_id'))
+}
+
+export function requestById(id: RequestId): Read<StoredRequest | undefined> {
+  return readOne(
+    sql`select seq, id, app_id, key_id, state, priority, attempt, runner_id, accepted_at, started_at, finished_at,
+               status, error_code, error_message, cancel_requested_at
+          from request where id = ${id}`,
+    storedRequest,
+  )
+}
+
+function insertRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Statement {
+  const { id, appId, keyId, priority, startBy, retry, acceptedAt } = request
+  return sql`insert into request (id, app_id, key_id, priority, start_by, retry, accepted_at,
+                                  state, attempt, runner_id, started_at)
+             values (${id}, ${appId}, ${keyId}, ${priority}, ${startBy}, ${retry}, ${acceptedAt},
+                     ${slot ? 'running' : 'waiting'}, ${slot ? 1 : 0}, ${slot?.runnerId}, ${slot?.now})
+             returning seq`
+}
+
+/** Only where the request is running that attempt there: a start that was refused leaves no trace. */
+function insertAttempt({
+  requestId,
+  attempt,
+  runnerId,
+  now,
+}: AttemptOf & { runnerId: RunnerId; now: Moment }): Statement {
+  return sql`insert into attempt (request_id, number, runner_id, started_at)
+             select id, attempt, runner_id, started_at from request
+              where id = ${requestId} and attempt = ${attempt} and state = 'running'
+                and runner_id = ${runnerId} and started_at = ${now}
+                 on conflict do nothing`
+}
+
+function completeIfWaiting(requestId: RequestId, outcome: Outcome, now: Moment): Statement {
+  return sql`update request
+                set state = 'completed', finished_at = ${now}, status = ${outcome.status},
+                    error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
+              where id = ${requestId} and state = 'waiting'`
+}
+
+const changed = (result: StatementResult | undefined): boolean => (result?.changes ?? 0) > 0

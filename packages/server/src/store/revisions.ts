@@ -1,0 +1,58 @@
+import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
+import type { Revision, RevisionSpec } from '../domain/revision.ts'
+import type { Moment } from '../kit/clock.ts'
+import { json, number, text } from './request-rows.ts'
+import { read, sql } from './sql.ts'
+import type { Read, Row } from './store.ts'
+
+/** Those of the revisions that exist. */
+export function revisionsById(ids: readonly RevisionId[]): Read<readonly Revision[]> {
+  return read(
+    { text: `select * from revision where id in (${ids.map(() => '?').join(', ') || 'null'})`, values: ids },
+    parseRevision,
+  )
+}
+
+/** An app's revisions, newest first. */
+export function revisionsOfApp(appId: AppId): Read<readonly Revision[]> {
+  return read(sql`select * from revision where app_id = ${appId} order by created_at desc, id desc`, parseRevision)
+}
+
+/** The revisions of all apps that an account has in one of its environments, newest first. */
+export function revisionsOfAccount(accountId: AccountId, environment: string): Read<readonly Revision[]> {
+  return read(
+    sql`select revision.*
+          from app join revision on revision.app_id = app.id
+         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null
+         order by revision.created_at desc, revision.id desc`,
+    parseRevision,
+  )
+}
+
+/** The latest moment that was written down, give or take requests long finished: the clock starts no earlier. */
+export function newestMoment(): Read<Moment> {
+  return {
+    statement: sql`
+      with recent as (select accepted_at, started_at, finished_at from request order by seq desc limit 1000)
+      select max(moment) as moment
+        from (select max(created_at) as moment from account
+              union all select max(updated_at) from app
+              union all select max(created_at) from revision
+              union all select max(created_at) from runner
+              union all select max(ended_at) from runner where state = 'terminated'
+              union all select max(accepted_at) from recent
+              union all select max(started_at) from recent
+              union all select max(finished_at) from recent) as moments`,
+    result: ([row]) => Number(row?.['moment'] ?? 0),
+  }
+}
+
+function parseRevision(row: Row): Revision {
+  return {
+    id: text(row, 'id'),
+    appId: text(row, 'app_id'),
+    accountId: text(row, 'account_id'),
+    createdAt: number(row, 'created_at'),
+    spec: json<RevisionSpec>(row, 'spec'),
+  }
+}

@@ -1,0 +1,1 @@
+"""Carrick's bootstrap inside a Python runner: it loads one pickled callable and serves it. Standard library only."""

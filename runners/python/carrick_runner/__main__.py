@@ -1,0 +1,27 @@
+"""
+Started as `python <path>/carrick_runner/__main__.py` by an app's own interpreter.
+
+Reads  CARRICK_CALLABLE  file with the pickled callable
+       CARRICK_METHOD    module whose `loads` reads it; `cloudpickle` unless said otherwise
+       CARRICK_PYTHON    optional: the Python version (3.11) that the callable was packaged by
+       PORT, METRICS_PORT
+Exits with 0 when the callable returned, else non-zero after the traceback on stderr.
+"""
+
+import os
+import sys
+
+os.environ["IS_ISOLATE_AGENT"] = "1"  # before any module of the app is loaded: fal asks for it at import time too
+
+# The package is found once and leaves no trace on the path, so that no module of the app can be hidden by ours.
+_folder = os.path.dirname(os.path.realpath(__file__))
+if sys.path and os.path.realpath(sys.path[0] or ".") == _folder:
+    del sys.path[0]
+sys.path.insert(0, os.path.dirname(_folder))
+from carrick_runner import run  # noqa: E402
+from carrick_runner.context import isolate_log_context  # noqa: E402, F401  the SDK looks for it in __main__
+
+del sys.path[0]
+
+if __name__ == "__main__":
+    run.main()

@@ -1,0 +1,50 @@
+"""From a file with a pickle to the app's callable, or to words that say why there is none."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any, Optional
+
+
+class CannotLoad(Exception):
+    """The callable could not be made. The message is for the person who deployed it."""
+
+
+def load_callable(path: str, method: str, packaged_by: Optional[str]) -> Any:
+    here = "{}.{}".format(*sys.version_info[:2])
+    wanted = ".".join(packaged_by.split(".")[:2]) if packaged_by else here
+    if wanted != here:
+        raise CannotLoad(f"The app was packaged by Python {wanted}, but its runner has Python {here}. {_SAME_PYTHON}")
+    try:
+        with open(path, "rb") as file:
+            definition = file.read()
+        return importlib.import_module(method).loads(definition)
+    except ModuleNotFoundError as error:
+        raise CannotLoad(
+            f"The app could not be loaded: its environment has no module named '{error.name}'. "
+            "Add the package that brings it to the app's requirements."
+        ) from error
+    except Exception as error:
+        # Bytecode of another Python is refused in words that nobody understands.
+        hint = _SAME_PYTHON if isinstance(error, (TypeError, ValueError, SystemError)) else ""
+        raise CannotLoad(f"The app could not be loaded by Python {here}: {error} {hint}".rstrip()) from error
+
+
+_SAME_PYTHON = "An app must be deployed by the Python version it runs on: set `python_version`, or deploy with that Python."
+
+
+def report(error: BaseException) -> None:
+    """Prints what went wrong as its author would see it: without our frames and without the SDK's wrapping."""
+    if isinstance(error, CannotLoad):
+        if error.__cause__:
+            report(error.__cause__)
+        print(error, file=sys.stderr)
+        return
+    if type(error).__name__ == "UserFunctionException" and error.__cause__:
+        error = error.__cause__
+    shown = error.__traceback__
+    while shown and shown.tb_next and shown.tb_frame.f_globals.get("__package__") == __package__:
+        shown = shown.tb_next
+    traceback.print_exception(type(error), error, shown)

@@ -1,0 +1,59 @@
+"""The life of a runner's main thread."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+from typing import Any, Dict, NoReturn
+
+from .load import load_callable, report
+from .servers import adapt_servers
+from .streams import finish_lines, tag_output
+
+
+def main() -> None:
+    """Loads the callable and serves it until a signal ends the process."""
+    tag_output()
+    adapt_servers()
+    try:
+        serve(load_callable(os.environ["CARRICK_CALLABLE"], os.environ.get("CARRICK_METHOD") or "cloudpickle", os.environ.get("CARRICK_PYTHON")))
+    except SystemExit as exit:
+        _end(exit.code)
+    except BaseException as error:
+        report(error)
+        _end(1)
+    print("The function returned, so this runner ends. A deployed function must keep serving on its port; what it returned is dropped.", file=sys.stderr)
+    finish_lines()
+
+
+def serve(target: Any) -> None:
+    """Calls it here, on the main thread, where its server can hear SIGTERM."""
+    result = target(**_ports_for(target))
+    if inspect.isawaitable(result):
+        asyncio.run(_awaited(result))
+
+
+async def _awaited(awaitable: Any) -> None:
+    await awaitable
+
+
+def _ports_for(target: Any) -> Dict[str, int]:
+    """The ports under the names that the callable accepts; one that starts its own server takes none."""
+    try:
+        accepted = inspect.signature(target).parameters  # looks through __wrapped__ and into callable objects
+    except (TypeError, ValueError):
+        return {}
+    given = {"exposed_port": "PORT", "exposed_metrics_port": "METRICS_PORT"}
+    return {name: int(os.environ[variable]) for name, variable in given.items() if name in accepted and variable in os.environ}
+
+
+def _end(code: Any) -> NoReturn:
+    """Ends the process now: threads that a failed setup() left behind would keep it alive for ever."""
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    finish_lines()
+    sys.stdout.buffer.flush()
+    sys.stderr.buffer.flush()
+    os._exit(0 if code is None else code if isinstance(code, int) else 1)

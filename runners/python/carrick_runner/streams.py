@@ -1,0 +1,134 @@
+"""
+Standard output and error whose lines say which request wrote them.
+
+A line that belongs to a request is framed `\\x1e<request id>\\x1f<text>`. Lines written by C code or child processes pass
+the pipe as they are.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import threading
+from typing import Any, Dict, List, Tuple
+
+from .context import current_request_id
+
+LINE_LIMIT = 65_536
+FRAME_START = "\x1e"
+FRAME_END = "\x1f"
+# A progress bar redraws itself with carriage returns: each picture is a line, and people can watch it in the logs.
+_LINE_END = re.compile("\r*\n|\r+")
+
+_Writer = Tuple[int, str]
+
+
+class TaggedStream(io.TextIOWrapper):
+    """
+    A text stream over a file descriptor that writes whole lines only, each at once, and never raises when nobody reads.
+
+    Unfinished lines are kept apart per thread and request, so that lines which grow at the same time do not mix.
+    """
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(open(fd, "wb", closefd=False), encoding="utf-8", errors="backslashreplace", newline="\n")
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()  # re-entrant: a signal handler may print while its thread is printing
+        self._unfinished: Dict[_Writer, List[str]] = {}
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        request_id = current_request_id()
+        writer = (threading.get_ident(), request_id)
+        with self._lock:
+            parts = self._unfinished.pop(writer, [])
+            parts.append(text)
+            if "\n" in text or "\r" in text or sum(map(len, parts)) > LINE_LIMIT:
+                *lines, rest = _LINE_END.split("".join(parts).lstrip("\r"))
+                while len(rest) > LINE_LIMIT:
+                    lines.append(rest[:LINE_LIMIT])
+                    rest = rest[LINE_LIMIT:]
+                self._emit(request_id, lines)
+                parts = [rest] if rest else []
+            if parts:
+                self._unfinished[writer] = parts
+        return len(text)
+
+    def finish(self, request_id: str | None = None) -> None:
+        """Writes what has no line end yet: of one request, or of everybody."""
+        if not self._unfinished:
+            return
+        with self._lock:
+            for writer in [each for each in self._unfinished if request_id is None or each[1] == request_id]:
+                self._emit(writer[1], ["".join(self._unfinished.pop(writer))])
+
+    def _emit(self, request_id: str, lines: List[str]) -> None:
+        if not lines:
+            return
+        try:
+            super().write("".join(f"{piece}\n" for line in lines for piece in _framed(request_id, line)))
+            super().flush()
+        except (OSError, ValueError):
+            pass  # the server that read this pipe is gone; the app should not fail for that
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except (OSError, ValueError):
+            pass
+
+
+def _framed(request_id: str, line: str) -> List[str]:
+    pieces = [line[at : at + LINE_LIMIT] for at in range(0, len(line), LINE_LIMIT)] or [""]
+    if request_id:
+        return [f"{FRAME_START}{request_id}{FRAME_END}{piece}" for piece in pieces]
+    # A line of the app that looks framed gets an empty frame, so that nobody takes its text for ours.
+    return [f"{FRAME_START}{FRAME_END}{piece}" if piece.startswith(FRAME_START) else piece for piece in pieces]
+
+
+_streams: List[TaggedStream] = []
+
+
+def tag_output() -> None:
+    """From here on `print`, `logging` and whatever else uses sys.stdout and sys.stderr writes tagged lines."""
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        getattr(sys, name).flush()
+        stream = TaggedStream(fd)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+        _streams.append(stream)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget_unfinished)
+
+
+def _forget_unfinished() -> None:
+    for stream in _streams:
+        stream._reset()  # the lock's owner and the lines' writers are in the parent
+
+
+def finish_lines(request_id: str | None = None) -> None:
+    """Writes the unfinished lines of a request that ended, or all of them."""
+    for stream in _streams:
+        stream.finish(request_id)
+
+
+def tagging(app: Any) -> Any:
+    """The ASGI app, with everything that its calls print tagged by their request id."""
+    from .context import labels_of, serving
+
+    async def tagged(scope: Any, receive: Any, send: Any) -> None:
+        labels = labels_of(scope["headers"]) if "headers" in scope else {}
+        if not labels:
+            return await app(scope, receive, send)
+        with serving(labels):
+            try:
+                await app(scope, receive, send)
+            finally:
+                finish_lines(labels.get("fal_request_id", ""))
+
+    return tagged
