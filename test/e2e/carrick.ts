@@ -107,7 +107,8 @@ export class Carrick implements AsyncDisposable {
   }
 
   #environment(): NodeJS.ProcessEnv {
-    return { ...process.env, CARRICK_DATA: this.folder, CARRICK_CACHE: cache, ...this.#settings, ...this.variables }
+    // The stock tools wrap what they print, JSON too, at the width of the terminal.
+    return { ...process.env, COLUMNS: '2000', CARRICK_DATA: this.folder, CARRICK_CACHE: cache, ...this.#settings, ...this.variables }
   }
 
   #run(program: string, args: readonly string[]): Promise<Ended> {

@@ -32,7 +32,10 @@ def load_callable(path: str, method: str, packaged_by: Optional[str]) -> Any:
         raise CannotLoad(f"The app could not be loaded by Python {here}: {error} {hint}".rstrip()) from error
 
 
-_SAME_PYTHON = "An app must be deployed by the Python version it runs on: set `python_version`, or deploy with that Python."
+_SAME_PYTHON = (
+    "An app must be deployed by the Python version it runs on: "
+    "set `python_version` to the one you deploy with, or deploy with the other."
+)
 
 
 def report(error: BaseException) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import os
 import sys
-from typing import Any, Dict, NoReturn
+from typing import Any, Dict, Mapping, NoReturn
 
 from .load import load_callable, report
 from .servers import adapt_servers
@@ -18,25 +18,37 @@ def main() -> None:
     tag_output()
     adapt_servers()
     try:
-        serve(load_callable(os.environ["CARRICK_CALLABLE"], os.environ.get("CARRICK_METHOD") or "cloudpickle", os.environ.get("CARRICK_PYTHON")))
+        serve(_callable_of(os.environ))
     except SystemExit as exit:
         _end(exit.code)
     except BaseException as error:
         report(error)
         _end(1)
-    print("The function returned, so this runner ends. A deployed function must keep serving on its port; what it returned is dropped.", file=sys.stderr)
+    print(_RETURNED, file=sys.stderr)
     finish_lines()
+
+
+_RETURNED = (
+    "The function returned, so this runner ends and the result is dropped. "
+    "A deployed function must keep serving on its port."
+)
+
+
+def _callable_of(variables: Mapping[str, str]) -> Any:
+    method = variables.get("CARRICK_METHOD") or "cloudpickle"
+    return load_callable(variables["CARRICK_CALLABLE"], method, variables.get("CARRICK_PYTHON"))
 
 
 def serve(target: Any) -> None:
     """Calls it here, on the main thread, where its server can hear SIGTERM."""
     result = target(**_ports_for(target))
-    if inspect.isawaitable(result):
-        asyncio.run(_awaited(result))
-
-
-async def _awaited(awaitable: Any) -> None:
-    await awaitable
+    if not inspect.isawaitable(result):
+        return
+    # Not asyncio.run: when the server fails, its clean-up of the other tasks buries the traceback that counts.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(result)
+    loop.close()
 
 
 def _ports_for(target: Any) -> Dict[str, int]:
@@ -46,7 +58,8 @@ def _ports_for(target: Any) -> Dict[str, int]:
     except (TypeError, ValueError):
         return {}
     given = {"exposed_port": "PORT", "exposed_metrics_port": "METRICS_PORT"}
-    return {name: int(os.environ[variable]) for name, variable in given.items() if name in accepted and variable in os.environ}
+    wanted = {name: variable for name, variable in given.items() if name in accepted and variable in os.environ}
+    return {name: int(os.environ[variable]) for name, variable in wanted.items()}
 
 
 def _end(code: Any) -> NoReturn:

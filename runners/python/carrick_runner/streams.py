@@ -19,8 +19,8 @@ from .context import current_request_id
 LINE_LIMIT = 65_536
 FRAME_START = "\x1e"
 FRAME_END = "\x1f"
-# A progress bar redraws itself with carriage returns: each picture is a line, and people can watch it in the logs.
-_LINE_END = re.compile("\r*\n|\r+")
+# A progress bar redraws itself with carriage returns: each picture is a line, so people can watch it in the logs.
+_LINE_END = re.compile("\r*\n|\r+(?=[^\r\n])")
 
 _Writer = Tuple[int, str]
 
@@ -65,7 +65,7 @@ class TaggedStream(io.TextIOWrapper):
             return
         with self._lock:
             for writer in [each for each in self._unfinished if request_id is None or each[1] == request_id]:
-                self._emit(writer[1], ["".join(self._unfinished.pop(writer))])
+                self._emit(writer[1], ["".join(self._unfinished.pop(writer)).strip("\r")])
 
     def _emit(self, request_id: str, lines: List[str]) -> None:
         if not lines:

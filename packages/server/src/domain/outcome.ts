@@ -37,7 +37,8 @@ export const troubles: Readonly<Record<Trouble, { readonly code: ErrorCode; read
 export interface Failed {
   readonly code: ErrorCode
   readonly message: string
-  readonly requestId: RequestId
+  /** Absent where one outcome is for many. */
+  readonly requestId?: RequestId
   readonly runnerId?: RunnerId
   readonly headers?: HeaderPairs
 }
@@ -48,7 +49,7 @@ export function failedOutcome({ code, message, requestId, runnerId, headers = []
     status: httpStatus[kinds[code]],
     headers: [
       ['content-type', 'application/json; charset=utf-8'],
-      ['x-fal-request-id', requestId],
+      ...(requestId === undefined ? [] : [['x-fal-request-id', requestId] as const]),
       ['x-fal-error-type', code],
       ...headers,
     ],

@@ -28,3 +28,12 @@ export interface Caller {
   readonly keyId: string
   readonly permissions: ReadonlySet<Permission>
 }
+
+/** Whether an operation is open to this caller; undefined is somebody without a valid key. */
+export function mayCall(caller: Caller | undefined, access: Access): boolean {
+  return access === 'anyone' || (caller?.permissions.has(access) ?? false)
+}
+
+export function isPermission(name: unknown): name is Permission {
+  return permissions.some((permission) => permission === name)
+}

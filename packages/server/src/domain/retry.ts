@@ -33,7 +33,12 @@ export type Decision =
   | { readonly kind: 'final' }
 
 /** What becomes of the runner: nothing, a look whether its port still answers, or its end. */
-export type RunnerFate = 'keep' | 'check' | 'terminate'
+export type RunnerVerdict = { readonly kind: 'keep' } | Judged
+
+export interface Judged {
+  readonly kind: 'check' | 'terminate'
+  readonly reason: 'health_check' | 'app_requested' | 'request_timeout' | 'crash'
+}
 
 export const mostAttempts = 10
 
@@ -62,24 +67,28 @@ export function afterAttempt(
   return spent < budgetFor(condition, retry.budgets, rules) ? again({ ...used, [condition]: spent + 1 }) : final
 }
 
-/** The runner's own response decides; where it gave none, it has failed and goes. */
-export function runnerFate(end: AttemptEnd): RunnerFate {
+/** The app's answer decides; a runner that gave no whole answer has failed and goes. */
+export function runnerVerdict(end: AttemptEnd): RunnerVerdict {
   switch (end.kind) {
     case 'answered':
-      return fateByAnswer(end)
+      return verdictOnAnswer(end)
     case 'aborted':
-      return 'keep'
-    case 'connect_timeout': // a full backlog looks like this too
-      return 'check'
+      return keep
+    case 'connect_timeout': // a runner that is merely busy looks like this too
+      return check
+    case 'timed_out':
+      return { kind: 'terminate', reason: 'request_timeout' }
     default:
-      return 'terminate'
+      return { kind: 'terminate', reason: 'crash' }
   }
 }
 
-function fateByAnswer({ status, stopRunner }: Answered): RunnerFate {
-  if (stopRunner !== undefined) return stopRunner ? 'terminate' : 'keep'
-  if (status === 503) return 'terminate'
-  return status === 500 || status === 502 || status === 504 ? 'check' : 'keep'
+const keep: RunnerVerdict = { kind: 'keep' }
+const check: RunnerVerdict = { kind: 'check', reason: 'health_check' }
+
+function verdictOnAnswer({ status, stopRunner }: Answered): RunnerVerdict {
+  if (stopRunner ?? status === 503) return { kind: 'terminate', reason: 'app_requested' }
+  return stopRunner === undefined && (status === 500 || status === 502 || status === 504) ? check : keep
 }
 
 /** The app may ask for a retry, or against one, on server errors and 429 only. */

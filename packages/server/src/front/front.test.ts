@@ -240,7 +240,7 @@ describe('close', () => {
 test('a port that is taken is refused with a sentence that says what to do', async () => {
   await using at = await openTestFront()
   const other = createFront(at.options)
-  await expect(other.front.listen({ host: '127.0.0.1', port: at.port })).rejects.toThrow('the port is taken')
+  await expect(other.listen({ host: '127.0.0.1', port: at.port })).rejects.toThrow('the port is taken')
 })
 
 async function textOf(request: ReturnType<typeof getHttp>): Promise<string> {

@@ -54,6 +54,7 @@ export function createFront({ tls, doors, log, ...options }: FrontOptions): Fron
     awaitGreeting(socket, limits.greetingMs, (spoken) => (undecided.delete(socket), handOver[spoken](socket)))
   })
   server.maxConnections = limits.connections
+  server.on('error', (error) => log.error({ err: error }, 'a connection could not be accepted'))
   server.on('drop', atMostEachMinute(() => log.warn({ limit: limits.connections }, 'connections refused: the limit is reached')))
 
   return {

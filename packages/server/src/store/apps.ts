@@ -3,7 +3,7 @@ import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Moment } from '../kit/clock.ts'
-import { json, number, optionalText, text } from './request-rows.ts'
+import { json, number, optionalText, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Statement, Write } from './store.ts'
 
@@ -26,6 +26,17 @@ export function allApps(): Read<readonly App[]> {
           from app join account on account.id = app.account_id
          where app.deleted_at is null
          order by app.created_at, app.id`,
+    parseApp,
+  )
+}
+
+/** The apps that an account has in one of its environments, by name. */
+export function appsOfAccount(accountId: AccountId, environment: string): Read<readonly App[]> {
+  return read(
+    sql`select app.*, account.nickname as owner
+          from app join account on account.id = app.account_id
+         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null
+         order by app.name`,
     parseApp,
   )
 }

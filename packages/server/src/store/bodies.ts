@@ -1,6 +1,6 @@
 import type { AppId, RequestId, RunnerId } from '../domain/ids.ts'
 import type { HeaderPairs, Outcome, RequestPayload, StoredBody } from '../domain/request.ts'
-import { bytes, json, number, optionalText, text } from './request-rows.ts'
+import { bytes, json, number, optionalText, text } from './rows.ts'
 import { readOne, sql } from './sql.ts'
 import type { Read, Row, Statement } from './store.ts'
 

@@ -4,26 +4,8 @@ import type { AppId } from '../domain/ids.ts'
 import type { QueuedRequest, RequestState, RetryPolicy } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
 import type { StoredRequest, UnfinishedRequest } from './requests.ts'
+import { json, number, optionalNumber, optionalText, text } from './rows.ts'
 import type { Row } from './store.ts'
-
-/** Columns of the request tables, as the types they hold. The schema promises what is read here. */
-export const text = (row: Row, column: string): string => String(row[column])
-export const number = (row: Row, column: string): number => Number(row[column])
-/** JSON that this store has written itself. */
-export const json = <T>(row: Row, column: string): T => JSON.parse(text(row, column))
-
-export function optionalText(row: Row, column: string): string | undefined {
-  return row[column] === null ? undefined : text(row, column)
-}
-
-export function optionalNumber(row: Row, column: string): number | undefined {
-  return row[column] === null ? undefined : number(row, column)
-}
-
-export function bytes(row: Row, column: string): Uint8Array {
-  const value = row[column]
-  return value instanceof Uint8Array ? value : new Uint8Array()
-}
 
 export function queuedRequest(appId: AppId, row: Row): UnfinishedRequest {
   const request: QueuedRequest = {

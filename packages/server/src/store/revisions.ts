@@ -1,7 +1,7 @@
 import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
 import type { Revision, RevisionSpec } from '../domain/revision.ts'
 import type { Moment } from '../kit/clock.ts'
-import { json, number, text } from './request-rows.ts'
+import { json, number, text } from './rows.ts'
 import { read, sql } from './sql.ts'
 import type { Read, Row } from './store.ts'
 

@@ -1,0 +1,28 @@
+/** What the control plane's REST answers hold, for every side that reads or writes them. */
+import { z } from 'zod'
+
+/** The body of every refusal. */
+export const Refusal = z.object({ detail: z.string() })
+
+/** GET /users/current */
+export const CurrentUser = z.object({
+  user_id: z.string(),
+  nickname: z.string(),
+  full_name: z.string(),
+  is_personal: z.boolean(),
+  is_locked: z.boolean(),
+})
+export type CurrentUser = z.infer<typeof CurrentUser>
+
+const moment = z.iso.datetime().nullable()
+
+/** GET /runners/{id}: when it lived. */
+export const RunnerWindow = z.object({ started_at: moment, ended_at: moment })
+export type RunnerWindow = z.infer<typeof RunnerWindow>
+
+/** POST /logs/history: newest first. `next_until` is there when older lines are left: ask again with it as `until`. */
+export const LogPage = z.object({
+  items: z.array(z.object({ timestamp: z.iso.datetime(), message: z.string(), level: z.string() })),
+  next_until: moment,
+})
+export type LogPage = z.infer<typeof LogPage>

@@ -1,0 +1,123 @@
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { z } from 'zod'
+import { replaceFile } from '../kit/files.ts'
+
+const serverFile = z.object({
+  url: z.string(),
+  host: z.string(),
+  port: z.number(),
+  pid: z.number(),
+  version: z.string(),
+  /** Where runners reach the platform. */
+  ingress: z.string(),
+})
+
+/** What a running server says about itself to the commands on the same machine. */
+export type ServerFile = z.infer<typeof serverFile>
+
+/** Everything that an installation keeps. One server at a time has it open. */
+export interface DataFolder {
+  readonly path: string
+  readonly storeFile: string
+  readonly logs: string
+  readonly blobs: string
+  readonly environments: string
+  readonly runners: string
+  readonly tls: string
+  readonly tools: string
+  readonly cache: string
+  readonly serverFile: string
+  readonly credentialsFile: string
+  readonly encryptionKeyFile: string
+  writeServerFile(content: ServerFile): Promise<void>
+  /** Takes the server file away and lets the next server in. */
+  close(): Promise<void>
+}
+
+const lockName = 'lock.sqlite'
+
+/**
+ * Makes the folder when it is not there, for its owner alone, and takes the lock that one server may hold. The kernel
+ * holds it and gives it back at the end of the process, however that comes. Throws a sentence when another server has it.
+ */
+export async function openDataFolder(folder: string): Promise<DataFolder> {
+  const path = resolve(folder)
+  await prepare(path)
+  const unlock = lock(path)
+  const files = pathsIn(path)
+  await rm(files.serverFile, { force: true }) // of a server that ended without a word
+  return {
+    path,
+    ...files,
+    writeServerFile: (content) => replaceFile(files.serverFile, `${JSON.stringify(content, null, 2)}\n`),
+    async close() {
+      await rm(files.serverFile, { force: true })
+      unlock()
+    },
+  }
+}
+
+/** What the server that runs on a folder says about itself; undefined when none has written its file. */
+export async function readServerFile(folder: string): Promise<ServerFile | undefined> {
+  const text = await readFile(pathsIn(folder).serverFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    throw error
+  })
+  return text === undefined ? undefined : serverFile.parse(JSON.parse(text))
+}
+
+function pathsIn(path: string) {
+  return {
+    storeFile: join(path, 'carrick.sqlite'),
+    logs: join(path, 'logs'),
+    blobs: join(path, 'blobs'),
+    environments: join(path, 'environments'),
+    runners: join(path, 'runners'),
+    tls: join(path, 'tls'),
+    tools: join(path, 'tools'),
+    cache: join(path, 'cache'),
+    serverFile: join(path, 'server.json'),
+    credentialsFile: join(path, 'credentials.json'),
+    encryptionKeyFile: join(path, 'encryption.key'),
+  }
+}
+
+async function prepare(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    // A folder that was there before and holds nothing of others becomes private too.
+    const ours = new Set([lockName, ...Object.values(pathsIn('')).map((name) => name.split('/')[0])])
+    const foreign = (await readdir(path)).some((name) => !ours.has(name) && !name.startsWith(`${lockName}-`))
+    if (!foreign) await chmod(path, 0o700)
+  } catch (cause) {
+    throw new Error(`the data folder ${path} cannot be used: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** Takes the lock, and returns the way to give it back. */
+function lock(path: string): () => void {
+  const database = openLock(join(path, lockName))
+  try {
+    database.exec('begin exclusive')
+    return () => database.close()
+  } catch (cause) {
+    database.close()
+    const busy = messageOf(cause).includes('locked')
+    const why = busy ? 'another Carrick server runs on it; stop that one, or choose another folder with --data' : messageOf(cause)
+    throw new Error(`the data folder ${path} cannot be opened: ${why}`, { cause })
+  }
+}
+
+function openLock(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: 0 })
+  } catch (cause) {
+    throw new Error(`the lock ${file} cannot be opened: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

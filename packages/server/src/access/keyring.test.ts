@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest'
+import { presets } from '../domain/permissions.ts'
+import { systemClock } from '../kit/clock.ts'
+import { addAccount } from '../store/accounts.ts'
+import { liveKeys, revokeKey } from '../store/keys.ts'
+import { sql, write, done } from '../store/sql.ts'
+import { openTestStore } from '../testing/store.ts'
+import { createKeyring } from './memory-keyring.ts'
+
+const clock = systemClock()
+
+async function openKeyring() {
+  const store = await openTestStore()
+  await store.commit(addAccount({ id: 'alice-id', nickname: 'alice', fullName: 'Alice', createdAt: clock.now() }))
+  const keyring = await createKeyring(store, clock)
+  return { store, keyring, [Symbol.asyncDispose]: () => store.close() }
+}
+
+describe('a minted key', () => {
+  test('names its account and carries its permissions, at once', async () => {
+    await using at = await openKeyring()
+    const key = await at.keyring.mint('alice-id', presets.API, 'laptop')
+    expect(at.keyring.identify(key)).toEqual({
+      accountId: 'alice-id',
+      nickname: 'alice',
+      keyId: key.keyId,
+      permissions: new Set(presets.API),
+    })
+  })
+
+  test('is known to a keyring that starts later', async () => {
+    await using at = await openKeyring()
+    const key = await at.keyring.mint('alice-id', presets.ADMIN, '')
+    expect((await createKeyring(at.store, clock)).identify(key)?.nickname).toBe('alice')
+  })
+
+  test('is stored as a hash, its secret nowhere', async () => {
+    await using at = await openKeyring()
+    const { secret } = await at.keyring.mint('alice-id', presets.ADMIN, '')
+    const [stored] = await at.store.read(liveKeys())
+    expect(stored?.secretHash).toHaveLength(32)
+    expect(Buffer.from(stored?.secretHash ?? []).includes(secret)).toBe(false)
+    expect(JSON.stringify({ ...stored, secretHash: undefined })).not.toContain(secret)
+  })
+
+  test('is needed whole: a wrong secret, another key or none is nobody', async () => {
+    await using at = await openKeyring()
+    const key = await at.keyring.mint('alice-id', presets.ADMIN, '')
+    const other = await at.keyring.mint('alice-id', presets.ADMIN, '')
+    expect(at.keyring.identify({ ...key, secret: other.secret })).toBeUndefined()
+    expect(at.keyring.identify({ ...key, secret: '' })).toBeUndefined()
+    expect(at.keyring.identify({ ...key, keyId: 'unknown' })).toBeUndefined()
+    expect(at.keyring.identify({ keyId: '__proto__', secret: 'x' })).toBeUndefined()
+  })
+
+  test('of many minted at a time, each is known when its own mint is done', async () => {
+    await using at = await openKeyring()
+    const known = Array.from({ length: 50 }, async () => {
+      const key = await at.keyring.mint('alice-id', presets.RUNNER, 'runner')
+      return at.keyring.identify(key)?.keyId === key.keyId
+    })
+    expect(await Promise.all(known)).not.toContain(false)
+  })
+})
+
+describe('a revoked key', () => {
+  test('is nobody once its revocation is done', async () => {
+    await using at = await openKeyring()
+    const key = await at.keyring.mint('alice-id', presets.ADMIN, '')
+    await at.keyring.revoke(key.keyId)
+    expect(at.keyring.identify(key)).toBeUndefined()
+  })
+
+  test('stops within a second when somebody else revoked it', async () => {
+    await using at = await openKeyring()
+    const key = await at.keyring.mint('alice-id', presets.ADMIN, '')
+    await at.store.commit(revokeKey(key.keyId, clock.now()))
+    await expect.poll(() => at.keyring.identify(key), { timeout: 10_000 }).toBeUndefined()
+  })
+
+  test('may be revoked again', async () => {
+    await using at = await openKeyring()
+    const key = await at.keyring.mint('alice-id', presets.ADMIN, '')
+    await at.keyring.revoke(key.keyId)
+    await expect(at.keyring.revoke(key.keyId)).resolves.toBeUndefined()
+  })
+})
+
+test('a permission that this version does not know grants nothing', async () => {
+  await using at = await openKeyring()
+  const key = await at.keyring.mint('alice-id', ['apps:read'], '')
+  await at.store.commit(write([sql`update api_key set permissions = '["apps:read","moon:land"]'`], done, ['key']))
+  await at.keyring.refresh()
+  expect(at.keyring.identify(key)?.permissions).toEqual(new Set(['apps:read']))
+})

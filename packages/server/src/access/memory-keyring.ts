@@ -1,0 +1,80 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { KeyId } from '../domain/ids.ts'
+import type { Caller } from '../domain/permissions.ts'
+import type { Clock } from '../kit/clock.ts'
+import { uuidv7 } from '../kit/ids.ts'
+import { silent, type Logger } from '../kit/logger.ts'
+import { addKey, liveKeys, revokeKey, type LiveKey } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import type { Keyring } from './keyring.ts'
+
+interface Known {
+  readonly secretHash: Uint8Array
+  readonly caller: Caller
+}
+
+/** What the secret of an unknown key is compared with, so that its answer takes as long as any other. */
+const nobody = randomBytes(32)
+
+/** The keys of a store, read at the start and again after every change of theirs. */
+export async function createKeyring(store: Store, clock: Clock, log: Logger = silent): Promise<Keyring> {
+  let keys: ReadonlyMap<KeyId, Known> = new Map()
+  let reading: Promise<void> = Promise.resolve()
+  let next: Promise<void> | undefined
+
+  async function readAll(): Promise<void> {
+    keys = new Map((await store.read(liveKeys())).map((key) => [key.id, knownOf(key)]))
+  }
+
+  // A read that is under way may be too early for its caller, so one that begins later is shared by all who ask.
+  function refresh(): Promise<void> {
+    next ??= reading
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        return (reading = readAll())
+      })
+    return next
+  }
+
+  await refresh()
+  store.onChange('key', () => {
+    refresh().catch((error: unknown) => log.error({ err: error }, 'the keys could not be read again after a change'))
+  })
+
+  return {
+    identify({ keyId, secret }) {
+      const known = keys.get(keyId)
+      const right = timingSafeEqual(hashOf(secret), known?.secretHash ?? nobody)
+      return right ? known?.caller : undefined
+    },
+    async mint(accountId, permissions, alias) {
+      const credentials = newCredentials(clock)
+      const { keyId: id, secret } = credentials
+      await store.commit(
+        addKey({ id, accountId, secretHash: hashOf(secret), permissions, alias, createdAt: clock.now() }),
+      )
+      await refresh()
+      return credentials
+    },
+    async revoke(keyId) {
+      await store.commit(revokeKey(keyId, clock.now()))
+      await refresh()
+    },
+    refresh,
+  }
+}
+
+/** A key nobody has yet. */
+export function newCredentials(clock: Clock): { keyId: KeyId; secret: string } {
+  return { keyId: uuidv7(clock), secret: randomBytes(24).toString('hex') }
+}
+
+/** SHA-256. The secret is 192 bits of chance, so nothing slower is needed. */
+export function hashOf(secret: string): Uint8Array {
+  return createHash('sha256').update(secret).digest()
+}
+
+function knownOf({ id, accountId, nickname, permissions, secretHash }: LiveKey): Known {
+  return { secretHash, caller: { accountId, nickname, keyId: id, permissions: new Set(permissions) } }
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import type { App } from '../domain/app.ts'
+import { CarrickError } from '../domain/errors.ts'
+import type { RunnerView } from '../domain/runner-view.ts'
+import { appByName, appsOfAccount, deleteApp as deleteRow, updateScale } from '../store/apps.ts'
+import type { Caller } from '../domain/permissions.ts'
+import type { Deps } from './deps.ts'
+import { EnvironmentName } from './environments.ts'
+import { operation } from './operation.ts'
+import { changedScale, ScaleChanges } from './scale-input.ts'
+
+/** An app, and how many of its runners take requests or finish some. */
+export interface AppView {
+  readonly app: App
+  readonly activeRunners: number
+}
+
+/** An app by its name, in the caller's account. */
+export const NamedApp = z.object({ name: z.string(), environment: EnvironmentName })
+
+/** The apps that have an endpoint. */
+export const listApps = operation(
+  { permission: 'apps:read', input: z.object({ environment: EnvironmentName }) },
+  async (deps, caller, { environment }): Promise<readonly AppView[]> => {
+    const [apps, runners] = await Promise.all([
+      deps.store.read(appsOfAccount(caller.accountId, environment)),
+      deps.runners.listing(caller.accountId),
+    ])
+    return apps.filter(({ revisionId }) => revisionId !== undefined).map((app) => viewOf(app, runners))
+  },
+)
+
+/** Changes live scale settings; what is left out stays. */
+export const updateApp = operation(
+  { permission: 'apps:write', input: NamedApp.extend({ changes: ScaleChanges }) },
+  async (deps, caller, { changes, ...named }): Promise<AppView> => {
+    for (;;) {
+      const app = await findApp(deps, caller, named)
+      const rolling = app.rollingScale && changedScale(app.rollingScale, changes)
+      const changed = updateScale(app, changedScale(app.scale, changes), rolling, deps.clock.now())
+      if (await deps.store.commit(changed)) return showApp(deps, caller, named)
+    }
+  },
+)
+
+/** Deletes an app for good: its endpoint is gone, its runners end. Answers what it was before. */
+export const deleteApp = operation(
+  { permission: 'apps:write', input: NamedApp },
+  async (deps, caller, named): Promise<App> => {
+    const app = await findApp(deps, caller, named)
+    if (!(await deps.store.commit(deleteRow(app.id, deps.clock.now())))) throw unknownApp(named.name)
+    await deps.apps.refresh()
+    return app
+  },
+)
+
+export async function findApp(
+  deps: Pick<Deps, 'store'>,
+  caller: Caller,
+  { name, environment }: z.output<typeof NamedApp>,
+): Promise<App> {
+  const app = await deps.store.read(appByName(caller.accountId, name))
+  if (app === undefined || app.environment !== environment) throw unknownApp(name)
+  return app
+}
+
+/** The app as it is now. */
+export async function showApp(deps: Deps, caller: Caller, named: z.output<typeof NamedApp>): Promise<AppView> {
+  await deps.apps.refresh()
+  const [app, runners] = await Promise.all([findApp(deps, caller, named), deps.runners.listing(caller.accountId)])
+  return viewOf(app, runners)
+}
+
+function viewOf(app: App, runners: readonly RunnerView[]): AppView {
+  return { app, activeRunners: runners.filter(({ appId, state }) => appId === app.id && active.has(state)).length }
+}
+
+export const active: ReadonlySet<RunnerView['state']> = new Set(['idle', 'running', 'draining'] as const)
+
+const unknownApp = (name: string) =>
+  new CarrickError('app_not_found', `Application "${name}" not found: \`fal apps list\` shows those that there are`)

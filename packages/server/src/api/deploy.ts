@@ -1,0 +1,134 @@
+import { z } from 'zod'
+import type { App, DeploymentStrategy } from '../domain/app.ts'
+import { CarrickError } from '../domain/errors.ts'
+import type { RevisionId } from '../domain/ids.ts'
+import { checkAppName, mainEnvironment, splitAlias } from '../domain/names.ts'
+import type { Caller } from '../domain/permissions.ts'
+import type { RevisionSpec } from '../domain/revision.ts'
+import { uuidv7 } from '../kit/ids.ts'
+import { appByName, registerRevision } from '../store/apps.ts'
+import { definitionOf, SentEnvironment } from './definition.ts'
+import type { Deps } from './deps.ts'
+import { build, EnvironmentName } from './environments.ts'
+import { operation } from './operation.ts'
+import type { Attention } from './operation.ts'
+import { Resilience, resilienceOf } from './resilience.ts'
+import { rolledOut } from './rollout.ts'
+import { codeScale, liveScale, ScaleChanges } from './scale-input.ts'
+import { refuseUnserved, Unserved } from './unserved.ts'
+
+/** What a deploy says, whatever it came through. */
+const Deploy = z.object({
+  name: z.string('An app needs a name'),
+  environment: EnvironmentName,
+  environments: z.array(SentEnvironment),
+  callable: z
+    .object({ method: z.string().regex(/^[A-Za-z_][\w.]*$/, 'is not the name of a Python module'), definition: z.instanceof(Uint8Array) })
+    .optional(),
+  entrypoint: z.string().optional(),
+  asked: ScaleChanges,
+  resetScale: z.boolean().default(false),
+  authMode: z.enum(['private', 'public', 'shared']).default('private'),
+  strategy: z.enum(['recreate', 'rolling']).default('rolling'),
+  /** Whether the answer waits for the rollout. */
+  attach: z.boolean().default(true),
+  metadata: z.record(z.string(), z.unknown()).default({}),
+  sourceCode: z.string().optional(),
+  privateLogs: z.boolean().default(false),
+  ...Resilience.shape,
+  ...Unserved.shape,
+})
+type Deploy = z.output<typeof Deploy>
+
+export interface Deployed {
+  readonly owner: string
+  readonly name: string
+  readonly revisionId: RevisionId
+  readonly environmentId: string
+}
+
+/**
+ * Stores a revision and brings it to traffic. What fails before leaves nothing behind; a rolling deploy that fails
+ * afterwards leaves the old revision serving.
+ */
+export const deploy = operation(
+  { permission: 'apps:write', input: Deploy },
+  async (deps, caller, input, attention): Promise<Deployed> => {
+    checkName(input)
+    refuseUnserved(input)
+    const spec = await specOf(deps, input, attention)
+    attention.signal.throwIfAborted() // from here on it is done, whether somebody waits or not
+
+    const { app, revisionId, rolling } = await register(deps, caller, input, spec)
+    await deps.apps.refresh()
+    if (rolling) await rolledOut(deps, { app, revisionId }, attention)
+    return { owner: caller.nickname, name: input.name, revisionId, environmentId: spec.environmentId }
+  },
+)
+
+/** The alias carries its environment's suffix already. */
+function checkName({ name, environment }: Deploy): void {
+  const { base, environment: suffix } = splitAlias(name)
+  checkAppName(base)
+  if (suffix === environment) return
+  const where = environment === mainEnvironment ? 'without a suffix' : `as "${base}--${environment}"`
+  throw new CarrickError('invalid_app', `"${name}" cannot be the name of an app in environment "${environment}": send it ${where}`)
+}
+
+/** All that the revision will be. The environment is built, or found, and the callable is on disk when this returns. */
+async function specOf(deps: Deps, input: Deploy, attention: Attention): Promise<RevisionSpec> {
+  const { callable, entrypoint, asked, metadata, sourceCode, privateLogs } = input
+  if (entrypoint !== undefined) {
+    throw new CarrickError('unimplemented', `This server does not serve apps by python_entry_point ("${entrypoint}") yet`)
+  }
+  if (callable === undefined || callable.definition.length === 0) {
+    throw new CarrickError('bad_request', 'This deploy came without the code of the app')
+  }
+  const environment = definitionOf(input.environments)
+  const scale = codeScale(asked)
+  const resilience = resilienceOf(input)
+  const force = input.environments.some((sent) => sent.force)
+  const environmentId = await build(deps, environment, { force, attention })
+  const { key: blob } = await deps.blobs.put(callable.definition)
+  return {
+    environment,
+    environmentId,
+    callable: { method: callable.method, blob },
+    scale,
+    ...resilience,
+    privateLogs,
+    metadata,
+    ...(sourceCode === undefined ? {} : { sourceCode }),
+  }
+}
+
+interface Registered {
+  readonly app: Pick<App, 'id' | 'accountId' | 'name' | 'revisionId'>
+  readonly revisionId: RevisionId
+  /** Whether it waits for its first runner before calls go to it. */
+  readonly rolling: boolean
+}
+
+/** Stores the revision and makes it the app's next one. Repeats when somebody changes the app in the same moment. */
+async function register(deps: Deps, caller: Caller, input: Deploy, spec: RevisionSpec): Promise<Registered> {
+  const { name, environment, authMode, resetScale } = input
+  const { accountId } = caller
+  const revisionId = uuidv7(deps.clock)
+  for (;;) {
+    const live = await deps.store.read(appByName(accountId, name))
+    const strategy = strategyOf(input, live)
+    const app = live ?? { id: uuidv7(deps.clock), accountId, name, environment }
+    const hasEndpoint = live?.revisionId !== undefined
+    const scale = hasEndpoint && !resetScale ? liveScale(live.scale, spec.scale) : spec.scale
+    const basedOn = live?.scale ?? scale
+    const next = { revisionId, strategy, scale, basedOn, authMode, now: deps.clock.now() }
+    if (await deps.store.commit(registerRevision(app, spec, next))) {
+      return { app, revisionId, rolling: strategy === 'rolling' }
+    }
+  }
+}
+
+/** Nobody waits for a detached deploy, so its alias moves first. A first one has nowhere to move from. */
+function strategyOf({ strategy, attach }: Deploy, live: App | undefined): DeploymentStrategy {
+  return !attach && live?.revisionId !== undefined ? 'recreate' : strategy
+}

@@ -1,0 +1,48 @@
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { AccountId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { RunnerView } from '../domain/runner-view.ts'
+import type { Connection } from '../domain/addresses.ts'
+import type { Keyring } from '../access/keyring.ts'
+import type { Apps } from '../home/apps.ts'
+import type { Clock, Moment } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
+import type { LogStore } from '../logs/log-store.ts'
+import type { Store } from '../store/store.ts'
+
+/** What control operations work with. */
+export interface Deps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly store: Store
+  readonly apps: Apps
+  readonly keyring: Pick<Keyring, 'identify'>
+  readonly blobs: Pick<BlobStore, 'put'>
+  readonly logs: Pick<LogStore, 'query' | 'tail'>
+  readonly builder: Builds
+  readonly runners: Runners
+  /** The scheme, host and port that answers to this connection name. */
+  readonly baseUrl: (connection: Connection) => string
+  /** True from the moment at which the server was asked to stop. */
+  readonly isDraining: () => boolean
+}
+
+/** What operations ask of the builder. */
+export interface Builds {
+  build(
+    definition: EnvironmentDefinition,
+    options: { readonly force?: boolean; readonly onLine: (line: string) => void; readonly signal: AbortSignal },
+  ): Promise<EnvironmentId>
+}
+
+/** What operations ask of the scheduler. */
+export interface Runners {
+  /** An account's live runners, and those that ended since then. */
+  listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
+  /** Lets it finish its requests and then end; with `replaceFirst` its successor is ready before. */
+  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
+  /** Ends it now. */
+  killRunner(id: RunnerId): Promise<void>
+  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
+  failureOf(revisionId: RevisionId): string | undefined
+}

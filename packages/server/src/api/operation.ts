@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { authorize } from '../access/authorize.ts'
+import { CarrickError } from '../domain/errors.ts'
+import type { Caller, Permission } from '../domain/permissions.ts'
+import type { LogLine } from '../logs/log-store.ts'
+import type { Deps } from './deps.ts'
+
+/** What an operation says while it works. */
+export type Progress = Pick<LogLine, 'at' | 'source' | 'level' | 'message'>
+
+/** The caller's end of an operation. */
+export interface Attention {
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+  readonly say: (line: Progress) => void
+}
+
+/** Something the control plane does: the permission it takes, the input it checks, and what it does. */
+export interface Operation<Input, Output> {
+  readonly permission: Permission
+  (deps: Deps, caller: Caller | undefined, input: Input, attention: Attention): Promise<Output>
+}
+
+/** An operation that runs only for a caller who may, and only with input that its schema accepts. */
+export function operation<Schema extends z.ZodType, Output>(
+  { permission, input }: { readonly permission: Permission; readonly input: Schema },
+  run: (deps: Deps, caller: Caller, input: z.output<Schema>, attention: Attention) => Promise<Output>,
+): Operation<z.input<Schema>, Output> {
+  return Object.assign(
+    async (deps: Deps, caller: Caller | undefined, given: z.input<Schema>, attention: Attention) => {
+      const allowed = authorize(caller, permission)
+      if (deps.isDraining()) throw new CarrickError('draining', 'This server is shutting down. Try again when it is back.')
+      return run(deps, allowed, checked(input, given), attention)
+    },
+    { permission },
+  )
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(given)
+  if (parsed.success) return parsed.data
+  const complaints = parsed.error.issues.map(({ path, message }) => [...path, message].join(': '))
+  throw new CarrickError('bad_request', complaints.join('; '))
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { CarrickError } from '../domain/errors.ts'
+import type { Revision } from '../domain/revision.ts'
+import { setNextRevision } from '../store/apps.ts'
+import { revisionsById, revisionsOfAccount, revisionsOfApp } from '../store/revisions.ts'
+import { active, findApp, NamedApp, showApp } from './apps.ts'
+import type { AppView } from './apps.ts'
+import { build, EnvironmentName } from './environments.ts'
+import { operation } from './operation.ts'
+import { rolledOut } from './rollout.ts'
+import { liveScale } from './scale-input.ts'
+
+export interface RevisionView {
+  readonly revision: Revision
+  readonly environment: string
+  readonly activeRunners: number
+}
+
+/** The revisions of one app, or of all in an environment, newest first. */
+export const listRevisions = operation(
+  { permission: 'apps:read', input: z.object({ name: z.string().optional(), environment: EnvironmentName }) },
+  async (deps, caller, { name, environment }): Promise<readonly RevisionView[]> => {
+    const app = name === undefined ? undefined : await findApp(deps, caller, { name, environment })
+    const [revisions, runners] = await Promise.all([
+      deps.store.read(app ? revisionsOfApp(app.id) : revisionsOfAccount(caller.accountId, environment)),
+      deps.runners.listing(caller.accountId),
+    ])
+    return revisions.map((revision) => ({
+      revision,
+      environment,
+      activeRunners: runners.filter((runner) => runner.revisionId === revision.id && active.has(runner.state)).length,
+    }))
+  },
+)
+
+/** Makes an earlier or later revision the active one: at once, or when a first runner of it is healthy. */
+export const setRevision = operation(
+  {
+    permission: 'apps:write',
+    input: NamedApp.extend({
+      revisionId: z.string(),
+      authMode: z.enum(['private', 'public', 'shared']).optional(),
+      strategy: z.enum(['recreate', 'rolling']).default('rolling'),
+    }),
+  },
+  async (deps, caller, { revisionId, authMode, strategy, ...named }, attention): Promise<AppView> => {
+    const target = await findRevision()
+    await build(deps, target.spec.environment, { force: false, attention }) // it may have been cleaned away since
+    for (;;) {
+      const app = await findApp(deps, caller, named)
+      if (target.appId !== app.id) throw unknownRevision()
+      const next = {
+        revisionId,
+        // Nothing rolls when it is active already: there is only its auth mode to change.
+        strategy: app.revisionId === revisionId ? ('recreate' as const) : strategy,
+        scale: liveScale(app.scale, target.spec.scale),
+        basedOn: app.scale,
+        ...(authMode === undefined ? {} : { authMode }),
+        now: deps.clock.now(),
+      }
+      if (!(await deps.store.commit(setNextRevision(app.id, next)))) continue
+      if (next.strategy === 'rolling') await rolledOut(deps, { app, revisionId }, attention)
+      return showApp(deps, caller, named)
+    }
+
+    async function findRevision(): Promise<Revision> {
+      const [found] = await deps.store.read(revisionsById([revisionId]))
+      if (found === undefined || found.accountId !== caller.accountId) throw unknownRevision()
+      return found
+    }
+
+    function unknownRevision(): CarrickError {
+      const hint = `\`fal apps list-rev ${named.name}\` shows those that there are`
+      return new CarrickError('revision_not_found', `Revision "${revisionId}" of "${named.name}" not found: ${hint}`)
+    }
+  },
+)

@@ -1,0 +1,64 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { RunnerId } from '../../domain/ids.ts'
+import type { Cgroups } from './cgroups.ts'
+import { allProcs, environmentOf, isAlive, type Proc, type ProcIdentity } from './proc.ts'
+
+export interface Tree {
+  readonly id: RunnerId
+  readonly installation: string
+  /** The process that was started, when it is known. */
+  readonly main: ProcIdentity | undefined
+  readonly cgroups: Cgroups | undefined
+}
+
+const patienceMs = 10_000
+
+/**
+ * Ends every process of a runner, those that left its process group included, and returns when none is left. It looks
+ * again until a look finds nothing, for a process may have started another in between.
+ */
+export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
+  const until = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
+  for (;;) {
+    await tree.cgroups?.kill(tree.id)
+    const left = await procsOf(tree)
+    if (left.length === 0) return
+    for (const { pid } of left) sendSignal(pid, 'SIGKILL')
+    until.throwIfAborted()
+    await pause(5)
+  }
+}
+
+/** Sends a signal to a process, or to a group (negative). One that is gone needs none. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+async function procsOf({ id, installation, main }: Tree): Promise<Proc[]> {
+  const procs = await allProcs()
+  const leader = main && isAlive(main) ? main.pid : undefined
+  const marked = await Promise.all(
+    procs.map(async ({ pid, group, session }) => {
+      if (leader !== undefined && (group === leader || session === leader)) return true
+      const environment = await environmentOf(pid)
+      return environment.get('CARRICK_RUNNER_ID') === id && environment.get('CARRICK_INSTALLATION') === installation
+    }),
+  )
+  return withDescendants(
+    procs.filter((_, index) => marked[index]),
+    procs,
+  )
+}
+
+function withDescendants(found: Proc[], all: readonly Proc[]): Proc[] {
+  const pids = new Set(found.map(({ pid }) => pid))
+  for (let before = -1; before !== pids.size;) {
+    before = pids.size
+    for (const { pid, parent } of all) if (pids.has(parent)) pids.add(pid)
+  }
+  return all.filter(({ pid }) => pids.has(pid))
+}

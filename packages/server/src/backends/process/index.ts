@@ -1,0 +1,125 @@
+/**
+ * Runners as processes of this machine (Linux): each in a session of its own, with a working folder, ports and an
+ * environment of its own.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RunnerId } from '../../domain/ids.ts'
+import type { Sighting } from '../../domain/runner.ts'
+import type { Logger } from '../../kit/logger.ts'
+import type { RunnerBackend, RunnerOutput } from '../backend.ts'
+import { openCgroups } from './cgroups.ts'
+import { endTree, sendSignal } from './end.ts'
+import { createPorts } from './ports.ts'
+import { isAlive } from './proc.ts'
+import { startRunnerProcess, type RunnerProcess, type RunnerSetting } from './runner-process.ts'
+import { findSurvivors, type Place, type Survivors } from './survivors.ts'
+
+export interface ProcessBackendOptions {
+  /** Holds a folder per runner. One backend at a time. */
+  readonly folder: string
+  /** Tells our processes from those of another installation on this machine. */
+  readonly installation: string
+  readonly log: Logger
+  /** The PATH of runners; an interpreter's own folder comes before it. */
+  readonly basePath?: string
+  /** `false`: processes are found by group, parents and environment alone, as where no control group can be made. */
+  readonly cgroups?: boolean
+}
+
+/** Opens the folder. Runners of a former server process are listed as starting: nobody reads their pipes any more. */
+export async function createProcessBackend(options: ProcessBackendOptions): Promise<RunnerBackend> {
+  const { folder, installation, log, basePath = '/usr/local/bin:/usr/bin:/bin' } = options
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const place: Place = {
+    folder,
+    installation,
+    cgroups: options.cgroups === false ? undefined : await openCgroups(installation),
+  }
+  const changeListeners: (() => void)[] = []
+  const outputListeners: ((output: RunnerOutput) => void)[] = []
+  const setting: RunnerSetting = {
+    place,
+    log,
+    basePath,
+    ports: await createPorts(),
+    changed: () => changeListeners.forEach((tell) => tell()),
+    said: (output) => outputListeners.forEach((tell) => tell(output)),
+  }
+  const runners = new Map<RunnerId, Promise<RunnerProcess>>()
+  let survivors: Survivors = await findSurvivors(place)
+  await removeLeftovers(
+    place,
+    (await readdir(folder)).filter((id) => !survivors.has(id)),
+  )
+
+  /** The runner, once its start is over; nothing when that failed. */
+  const runnerOf = (id: RunnerId) => runners.get(id)?.catch(() => undefined)
+
+  /** Nothing new of a former server process can appear, so the machine is looked at only while something is left. */
+  async function lookAgain(): Promise<void> {
+    if (survivors.size === 0) return
+    const found = new Map([...(await findSurvivors(place))].filter(([id]) => survivors.has(id)))
+    const gone = [...survivors.keys()].filter((id) => !found.has(id))
+    survivors = found
+    await removeLeftovers(place, gone)
+  }
+
+  async function kill(id: RunnerId, signal: AbortSignal): Promise<void> {
+    const runner = await runnerOf(id)
+    if (runner) return runner.kill(signal)
+    await endTree({ id, installation, main: survivors.get(id), cgroups: place.cgroups }, signal)
+    await lookAgain()
+  }
+
+  async function sightingOf(id: RunnerId): Promise<Sighting> {
+    return (await runnerOf(id))?.sighting() ?? { kind: 'starting' }
+  }
+
+  return {
+    name: 'process',
+    start: async (spec, signal) => {
+      signal.throwIfAborted()
+      if (survivors.has(spec.id)) return
+      const starting = runners.get(spec.id) ?? startRunnerProcess(spec, setting)
+      runners.set(spec.id, starting)
+      try {
+        await starting
+      } catch (error) {
+        runners.delete(spec.id)
+        throw error
+      }
+    },
+    terminate: async (id) => {
+      const runner = await runnerOf(id)
+      if (runner) return runner.terminate()
+      const former = survivors.get(id)
+      if (former && isAlive(former)) sendSignal(former.pid, 'SIGTERM')
+    },
+    kill,
+    list: async () => {
+      await lookAgain()
+      const ids = [...survivors.keys(), ...runners.keys()]
+      return new Map(await Promise.all(ids.map(async (id) => [id, await sightingOf(id)] as const)))
+    },
+    forget: async (id) => {
+      const runner = await runnerOf(id)
+      if (runner?.sighting().kind !== 'exited') return
+      await runner.forget()
+      runners.delete(id)
+    },
+    onChange: (listener) => void changeListeners.push(listener),
+    onOutput: (listener) => void outputListeners.push(listener),
+    close: async () => {
+      const ids = [...runners.keys(), ...survivors.keys()]
+      await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(10_000))))
+      await place.cgroups?.close()
+    },
+  }
+}
+
+/** Folders and control groups of runners that are gone. */
+async function removeLeftovers({ folder, cgroups }: Place, gone: readonly RunnerId[]): Promise<void> {
+  await Promise.all(gone.map((id) => rm(join(folder, id), { recursive: true, force: true })))
+  await Promise.all(gone.map((id) => cgroups?.remove(id)))
+}

@@ -1,0 +1,36 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { RunnerSpec } from '../backend.ts'
+import type { ProcIdentity } from './proc.ts'
+
+const fileName = 'runner.json'
+
+const schema = z.object({
+  id: z.string(),
+  appId: z.string(),
+  revisionId: z.string(),
+  pid: z.int(),
+  startTime: z.string(),
+  bootId: z.string(),
+})
+
+/**
+ * Notes beside the working folder which process a runner is. Not synced: a record is for the next server process on a
+ * machine that stayed up, and where it is missing the runner is found by its environment.
+ */
+export async function writeRecord(folder: string, spec: RunnerSpec, identity: ProcIdentity): Promise<void> {
+  const { id, appId, revisionId } = spec
+  const draft = join(folder, `${fileName}.draft`)
+  await writeFile(draft, JSON.stringify({ id, appId, revisionId, ...identity }), { mode: 0o600 })
+  await rename(draft, join(folder, fileName))
+}
+
+/** What was noted; nothing when there is no record, or one that cannot be read. */
+export async function readRecord(folder: string): Promise<ProcIdentity | undefined> {
+  try {
+    return schema.parse(JSON.parse(await readFile(join(folder, fileName), 'utf8')))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Exit, Sighting } from '../../domain/runner.ts'
+import type { Logger } from '../../kit/logger.ts'
+import type { RunnerOutput, RunnerSpec } from '../backend.ts'
+import { whenAccepting } from './accepting.ts'
+import { endTree, sendSignal } from './end.ts'
+import { drain, whenDrained } from './output.ts'
+import type { Ports } from './ports.ts'
+import { bootId, procOf, type ProcIdentity } from './proc.ts'
+import { writeRecord } from './record.ts'
+import { makeFolders, spawnRunner, type RunnerPorts, type Spawned } from './spawn.ts'
+import type { Place } from './survivors.ts'
+
+/** A process this server started. */
+export interface RunnerProcess {
+  sighting(): Sighting
+  /** Sends SIGTERM to the main process, once. */
+  terminate(): void
+  /** Ends it and all that it started, and returns when its exit is known. */
+  kill(signal: AbortSignal): Promise<void>
+  /** Removes its folder and gives its ports back. Only for one that exited. */
+  forget(): Promise<void>
+}
+
+export interface RunnerSetting {
+  readonly place: Place
+  readonly ports: Ports
+  readonly basePath: string
+  readonly log: Logger
+  readonly changed: () => void
+  readonly said: (output: RunnerOutput) => void
+}
+
+const couldNotSpawn: Exit = { code: 127, signal: null }
+const patienceMs = 1_000
+
+/** Starts the process. Resolves when it exists or cannot; rejects when there is no folder or port for it. */
+export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSetting): Promise<RunnerProcess> {
+  const { place, ports, log, changed, said } = setting
+  const folder = join(place.folder, spec.id)
+  const given = await prepare(spec, folder, setting)
+  const child = await spawnRunner(spec, { folder, ports: given, place, basePath: setting.basePath })
+
+  let sighting: Sighting = { kind: 'starting' }
+  let main: ProcIdentity | undefined
+  let terminated = false
+  let exited: Promise<void>
+  const over = new AbortController()
+
+  function see(next: Sighting): void {
+    if (sighting.kind === 'exited') return
+    sighting = next
+    changed()
+  }
+
+  const endAll = (leader: ProcIdentity | undefined, signal: AbortSignal) =>
+    endTree({ id: spec.id, installation: place.installation, main: leader, cgroups: place.cgroups }, signal)
+
+  /** Sees it off: whatever it left behind would hold its pipes, its port and its memory; its last words come first. */
+  async function follow(child: Spawned): Promise<void> {
+    const exit = await exitOf(child)
+    over.abort()
+    sendSignal(-child.pid, 'SIGKILL')
+    const drained = Promise.all([whenDrained(child.stdout, patienceMs), whenDrained(child.stderr, patienceMs)])
+    await endAll(undefined, AbortSignal.timeout(patienceMs)).catch((error: unknown) => {
+      log.warn({ err: error, runner: spec.id }, 'processes that a runner left behind do not end')
+    })
+    await drained
+    see({ kind: 'exited', exit })
+  }
+
+  if (child instanceof Error) {
+    const text = `The runner's program could not be started: ${child.message}`
+    said({ runnerId: spec.id, stream: 'stderr', text })
+    see({ kind: 'exited', exit: couldNotSpawn })
+    exited = Promise.resolve()
+  } else {
+    const { pid, stdout, stderr } = child
+    drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }))
+    drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }))
+    exited = follow(child)
+    void whenAccepting(given.app, over.signal).then((address) => address && see({ kind: 'accepting', address }))
+    const startTime = procOf(pid)?.startTime
+    if (startTime) {
+      main = { pid, startTime, bootId: bootId() }
+      await Promise.all([
+        writeRecord(folder, spec, main),
+        place.cgroups?.join(spec.id, pid).catch(() => {}), // the process may be gone already
+      ])
+    }
+  }
+
+  return {
+    sighting: () => sighting,
+    terminate: () => {
+      if (terminated || sighting.kind === 'exited' || !main) return
+      terminated = true
+      sendSignal(main.pid, 'SIGTERM')
+    },
+    kill: async (signal) => {
+      if (sighting.kind !== 'exited') await endAll(main, signal)
+      await exited
+    },
+    forget: async () => {
+      for (const port of [given.app, given.metrics]) ports.giveBack(port)
+      await Promise.all([rm(folder, { recursive: true, force: true }), place.cgroups?.remove(spec.id)])
+    },
+  }
+}
+
+async function prepare(spec: RunnerSpec, folder: string, { place, ports }: RunnerSetting): Promise<RunnerPorts> {
+  await Promise.all([makeFolders(folder), place.cgroups?.make(spec.id)])
+  const [app, metrics] = await Promise.all([ports.take(), ports.take()])
+  return { app, metrics }
+}
+
+async function exitOf(child: Spawned): Promise<Exit> {
+  const [code, signal]: (number | string | null)[] = await once(child, 'exit')
+  return { code: typeof code === 'number' ? code : null, signal: typeof signal === 'string' ? signal : null }
+}

@@ -1,0 +1,58 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { delimiter, dirname, isAbsolute, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { RunnerSpec } from '../backend.ts'
+import type { Place } from './survivors.ts'
+
+export interface RunnerPorts {
+  readonly app: number
+  readonly metrics: number
+}
+
+export type Spawned = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number }
+
+/** A runner's folder holds its record, its working folder (also its home) and its temporary files. */
+export async function makeFolders(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  // Temporary files are not below `work`: a path to a Unix socket may have 107 characters, and libraries put them here.
+  await Promise.all([mkdir(join(folder, 'work'), { recursive: true }), mkdir(join(folder, 'tmp'), { recursive: true })])
+}
+
+/** Spawns it in a session of its own with nothing of the server's environment. Answers the error when it cannot. */
+export async function spawnRunner(
+  spec: RunnerSpec,
+  { folder, ports, place, basePath }: { folder: string; ports: RunnerPorts; place: Place; basePath: string },
+): Promise<Spawned | Error> {
+  const [program, ...args] = spec.command
+  if (!program) return new Error('its command is empty')
+  const env = {
+    PATH: isAbsolute(program) ? dirname(program) + delimiter + basePath : basePath,
+    LANG: 'C.UTF-8',
+    HOME: join(folder, 'work'),
+    TMPDIR: join(folder, 'tmp'),
+    ...spec.variables,
+    PORT: String(ports.app),
+    METRICS_PORT: String(ports.metrics),
+    CARRICK_RUNNER_ID: spec.id,
+    CARRICK_INSTALLATION: place.installation,
+  }
+  try {
+    const child = spawn(program, args, {
+      cwd: join(folder, 'work'),
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    if (hasPid(child)) return child
+    const [error] = await once(child, 'error')
+    return error instanceof Error ? error : new Error(String(error))
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error)) // such as a zero byte in a variable
+  }
+}
+
+function hasPid(child: ChildProcessByStdio<null, Readable, Readable>): child is Spawned {
+  return child.pid !== undefined
+}

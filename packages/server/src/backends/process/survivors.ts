@@ -1,0 +1,41 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RunnerId } from '../../domain/ids.ts'
+import type { Cgroups } from './cgroups.ts'
+import { allProcs, environmentOf, isAlive, type ProcIdentity } from './proc.ts'
+import { readRecord } from './record.ts'
+
+export interface Place {
+  readonly folder: string
+  readonly installation: string
+  readonly cgroups: Cgroups | undefined
+}
+
+/** Runners of a former server process, with the process that each was when its record tells. */
+export type Survivors = ReadonlyMap<RunnerId, ProcIdentity | undefined>
+
+/**
+ * Everything of this installation that still runs: by record, by control group, and by environment, which also shows
+ * a runner whose record was never written, and what is left of one whose main process is gone.
+ */
+export async function findSurvivors(place: Place): Promise<Survivors> {
+  const [recorded, grouped, marked] = await Promise.all([
+    livingRecords(place.folder),
+    place.cgroups?.populated() ?? [],
+    markedRunners(place.installation),
+  ])
+  return new Map([...[...grouped, ...marked].map((id) => [id, undefined] as const), ...recorded])
+}
+
+async function livingRecords(folder: string): Promise<[RunnerId, ProcIdentity][]> {
+  const ids = await readdir(folder)
+  const records = await Promise.all(ids.map(async (id) => [id, await readRecord(join(folder, id))] as const))
+  return records.flatMap(([id, identity]) => (identity && isAlive(identity) ? [[id, identity]] : []))
+}
+
+async function markedRunners(installation: string): Promise<RunnerId[]> {
+  const environments = await Promise.all((await allProcs()).map(({ pid }) => environmentOf(pid)))
+  return environments
+    .filter((environment) => environment.get('CARRICK_INSTALLATION') === installation)
+    .flatMap((environment) => environment.get('CARRICK_RUNNER_ID') ?? [])
+}

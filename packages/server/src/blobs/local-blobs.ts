@@ -1,0 +1,91 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { CarrickError } from '../domain/errors.ts'
+import type { BlobKey } from '../domain/ids.ts'
+import { syncFolder } from '../kit/files.ts'
+import type { BlobStore } from './blob-store.ts'
+
+/**
+ * Blobs as files of one folder, which belongs to this process alone: `ab/abcdef…` holds the bytes whose SHA-256 is
+ * `abcdef…`, `incoming/` what is not whole yet.
+ */
+export async function openLocalBlobs({ folder }: { folder: string }): Promise<BlobStore> {
+  // Whoever was writing here is gone: the data folder has one server at a time.
+  await rm(join(folder, 'incoming'), { recursive: true, force: true })
+  await mkdir(join(folder, 'incoming'), { recursive: true })
+  await Promise.all(shards.map((shard) => mkdir(join(folder, shard), { recursive: true })))
+  await syncFolder(folder)
+  return new LocalBlobs(folder)
+}
+
+/** Made once, so that a put has one folder to sync and not two. */
+const shards = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'))
+
+class LocalBlobs implements BlobStore {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
+    const draft = join(this.#folder, 'incoming', randomUUID())
+    try {
+      const { key, length } = await this.#write(draft, source, limit)
+      // Also when the blob is there already: then it may not have been synced yet by whoever is putting it.
+      await rename(draft, this.pathOf(key))
+      await syncFolder(join(this.#folder, shardOf(key)))
+      return { key, length }
+    } catch (error) {
+      await rm(draft, { force: true })
+      throw isFull(error)
+        ? new CarrickError('disk_full', 'the disk is full: nothing was stored', { cause: error })
+        : error
+    }
+  }
+
+  open(key: BlobKey): Readable {
+    return createReadStream(this.pathOf(key))
+  }
+
+  pathOf(key: BlobKey): string {
+    if (!/^[0-9a-f]{64}$/.test(key)) throw new Error(`"${key}" is not the key of a blob`)
+    return join(this.#folder, shardOf(key), key)
+  }
+
+  async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {
+    await using file = await open(draft, 'wx', 0o600)
+    const stored = await copy(source, file, limit)
+    await file.sync()
+    return stored
+  }
+}
+
+async function copy(source: Readable | Uint8Array, file: FileHandle, limit: number) {
+  const hash = createHash('sha256')
+  let length = 0
+  for await (const chunk of chunksOf(source)) {
+    length += chunk.length
+    if (length > limit) throw new CarrickError('body_too_large', `the body is larger than the limit of ${limit} bytes`)
+    hash.update(chunk)
+    await file.writeFile(chunk)
+  }
+  return { key: hash.digest('hex'), length }
+}
+
+/** A stream that is given up stays open: it may be a socket on which the refusal still has to go out. */
+function chunksOf(source: Readable | Uint8Array): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
+  return source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : [source]
+}
+
+function shardOf(key: BlobKey): string {
+  return key.slice(0, 2)
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+}

@@ -1,0 +1,121 @@
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { Call, CallLimits, Caller } from '../calls/call.ts'
+import { askToStop } from '../calls/cancel.ts'
+import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
+import type { Origin } from '../calls/headers.ts'
+import { CarrickError } from '../domain/errors.ts'
+import type { RequestId } from '../domain/ids.ts'
+import { cancelledOutcome, failedOutcome, troubles } from '../domain/outcome.ts'
+import type { HeaderPairs, Outcome, RequestPayload, StoredBody } from '../domain/request.ts'
+import type { AttemptEnd } from '../domain/retry.ts'
+import type { Slot } from '../home/home.ts'
+import { collect } from './collect.ts'
+
+/** How an attempt ended, and what is final if nothing follows it. `aborted`: the platform is going down. */
+export interface Ended {
+  readonly end: AttemptEnd
+  readonly outcome: Outcome
+}
+
+export interface AttemptParts {
+  readonly caller: Caller
+  readonly blobs: BlobStore
+  readonly resultBytes: number
+  readonly limits: CallLimits
+  /** As soon as the runner has nothing more to do with it. */
+  readonly onRunnerDone: (end: AttemptEnd) => void
+}
+
+/** One attempt of one request on one runner. Its start is on disk before `run` is called. */
+export class Attempt {
+  readonly requestId: RequestId
+  readonly #slot: Slot
+  readonly #app: { owner: string; name: string }
+  #path: string | undefined
+  #callerId = ''
+  #cancelled = false
+
+  constructor(requestId: RequestId, slot: Slot, app: { owner: string; name: string }) {
+    this.requestId = requestId
+    this.#slot = slot
+    this.#app = app
+  }
+
+  /** Keeps it from being sent; once it was, asks the app to stop. */
+  cancel(caller: Caller): void {
+    this.#cancelled = true
+    if (this.#path === undefined) return
+    void askToStop(caller, this.#slot.address, { ...this.#origin(this.#path), path: this.#path })
+  }
+
+  async run(
+    payload: RequestPayload,
+    { caller, blobs, resultBytes, limits, onRunnerDone }: AttemptParts,
+  ): Promise<Ended> {
+    if (this.#cancelled) return this.#unsent(onRunnerDone)
+    this.#path = payload.path
+    this.#callerId = payload.callerId
+    const answer = await caller.exchange(this.#slot.address, this.#call(payload, blobs), limits)
+    if (answer.kind !== 'answered') {
+      onRunnerDone(answer)
+      return this.#broken(answer)
+    }
+    const storing = settled(collect(answer.body, blobs, resultBytes))
+    const ended = await answer.ended
+    const end = ended.kind === 'complete' ? answered(answer.status, answer.headers) : ended
+    onRunnerDone(end)
+    const stored = await storing
+    if ('error' in stored && stored.error instanceof CarrickError) return this.#notStored(stored.error)
+    if (end.kind !== 'answered') return this.#broken(end)
+    if ('error' in stored) throw stored.error
+    return { end, outcome: this.#answer(answer.status, answer.headers, stored.value) }
+  }
+
+  #call({ method, path, headers, callerId, body }: RequestPayload, blobs: BlobStore): Call {
+    const plain = headersToRunner(headers, { ...this.#origin(path), callerId }).filter(
+      ([name]) => name !== 'content-length',
+    )
+    if ('inline' in body)
+      return { method, path, headers: plain, body: body.inline.byteLength === 0 ? null : body.inline }
+    return { method, path, headers: [...plain, ['content-length', String(body.length)]], body: blobs.open(body.blob) }
+  }
+
+  #origin(path: string): Origin {
+    return { requestId: this.requestId, endpoint: endpointOf(this.#app, path), callerId: this.#callerId }
+  }
+
+  /** Whoever serves the result writes the length of what was stored. */
+  #answer(status: number, headers: HeaderPairs, body: StoredBody): Outcome {
+    const { requestId } = this
+    const { runnerId } = this.#slot
+    const kept = headersToCaller(headers, { status, requestId, runnerId }).filter(([name]) => name !== 'content-length')
+    return { status, headers: kept, body, runnerId }
+  }
+
+  #broken(end: Exclude<AttemptEnd, { kind: 'answered' }>): Ended {
+    const { code, message } = end.kind === 'aborted' ? troubles.disconnected : troubles[end.kind]
+    return { end, outcome: failedOutcome({ code, message, requestId: this.requestId, runnerId: this.#slot.runnerId }) }
+  }
+
+  /** The app has done its work, so it is not asked to do it again. */
+  #notStored({ code, message }: CarrickError): Ended {
+    const outcome = failedOutcome({ code, message, requestId: this.requestId, runnerId: this.#slot.runnerId })
+    return { end: { kind: 'answered', status: outcome.status, needsRetry: false, stopRunner: false }, outcome }
+  }
+
+  #unsent(onRunnerDone: (end: AttemptEnd) => void): Ended {
+    const outcome = cancelledOutcome(this.requestId)
+    const end: AttemptEnd = { kind: 'answered', status: outcome.status }
+    onRunnerDone(end)
+    return { end, outcome }
+  }
+}
+
+/** A promise that never rejects, for work that is looked at later. */
+async function settled<T>(work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await work }
+  } catch (error) {
+    return { error }
+  }
+}

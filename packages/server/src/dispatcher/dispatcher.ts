@@ -1,0 +1,136 @@
+/**
+ * Dispatcher: brings waiting requests to free slots and sees each to its one outcome.
+ * Reads homes and payloads, writes attempts and outcomes, calls runners. One per home, that is one per installation.
+ */
+import { setTimeout as rest } from 'node:timers/promises'
+import { CarrickError } from '../domain/errors.ts'
+import type { AppId, RequestId } from '../domain/ids.ts'
+import { cancelledOutcome, overdueOutcome } from '../domain/outcome.ts'
+import type { Home } from '../home/home.ts'
+import { appsWithUnfinished, completeWaiting, completeWaitingOf, requestCancel } from '../store/requests.ts'
+import type { Cancelled } from '../store/requests.ts'
+import { Alarms } from './alarms.ts'
+import { persist } from './persist.ts'
+import { recoverApp } from './recover.ts'
+import { serve } from './serve.ts'
+import type { InFlight, ServeParts } from './serve.ts'
+import { goneOutcome } from './settle.ts'
+
+export type DispatcherParts = Omit<ServeParts, 'signal'>
+
+export interface Dispatcher {
+  /** Fills the homes with what the store holds, and decides about what was running when the platform ended. */
+  recover(): Promise<void>
+  /** Ends a request that waits; asks the app to stop one that runs. */
+  cancel(requestId: RequestId): Promise<Cancelled>
+  /** Looks at every home now. Nobody needs to but those who move the clock. */
+  wake(): void
+  /** Starts nothing more and waits for what runs. What still does after `graceMs` is cut off: the next start decides about it. */
+  stop(limits: { graceMs: number }): Promise<void>
+}
+
+export function startDispatcher(parts: DispatcherParts): Dispatcher {
+  return new HomeDispatcher(parts)
+}
+
+/** How many requests of a deleted app end in one write. */
+const endTogether = 1_000
+
+class HomeDispatcher implements Dispatcher {
+  readonly #parts: ServeParts
+  readonly #cutOff = new AbortController()
+  readonly #alarms: Alarms
+  readonly #inFlight: InFlight = new Map()
+  readonly #work = new Set<Promise<void>>()
+  #stopped = false
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = { ...parts, signal: this.#cutOff.signal }
+    this.#alarms = new Alarms(parts.clock, (appId) => this.#pump(appId))
+    parts.homes.onWork((appId) => this.#pump(appId))
+    parts.store.onChange('app', () => this.#do(this.#noticeDeletions()))
+  }
+
+  async recover(): Promise<void> {
+    const apps = await this.#parts.store.read(appsWithUnfinished())
+    for (const appId of apps) await recoverApp(appId, this.#parts)
+  }
+
+  async cancel(requestId: RequestId): Promise<Cancelled> {
+    const { store, homes, clock, caller } = this.#parts
+    const outcome = cancelledOutcome(requestId)
+    const cancelled = await store.commit(requestCancel({ requestId, outcome, now: clock.now() }))
+    if (cancelled === 'asked') this.#inFlight.get(requestId)?.cancel(caller)
+    // A home that no longer has it has matched it: then the store refuses to start the attempt.
+    if (cancelled === 'ended') for (const home of homes.all()) if (home.withdraw(requestId)) break
+    return cancelled
+  }
+
+  wake(): void {
+    for (const { appId } of this.#parts.homes.all()) this.#pump(appId)
+  }
+
+  async stop({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#stopped = true
+    this.#alarms.clear()
+    const grace = new AbortController()
+    await Promise.race([this.#idle(), rest(graceMs, undefined, { signal: grace.signal }).catch(() => {})])
+    grace.abort()
+    this.#cutOff.abort()
+    await this.#idle()
+  }
+
+  /** One look at a home: what is overdue ends, what meets a slot runs. */
+  #pump(appId: AppId): void {
+    if (this.#stopped) return
+    const { homes, apps, clock } = this.#parts
+    const home = homes.of(appId)
+    if (apps.byId(appId) === undefined) this.#do(this.#empty(home))
+    for (const { id } of home.takeOverdue(clock.now())) this.#do(this.#endOverdue(id))
+    for (let match = home.take(); match; match = home.take()) {
+      this.#do(serve(match, home, this.#parts, this.#inFlight))
+    }
+    this.#alarms.set(appId, home.nextMoment())
+  }
+
+  async #endOverdue(requestId: RequestId): Promise<void> {
+    const { clock } = this.#parts
+    await persist(completeWaiting({ requestId, outcome: overdueOutcome(requestId), now: clock.now() }), this.#parts)
+  }
+
+  async #noticeDeletions(): Promise<void> {
+    await this.#parts.apps.refresh()
+    this.wake()
+  }
+
+  /** Nobody will ever serve those who wait for a deleted app. */
+  async #empty(home: Home): Promise<void> {
+    const waiting = home.queueLength
+    home.clear(new CarrickError('app_not_found', 'The app was deleted while the call waited'))
+    if (waiting === 0) return
+    const { clock } = this.#parts
+    let ended: number
+    do {
+      const end = { outcome: goneOutcome(), now: clock.now(), limit: endTogether }
+      ended = await persist(completeWaitingOf(home.appId, end), this.#parts)
+    } while (ended === endTogether)
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#work.size > 0) await Promise.all(this.#work)
+  }
+
+  /** Nothing that goes wrong in the work ends the process, and nothing of it is silent. */
+  #do(work: Promise<void>): void {
+    const guarded = work.catch((error: unknown) => this.#report(error)).finally(() => this.#work.delete(guarded))
+    this.#work.add(guarded)
+  }
+
+  #report(error: unknown): void {
+    if (this.#cutOff.signal.aborted) return
+    this.#parts.log.error(
+      { err: error },
+      'the dispatcher met something unforeseen; requests it concerns wait for a restart',
+    )
+  }
+}

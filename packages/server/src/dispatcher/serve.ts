@@ -1,0 +1,119 @@
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { Caller } from '../calls/call.ts'
+import type { RequestId, RunnerId } from '../domain/ids.ts'
+import { failedOutcome } from '../domain/outcome.ts'
+import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
+import { runnerVerdict } from '../domain/retry.ts'
+import type { AttemptEnd, Judged } from '../domain/retry.ts'
+import type { Home, Match } from '../home/home.ts'
+import { payloadOf } from '../store/bodies.ts'
+import { startAttempt } from '../store/requests.ts'
+import { Attempt } from './attempt.ts'
+import type { Ended } from './attempt.ts'
+import { goneOutcome, settle } from './settle.ts'
+import type { SettleParts } from './settle.ts'
+
+export interface ServeParts extends SettleParts {
+  readonly caller: Caller
+  readonly blobs: BlobStore
+  /** Told of runners that should be looked at, or ended. The home has let go of the latter already. */
+  readonly onRunnerVerdict: (runnerId: RunnerId, verdict: Judged['kind'], reason: Judged['reason']) => void
+  readonly limits: { readonly resultBytes: number; readonly connectTimeoutMs: number }
+}
+
+/** The attempts that are under way here. */
+export type InFlight = Map<RequestId, Attempt>
+
+/** How long a request stands back whose attempt could not be stored. */
+const standBackMs = 1_000
+
+/** Sees one match through: the attempt's start made durable, the call, and what follows from how it ended. */
+export async function serve(match: Match, home: Home, parts: ServeParts, inFlight: InFlight): Promise<void> {
+  using slot = match.slot
+  const app = parts.apps.byId(home.appId)?.app
+  const attempt = new Attempt(match.request.id, slot, app ?? { owner: '', name: '' })
+  inFlight.set(attempt.requestId, attempt)
+  try {
+    const payload = settled(match.payload ?? parts.store.read(payloadOf(match.request.id)))
+    const request = match.payload ? { ...match.request, attempt: 1 } : await start(match, home, parts)
+    if (request === undefined) return
+    const ended = app ? await run(attempt, request, await payload, { match, home, parts }) : gone(request.id)
+    slot.release()
+    // What was cut off by the platform's own end is decided about at its next start.
+    if (ended.end.kind !== 'aborted') await settle(request, slot.runnerId, ended, parts)
+  } finally {
+    inFlight.delete(attempt.requestId)
+  }
+}
+
+/** The request with its attempt counted; undefined when it may not run now. */
+async function start({ request, slot }: Match, home: Home, parts: ServeParts): Promise<QueuedRequest | undefined> {
+  const attempt = request.attempt + 1
+  const now = parts.clock.now()
+  try {
+    const mine = await parts.store.commit(
+      startAttempt({ requestId: request.id, attempt, runnerId: slot.runnerId, now }),
+    )
+    return mine ? { ...request, attempt } : undefined
+  } catch (error) {
+    parts.log.warn({ err: error, requestId: request.id }, 'an attempt could not be stored, so it waits a little')
+    slot.release()
+    home.admit({ ...request, dueAt: now + standBackMs })
+    return undefined
+  }
+}
+
+async function run(
+  attempt: Attempt,
+  { id: requestId, appId }: QueuedRequest,
+  payload: Settled<RequestPayload | undefined>,
+  { match, home, parts }: { match: Match; home: Home; parts: ServeParts },
+): Promise<Ended> {
+  const { slot } = match
+  const { caller, blobs, limits, signal, apps } = parts
+  const requestTimeoutMs = 1_000 * (apps.byId(appId)?.app.scale.request_timeout ?? 0)
+  try {
+    if ('error' in payload) throw payload.error
+    if (payload.value === undefined) throw new Error('the stored request has no body')
+    return await attempt.run(payload.value, {
+      caller,
+      blobs,
+      resultBytes: limits.resultBytes,
+      limits: { requestTimeoutMs, connectTimeoutMs: limits.connectTimeoutMs, signal },
+      onRunnerDone: (end) => (judge(end, slot.runnerId, home, parts), slot.release()),
+    })
+  } catch (error) {
+    parts.log.error({ err: error, requestId }, 'an attempt ended in an unforeseen way; its request is told so')
+    return unforeseen(requestId)
+  }
+}
+
+/** A runner that failed gets no more requests from this moment on; others decide about its end. */
+function judge(end: AttemptEnd, runnerId: RunnerId, home: Home, { onRunnerVerdict }: ServeParts): void {
+  const verdict = runnerVerdict(end)
+  if (verdict.kind === 'keep') return
+  if (verdict.kind === 'terminate') home.retire(runnerId)
+  onRunnerVerdict(runnerId, verdict.kind, verdict.reason)
+}
+
+const final: AttemptEnd = { kind: 'answered', status: 500, needsRetry: false }
+
+function gone(requestId: RequestId): Ended {
+  return { end: final, outcome: goneOutcome(requestId) }
+}
+
+function unforeseen(requestId: RequestId): Ended {
+  const message = 'The platform failed to handle the request; its own log says why'
+  return { end: final, outcome: failedOutcome({ code: 'internal_error', message, requestId }) }
+}
+
+type Settled<T> = { readonly value: T } | { readonly error: unknown }
+
+/** For work that runs beside other work: it never rejects. */
+async function settled<T>(work: T | Promise<T>): Promise<Settled<T>> {
+  try {
+    return { value: await work }
+  } catch (error) {
+    return { error }
+  }
+}

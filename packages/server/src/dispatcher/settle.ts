@@ -1,0 +1,53 @@
+import type { Clock } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
+import { cancelledOutcome, failedOutcome } from '../domain/outcome.ts'
+import type { QueuedRequest } from '../domain/request.ts'
+import { afterAttempt } from '../domain/retry.ts'
+import type { RunnerId } from '../domain/ids.ts'
+import type { Apps } from '../home/apps.ts'
+import type { Homes } from '../home/home.ts'
+import { finishAttempt, retryLater } from '../store/requests.ts'
+import type { Store } from '../store/store.ts'
+import type { Ended } from './attempt.ts'
+import { persist } from './persist.ts'
+
+export interface SettleParts {
+  readonly store: Store
+  readonly homes: Homes
+  readonly apps: Apps
+  readonly clock: Clock
+  readonly log: Logger
+  readonly random: () => number
+  readonly signal: AbortSignal
+}
+
+/**
+ * Decides what follows an attempt, and makes it durable: another attempt later, or the outcome. `request.attempt` is the
+ * number of the attempt that ended.
+ */
+export async function settle(
+  request: QueuedRequest,
+  runnerId: RunnerId | undefined,
+  { end, outcome }: Ended,
+  parts: SettleParts,
+): Promise<void> {
+  const { id: requestId, attempt, appId } = request
+  const app = parts.apps.byId(appId)
+  const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
+  const decision = afterAttempt(end, request, rules, parts.random())
+  const finish = async (last: typeof outcome): Promise<void> =>
+    void (await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts))
+
+  if (decision.kind === 'final') return await finish(outcome)
+  if (app === undefined) return await finish(goneOutcome(requestId))
+  const dueAt = parts.clock.now() + decision.delayMs
+  const waits = await persist(retryLater({ requestId, attempt, dueAt, used: decision.used }), parts)
+  // Refused means that it was cancelled while it ran; or that the attempt is an old one: then this is refused as well.
+  if (!waits) return await finish(cancelledOutcome(requestId))
+  parts.homes.of(appId).admit({ ...request, dueAt, used: decision.used, avoid: runnerId })
+}
+
+/** The app was deleted, so nothing will ever serve it. */
+export function goneOutcome(requestId?: string) {
+  return failedOutcome({ code: 'app_not_found', message: 'The app was deleted while the request waited', requestId })
+}

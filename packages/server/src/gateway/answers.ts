@@ -1,0 +1,24 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { HeaderPairs } from '../domain/request.ts'
+
+/** Clients show the reason phrase as their error message, so every status has one. */
+export function reasonPhrase(status: number): string {
+  return status === 499 ? 'Client Closed Request' : (STATUS_CODES[status] ?? 'Unknown')
+}
+
+const exposed = 'access-control-expose-headers'
+
+/** Begins an answer with these headers, repeated ones too. They come before what was set on the response earlier. */
+export function begin(res: ServerResponse, status: number, headers: HeaderPairs): void {
+  const ours = res.getHeader(exposed)
+  const both = ours !== undefined && headers.some(([name]) => name === exposed)
+  const all = both ? [...headers, [exposed, String(ours)] as const] : headers
+  res.writeHead(status, reasonPhrase(status), all.flat())
+}
+
+export function json(res: ServerResponse, status: number, body: object, headers: HeaderPairs = []): void {
+  const text = Buffer.from(JSON.stringify(body))
+  const type = [['content-type', 'application/json; charset=utf-8'], ['content-length', String(text.length)]] as const
+  begin(res, status, [...type, ...headers])
+  res.end(text)
+}

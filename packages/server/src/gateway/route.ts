@@ -1,0 +1,161 @@
+import type { RequestId } from '../domain/ids.ts'
+import { reservedOwners } from '../domain/names.ts'
+import { hostIn, serviceIn, type Service } from './hosts.ts'
+
+/** What an app is called on the wire. */
+export interface Alias {
+  readonly owner: string
+  readonly name: string
+}
+
+/** What a request asks for. `path` is the part below the app, with its query, and begins with `/`. */
+export type Route =
+  | { readonly kind: 'call' | 'submit' | 'session'; readonly alias: Alias; readonly path: string }
+  | RequestRoute
+  /** For another door, under this URL. */
+  | { readonly kind: 'rest'; readonly url: string }
+  | { readonly kind: 'refused'; readonly code: 'bad_request' | 'route_not_found' | 'unimplemented'; readonly message: string }
+
+/** Something about a request that the queue has accepted. */
+export interface RequestRoute {
+  readonly kind: 'status' | 'status_stream' | 'result' | 'cancel'
+  readonly alias: Alias
+  readonly requestId: RequestId
+  readonly query: URLSearchParams
+}
+
+/** The part of an HTTP request that says where it wants to go. */
+export interface Asked {
+  readonly method: string
+  readonly url: string
+  readonly host: string | undefined
+  /** The `x-fal-target-url` header: where a client that was given a proxy would have gone. */
+  readonly targetUrl?: string | undefined
+}
+
+/** Finds the way by host name, path prefix, or the host in `x-fal-target-url`. Nothing is ever fetched. */
+export function routeOf(asked: Asked, hosts: readonly string[]): Route {
+  if (asked.targetUrl !== undefined) return byTarget(asked, asked.targetUrl, hosts)
+  return byHost(asked, hosts)
+}
+
+/** The hosts that clients have built in, and what this server has in their place. */
+const knownHosts: Readonly<Record<string, Service>> = {
+  'fal.run': 'call',
+  'falrun.com': 'call',
+  'queue.fal.run': 'queue',
+  'queue.falrun.com': 'queue',
+  'ws.fal.run': 'ws',
+  'rest.fal.ai': 'rest',
+  'rest.alpha.fal.ai': 'rest',
+  'v3.fal.media': 'rest',
+  'v3b.fal.media': 'rest',
+}
+const unservedHosts: ReadonlySet<string> = new Set(['kv.fal.media', 'wma.fal.run'])
+
+function byTarget(asked: Asked, targetUrl: string, hosts: readonly string[]): Route {
+  const target = URL.parse(targetUrl)
+  if (target === null || !/^https?:$/.test(target.protocol)) {
+    return refused('bad_request', 'The header x-fal-target-url must be a whole http or https URL')
+  }
+  // Proxies copy the header to their upstream, which may be us.
+  if (hostIn(target.host, hosts) !== undefined) return byHost(asked, hosts)
+  const url = target.pathname + target.search
+  if (unservedHosts.has(target.host)) return refused('unimplemented', `This server has nothing in place of ${target.host}`)
+  const service = Object.hasOwn(knownHosts, target.host) ? knownHosts[target.host] : undefined
+  if (service !== undefined) return byService(service, asked.method, url)
+  return refused('bad_request', `The header x-fal-target-url names ${target.host}, which this server does not stand in for`)
+}
+
+function byHost({ method, url, host }: Asked, hosts: readonly string[]): Route {
+  const asked = url.startsWith('/') ? url : originForm(url)
+  if (asked === undefined) return refused('bad_request', 'The request target must be a path')
+  const service = serviceIn(host, hosts)
+  if (service !== undefined) return byService(service, method, asked)
+  const { first, rest } = firstSegment(asked)
+  if (first === 'queue' || first === 'ws') return byService(first, method, rest)
+  return byService('call', method, asked)
+}
+
+function originForm(url: string): string | undefined {
+  const parsed = URL.parse(url)
+  return parsed?.protocol === 'http:' || parsed?.protocol === 'https:' ? parsed.pathname + parsed.search : undefined
+}
+
+function byService(service: Service, method: string, url: string): Route {
+  // What HTTP may carry in a path, and what a runner can be sent.
+  if (/[^\u0021-\u00ff]/.test(url)) return refused('bad_request', 'The path holds characters that must be percent-encoded')
+  if (service === 'rest') return { kind: 'rest', url }
+  if (service === 'call' && isForRest(url)) return { kind: 'rest', url }
+  const target = targetOf(url)
+  if (target === undefined) return refused('route_not_found', 'The path must begin with the owner and the name of an app')
+  if (service === 'queue') return queueRoute(method, target)
+  return { kind: service === 'ws' ? 'session' : 'call', ...target }
+}
+
+/** Ids such as `workflows/owner/app` carry their kind in front. */
+const namespaces: ReadonlySet<string> = new Set(['workflows', 'comfy'])
+
+function isForRest(url: string): boolean {
+  const { first, rest } = firstSegment(url)
+  return namespaces.has(first) ? targetOf(url) === undefined : reservedOwners.has(first) || firstSegment(rest).first === ''
+}
+
+interface Target {
+  readonly alias: Alias
+  readonly path: string
+}
+
+function targetOf(url: string): Target | undefined {
+  const { first, rest } = firstSegment(url)
+  if (namespaces.has(first)) return targetOf(rest)
+  const { first: second, rest: path } = firstSegment(rest)
+  const owner = decoded(first)
+  const name = decoded(second)
+  return owner && name ? { alias: { owner, name }, path } : undefined
+}
+
+/** `/a/b?c` is `a` and `/b?c`; what is left always begins with `/`. */
+function firstSegment(url: string): { first: string; rest: string } {
+  const [, first = '', rest = ''] = /^\/([^/?]*)(.*)$/s.exec(url) ?? []
+  return { first, rest: rest.startsWith('/') ? rest : `/${rest}` }
+}
+
+function decoded(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return undefined
+  }
+}
+
+/** Everything before the last `requests` is advice: clients put more or less of the endpoint there. */
+const ofRequest = /^(?:.*)\/requests\/([^/]+)(\/status\/stream|\/status|\/cancel|\/response)?\/?$/s
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const operations = { '': 'result', '/response': 'result', '/status': 'status', '/status/stream': 'status_stream', '/cancel': 'cancel' } as const
+
+function queueRoute(method: string, { alias, path }: Target): Route {
+  const { pathname, query } = split(path)
+  const [, requestId, operation = ''] = ofRequest.exec(pathname) ?? []
+  // An app may have a path of this form itself, which is posted to.
+  if (requestId === undefined || (method === 'POST' && !uuid.test(requestId))) return submission(method, alias, path)
+  const kind = operations[operation as keyof typeof operations]
+  const allowed = kind === 'cancel' ? ['PUT', 'POST'] : ['GET', 'HEAD']
+  if (allowed.includes(method)) return { kind, alias, requestId, query: new URLSearchParams(query) }
+  return method === 'POST' ? submission(method, alias, path) : refused('route_not_found', `No such route: ${method} here; use ${allowed[0]}`)
+}
+
+function submission(method: string, alias: Alias, path: string): Route {
+  return method === 'POST'
+    ? { kind: 'submit', alias, path }
+    : refused('route_not_found', `No such route: the queue takes POST for new requests, not ${method}`)
+}
+
+function split(path: string): { pathname: string; query: string } {
+  const at = path.indexOf('?')
+  return at === -1 ? { pathname: path, query: '' } : { pathname: path.slice(0, at), query: path.slice(at + 1) }
+}
+
+function refused(code: 'bad_request' | 'route_not_found' | 'unimplemented', message: string): Route {
+  return { kind: 'refused', code, message }
+}

@@ -1,0 +1,27 @@
+import { baseUrl, type Connection, type ServerNames } from '../domain/addresses.ts'
+import type { RequestId } from '../domain/ids.ts'
+import { serviceIn } from './hosts.ts'
+import type { Alias } from './route.ts'
+
+/** The addresses of a request, as its caller can reach them: by the name and scheme that it used itself. */
+export interface RequestUrls {
+  readonly response_url: string
+  readonly status_url: string
+  readonly cancel_url: string
+}
+
+export function requestUrls(
+  connection: Connection,
+  names: ServerNames,
+  { owner, name }: Alias,
+  requestId: RequestId,
+): RequestUrls {
+  const url = `${queueUrl(connection, names)}/${owner}/${name}/requests/${requestId}`
+  return { response_url: url, status_url: `${url}/status`, cancel_url: `${url}/cancel` }
+}
+
+function queueUrl(connection: Connection, names: ServerNames): string {
+  const { secure, authority } = connection
+  if (serviceIn(authority, names.hosts) === 'queue') return `${secure ? 'https' : 'http'}://${authority}`
+  return `${baseUrl(connection, names)}/queue`
+}

@@ -1,0 +1,70 @@
+import type { AccountId } from '../domain/ids.ts'
+import type { Moment } from '../kit/clock.ts'
+import { done, read, readOne, sql, write } from './sql.ts'
+import type { Read, Row, Write } from './store.ts'
+
+export interface Account {
+  readonly id: AccountId
+  /** The owner in `owner/app`. */
+  readonly nickname: string
+  readonly fullName: string
+  readonly createdAt: Moment
+}
+
+export function addAccount({ id, nickname, fullName, createdAt }: Account): Write<void> {
+  return write(
+    [
+      sql`insert into account (id, nickname, full_name, created_at)
+          values (${id}, ${nickname}, ${fullName}, ${createdAt})`,
+    ],
+    done,
+    ['account'],
+  )
+}
+
+export function accountByNickname(nickname: string): Read<Account | undefined> {
+  return readOne(sql`select id, nickname, full_name, created_at from account where nickname = ${nickname}`, account)
+}
+
+export function allAccounts(): Read<readonly Account[]> {
+  return read(sql`select id, nickname, full_name, created_at from account order by created_at, id`, account)
+}
+
+/**
+ * Makes the installation's id and its first account, both or neither. Where they were made before, nothing changes: the
+ * first one stays.
+ */
+export function beginInstallation(id: string, first: Account): Write<void> {
+  return write(
+    [
+      sql`insert into account (id, nickname, full_name, created_at)
+          select ${first.id}, ${first.nickname}, ${first.fullName}, ${first.createdAt}
+           where not exists (select 1 from installation where name = 'account')`,
+      sql`insert into installation (name, value) values ('account', ${first.id}) on conflict do nothing`,
+      sql`insert into installation (name, value) values ('id', ${id}) on conflict do nothing`,
+    ],
+    done,
+    ['account'],
+  )
+}
+
+/** The installation's id and its first account; undefined before the first start. */
+export function begunInstallation(): Read<{ readonly id: string; readonly account: Account } | undefined> {
+  return readOne(
+    sql`select named.value as installation_id, account.id, account.nickname, account.full_name, account.created_at
+          from installation named
+          join installation first on first.name = 'account'
+          join account on account.id = first.value
+         where named.name = 'id'`,
+    (row) => ({ id: String(row['installation_id']), account: account(row) }),
+  )
+}
+
+function account(row: Row): Account {
+  return {
+    id: String(row['id']),
+    nickname: String(row['nickname']),
+    fullName: String(row['full_name']),
+    createdAt: Number(row['created_at']),
+  }
+}

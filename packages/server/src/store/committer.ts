@@ -1,0 +1,133 @@
+import { CarrickError } from '../domain/errors.ts'
+import { commitTime, decide, expectWriters } from './gather.ts'
+import type { Statement, StatementResult, Topic, Write } from './store.ts'
+
+/** How one write of a group ended. */
+export type Ended = { readonly results: readonly StatementResult[] } | { readonly error: Error }
+
+/** Puts a group on disk in one commit. Answers for each write, in order; a rejection means that none happened. */
+export type CommitGroup = (group: readonly (readonly Statement[])[]) => Promise<readonly Ended[]>
+
+export interface CommitterOptions {
+  readonly commitGroup: CommitGroup
+  /** Called once for each topic that a group touched, after its writers were told. */
+  readonly changed: (topic: Topic) => void
+  /** Writes beyond this many waiting ones are refused with `too_busy`. */
+  readonly maxWaiting?: number
+  /** A commit holds at most so many writes, so that the first of them does not wait for ever. */
+  readonly maxGroup?: number
+}
+
+interface Waiting {
+  readonly statements: readonly Statement[]
+  readonly topics: readonly Topic[]
+  end(ended: Ended): void
+}
+
+/**
+ * Group commit: everything handed over while one commit is on its way goes into the next, and a writer is told only
+ * when the commit that holds its write is on disk.
+ */
+export class Committer {
+  readonly #options: Required<CommitterOptions>
+  #waiting: Waiting[] = []
+  #newestCame = 0
+  #freeSince = 0
+  #committing = false
+  #watching = false
+  #commitTime = 0
+  #sizes: readonly [last: number, beforeLast: number] = [0, 0]
+  #idle: (() => void)[] = []
+  #stats = { commits: 0, writes: 0 }
+
+  constructor(options: CommitterOptions) {
+    this.#options = { maxWaiting: 20_000, maxGroup: 512, ...options }
+  }
+
+  /** Commits that reached the disk, and the writes that were in them. */
+  get stats(): { readonly commits: number; readonly writes: number } {
+    return { ...this.#stats }
+  }
+
+  commit<T>({ statements, result, touches }: Write<T>): Promise<T> {
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      const message = `${this.#waiting.length} writes are waiting for the disk already; try again in a moment`
+      return Promise.reject(new CarrickError('too_busy', message))
+    }
+    return new Promise<T>((resolve, reject) => {
+      const end = (ended: Ended): void => {
+        if ('error' in ended) return reject(ended.error)
+        try {
+          resolve(result(ended.results))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      this.#waiting.push({ statements, topics: touches, end })
+      this.#newestCame = performance.now()
+      this.#watch()
+    })
+  }
+
+  /** Resolves when nothing is waiting and nothing is on its way. */
+  async drained(): Promise<void> {
+    if (this.#committing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Looks once per turn of the event loop: a turn hands over everything that the network brought. */
+  #watch(): void {
+    if (this.#watching || this.#committing) return
+    this.#watching = true
+    setImmediate(() => {
+      this.#watching = false
+      if (this.#timeHasCome()) void this.#commitNow()
+      else if (this.#waiting.length > 0) this.#watch()
+    })
+  }
+
+  #timeHasCome(): boolean {
+    const now = performance.now()
+    const [last, beforeLast] = this.#sizes
+    const verdict = decide({
+      waiting: this.#waiting.length,
+      expected: Math.min(expectWriters(last, beforeLast), this.#options.maxGroup),
+      waited: now - this.#freeSince,
+      quiet: now - this.#newestCame,
+      commit: this.#commitTime,
+    })
+    return verdict === 'commit'
+  }
+
+  async #commitNow(): Promise<void> {
+    const group = this.#waiting.splice(0, this.#options.maxGroup)
+    this.#committing = true
+    const began = performance.now()
+    const ended = await this.#options.commitGroup(group.map(({ statements }) => statements)).catch(
+      (error: Error): Ended[] => group.map(() => ({ error })),
+    )
+    this.#freeSince = performance.now()
+    this.#committing = false
+    this.#learn(group.length, this.#freeSince - began)
+    this.#tell(group, ended)
+    if (this.#waiting.length > 0) this.#watch()
+    else for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #learn(size: number, took: number): void {
+    this.#sizes = [size, this.#sizes[0]]
+    this.#commitTime = commitTime(this.#commitTime, took)
+  }
+
+  #tell(group: readonly Waiting[], ended: readonly Ended[]): void {
+    const touched = new Set<Topic>()
+    let written = 0
+    group.forEach(({ end, topics }, index) => {
+      const how = ended[index] ?? { error: new Error('the store gave no answer for this write') }
+      if ('results' in how) written += 1
+      if ('results' in how) for (const topic of topics) touched.add(topic)
+      end(how)
+    })
+    if (written > 0) this.#stats = { commits: this.#stats.commits + 1, writes: this.#stats.writes + written }
+    for (const topic of touched) this.#options.changed(topic)
+  }
+}

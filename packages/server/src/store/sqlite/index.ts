@@ -1,0 +1,108 @@
+import { CarrickError } from '../../domain/errors.ts'
+import type { Logger } from '../../kit/logger.ts'
+import { Listeners } from '../changes.ts'
+import { Committer, type Ended } from '../committer.ts'
+import { knownMigrations, type Migration } from '../migrations.ts'
+import type { Read, Statement, Store, Topic, Write } from '../store.ts'
+import { isDiskFull } from './failures.ts'
+import { type Failure, type GroupAnswer, ownBytes, packGroup, type PackedGroup } from './messages.ts'
+import { type ReadAnswer, SqliteError, unpackEnd, unpackRows } from './messages.ts'
+import type { PackedRead } from './reader.ts'
+import { Thread } from './thread.ts'
+
+export interface SqliteOptions {
+  readonly file: string
+  readonly log: Logger
+  /** What to do when the disk can no longer be trusted. The default ends the process: the next start recovers. */
+  readonly onFatal?: (error: Error) => void
+  /** Writes and reads beyond this many waiting ones are refused with `too_busy`. */
+  readonly maxWaiting?: number
+  readonly migrations?: readonly Migration[]
+}
+
+/** Opens the embedded store and brings its schema up to date. Throws, file untouched, when a newer version wrote it. */
+export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
+  const { file, log, maxWaiting = 20_000, migrations = knownMigrations() } = options
+  const onFatal = options.onFatal ?? (() => process.exit(1))
+  const fatal = (error: Error): void => {
+    log.error({ err: error, file }, 'the store lost its disk; the process ends here and the next start recovers')
+    onFatal(error)
+  }
+  const writer = await Thread.start<PackedGroup, GroupAnswer>({ name: 'writer', data: { file, migrations } }, fatal)
+  const reader = await Thread.start<PackedRead, ReadAnswer>({ name: 'reader', data: { file } }, fatal)
+  return new SqliteStore({ writer, reader, fatal, maxWaiting })
+}
+
+interface Parts {
+  readonly writer: Thread<PackedGroup, GroupAnswer>
+  readonly reader: Thread<PackedRead, ReadAnswer>
+  readonly fatal: (error: Error) => void
+  readonly maxWaiting: number
+}
+
+/** SQLite behind two threads: one commits groups, one reads. */
+export class SqliteStore implements Store {
+  readonly #parts: Parts
+  readonly #listeners = new Listeners()
+  readonly #committer: Committer
+  #closed: Promise<void> | undefined
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#committer = new Committer({
+      commitGroup: (group) => this.#commitGroup(group),
+      changed: (topic) => this.#listeners.tell(topic),
+      maxWaiting: parts.maxWaiting,
+    })
+  }
+
+  async commit<T>(write: Write<T>): Promise<T> {
+    this.#mustBeOpen()
+    return this.#committer.commit(write)
+  }
+
+  async read<T>({ statement: { text, values }, result }: Read<T>): Promise<T> {
+    this.#mustBeOpen()
+    const { reader, maxWaiting } = this.#parts
+    if (reader.waiting >= maxWaiting) throw new CarrickError('too_busy', `${reader.waiting} reads are waiting already`)
+    const answer = await reader.ask([text, values.map(ownBytes)])
+    if ('failed' in answer) throw this.#errorOf(answer)
+    return result(unpackRows(answer.found))
+  }
+
+  onChange(topic: Topic, listener: () => void): () => void {
+    return this.#listeners.add(topic, listener)
+  }
+
+  /** For benches: commits that reached the disk, and the writes that were in them. */
+  stats(): { readonly commits: number; readonly writes: number } {
+    return this.#committer.stats
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    await this.#committer.drained()
+    await this.#parts.reader.close()
+    await this.#parts.writer.close()
+  }
+
+  async #commitGroup(group: readonly (readonly Statement[])[]): Promise<readonly Ended[]> {
+    const answer = await this.#parts.writer.ask(packGroup(group))
+    if ('failed' in answer) throw this.#errorOf(answer)
+    return answer.ends.map(unpackEnd)
+  }
+
+  #errorOf({ failed, fatal }: Failure): Error {
+    const error = new SqliteError(failed)
+    if (fatal) this.#parts.fatal(error)
+    if (!isDiskFull(failed)) return error
+    return new CarrickError('disk_full', 'the disk is full: nothing was stored; make room and try again', { cause: error })
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new CarrickError('draining', 'the store is closing')
+  }
+}
