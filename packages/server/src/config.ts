@@ -1,4 +1,4 @@
-import { homedir, userInfo } from 'node:os'
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 
@@ -22,7 +22,10 @@ export const settings = z.object({
   CARRICK_PORT: whole.min(0).max(65_535).default(8700).describe('The one port; 0 takes a free one'),
   CARRICK_HOST: z.string().default('127.0.0.1').describe('The address to listen on'),
   CARRICK_BACKEND: z.enum(['process']).default('process').describe('Where runners run'),
-  CARRICK_OWNER: z.string().default(defaultOwner()).describe("The first account's nickname, the owner in `owner/app`"),
+  CARRICK_OWNER: z
+    .string()
+    .optional()
+    .describe("The first account's nickname, the owner in `owner/app` (default: your login name)"),
   CARRICK_NAME: z.string().default('').describe('More host names of this server, separated by commas'),
   CARRICK_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -47,13 +50,4 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   const parsed = settings.safeParse(variables)
   if (parsed.success) return { ...parsed.data, CARRICK_DATA: resolve(parsed.data.CARRICK_DATA) }
   throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'))
-}
-
-/** The login name in `[a-z0-9-]`, else `local`. */
-function defaultOwner(): string {
-  const name = userInfo()
-    .username.toLowerCase()
-    .replaceAll(/[^a-z0-9-]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
-  return name === '' ? 'local' : name
 }

@@ -20,7 +20,7 @@ LINE_LIMIT = 65_536
 FRAME_START = "\x1e"
 FRAME_END = "\x1f"
 # A progress bar redraws itself with carriage returns: each picture is a line, so people can watch it in the logs.
-_LINE_END = re.compile("\r*\n|\r+(?=[^\r\n])")
+_LINE_END = re.compile("\r*\n|(?<=[^\r\n])\r+(?=[^\r\n])")
 
 _Writer = Tuple[int, str]
 
@@ -43,13 +43,15 @@ class TaggedStream(io.TextIOWrapper):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if not text:
+            return 0
         request_id = current_request_id()
         writer = (threading.get_ident(), request_id)
         with self._lock:
             parts = self._unfinished.pop(writer, [])
             parts.append(text)
             if "\n" in text or "\r" in text or sum(map(len, parts)) > LINE_LIMIT:
-                *lines, rest = _LINE_END.split("".join(parts).lstrip("\r"))
+                *lines, rest = _LINE_END.split("".join(parts))
                 while len(rest) > LINE_LIMIT:
                     lines.append(rest[:LINE_LIMIT])
                     rest = rest[LINE_LIMIT:]
@@ -65,13 +67,13 @@ class TaggedStream(io.TextIOWrapper):
             return
         with self._lock:
             for writer in [each for each in self._unfinished if request_id is None or each[1] == request_id]:
-                self._emit(writer[1], ["".join(self._unfinished.pop(writer)).strip("\r")])
+                self._emit(writer[1], ["".join(self._unfinished.pop(writer))])
 
     def _emit(self, request_id: str, lines: List[str]) -> None:
         if not lines:
             return
         try:
-            super().write("".join(f"{piece}\n" for line in lines for piece in _framed(request_id, line)))
+            super().write("".join(f"{piece}\n" for line in lines for piece in _framed(request_id, line.strip("\r"))))
             super().flush()
         except (OSError, ValueError):
             pass  # the server that read this pipe is gone; the app should not fail for that

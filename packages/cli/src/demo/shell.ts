@@ -40,7 +40,7 @@ export function createShell(cwd: string, clients: string, variables: Record<stri
     if (shown) console.log(`$ ${[command, ...args].join(' ')}`)
     return promisify(execFile)(...resolve(command, args), {
       cwd,
-      env,
+      env: { ...env, COLUMNS: '2000' }, // the stock tools wrap what they print, JSON too
       maxBuffer: 64 * 1024 * 1024,
       timeout: patienceMs,
     })

@@ -24,7 +24,10 @@ const Virtualenv = z.strictObject({
 export function definitionOf(environments: readonly SentEnvironment[]): EnvironmentDefinition {
   const [sent, ...more] = environments
   if (sent === undefined || more.length > 0) {
-    throw new CarrickError('bad_request', `An app has exactly one environment; this one came with ${environments.length}.`)
+    throw new CarrickError(
+      'bad_request',
+      `An app has exactly one environment; this one came with ${environments.length}.`,
+    )
   }
   if (sent.kind !== 'virtualenv' || 'image' in sent.configuration) {
     const kind = sent.kind === 'virtualenv' ? 'container' : sent.kind
@@ -34,7 +37,8 @@ export function definitionOf(environments: readonly SentEnvironment[]): Environm
     )
   }
   const parsed = Virtualenv.safeParse(sent.configuration)
-  if (!parsed.success) throw new CarrickError('bad_request', `The environment is not valid: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success)
+    throw new CarrickError('bad_request', `The environment is not valid: ${z.prettifyError(parsed.error)}`)
   const { python_version, requirements, compile_bytecode } = parsed.data
   return {
     kind: 'virtualenv',

@@ -23,7 +23,10 @@ const Deploy = z.object({
   environment: EnvironmentName,
   environments: z.array(SentEnvironment),
   callable: z
-    .object({ method: z.string().regex(/^[A-Za-z_][\w.]*$/, 'is not the name of a Python module'), definition: z.instanceof(Uint8Array) })
+    .object({
+      method: z.string().regex(/^[A-Za-z_][\w.]*$/, 'is not the name of a Python module'),
+      definition: z.instanceof(Uint8Array),
+    })
     .optional(),
   entrypoint: z.string().optional(),
   asked: ScaleChanges,
@@ -72,14 +75,20 @@ function checkName({ name, environment }: Deploy): void {
   checkAppName(base)
   if (suffix === environment) return
   const where = environment === mainEnvironment ? 'without a suffix' : `as "${base}--${environment}"`
-  throw new CarrickError('invalid_app', `"${name}" cannot be the name of an app in environment "${environment}": send it ${where}`)
+  throw new CarrickError(
+    'invalid_app',
+    `"${name}" cannot be the name of an app in environment "${environment}": send it ${where}`,
+  )
 }
 
 /** All that the revision will be. The environment is built, or found, and the callable is on disk when this returns. */
 async function specOf(deps: Deps, input: Deploy, attention: Attention): Promise<RevisionSpec> {
   const { callable, entrypoint, asked, metadata, sourceCode, privateLogs } = input
   if (entrypoint !== undefined) {
-    throw new CarrickError('unimplemented', `This server does not serve apps by python_entry_point ("${entrypoint}") yet`)
+    throw new CarrickError(
+      'unimplemented',
+      `This server does not serve apps by python_entry_point ("${entrypoint}") yet`,
+    )
   }
   if (callable === undefined || callable.definition.length === 0) {
     throw new CarrickError('bad_request', 'This deploy came without the code of the app')

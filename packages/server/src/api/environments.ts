@@ -37,7 +37,6 @@ export function build(
   definition: EnvironmentDefinition,
   { force, attention }: { force: boolean; attention: Attention },
 ): Promise<EnvironmentId> {
-  const onLine = (message: string) =>
-    attention.say({ at: deps.clock.now(), source: 'builder', level: 'info', message })
+  const onLine = (message: string) => attention.say({ at: deps.clock.now(), source: 'builder', level: 'info', message })
   return deps.builder.build(definition, { force, onLine, signal: attention.signal })
 }

@@ -22,13 +22,18 @@ export const Resilience = z.object({
   terminationGracePeriodSeconds: seconds.default(5),
 })
 
-const budget = z.strictObject({ retries: z.number().int().min(0).max(mostAttempts - 1) }).optional()
+const budget = z
+  .strictObject({
+    retries: z
+      .number()
+      .int()
+      .min(0)
+      .max(mostAttempts - 1),
+  })
+  .optional()
 const RetryConfig = z.strictObject({ timeout: budget, server_error: budget, connection_error: budget })
 
-type Part = Pick<
-  RevisionSpec,
-  'healthCheck' | 'skipRetryConditions' | 'retryBudgets' | 'terminationGracePeriodSeconds'
->
+type Part = Pick<RevisionSpec, 'healthCheck' | 'skipRetryConditions' | 'retryBudgets' | 'terminationGracePeriodSeconds'>
 
 export function resilienceOf(input: z.output<typeof Resilience>): Part {
   return {

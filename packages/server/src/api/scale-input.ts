@@ -19,3 +19,7 @@ export const ScaleChanges = z.object({
   valid_regions: z.array(z.string()).default([]),
   machine_types: z.array(z.string()).default([]),
 })
+export type ScaleChanges = z.output<typeof ScaleChanges>
+export declare function codeScale(a: ScaleChanges): ScaleSettings
+export declare function liveScale(a: ScaleSettings, b: ScaleSettings): ScaleSettings
+export declare function changedScale(a: ScaleSettings, b: ScaleChanges): ScaleSettings

@@ -11,7 +11,13 @@ export const Unserved = z.object({
 })
 
 /** Refuses the first such wish with a sentence that names it. `FAL_KEY` is no stored secret: every runner has one. */
-export function refuseUnserved({ files, secrets, volumes, dataMounts, setupFunction }: z.output<typeof Unserved>): void {
+export function refuseUnserved({
+  files,
+  secrets,
+  volumes,
+  dataMounts,
+  setupFunction,
+}: z.output<typeof Unserved>): void {
   const named = secrets.filter((name) => name !== 'FAL_KEY')
   const wishes = [
     [files > 0, 'app_files'],
@@ -21,5 +27,6 @@ export function refuseUnserved({ files, secrets, volumes, dataMounts, setupFunct
     [setupFunction, 'a setup function'],
   ] as const
   const first = wishes.find(([asked]) => asked)
-  if (first) throw new CarrickError('unimplemented', `This server does not serve ${first[1]} yet: deploy the app without.`)
+  if (first)
+    throw new CarrickError('unimplemented', `This server does not serve ${first[1]} yet: deploy the app without.`)
 }

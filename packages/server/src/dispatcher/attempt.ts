@@ -9,7 +9,7 @@ import { cancelledOutcome, failedOutcome, troubles } from '../domain/outcome.ts'
 import type { HeaderPairs, Outcome, RequestPayload, StoredBody } from '../domain/request.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
-import { collect } from './collect.ts'
+import { collect } from '../blobs/collect.ts'
 
 /** How an attempt ended, and what is final if nothing follows it. `aborted`: the platform is going down. */
 export interface Ended {

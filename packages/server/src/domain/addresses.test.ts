@@ -12,7 +12,15 @@ test('the caller is answered with the name and port that it used', () => {
 })
 
 test('a name that is not ours is never repeated', () => {
-  for (const authority of [undefined, '', 'evil.example', 'localhost@evil.example', 'localhost:1/x', 'a b', 'localhost#']) {
+  for (const authority of [
+    undefined,
+    '',
+    'evil.example',
+    'localhost@evil.example',
+    'localhost:1/x',
+    'a b',
+    'localhost#',
+  ]) {
     expect(told(authority)).toBe('https://localhost:8700')
   }
 })

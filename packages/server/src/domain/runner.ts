@@ -1,3 +1,4 @@
+import { assertNever } from '../kit/assert-never.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { AccountId, AppId, KeyId, RevisionId, RunnerId } from './ids.ts'
 
@@ -89,3 +90,83 @@ export type Sighting =
   | { readonly kind: 'unlisted' | 'pulling' | 'starting' }
   | { readonly kind: 'accepting'; readonly address: Address }
   | { readonly kind: 'exited'; readonly exit: Exit }
+
+export function pend(identity: Identity, startAt: Moment): Pending {
+  return { ...identityOf(identity), state: 'pending', startAt }
+}
+
+/** From here on its start-up counts: its port must open within `startupMs`. */
+export function start(runner: Pending, startupMs: number, now: Moment): Setup {
+  return { ...identityOf(runner), state: 'setup', readyBy: now + startupMs }
+}
+
+/** A waiting start moves to another moment. */
+export function postpone(runner: Pending, startAt: Moment): Pending {
+  return pend(runner, startAt)
+}
+
+export function drain(runner: Serving, reason: StopReason, since: Moment): Draining {
+  return { ...identityOf(runner), state: 'draining', reason, since, address: runner.address }
+}
+
+/** It ends at `moment` whatever it does, unless an earlier one was set. */
+export function killBy(runner: Draining, moment: Moment): Draining {
+  return { ...runner, killAt: Math.min(runner.killAt ?? moment, moment) }
+}
+
+export interface DrainLimits {
+  readonly inFlight: number
+  /** What it may still need after its last request: teardown, background uploads. */
+  readonly graceMs: number
+  /** No request runs longer. */
+  readonly requestTimeoutMs: number
+}
+
+/** The grace counts from the end of the last request; waiting for that is bounded too. */
+export function bound(runner: Draining, { inFlight, graceMs, requestTimeoutMs }: DrainLimits, now: Moment): Draining {
+  if (runner.killAt !== undefined) return runner
+  if (inFlight === 0) return killBy(runner, now + graceMs)
+  return now >= runner.since + requestTimeoutMs ? killBy(runner, now) : runner
+}
+
+export function terminate(runner: LiveRunner, reason: EndReason, endedAt: Moment, exit?: Exit): Terminated {
+  return { ...identityOf(runner), state: 'terminated', reason, endedAt, ...(exit === undefined ? {} : { exit }) }
+}
+
+/** Folds a sighting into a runner. Late and repeated sightings change nothing. */
+export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner {
+  if (seen.kind === 'exited') return terminate(runner, exitReason(runner), now, seen.exit)
+  switch (runner.state) {
+    case 'pending':
+      return runner
+    case 'setup':
+      if (seen.kind === 'accepting') return serve(runner, seen.address, now)
+      return now > runner.readyBy ? terminate(runner, 'startup_timeout', now) : runner // may not be listed yet
+    case 'serving':
+      return seen.kind === 'unlisted' ? terminate(runner, 'crash', now) : runner
+    case 'draining':
+      return seen.kind === 'unlisted' ? terminate(runner, runner.reason, now) : runner
+    default:
+      return assertNever(runner)
+  }
+}
+
+/** Whether a start of its revision has failed with it: such ends make the next start wait. */
+export function isFailedStart(runner: Terminated): boolean {
+  return runner.reason === 'startup_failure' || runner.reason === 'startup_timeout'
+}
+
+function serve(runner: Setup, address: Address, readyAt: Moment): Serving {
+  return { ...identityOf(runner), state: 'serving', address, readyAt }
+}
+
+function exitReason(runner: LiveRunner): EndReason {
+  if (runner.state === 'draining') return runner.reason
+  return runner.state === 'serving' ? 'crash' : 'startup_failure'
+}
+
+function identityOf(runner: Identity): Identity {
+  const { id, appId, accountId, revisionId, machineType, createdAt, keyId } = runner
+  const identity = { id, appId, accountId, revisionId, machineType, createdAt }
+  return keyId === undefined ? identity : { ...identity, keyId }
+}

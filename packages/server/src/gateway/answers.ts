@@ -18,7 +18,10 @@ export function begin(res: ServerResponse, status: number, headers: HeaderPairs)
 
 export function json(res: ServerResponse, status: number, body: object, headers: HeaderPairs = []): void {
   const text = Buffer.from(JSON.stringify(body))
-  const type = [['content-type', 'application/json; charset=utf-8'], ['content-length', String(text.length)]] as const
+  const type = [
+    ['content-type', 'application/json; charset=utf-8'],
+    ['content-length', String(text.length)],
+  ] as const
   begin(res, status, [...type, ...headers])
   res.end(text)
 }

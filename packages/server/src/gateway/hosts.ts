@@ -20,5 +20,7 @@ export function serviceIn(authority: string | undefined, hosts: readonly string[
 
 function hostname(authority: string | undefined): string | undefined {
   if (authority === undefined) return undefined
-  return URL.parse(`http://${authority}`)?.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
+  return URL.parse(`http://${authority}`)
+    ?.hostname.replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
 }

@@ -49,7 +49,9 @@ function retriesIn(budget: unknown): number | undefined {
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined
 }
 
 function parsed(text: string | readonly string[] | undefined): unknown {
@@ -61,5 +63,7 @@ function parsed(text: string | readonly string[] | undefined): unknown {
 }
 
 function word(headers: IncomingHttpHeaders, name: string): string {
-  return String(headers[name] ?? '').trim().toLowerCase()
+  return String(headers[name] ?? '')
+    .trim()
+    .toLowerCase()
 }

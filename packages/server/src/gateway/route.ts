@@ -14,7 +14,11 @@ export type Route =
   | RequestRoute
   /** For another door, under this URL. */
   | { readonly kind: 'rest'; readonly url: string }
-  | { readonly kind: 'refused'; readonly code: 'bad_request' | 'route_not_found' | 'unimplemented'; readonly message: string }
+  | {
+      readonly kind: 'refused'
+      readonly code: 'bad_request' | 'route_not_found' | 'unimplemented'
+      readonly message: string
+    }
 
 /** Something about a request that the queue has accepted. */
 export interface RequestRoute {
@@ -61,10 +65,14 @@ function byTarget(asked: Asked, targetUrl: string, hosts: readonly string[]): Ro
   // Proxies copy the header to their upstream, which may be us.
   if (hostIn(target.host, hosts) !== undefined) return byHost(asked, hosts)
   const url = target.pathname + target.search
-  if (unservedHosts.has(target.host)) return refused('unimplemented', `This server has nothing in place of ${target.host}`)
+  if (unservedHosts.has(target.host))
+    return refused('unimplemented', `This server has nothing in place of ${target.host}`)
   const service = Object.hasOwn(knownHosts, target.host) ? knownHosts[target.host] : undefined
   if (service !== undefined) return byService(service, asked.method, url)
-  return refused('bad_request', `The header x-fal-target-url names ${target.host}, which this server does not stand in for`)
+  return refused(
+    'bad_request',
+    `The header x-fal-target-url names ${target.host}, which this server does not stand in for`,
+  )
 }
 
 function byHost({ method, url, host }: Asked, hosts: readonly string[]): Route {
@@ -84,11 +92,13 @@ function originForm(url: string): string | undefined {
 
 function byService(service: Service, method: string, url: string): Route {
   // What HTTP may carry in a path, and what a runner can be sent.
-  if (/[^\u0021-\u00ff]/.test(url)) return refused('bad_request', 'The path holds characters that must be percent-encoded')
+  if (/[^\u0021-\u00ff]/.test(url))
+    return refused('bad_request', 'The path holds characters that must be percent-encoded')
   if (service === 'rest') return { kind: 'rest', url }
   if (service === 'call' && isForRest(url)) return { kind: 'rest', url }
   const target = targetOf(url)
-  if (target === undefined) return refused('route_not_found', 'The path must begin with the owner and the name of an app')
+  if (target === undefined)
+    return refused('route_not_found', 'The path must begin with the owner and the name of an app')
   if (service === 'queue') return queueRoute(method, target)
   return { kind: service === 'ws' ? 'session' : 'call', ...target }
 }
@@ -98,7 +108,9 @@ const namespaces: ReadonlySet<string> = new Set(['workflows', 'comfy'])
 
 function isForRest(url: string): boolean {
   const { first, rest } = firstSegment(url)
-  return namespaces.has(first) ? targetOf(url) === undefined : reservedOwners.has(first) || firstSegment(rest).first === ''
+  return namespaces.has(first)
+    ? targetOf(url) === undefined
+    : reservedOwners.has(first) || firstSegment(rest).first === ''
 }
 
 interface Target {
@@ -132,7 +144,13 @@ function decoded(segment: string): string | undefined {
 /** Everything before the last `requests` is advice: clients put more or less of the endpoint there. */
 const ofRequest = /^(?:.*)\/requests\/([^/]+)(\/status\/stream|\/status|\/cancel|\/response)?\/?$/s
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-const operations = { '': 'result', '/response': 'result', '/status': 'status', '/status/stream': 'status_stream', '/cancel': 'cancel' } as const
+const operations = {
+  '': 'result',
+  '/response': 'result',
+  '/status': 'status',
+  '/status/stream': 'status_stream',
+  '/cancel': 'cancel',
+} as const
 
 function queueRoute(method: string, { alias, path }: Target): Route {
   const { pathname, query } = split(path)
@@ -142,7 +160,9 @@ function queueRoute(method: string, { alias, path }: Target): Route {
   const kind = operations[operation as keyof typeof operations]
   const allowed = kind === 'cancel' ? ['PUT', 'POST'] : ['GET', 'HEAD']
   if (allowed.includes(method)) return { kind, alias, requestId, query: new URLSearchParams(query) }
-  return method === 'POST' ? submission(method, alias, path) : refused('route_not_found', `No such route: ${method} here; use ${allowed[0]}`)
+  return method === 'POST'
+    ? submission(method, alias, path)
+    : refused('route_not_found', `No such route: ${method} here; use ${allowed[0]}`)
 }
 
 function submission(method: string, alias: Alias, path: string): Route {

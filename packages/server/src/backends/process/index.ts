@@ -121,5 +121,5 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
 /** Folders and control groups of runners that are gone. */
 async function removeLeftovers({ folder, cgroups }: Place, gone: readonly RunnerId[]): Promise<void> {
   await Promise.all(gone.map((id) => rm(join(folder, id), { recursive: true, force: true })))
-  await Promise.all(gone.map((id) => cgroups?.remove(id)))
+  if (cgroups) await Promise.all(gone.map((id) => cgroups.remove(id)))
 }

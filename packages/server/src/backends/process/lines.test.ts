@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, nat, property } from 'fast-check'
 import { expect, test } from 'vitest'
 import { lineReader, longestLine, type Line } from './lines.ts'
 
@@ -13,9 +13,9 @@ function linesOf(...chunks: (string | Uint8Array)[]): Line[] {
 const textsOf = (...chunks: (string | Uint8Array)[]) => linesOf(...chunks).map(({ text }) => text)
 
 test('lines do not depend on where the pipe cut them', () => {
-  const alphabet = fc.constantFrom('a', 'ß', '😀', '\n', '\r', '\r\n', ' ', '\x1eid\x1f')
-  fc.assert(
-    fc.property(fc.array(alphabet), fc.nat(), (parts, cut) => {
+  const alphabet = constantFrom('a', 'ß', '😀', '\n', '\r', '\r\n', ' ', '\x1eid\x1f')
+  assert(
+    property(array(alphabet), nat(), (parts, cut) => {
       const bytes = Buffer.from(parts.join(''))
       const at = bytes.length === 0 ? 0 : cut % bytes.length
       expect(linesOf(bytes.subarray(0, at), bytes.subarray(at))).toEqual(linesOf(bytes))

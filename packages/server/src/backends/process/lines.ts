@@ -13,8 +13,8 @@ export const longestLine = 131_072
 // oxlint-disable-next-line no-control-regex
 const frame = /^\x1e([^\x1e\x1f]{0,128})\x1f/
 
-// A carriage return ends a line when something else follows: progress bars redraw themselves with it.
-const lineEnd = /\r*\n|\r+(?=[^\r\n])/
+// A carriage return between two texts ends a line: progress bars redraw themselves with it.
+const lineEnd = /\r*\n|(?<=[^\r\n])\r+(?=[^\r\n])/
 
 /** Turns the bytes of a pipe into lines, holding back at most one unfinished line. */
 export function lineReader(onLine: (line: Line) => void): { read(chunk: Buffer): void; end(): void } {
@@ -24,7 +24,7 @@ export function lineReader(onLine: (line: Line) => void): { read(chunk: Buffer):
   function take(text: string): void {
     rest += text
     if (rest.length <= longestLine && !text.includes('\n') && !rest.includes('\r')) return
-    const lines = rest.replace(/^\r+/, '').split(lineEnd)
+    const lines = rest.split(lineEnd)
     rest = lines.pop() ?? ''
     if (rest.length > longestLine) {
       lines.push(rest)
@@ -34,7 +34,8 @@ export function lineReader(onLine: (line: Line) => void): { read(chunk: Buffer):
   }
 
   /** All pieces of a long line belong to the request of the whole. */
-  function emit(line: string): void {
+  function emit(ended: string): void {
+    const line = ended.replace(/^\r+|\r+$/g, '')
     const found = frame.exec(line)
     const requestId = found?.[1]
     const text = found ? line.slice(found[0].length) : line
@@ -47,7 +48,7 @@ export function lineReader(onLine: (line: Line) => void): { read(chunk: Buffer):
     read: (chunk) => take(decoder.write(chunk)),
     end: () => {
       take(decoder.end())
-      if (rest !== '') emit(rest.replace(/\r+$/, ''))
+      if (rest !== '') emit(rest)
       rest = ''
     },
   }

@@ -41,12 +41,13 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   const { place, ports, log, changed, said } = setting
   const folder = join(place.folder, spec.id)
   const given = await prepare(spec, folder, setting)
-  const child = await spawnRunner(spec, { folder, ports: given, place, basePath: setting.basePath })
+  const spawned = await spawnRunner(spec, { folder, ports: given, place, basePath: setting.basePath })
 
   let sighting: Sighting = { kind: 'starting' }
   let main: ProcIdentity | undefined
   let terminated = false
   let exited: Promise<void>
+  let noted: Promise<unknown> = Promise.resolve()
   const over = new AbortController()
 
   function see(next: Sighting): void {
@@ -71,24 +72,21 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     see({ kind: 'exited', exit })
   }
 
-  if (child instanceof Error) {
-    const text = `The runner's program could not be started: ${child.message}`
+  if (spawned instanceof Error) {
+    const text = `The runner's program could not be started: ${spawned.message}`
     said({ runnerId: spec.id, stream: 'stderr', text })
     see({ kind: 'exited', exit: couldNotSpawn })
     exited = Promise.resolve()
   } else {
-    const { pid, stdout, stderr } = child
+    const { pid, stdout, stderr } = spawned
     drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }))
     drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }))
-    exited = follow(child)
+    exited = follow(spawned)
     void whenAccepting(given.app, over.signal).then((address) => address && see({ kind: 'accepting', address }))
     const startTime = procOf(pid)?.startTime
     if (startTime) {
       main = { pid, startTime, bootId: bootId() }
-      await Promise.all([
-        writeRecord(folder, spec, main),
-        place.cgroups?.join(spec.id, pid).catch(() => {}), // the process may be gone already
-      ])
+      noted = note(folder, spec, main, setting)
     }
   }
 
@@ -104,10 +102,21 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       await exited
     },
     forget: async () => {
+      await noted
       for (const port of [given.app, given.metrics]) ports.giveBack(port)
       await Promise.all([rm(folder, { recursive: true, force: true }), place.cgroups?.remove(spec.id)])
     },
   }
+}
+
+/** The start waits for neither: a runner without record or group is found by its environment. */
+function note(folder: string, spec: RunnerSpec, main: ProcIdentity, { place, log }: RunnerSetting): Promise<unknown> {
+  return Promise.all([
+    writeRecord(folder, spec, main).catch((error: unknown) => {
+      log.warn({ err: error, runner: spec.id }, 'the record of a runner could not be written')
+    }),
+    place.cgroups?.join(spec.id, main.pid).catch(() => {}), // the process may be gone already
+  ])
 }
 
 async function prepare(spec: RunnerSpec, folder: string, { place, ports }: RunnerSetting): Promise<RunnerPorts> {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { BlobStore } from '../blobs/blob-store.ts'
+import type { BlobStore } from './blob-store.ts'
 import type { StoredBody } from '../domain/request.ts'
 
 /** Larger bodies become blobs. */

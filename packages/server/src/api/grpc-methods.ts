@@ -1,0 +1,123 @@
+import type { ServiceImpl } from '@connectrpc/connect'
+import { HostedRunStatus_State } from '@carrick/protocol/gen/controller_pb.js'
+import type { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
+import { deleteApp, listApps, updateApp } from './apps.ts'
+import { deploy } from './deploy.ts'
+import type { Deps } from './deps.ts'
+import { buildEnvironment } from './environments.ts'
+import { buildInput, deployInput, momentOf, scaleChanges } from './grpc-read.ts'
+import { narrated, unary, unserved, unservedStream } from './grpc-serve.ts'
+import type { Method } from './grpc-serve.ts'
+import { aliasInfo, applicationInfo, logInfo, runnerInfo, serviceUrls } from './grpc-show.ts'
+import { authModes, strategies, wordOf } from './grpc-words.ts'
+import { listRevisions, setRevision } from './revisions.ts'
+import { killRunner, listAppRunners, listRunners, stopRunner } from './runners.ts'
+
+type Service = ServiceImpl<typeof IsolateController>
+
+/** Every method that there is, with the operation that it calls. A method that is missing here does not compile. */
+export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> } = {
+  buildEnvironment: narrated(buildEnvironment, buildInput, {
+    lines: (lines) => ({ logs: lines.map(logInfo) }),
+    output: (envId) => ({ envId, status: { state: HostedRunStatus_State.SUCCESS } }),
+  }),
+
+  registerApplication: narrated(deploy, deployInput, {
+    lines: (lines) => ({ logs: lines.map(logInfo) }),
+    // The client reads both from one message, then goes away.
+    output: (deployed, base) => ({
+      result: { applicationId: deployed.revisionId },
+      serviceUrls: serviceUrls(base, deployed),
+      envId: deployed.environmentId,
+    }),
+  }),
+
+  listAliases: unary(
+    listApps,
+    ({ environmentName }) => ({ environment: environmentName }),
+    (apps) => ({ aliases: apps.map(aliasInfo) }),
+  ),
+
+  setAlias: unary(
+    setRevision,
+    ({ alias, revision, authMode, environmentName, deploymentStrategy }) => ({
+      name: alias,
+      environment: environmentName,
+      revisionId: revision,
+      authMode: wordOf(authModes, authMode),
+      strategy: wordOf(strategies, deploymentStrategy),
+    }),
+    (app) => ({ aliasInfo: aliasInfo(app) }),
+  ),
+
+  updateApplication: unary(
+    updateApp,
+    (request) => ({
+      name: request.applicationName,
+      environment: request.environmentName,
+      changes: scaleChanges(request),
+    }),
+    (app) => ({ aliasInfo: aliasInfo(app) }),
+  ),
+
+  deleteAlias: unary(
+    deleteApp,
+    ({ alias, environmentName }) => ({ name: alias, environment: environmentName }),
+    ({ revisionId }) => ({ revision: revisionId ?? '' }),
+  ),
+
+  listApplications: unary(
+    listRevisions,
+    ({ applicationName, environmentName }) => ({ name: applicationName, environment: environmentName }),
+    (revisions) => ({ applications: revisions.map(applicationInfo) }),
+  ),
+
+  listRunners: unary(
+    listRunners,
+    ({ listPending, startTime }) => ({ pending: listPending, endedSince: momentOf(startTime) }),
+    (runners) => ({ runners: runners.map(runnerInfo) }),
+  ),
+
+  listAliasRunners: unary(
+    listAppRunners,
+    ({ alias, environmentName, listPending, startTime }) => ({
+      name: alias,
+      environment: environmentName,
+      pending: listPending,
+      endedSince: momentOf(startTime),
+    }),
+    (runners) => ({ runners: runners.map(runnerInfo) }),
+  ),
+
+  stopRunner: unary(
+    stopRunner,
+    ({ runnerId, replaceFirst }) => ({ id: runnerId, replaceFirst }),
+    () => ({}),
+  ),
+
+  killRunner: unary(
+    killRunner,
+    ({ runnerId }) => ({ id: runnerId }),
+    () => ({}),
+  ),
+
+  run: unservedStream,
+  interactiveRun: unservedStream,
+  map: unservedStream,
+  createUserKey: unserved,
+  listUserKeys: unserved,
+  revokeUserKey: unserved,
+  deleteApplication: unserved,
+  rolloutApplication: unserved,
+  setSecret: unserved,
+  listSecrets: unserved,
+  shellRunner: unservedStream,
+  listEnvironments: unserved,
+  createEnvironment: unserved,
+  deleteEnvironment: unserved,
+}
+
+/** The service, ready to be routed to. */
+export function implementation(deps: Deps): Partial<Service> {
+  return Object.fromEntries(Object.entries(methods).map(([name, { serve }]) => [name, serve(deps)]))
+}

@@ -1,0 +1,106 @@
+import type { JsonObject } from '@bufbuild/protobuf'
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
+import type {
+  ApplicationHealthCheckConfig,
+  BuildEnvironmentRequest,
+  MachineRequirements,
+  RegisterApplicationRequest,
+  UpdateApplicationRequest,
+} from '@carrick/protocol/gen/controller_pb.js'
+import type { EnvironmentDefinition } from '@carrick/protocol/gen/server_pb.js'
+import { authModes, healthMethods, retryConditions, strategies, wordOf } from './grpc-words.ts'
+
+/** How the gRPC door reads requests. Nothing is checked here: operations do that. */
+
+export function buildInput(request: BuildEnvironmentRequest) {
+  return {
+    environment: request.environmentName,
+    environments: request.environments.map(sentEnvironment),
+    files: request.files.length,
+    secrets: request.secrets?.names,
+  }
+}
+
+export function deployInput(request: RegisterApplicationRequest) {
+  const { callable, machineRequirements } = request
+  return {
+    name: request.applicationName ?? '',
+    environment: request.environmentName,
+    environments: request.environments.map(sentEnvironment),
+    ...(callable.case === 'function' ? { callable: callable.value } : {}),
+    ...(callable.case === 'entrypoint' ? { entrypoint: callable.value } : {}),
+    asked: askedScale(machineRequirements, request.maxConcurrency),
+    resetScale: request.scale,
+    authMode: wordOf(authModes, request.authMode),
+    strategy: wordOf(strategies, request.deploymentStrategy),
+    attach: request.attachToDeployment,
+    metadata: request.metadata,
+    sourceCode: request.sourceCode,
+    privateLogs: request.privateLogs,
+    healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
+    skipRetryConditions: request.skipRetryConditions.map((condition) => wordOf(retryConditions, condition)),
+    retryConfig: request.retryConfig,
+    terminationGracePeriodSeconds: request.terminationGracePeriodSeconds,
+    files: request.files.length,
+    secrets: request.secrets?.names,
+    volumes: request.volumes.length,
+    dataMounts: request.dataMounts,
+    setupFunction: request.setupFunc !== undefined,
+  }
+}
+
+export function scaleChanges(request: UpdateApplicationRequest) {
+  return {
+    keep_alive: request.keepAlive,
+    min_concurrency: request.minConcurrency,
+    max_concurrency: request.maxConcurrency,
+    concurrency_buffer: request.concurrencyBuffer,
+    concurrency_buffer_perc: request.concurrencyBufferPerc,
+    scaling_delay: request.scalingDelaySeconds,
+    request_timeout: request.requestTimeout,
+    request_start_timeout: request.requestStartTimeout,
+    max_multiplexing: request.maxMultiplexing,
+    startup_timeout: request.startupTimeout,
+    valid_regions: request.validRegions,
+    machine_types: request.machineTypes,
+  }
+}
+
+export function momentOf(timestamp: Timestamp | undefined): number | undefined {
+  return timestamp && timestampMs(timestamp)
+}
+
+function askedScale(machine: MachineRequirements | undefined, maxConcurrency: number | undefined) {
+  if (machine === undefined) return { max_concurrency: maxConcurrency }
+  const oneType = machine.machineType === undefined ? [] : [machine.machineType]
+  return {
+    keep_alive: machine.keepAlive,
+    min_concurrency: machine.minConcurrency,
+    max_concurrency: machine.maxConcurrency ?? maxConcurrency,
+    concurrency_buffer: machine.concurrencyBuffer,
+    concurrency_buffer_perc: machine.concurrencyBufferPerc,
+    scaling_delay: machine.scalingDelaySeconds,
+    request_timeout: machine.requestTimeout,
+    request_start_timeout: machine.requestStartTimeout,
+    max_multiplexing: machine.maxMultiplexing,
+    startup_timeout: machine.startupTimeout,
+    valid_regions: machine.validRegions,
+    machine_types: machine.machineTypes.length > 0 ? machine.machineTypes : oneType,
+  }
+}
+
+function sentEnvironment({ kind, configuration, force }: EnvironmentDefinition) {
+  return { kind, configuration: configuration ?? ({} satisfies JsonObject), force }
+}
+
+function healthCheck(config: ApplicationHealthCheckConfig) {
+  return {
+    path: config.path,
+    method: wordOf(healthMethods, config.method),
+    startPeriodSeconds: config.startPeriodSeconds,
+    timeoutSeconds: config.timeoutSeconds,
+    failureThreshold: config.failureThreshold,
+    callRegularly: config.callRegularly,
+  }
+}

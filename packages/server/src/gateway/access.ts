@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { authorize } from '../access/authorize.ts'
+import { httpCredentials } from '../access/credentials.ts'
+import type { Keyring } from '../access/keyring.ts'
+import { CarrickError } from '../domain/errors.ts'
+import { mayCall, type Caller, type Permission } from '../domain/permissions.ts'
+import type { Revision } from '../domain/revision.ts'
+import type { Apps, KnownApp } from '../home/apps.ts'
+import type { Alias, Route } from './route.ts'
+
+/** The permission that each route takes. A public app asks nobody for it. */
+export const access = {
+  call: 'apps:call',
+  submit: 'apps:call',
+  session: 'apps:call',
+  status: 'apps:call',
+  status_stream: 'apps:call',
+  result: 'apps:call',
+  cancel: 'apps:call',
+} as const satisfies Record<Exclude<Route['kind'], 'rest' | 'refused'>, Permission>
+
+/** An app that can be called: it has an active revision. */
+export interface CallableApp extends KnownApp {
+  readonly active: Revision
+}
+
+/** Who sent the request; undefined without a valid key. */
+export function callerOf({ headers }: Pick<IncomingMessage, 'headers'>, keyring: Keyring): Caller | undefined {
+  const credentials = httpCredentials(headers.authorization)
+  return credentials && keyring.identify(credentials)
+}
+
+/** The app, if this caller may call it. To everybody else a private app does not exist, and those without a key learn nothing. */
+export function callableApp(apps: Apps, caller: Caller | undefined, alias: Alias): CallableApp {
+  const known = apps.find(alias.owner, alias.name)
+  if (known?.app.authMode !== 'public') authenticate(caller, alias)
+  const { active } = known ?? {}
+  if (known === undefined || active === undefined || !isOpenTo(caller, known)) throw notFound(alias)
+  return { ...known, active }
+}
+
+/** Throws unless the key is valid and may be used for calls. */
+export function authenticate(caller: Caller | undefined, { owner, name }: Alias): Caller {
+  if (caller !== undefined) return authorize(caller, access.call)
+  const detail = `Cannot access application '${owner}/${name}'. Authentication is required to access this application.`
+  throw new CarrickError('unauthenticated', detail)
+}
+
+export function owns(caller: Caller | undefined, { app }: KnownApp): boolean {
+  return caller?.accountId === app.accountId
+}
+
+/** What the app is told about who calls. Other accounts are told apart by it, and not known by it. */
+export function callerIdFor(caller: Caller | undefined, known: KnownApp): string {
+  if (caller === undefined) return 'anonymous'
+  if (owns(caller, known)) return caller.accountId
+  return createHash('sha256').update(caller.accountId).digest('hex')
+}
+
+function isOpenTo(caller: Caller | undefined, known: KnownApp): boolean {
+  switch (known.app.authMode) {
+    case 'public':
+      return true
+    case 'shared':
+      return mayCall(caller, access.call)
+    default:
+      return owns(caller, known)
+  }
+}
+
+function notFound({ owner, name }: Alias): CarrickError {
+  return new CarrickError('app_not_found', `Application "${owner}/${name}" not found`)
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Keyring } from '../access/keyring.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { Caller } from '../calls/call.ts'
+import type { ServerNames } from '../domain/addresses.ts'
+import type { RequestId, RunnerId } from '../domain/ids.ts'
+import type { Judged } from '../domain/retry.ts'
+import type { Apps } from '../home/apps.ts'
+import type { Homes } from '../home/home.ts'
+import type { Clock } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
+import type { LogStore } from '../logs/log-store.ts'
+import type { Cancelled } from '../store/requests.ts'
+import type { Store } from '../store/store.ts'
+
+export interface GatewayDeps {
+  readonly store: Store
+  readonly homes: Homes
+  readonly apps: Apps
+  readonly keyring: Keyring
+  readonly caller: Caller
+  readonly blobs: BlobStore
+  readonly logs: LogStore
+  readonly clock: Clock
+  readonly log: Logger
+  readonly names: () => ServerNames
+  readonly limits: GatewayLimits
+  /** Ends a request that waits; asks the app to stop one that runs. */
+  readonly cancel: (requestId: RequestId) => Promise<Cancelled>
+  /** Told of runners that should be looked at, or ended. The home has let go of the latter already. */
+  readonly onRunnerVerdict: (runnerId: RunnerId, verdict: Judged['kind'], reason: Judged['reason']) => void
+  /** False while the platform is going down: then nothing new is taken in. */
+  readonly accepting: () => boolean
+}
+
+export interface GatewayLimits {
+  /** Of a request's body. */
+  readonly bodyBytes: number
+  /** Requests that may wait in one app's queue. */
+  readonly queueLength: number
+  readonly connectTimeoutMs: number
+}
+
+/** One HTTP request, and the id under which the platform speaks of it. */
+export interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly requestId: RequestId
+}

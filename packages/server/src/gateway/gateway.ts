@@ -1,0 +1,97 @@
+/**
+ * Gateway: calls to apps, straight and through the queue.
+ * Reads apps and keys from memory, requests and results from the store; writes accepted requests; calls runners for
+ * direct callers. Any number may run.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { CarrickError } from '../domain/errors.ts'
+import { assertNever } from '../kit/assert-never.ts'
+import { uuidv7 } from '../kit/ids.ts'
+import { answerCancel } from './cancel.ts'
+import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
+import type { Exchange, GatewayDeps } from './deps.ts'
+import { answerError } from './errors.ts'
+import { answerResult } from './result.ts'
+import { routeOf, type Route } from './route.ts'
+import { answerStatus } from './status.ts'
+import { streamStatus } from './status-stream.ts'
+import { submit } from './submit.ts'
+import { directCall } from './sync.ts'
+import { taking } from './taking.ts'
+import { tunnel } from './upgrade.ts'
+
+export interface Gateway {
+  /**
+   * Answers a request, whatever happens. False when it is for the REST door: then `req.url` is the path to find there,
+   * and nothing was answered.
+   */
+  handle(req: IncomingMessage, res: ServerResponse): boolean
+  /** Takes a WebSocket handshake to the app, and its connection from then on. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+export function createGateway(deps: GatewayDeps): Gateway {
+  const routed = (req: IncomingMessage) => routeOf(askedBy(req), deps.names().hosts)
+  return {
+    handle(req, res) {
+      const route = routed(req)
+      if (route.kind === 'rest') {
+        req.url = route.url
+        return false
+      }
+      const requestId = 'requestId' in route ? route.requestId : uuidv7(deps.clock)
+      void answer(deps, { req, res, requestId }, route)
+      return true
+    },
+    upgrade: (req, socket, head) =>
+      void tunnel(deps, { req, socket, head, requestId: uuidv7(deps.clock) }, routed(req)),
+  }
+}
+
+type Answerable = Exclude<Route, { kind: 'rest' }>
+
+/** Never rejects. */
+async function answer(deps: GatewayDeps, exchange: Exchange, route: Answerable): Promise<void> {
+  const { req, res, requestId } = exchange
+  allowOrigin(req, res)
+  try {
+    if (isPreflight(req)) answerPreflight(req, res)
+    else await serve(deps, exchange, route)
+  } catch (error) {
+    answerError(res, error, requestId, deps.log)
+  }
+}
+
+async function serve(deps: GatewayDeps, exchange: Exchange, route: Answerable): Promise<void> {
+  switch (route.kind) {
+    case 'call':
+      return await directCall(taking(deps), exchange, route)
+    case 'submit':
+      return await submit(taking(deps), exchange, route)
+    case 'status':
+      return await answerStatus(deps, exchange, route)
+    case 'status_stream':
+      return await streamStatus(deps, exchange, route)
+    case 'result':
+      return await answerResult(deps, exchange, route)
+    case 'cancel':
+      return await answerCancel(deps, exchange, route)
+    case 'session':
+      throw new CarrickError(
+        'unimplemented',
+        'Sessions under /ws are not served by this version: connect to the app itself',
+      )
+    case 'refused':
+      throw new CarrickError(route.code, route.message)
+    default:
+      return assertNever(route)
+  }
+}
+
+function askedBy({ method = 'GET', url = '/', headers }: IncomingMessage) {
+  const target: string | readonly string[] | undefined = headers['x-fal-target-url']
+  return { method, url, host: headers.host, targetUrl: target === undefined ? undefined : String(target) }
+}
+
+export type { GatewayDeps, GatewayLimits } from './deps.ts'

@@ -1,0 +1,50 @@
+import { mayCall, type Caller } from '../domain/permissions.ts'
+import type { KnownApp } from '../home/apps.ts'
+import { payloadOf } from '../store/bodies.ts'
+import { requestById, type StoredRequest } from '../store/requests.ts'
+import { access, authenticate, callerIdFor, callerOf, owns } from './access.ts'
+import type { Exchange, GatewayDeps } from './deps.ts'
+import type { RequestRoute } from './route.ts'
+
+/** A request as its caller may see it. `owner`: the caller is the account that has the app. */
+export interface VisibleRequest {
+  readonly request: StoredRequest
+  readonly known: KnownApp
+  readonly owner: boolean
+}
+
+/** Who asks about a request. Throws before anything is looked up unless the key is valid or the app is public. */
+export function questioner(
+  { apps, keyring }: GatewayDeps,
+  { req }: Exchange,
+  { alias }: RequestRoute,
+): Caller | undefined {
+  const caller = callerOf(req, keyring)
+  if (apps.find(alias.owner, alias.name)?.app.authMode !== 'public') authenticate(caller, alias)
+  return caller
+}
+
+/** Finds a request by its id alone, because clients differ in what they put before it. Undefined when the caller may not see it. */
+export async function visibleRequest(
+  deps: GatewayDeps,
+  caller: Caller | undefined,
+  { requestId }: RequestRoute,
+): Promise<VisibleRequest | undefined> {
+  const request = await deps.store.read(requestById(requestId))
+  const known = request && deps.apps.byId(request.appId)
+  if (request === undefined || known === undefined) return undefined
+  const owner = owns(caller, known)
+  const visible = owner || known.app.authMode === 'public' || (await isSubmitter(deps, caller, known, request))
+  return visible ? { request, known, owner } : undefined
+}
+
+async function isSubmitter(
+  { store }: GatewayDeps,
+  caller: Caller | undefined,
+  known: KnownApp,
+  { id }: StoredRequest,
+): Promise<boolean> {
+  if (caller === undefined || !mayCall(caller, access.result)) return false
+  const payload = await store.read(payloadOf(id))
+  return payload?.callerId === callerIdFor(caller, known)
+}

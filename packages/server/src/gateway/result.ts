@@ -1,0 +1,44 @@
+import { pipeline } from 'node:stream/promises'
+import { Readable } from 'node:stream'
+import { CarrickError } from '../domain/errors.ts'
+import { resultOf, type StoredResult } from '../store/bodies.ts'
+import { begin } from './answers.ts'
+import type { Exchange, GatewayDeps } from './deps.ts'
+import { json } from './answers.ts'
+import { questioner, visibleRequest } from './lookup.ts'
+import type { RequestRoute } from './route.ts'
+import { requestNotFound } from './status.ts'
+
+/** Clients compare this text. */
+const inProgress = 'Request is still in progress'
+
+/** Gives the stored answer: the status, the headers and the body that the app gave, or the platform in its place. */
+export async function answerResult(deps: GatewayDeps, exchange: Exchange, route: RequestRoute): Promise<void> {
+  const { res, requestId } = exchange
+  const caller = questioner(deps, exchange, route)
+  const seen = await visibleRequest(deps, caller, route)
+  if (seen === undefined) throw requestNotFound(requestId)
+  if (seen.request.state !== 'completed')
+    return json(res, 400, { detail: inProgress }, [['x-fal-request-id', requestId]])
+  const result = await deps.store.read(resultOf(requestId))
+  if (result === undefined)
+    throw new CarrickError(
+      'request_not_found',
+      `The result of request ${requestId} was not found: it is kept no longer`,
+    )
+  await send(deps, exchange, result)
+}
+
+async function send(
+  { blobs }: GatewayDeps,
+  { res, requestId }: Exchange,
+  { status, headers, body }: StoredResult,
+): Promise<void> {
+  const length = 'inline' in body ? body.inline.byteLength : body.length
+  const kept = headers.filter(([name]) => name !== 'content-length' && name !== 'x-fal-request-id')
+  const sized = hasBody(status) ? [['content-length', String(length)] as const] : []
+  begin(res, status, [...kept, ...sized, ['x-fal-request-id', requestId]])
+  await pipeline('inline' in body ? Readable.from([body.inline]) : blobs.open(body.blob), res)
+}
+
+const hasBody = (status: number): boolean => status !== 204 && status !== 304

@@ -1,0 +1,60 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import { CarrickError } from '../domain/errors.ts'
+import type { RequestId } from '../domain/ids.ts'
+import type { Slot } from '../home/home.ts'
+import type { CallableApp } from './access.ts'
+import { disconnected } from './body.ts'
+import type { GatewayDeps } from './deps.ts'
+import { StartDeadlinePassed } from './errors.ts'
+import { startTimeoutMs } from './platform-headers.ts'
+
+/** For what a cold start takes besides the runner's own start. */
+const marginMs = 60_000
+
+/** Longer timers would fire at once. */
+export const longestTimerMs = 2 ** 31 - 1
+
+/**
+ * Waits for a slot. A caller that sets no deadline waits for as long as a runner may take to start, and a minute; then
+ * it gets `startup_timeout`. Rejects with the signal's reason when that is first.
+ */
+export async function waitForSlot(
+  { homes }: Pick<GatewayDeps, 'homes'>,
+  { app }: CallableApp,
+  { requestId, deadlineMs, signal }: { requestId: RequestId; deadlineMs: number | undefined; signal: AbortSignal },
+): Promise<Slot> {
+  const longestMs = app.scale.startup_timeout * 1_000 + marginMs
+  const callers = deadlineMs !== undefined && deadlineMs <= longestMs
+  const late = new AbortController()
+  const timer = setTimeout(
+    () => late.abort(callers ? new StartDeadlinePassed() : noRunner(longestMs)),
+    Math.min(callers ? deadlineMs : longestMs, longestTimerMs),
+  )
+  try {
+    return await homes.of(app.id).acquire(requestId, AbortSignal.any([signal, late.signal]))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** How long a request may wait to start: the caller's word, else what the app has set for its owner's own requests. */
+export function startLimitMs(headers: IncomingHttpHeaders, { app }: CallableApp, owner: boolean): number | undefined {
+  const own = startTimeoutMs(headers)
+  const preset = owner ? app.scale.request_start_timeout : undefined
+  return own ?? (preset === undefined ? undefined : preset * 1_000)
+}
+
+/** Aborted when the connection goes before the answer is out. */
+export function departureOf(res: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  res.once('close', () => void (res.writableFinished || gone.abort(disconnected())))
+  return gone.signal
+}
+
+function noRunner(longestMs: number): CarrickError {
+  const seconds = Math.round(longestMs / 1_000)
+  return new CarrickError(
+    'startup_timeout',
+    `No runner of the app was free within ${seconds} seconds; try again or use the queue`,
+  )
+}

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http'
+import { collect } from '../blobs/collect.ts'
+import { forwardable } from '../calls/headers.ts'
+import { CarrickError } from '../domain/errors.ts'
+import type { NewRequest, RequestPayload, StoredBody } from '../domain/request.ts'
+import { acceptRequest } from '../store/requests.ts'
+import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
+import { json } from './answers.ts'
+import { incomingBody } from './body.ts'
+import { connectionOf } from './connection.ts'
+import type { Exchange, GatewayDeps } from './deps.ts'
+import { forbidsRetries, headerPairs, priorityOf, retryBudgets } from './platform-headers.ts'
+import { submitQuery } from './query.ts'
+import type { Alias } from './route.ts'
+import { startLimitMs } from './slot.ts'
+import { requestUrls } from './urls.ts'
+
+/** Takes a request into the app's queue. Answers when it is on disk, with the addresses under which it can be followed. */
+export async function submit(
+  deps: GatewayDeps,
+  { req, res, requestId }: Exchange,
+  { alias, path }: { readonly alias: Alias; readonly path: string },
+): Promise<void> {
+  const acceptedAt = deps.clock.now()
+  const caller = callerOf(req, deps.keyring)
+  const known = callableApp(deps.apps, caller, alias)
+  const owner = owns(caller, known)
+  const { forApp, maxQueueLength } = submitQuery(path)
+  checkRoom(deps, known, maxQueueLength)
+  const startMs = startLimitMs(req.headers, known, owner)
+  const request: NewRequest = {
+    id: requestId,
+    appId: known.app.id,
+    keyId: caller?.keyId,
+    priority: priorityOf(req.headers),
+    acceptedAt,
+    startBy: startMs === undefined ? undefined : acceptedAt + startMs,
+    retry: { forbidden: forbidsRetries(req.headers), budgets: owner ? retryBudgets(req.headers) : {} },
+    payload: { ...(await payload(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },
+  }
+  await accept(deps, request)
+  json(res, 200, {
+    status: 'IN_QUEUE',
+    request_id: requestId,
+    ...requestUrls(connectionOf(req), deps.names(), known.app, requestId),
+    logs: null,
+    metrics: {},
+    queue_position: deps.homes.of(known.app.id).positionOf(requestId) ?? 0,
+  })
+}
+
+/** Where a slot is free, the start of the first attempt is stored together with the request. */
+async function accept({ homes, store, clock }: GatewayDeps, request: NewRequest): Promise<void> {
+  const home = homes.of(request.appId)
+  using slot = home.reserve(request.id)
+  const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
+  const { payload, keyId: _keyId, ...queued } = request
+  const started = slot && { slot: slot.keep(), payload }
+  home.admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
+}
+
+async function payload(
+  req: IncomingMessage,
+  { blobs, limits }: GatewayDeps,
+): Promise<Pick<RequestPayload, 'method' | 'headers' | 'body'>> {
+  const incoming = incomingBody(req, limits.bodyBytes)
+  const body: StoredBody = incoming
+    ? await collect(incoming.stream, blobs, limits.bodyBytes)
+    : { inline: new Uint8Array() }
+  return { method: 'POST', headers: forwardable(headerPairs(req.rawHeaders)), body }
+}
+
+function checkRoom({ homes, limits }: GatewayDeps, { app }: CallableApp, most: number | undefined): void {
+  const { queueLength } = homes.of(app.id)
+  if (queueLength < limits.queueLength && queueLength <= (most ?? Infinity)) return
+  throw new CarrickError(
+    'queue_full',
+    `${queueLength} requests already wait for ${app.owner}/${app.name}, more than are allowed; try again later`,
+  )
+}

@@ -1,0 +1,53 @@
+"""Apps as their authors write them."""
+
+import threading
+import time
+
+import fal
+
+
+class Hello(fal.App):
+    def setup(self):
+        print("setup")
+
+    def handle_exit(self):
+        print("handle_exit")
+
+    def teardown(self):
+        print("teardown")
+
+    @fal.endpoint("/")
+    def on_a_thread(self) -> str:
+        print("on a thread")
+        return "thread"
+
+    @fal.endpoint("/loop")
+    async def on_the_loop(self) -> str:
+        print("on the loop")
+        return "loop"
+
+
+class Raising(fal.App):
+    def setup(self):
+        threading.Thread(target=time.sleep, args=(3600,)).start()
+        raise RuntimeError("no weights")
+
+    @fal.endpoint("/")
+    def call(self) -> str:
+        return ""
+
+
+class Slow(fal.App):
+    def setup(self):
+        print("setting up")
+        time.sleep(3600)
+
+    @fal.endpoint("/")
+    def call(self) -> str:
+        return ""
+
+
+@fal.function(serve=True)
+def served() -> str:
+    print("served")
+    return "served"
