@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import Any, Dict, List, Tuple
 
-from .context import current_request_id
+from .context import current_request_id, labels_of, serving
 
 LINE_LIMIT = 65_536
 FRAME_START = "\x1e"
@@ -121,8 +121,6 @@ def finish_lines(request_id: str | None = None) -> None:
 
 def tagging(app: Any) -> Any:
     """The ASGI app, with everything that its calls print tagged by their request id."""
-    from .context import labels_of, serving
-
     async def tagged(scope: Any, receive: Any, send: Any) -> None:
         labels = labels_of(scope["headers"]) if "headers" in scope else {}
         if not labels:

@@ -46,7 +46,9 @@ describe('opening a data folder', () => {
 describe('a second server on the same folder', () => {
   test('is refused in a sentence that names the folder', async () => {
     const first = await openDataFolder(place)
-    await expect(openDataFolder(place)).rejects.toThrow(`the data folder ${place} cannot be opened: another Carrick server`)
+    await expect(openDataFolder(place)).rejects.toThrow(
+      `the data folder ${place} cannot be opened: another Carrick server`,
+    )
     await first.close()
   })
 

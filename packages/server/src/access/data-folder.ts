@@ -105,7 +105,9 @@ function lock(path: string): () => void {
   } catch (cause) {
     database.close()
     const busy = messageOf(cause).includes('locked')
-    const why = busy ? 'another Carrick server runs on it; stop that one, or choose another folder with --data' : messageOf(cause)
+    const why = busy
+      ? 'another Carrick server runs on it; stop that one, or choose another folder with --data'
+      : messageOf(cause)
     throw new Error(`the data folder ${path} cannot be opened: ${why}`, { cause })
   }
 }

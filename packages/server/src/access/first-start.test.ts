@@ -77,11 +77,14 @@ describe('a later start', () => {
     await expect(start('bob')).rejects.toThrow(`the data folder ${path} belongs to "alice"`)
   })
 
-  test.each(['', '{"key_id": "cut of', '{"key_id":"a"}', 'null'])('replaces a credentials file that reads %j', async (text) => {
-    await start('alice')
-    await writeFile(credentialsFile(), text)
-    await expectWhole(await start('alice'))
-  })
+  test.each(['', '{"key_id": "cut of', '{"key_id":"a"}', 'null'])(
+    'replaces a credentials file that reads %j',
+    async (text) => {
+      await start('alice')
+      await writeFile(credentialsFile(), text)
+      await expectWhole(await start('alice'))
+    },
+  )
 
   test('makes a new key when the old one was revoked', async () => {
     const { credentials } = await start('alice')
@@ -93,7 +96,10 @@ describe('a later start', () => {
 
   test('makes a new key when the secret in the file is wrong', async () => {
     const { credentials } = await start('alice')
-    await writeFile(credentialsFile(), JSON.stringify({ key_id: credentials.keyId, key_secret: 'x', nickname: 'alice' }))
+    await writeFile(
+      credentialsFile(),
+      JSON.stringify({ key_id: credentials.keyId, key_secret: 'x', nickname: 'alice' }),
+    )
     await expectWhole(await start('alice'))
   })
 
@@ -104,10 +110,13 @@ describe('a later start', () => {
   })
 })
 
-test.each([0, 1, 2, 3, 4, 5])('a first start that was cut off at step %i of the store is completed by the next', async (step) => {
-  await start('alice', cutOffAt(step)).catch(() => {})
-  await expectWhole(await start('alice'))
-})
+test.each([0, 1, 2, 3, 4, 5])(
+  'a first start that was cut off at step %i of the store is completed by the next',
+  async (step) => {
+    await start('alice', cutOffAt(step)).catch(() => {})
+    await expectWhole(await start('alice'))
+  },
+)
 
 /** The store, until its step number `step`: that one and all after it fail. */
 function cutOffAt(step: number): Store {

@@ -73,7 +73,8 @@ async function ensureEncryptionKey(file: string): Promise<Uint8Array> {
     await replaceFile(file, key)
     return key
   }
-  if (found.length !== 32) throw new Error(`${file} is damaged: it must hold 32 bytes. Put back the copy from your backup`)
+  if (found.length !== 32)
+    throw new Error(`${file} is damaged: it must hold 32 bytes. Put back the copy from your backup`)
   await chmod(file, 0o600)
   return found
 }

@@ -1,10 +1,16 @@
 import type { AccountId, KeyId } from '../domain/ids.ts'
 import type { Caller, Permission } from '../domain/permissions.ts'
+import type { Write } from '../store/store.ts'
 
 /** A key as a person holds it: `id:secret`. */
 export interface Credentials {
   readonly keyId: KeyId
   readonly secret: string
+}
+
+export interface PreparedKey {
+  readonly credentials: Credentials
+  readonly write: Write<unknown>
 }
 
 /** All live keys in memory, hashed. To know who calls costs no read. */
@@ -13,6 +19,8 @@ export interface Keyring {
   identify(credentials: Credentials): Caller | undefined
   /** Makes a key and stores its hash. The secret is in the answer and nowhere else. */
   mint(accountId: AccountId, permissions: readonly Permission[], alias: string): Promise<Credentials>
+  /** Makes a key that counts from the moment its write is committed: for keys that are stored together with something else. */
+  prepare(accountId: AccountId, permissions: readonly Permission[], alias: string): PreparedKey
   revoke(keyId: KeyId): Promise<void>
   /** Resolves when what was committed before the call is known here. */
   refresh(): Promise<void>

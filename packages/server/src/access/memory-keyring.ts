@@ -1,12 +1,12 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { KeyId } from '../domain/ids.ts'
-import type { Caller } from '../domain/permissions.ts'
+import type { AccountId, KeyId } from '../domain/ids.ts'
+import type { Caller, Permission } from '../domain/permissions.ts'
 import type { Clock } from '../kit/clock.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { silent, type Logger } from '../kit/logger.ts'
 import { addKey, liveKeys, revokeKey, type LiveKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import type { Keyring } from './keyring.ts'
+import type { Keyring, PreparedKey } from './keyring.ts'
 
 interface Known {
   readonly secretHash: Uint8Array
@@ -37,6 +37,13 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
     return next
   }
 
+  function prepare(accountId: AccountId, permissions: readonly Permission[], alias: string): PreparedKey {
+    const credentials = newCredentials(clock)
+    const { keyId: id, secret } = credentials
+    const secretHash = hashOf(secret)
+    return { credentials, write: addKey({ id, accountId, secretHash, permissions, alias, createdAt: clock.now() }) }
+  }
+
   await refresh()
   store.onChange('key', () => {
     refresh().catch((error: unknown) => log.error({ err: error }, 'the keys could not be read again after a change'))
@@ -49,14 +56,12 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
       return right ? known?.caller : undefined
     },
     async mint(accountId, permissions, alias) {
-      const credentials = newCredentials(clock)
-      const { keyId: id, secret } = credentials
-      await store.commit(
-        addKey({ id, accountId, secretHash: hashOf(secret), permissions, alias, createdAt: clock.now() }),
-      )
+      const { credentials, write } = prepare(accountId, permissions, alias)
+      await store.commit(write)
       await refresh()
       return credentials
     },
+    prepare,
     async revoke(keyId) {
       await store.commit(revokeKey(keyId, clock.now()))
       await refresh()

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { Agent } from 'undici'
+import { Agent, errors } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
 import type { BodyEnd, Call, Caller, CallLimits, Exchange, Failure } from './call.ts'
@@ -118,7 +118,8 @@ function failureBeforeAnswer(error: unknown): Failure {
   if (code === 'ECONNREFUSED') return { kind: 'refused', message }
   if (code === 'UND_ERR_SOCKET' || code === 'EPIPE') return { kind: 'disconnected', message }
   if (code === 'ECONNRESET') return { kind: duringConnect(error) ? 'connection_error' : 'disconnected', message }
-  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code?.startsWith('HPE_')) return { kind: 'incomplete', message }
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
+    return { kind: 'incomplete', message }
   return { kind: 'connection_error', message }
 }
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CarrickError } from './errors.ts'
 import {
@@ -67,7 +67,7 @@ describe('an owner', () => {
   })
 
   test('by default can always be one', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (login) => checkOwner(defaultOwner(login))))
+    assert(property(string({ unit: 'binary' }), (login) => checkOwner(defaultOwner(login))))
   })
 })
 

@@ -59,13 +59,17 @@ export function checkAppName(name: string): void {
 
 /** Throws `bad_request` unless this can be an environment's name, which may be `main`. */
 export function checkEnvironmentName(name: string): void {
-  if (!isName(name)) throw new CarrickError('bad_request', refusal(`"${name}" cannot be the name of an environment`, name))
+  if (!isName(name))
+    throw new CarrickError('bad_request', refusal(`"${name}" cannot be the name of an environment`, name))
 }
 
 /** Throws `bad_request` unless this can be the owner in `owner/app`. */
 export function checkOwner(nickname: string): void {
   if (reservedOwners.has(nickname)) {
-    throw new CarrickError('bad_request', `"${nickname}" cannot be an owner: paths that begin with it mean something else. Choose another name`)
+    throw new CarrickError(
+      'bad_request',
+      `"${nickname}" cannot be an owner: paths that begin with it mean something else. Choose another name`,
+    )
   }
   if (!isName(nickname)) throw new CarrickError('bad_request', refusal(`"${nickname}" cannot be an owner`, nickname))
 }

@@ -68,7 +68,7 @@ export interface Exit {
   readonly signal: string | null
 }
 
-/** Why somebody ended it. */
+/** Why it was asked to end. */
 export type StopReason =
   | 'scale_down'
   | 'keep_alive'
@@ -80,10 +80,11 @@ export type StopReason =
   | 'app_requested'
   | 'request_timeout'
   | 'health_check'
+  | 'crash'
   | 'shutdown'
 
-/** Why it is gone: somebody ended it, or it ended by itself. */
-export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | 'crash' | 'server_restart'
+/** Why it is gone: it was asked to end, it never began to serve, or the platform itself went down. */
+export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | 'server_restart'
 
 /** What a backend can say about a runner. */
 export type Sighting =

@@ -25,7 +25,14 @@ describe('the first start', () => {
     const { certPem, caPem } = await ensure(now, ['gpu-box.example.com', '10.1.2.3'])
     const certificate = new X509Certificate(certPem)
     expect(certificate.checkIssued(new X509Certificate(caPem))).toBe(true)
-    for (const name of ['localhost', 'queue.localhost', 'ws.localhost', 'rest.localhost', 'api.localhost', 'gpu-box.example.com'])
+    for (const name of [
+      'localhost',
+      'queue.localhost',
+      'ws.localhost',
+      'rest.localhost',
+      'api.localhost',
+      'gpu-box.example.com',
+    ])
       expect(certificate.checkHost(name)).toBe(name)
     for (const address of ['127.0.0.1', '::1', '10.1.2.3']) expect(certificate.checkIP(address)).toBe(address)
     expect(certificate.checkHost('example.com')).toBeUndefined()
@@ -34,7 +41,8 @@ describe('the first start', () => {
 
   test('keeps private keys to the owner', async () => {
     await ensure()
-    for (const file of ['ca.key.pem', 'server.key.pem']) expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600)
+    for (const file of ['ca.key.pem', 'server.key.pem'])
+      expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600)
   })
 
   test('gives the certificate 397 days and the CA ten years', async () => {
@@ -75,13 +83,16 @@ describe('a later start', () => {
     expect((await ensure(now + 3_640 * dayMs)).caPem).not.toBe(first.caPem)
   })
 
-  test.each(['ca.pem', 'ca.key.pem', 'server.pem', 'server.key.pem'])('repairs a missing or broken %s', async (file) => {
-    await ensure()
-    await rm(join(folder, file))
-    await expectWorking(await ensure())
-    await writeFile(join(folder, file), 'cut off in the mi')
-    await expectWorking(await ensure())
-  })
+  test.each(['ca.pem', 'ca.key.pem', 'server.pem', 'server.key.pem'])(
+    'repairs a missing or broken %s',
+    async (file) => {
+      await ensure()
+      await rm(join(folder, file))
+      await expectWorking(await ensure())
+      await writeFile(join(folder, file), 'cut off in the mi')
+      await expectWorking(await ensure())
+    },
+  )
 })
 
 test('Python verifies it, strictly, by name and by address', async () => {
@@ -114,18 +125,23 @@ describe('the bundle', () => {
     expect(namesIn(await readFile(file, 'utf8'))).toEqual(namesIn(other.caPem + mine.caPem))
   })
 
-  test.each([undefined, '', '/nowhere/roots.pem'])('holds the system roots when %j was inherited', async (inherited) => {
-    const { caPem } = await ensure()
-    const file = join(folder, 'bundle.pem')
-    await writeBundle({ caPem, file, inherited })
-    const names = namesIn(await readFile(file, 'utf8'))
-    expect(names.length).toBeGreaterThan(10)
-    expect(names.at(-1)).toBe(namesIn(caPem)[0])
-  })
+  test.each([undefined, '', '/nowhere/roots.pem'])(
+    'holds the system roots when %j was inherited',
+    async (inherited) => {
+      const { caPem } = await ensure()
+      const file = join(folder, 'bundle.pem')
+      await writeBundle({ caPem, file, inherited })
+      const names = namesIn(await readFile(file, 'utf8'))
+      expect(names.length).toBeGreaterThan(10)
+      expect(names.at(-1)).toBe(namesIn(caPem)[0])
+    },
+  )
 })
 
 function namesIn(bundle: string): string[] {
-  return (bundle.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []).map((pem) => new X509Certificate(pem).subject)
+  return (bundle.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []).map(
+    (pem) => new X509Certificate(pem).subject,
+  )
 }
 
 async function expectWorking({ certPem, caPem, keyPem }: { certPem: string; caPem: string; keyPem: string }) {

@@ -45,7 +45,8 @@ export interface CertificateOptions {
 export async function ensureCertificates({ folder, names, now }: CertificateOptions): Promise<Certificates> {
   const wanted = [...new Set([...localNames, ...names.map((name) => name.toLowerCase())])]
   const wrong = wanted.find((name) => !isHostName(name))
-  if (wrong !== undefined) throw new Error(`"${wrong}" is not a host name or an address: give --name names such as fal.example.com`)
+  if (wrong !== undefined)
+    throw new Error(`"${wrong}" is not a host name or an address: give --name names such as fal.example.com`)
   await mkdir(folder, { recursive: true, mode: 0o700 })
 
   const caFiles = { cert: join(folder, 'ca.pem'), key: join(folder, 'ca.key.pem') }
@@ -108,7 +109,9 @@ function hasTimeLeft({ certPem }: Identity, now: Moment): boolean {
 }
 
 function isHostName(name: string): boolean {
-  return isIP(name) !== 0 || /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)
+  return (
+    isIP(name) !== 0 || /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)
+  )
 }
 
 function readIfThere(file: string): Promise<string | undefined> {

@@ -55,7 +55,10 @@ export function createFront({ tls, doors, log, ...options }: FrontOptions): Fron
   })
   server.maxConnections = limits.connections
   server.on('error', (error) => log.error({ err: error }, 'a connection could not be accepted'))
-  server.on('drop', atMostEachMinute(() => log.warn({ limit: limits.connections }, 'connections refused: the limit is reached')))
+  server.on(
+    'drop',
+    atMostEachMinute(() => log.warn({ limit: limits.connections }, 'connections refused: the limit is reached')),
+  )
 
   return {
     get connections() {

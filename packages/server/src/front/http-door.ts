@@ -27,7 +27,11 @@ const defaults: HttpLimits = {
 }
 
 /** HTTP/1.1, and the WebSocket upgrades in it. */
-export function createHttpDoor(handler: RequestListener, upgrade: UpgradeListener, options: Partial<HttpLimits> = {}): Door {
+export function createHttpDoor(
+  handler: RequestListener,
+  upgrade: UpgradeListener,
+  options: Partial<HttpLimits> = {},
+): Door {
   const limits = { ...defaults, ...options }
   const exchanges = new WeakMap<Duplex, Exchange>()
   let draining = false
@@ -43,8 +47,12 @@ export function createHttpDoor(handler: RequestListener, upgrade: UpgradeListene
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   })
   server.timeout = limits.stallMs
-  server.on('timeout', (socket) => (isWaitingForUs(exchanges.get(socket)) ? socket.setTimeout(limits.stallMs) : socket.destroy()))
-  server.on('clientError', (error, socket) => refuse(socket, error, exchanges.get(socket)?.response.headersSent ?? false))
+  server.on('timeout', (socket) =>
+    isWaitingForUs(exchanges.get(socket)) ? socket.setTimeout(limits.stallMs) : socket.destroy(),
+  )
+  server.on('clientError', (error, socket) =>
+    refuse(socket, error, exchanges.get(socket)?.response.headersSent ?? false),
+  )
   server.on('upgrade', (request, socket, head) => ((socket as Socket).setTimeout(0), upgrade(request, socket, head)))
   server.on('request', (request, response) => {
     const { socket } = request

@@ -1,6 +1,7 @@
 /**
  * Makes keys and certificates. Loaded only by a start that needs a new one: the library behind it is large.
  */
+// oxlint-disable-next-line import/no-unassigned-import -- the certificate library looks for it when it is loaded
 import 'reflect-metadata'
 import { randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'

@@ -3,7 +3,7 @@ import { Transform, type Readable } from 'node:stream'
 import { CarrickError } from '../domain/errors.ts'
 
 /** The body of a request on its way in. `failure` says what the caller did wrong, once it has. */
-export interface IncomingBody {
+export interface IncomingBody extends Disposable {
   readonly stream: Readable
   failure(): CarrickError | undefined
 }
@@ -33,16 +33,15 @@ function metered(req: IncomingMessage, limit: number): IncomingBody {
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length
       if (bytes <= limit) return done(null, chunk)
-      discard(req)
       done(fail(tooLarge(limit)))
     },
   })
   meter.on('error', () => {}) // whoever reads it is told; nobody may be reading yet
-  meter.once('close', () => req.unpipe(meter))
+  meter.once('close', () => void (req.complete || discard(req)))
   req.once('close', () => void (req.complete || meter.destroy(fail(disconnected()))))
   req.on('error', () => {}) // followed by `close`
   req.pipe(meter)
-  return { stream: meter, failure: () => failure }
+  return { stream: meter, failure: () => failure, [Symbol.dispose]: () => void meter.destroy() }
 }
 
 /** Many clients read nothing before they have sent everything, so the rest of a refused body is let in for this long. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Connection } from '../domain/addresses.ts'
+import { isSecure } from '../kit/secure.ts'
 
 /** How this request reached us. */
-export function connectionOf({ socket, headers }: IncomingMessage): Connection {
-  return { secure: 'encrypted' in socket && socket.encrypted === true, authority: headers.host }
+export function connectionOf(req: IncomingMessage): Connection {
+  return { secure: isSecure(req), authority: req.headers.host }
 }

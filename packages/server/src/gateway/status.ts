@@ -1,5 +1,6 @@
 import { CarrickError } from '../domain/errors.ts'
 import type { Caller } from '../domain/permissions.ts'
+import { assertNever } from '../kit/assert-never.ts'
 import type { StoredRequest } from '../store/requests.ts'
 import { owns } from './access.ts'
 import { json } from './answers.ts'
@@ -72,6 +73,8 @@ function statusOf(request: StoredRequest, common: Common, position: () => number
       return { status: 'IN_PROGRESS', ...common, metrics: {} }
     case 'completed':
       return { status: 'COMPLETED', ...common, metrics: { inference_time: secondsOf(request) }, ...failureOf(request) }
+    default:
+      return assertNever(request.state)
   }
 }
 

@@ -36,7 +36,7 @@ export async function submit(
     acceptedAt,
     startBy: startMs === undefined ? undefined : acceptedAt + startMs,
     retry: { forbidden: forbidsRetries(req.headers), budgets: owner ? retryBudgets(req.headers) : {} },
-    payload: { ...(await payload(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },
+    payload: { ...(await contentOf(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },
   }
   await accept(deps, request)
   json(res, 200, {
@@ -59,7 +59,7 @@ async function accept({ homes, store, clock }: GatewayDeps, request: NewRequest)
   home.admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
 }
 
-async function payload(
+async function contentOf(
   req: IncomingMessage,
   { blobs, limits }: GatewayDeps,
 ): Promise<Pick<RequestPayload, 'method' | 'headers' | 'body'>> {

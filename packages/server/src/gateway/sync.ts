@@ -9,7 +9,7 @@ import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
 import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
 import { begin } from './answers.ts'
-import { incomingBody } from './body.ts'
+import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { headerPairs } from './platform-headers.ts'
 import { departureOf, startLimitMs, waitForSlot } from './slot.ts'
@@ -30,12 +30,14 @@ export async function directCall(
   const known = callableApp(deps.apps, caller, alias)
   const deadlineMs = startLimitMs(req.headers, known, owns(caller, known))
   const gone = departureOf(res)
+  using body = incomingBody(req, deps.limits.bodyBytes)
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
-  await serve(deps, exchange, { path, slot, known, gone, callerId: callerIdFor(caller, known) })
+  await serve(deps, exchange, { path, body, slot, known, gone, callerId: callerIdFor(caller, known) })
 }
 
 interface Serving {
   readonly path: string
+  readonly body: IncomingBody | null
   readonly slot: Slot
   readonly known: CallableApp
   /** Aborted when the caller has left. */
@@ -44,8 +46,7 @@ interface Serving {
 }
 
 async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, serving: Serving): Promise<void> {
-  const { path, slot, known, gone, callerId } = serving
-  const body = incomingBody(req, deps.limits.bodyBytes)
+  const { path, body, slot, known, gone, callerId } = serving
   const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
   const call = { method: req.method ?? 'GET', path, headers, body: body?.stream ?? null }

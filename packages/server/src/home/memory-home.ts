@@ -123,6 +123,7 @@ class MemoryHome implements Home {
   }
 
   positionOf(id: RequestId): number | undefined {
+    this.#queue.ripen(this.#clock.now())
     return this.#queue.positionOf(id)
   }
 

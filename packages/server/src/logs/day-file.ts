@@ -51,7 +51,7 @@ export class DayFile {
     )
     this.#note = this.#database.prepare(
       `insert into line (at, source, level, message, account_id, app_id, dropped_by, dropped)
-       values (:at, 'bridge', 'warning', :lines || :words, :accountId, :appId, :by, :lines)
+       values (:at, 'bridge', 'warning', cast(:lines as integer) || :words, :accountId, :appId, :by, :lines)
            on conflict (dropped_by) do update
           set at = excluded.at, dropped = dropped + excluded.dropped,
               message = (dropped + excluded.dropped) || :words`,
@@ -83,7 +83,9 @@ export class DayFile {
   /** How many lines each owner has here. */
   counts(): (readonly [owner: string, lines: number])[] {
     return this.#database
-      .prepare('select coalesce(app_id, account_id) as owner, count(*) as lines from line where dropped_by is null group by 1')
+      .prepare(
+        'select coalesce(app_id, account_id) as owner, count(*) as lines from line where dropped_by is null group by 1',
+      )
       .all()
       .map((row) => [String(row['owner']), Number(row['lines'])] as const)
   }
@@ -95,7 +97,8 @@ export class DayFile {
   #prepareSchema(): void {
     const found = this.#database.prepare('pragma user_version').get()?.['user_version']
     if (found === 0) this.#database.exec(`begin; ${schema} commit`)
-    else if (found !== version) throw new UnknownVersion(`it has version ${String(found)}; this server knows ${version}`)
+    else if (found !== version)
+      throw new UnknownVersion(`it has version ${String(found)}; this server knows ${version}`)
   }
 }
 

@@ -55,7 +55,7 @@ export class DayFiles {
   }
 
   close(): void {
-    for (const day of [...this.#open.keys()]) this.#close(day)
+    for (const day of this.#open.keys()) this.#close(day)
   }
 
   #names(): string[] {
@@ -78,7 +78,10 @@ export class DayFiles {
     const name = fileNameOf(day)
     const aside = `${name}.damaged-${randomBytes(4).toString('hex')}`
     for (const ending of ['', '-wal', '-shm']) this.#moveAside(`${name}${ending}`, `${aside}${ending}`)
-    this.#options.warn({ err: error.message, file: aside }, 'a log file is damaged and was set aside; a new one takes its place')
+    this.#options.warn(
+      { err: error.message, file: aside },
+      'a log file is damaged and was set aside; a new one takes its place',
+    )
   }
 
   #moveAside(name: string, aside: string): void {

@@ -34,13 +34,22 @@ export interface Drop {
 }
 
 export type ToThread =
-  | { readonly kind: 'append'; readonly lines: readonly PackedLine[]; readonly drops: readonly Drop[]; readonly today: Day }
+  | {
+      readonly kind: 'append'
+      readonly lines: readonly PackedLine[]
+      readonly drops: readonly Drop[]
+      readonly today: Day
+    }
   | { readonly kind: 'query'; readonly id: number; readonly query: LogQuery; readonly today: Day }
   | { readonly kind: 'close' }
 
 export type FromThread =
   | { readonly kind: 'appended' }
-  | { readonly kind: 'counted'; readonly day: Day; readonly counts: readonly (readonly [owner: string, lines: number])[] }
+  | {
+      readonly kind: 'counted'
+      readonly day: Day
+      readonly counts: readonly (readonly [owner: string, lines: number])[]
+    }
   | { readonly kind: 'found'; readonly id: number; readonly lines: readonly LogLine[] }
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
   | { readonly kind: 'warning'; readonly fields: object; readonly message: string }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { CarrickError } from '../domain/errors.ts'
 import type { RequestId, RunnerId } from '../domain/ids.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
@@ -88,6 +89,8 @@ class SqliteLogs implements LogStore {
   }
 
   async query(query: LogQuery): Promise<readonly LogLine[]> {
+    if (this.#isClosed)
+      throw new CarrickError('draining', 'the server is stopping: logs can be read again when it is back')
     const bounded = { ...query, limit: Math.min(query.limit, mostLines) }
     if (bounded.limit < 1) return []
     return this.#recall(bounded) ?? (await this.#find(bounded))
@@ -142,10 +145,10 @@ class SqliteLogs implements LogStore {
     }
   }
 
-  #drop({ at, accountId, appId = null }: LogLine, owner: string, reason: DropReason): void {
+  #drop({ at, accountId, appId }: LogLine, owner: string, reason: DropReason): void {
     const key = `${reason} ${dayOf(at)} ${owner}`
     const lines = (this.#drops.get(key)?.lines ?? 0) + 1
-    this.#drops.set(key, { owner, reason, accountId, appId, at, lines })
+    this.#drops.set(key, { owner, reason, accountId, appId: appId ?? null, at, lines })
     this.#sendSoon()
   }
 

@@ -17,8 +17,8 @@ export interface ThreadListener {
 }
 
 interface Waiter {
-  resolve(lines: readonly LogLine[]): void
-  reject(error: Error): void
+  readonly resolve: (lines: readonly LogLine[]) => void
+  readonly reject: (error: Error) => void
 }
 
 /** The log thread as the rest of the server sees it: started by the first message, started again when it breaks. */

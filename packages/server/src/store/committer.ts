@@ -102,9 +102,9 @@ export class Committer {
     const group = this.#waiting.splice(0, this.#options.maxGroup)
     this.#committing = true
     const began = performance.now()
-    const ended = await this.#options.commitGroup(group.map(({ statements }) => statements)).catch(
-      (error: Error): Ended[] => group.map(() => ({ error })),
-    )
+    const ended = await this.#options
+      .commitGroup(group.map(({ statements }) => statements))
+      .catch((error: Error): Ended[] => group.map(() => ({ error })))
     this.#freeSince = performance.now()
     this.#committing = false
     this.#learn(group.length, this.#freeSince - began)

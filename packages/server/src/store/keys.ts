@@ -34,11 +34,7 @@ export function addKey({ id, accountId, secretHash, permissions, alias, createdA
 
 /** `false` when it was revoked before, or never was. */
 export function revokeKey(id: KeyId, now: Moment): Write<boolean> {
-  return write(
-    [sql`update api_key set revoked_at = ${now} where id = ${id} and revoked_at is null`],
-    firstWon,
-    ['key'],
-  )
+  return write([sql`update api_key set revoked_at = ${now} where id = ${id} and revoked_at is null`], firstWon, ['key'])
 }
 
 /** All keys that are not revoked. */

@@ -39,8 +39,10 @@ export function pendingMigrations(known: readonly Migration[], applied: readonly
   const byNumber = new Map(known.map((step) => [step.number, step]))
   for (const { number, name, hash } of applied) {
     const ours = byNumber.get(number)
-    if (!ours) throw new Error(`the data was written by a newer version of Carrick (it has ${name}); start that version`)
-    if (ours.hash !== hash) throw new Error(`${ours.name} has changed since this data was made with it; restore its text`)
+    if (!ours)
+      throw new Error(`the data was written by a newer version of Carrick (it has ${name}); start that version`)
+    if (ours.hash !== hash)
+      throw new Error(`${ours.name} has changed since this data was made with it; restore its text`)
   }
   const newest = Math.max(0, ...applied.map(({ number }) => number))
   const done = new Set(applied.map(({ number }) => number))
@@ -50,7 +52,8 @@ export function pendingMigrations(known: readonly Migration[], applied: readonly
 }
 
 /** Where a database keeps count. */
-export const migrationTable = 'create table if not exists migration (number bigint primary key, name text not null, hash text not null)'
+export const migrationTable =
+  'create table if not exists migration (number bigint primary key, name text not null, hash text not null)'
 
 export const appliedMigrations: Statement = sql`select number, name, hash from migration order by number`
 

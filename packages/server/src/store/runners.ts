@@ -1,12 +1,21 @@
 import type { AccountId, RevisionId, RunnerId } from '../domain/ids.ts'
-import type { Address, EndReason, Exit, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type {
+  Address,
+  EndReason,
+  Exit,
+  Identity,
+  LiveRunner,
+  Runner,
+  StopReason,
+  Terminated,
+} from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
 import { number, optionalNumber, optionalText, text } from './rows.ts'
-import { done, firstWon, read, readOne, sql, write } from './sql.ts'
+import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
-/** Puts a new runner on record. It is durable before anything is started for it. */
-export function addRunner(runner: LiveRunner): Write<void> {
+/** Puts a new runner on record. It is durable before anything is started for it. `false` when there is one with this id. */
+export function addRunner(runner: LiveRunner): Write<boolean> {
   const { id, appId, accountId, revisionId, machineType, createdAt, keyId } = runner
   const { startAt, readyBy, readyAt, host, port, drainReason, drainingSince, killAt } = columnsOf(runner)
   return write(
@@ -14,9 +23,10 @@ export function addRunner(runner: LiveRunner): Write<void> {
       sql`insert into runner (id, app_id, account_id, revision_id, machine_type, state, key_id, created_at, start_at,
                               ready_by, ready_at, host, port, drain_reason, draining_since, kill_at)
           values (${id}, ${appId}, ${accountId}, ${revisionId}, ${machineType}, ${runner.state}, ${keyId}, ${createdAt},
-                  ${startAt}, ${readyBy}, ${readyAt}, ${host}, ${port}, ${drainReason}, ${drainingSince}, ${killAt})`,
+                  ${startAt}, ${readyBy}, ${readyAt}, ${host}, ${port}, ${drainReason}, ${drainingSince}, ${killAt})
+              on conflict do nothing`,
     ],
-    done,
+    firstWon,
     ['runner'],
   )
 }

@@ -38,3 +38,13 @@ export const done = (): void => {}
 
 /** True when the first statement changed a row: the guard in its `where` held. */
 export const firstWon = ([first]: readonly StatementResult[]): boolean => (first?.changes ?? 0) > 0
+
+/** Several writes as one: all happen or none. Its answer is the first one's. */
+export function together<T>(first: Write<T>, ...others: readonly Write<unknown>[]): Write<T> {
+  const all = [first, ...others]
+  return {
+    statements: all.flatMap(({ statements }) => statements),
+    result: (results) => first.result(results.slice(0, first.statements.length)),
+    touches: [...new Set(all.flatMap(({ touches }) => touches))],
+  }
+}

@@ -33,7 +33,11 @@ export async function openTestFront(parts: Parts = {}): Promise<TestFront> {
   const options = {
     tls: { key: keyPem, cert: certPem },
     doors: {
-      http: createHttpDoor(parts.http ?? nameHttp, parts.upgrade ?? ((_request, socket) => socket.destroy()), parts.limits),
+      http: createHttpDoor(
+        parts.http ?? nameHttp,
+        parts.upgrade ?? ((_request, socket) => socket.destroy()),
+        parts.limits,
+      ),
       grpc: createGrpcDoor(parts.grpc ?? nameGrpc, parts.limits),
     },
     limits: parts.limits ?? {},

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silent } from '../kit/logger.ts'
 import { openSqliteStore, type SqliteOptions, type SqliteStore } from '../store/sqlite/index.ts'
-import { sql, write } from '../store/sql.ts'
-import { done } from '../store/sql.ts'
+import { done, sql, write } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 
 /** A real store in a folder of its own, which closing removes. `await using` closes it. */

@@ -93,7 +93,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   return {
     sighting: () => sighting,
     terminate: () => {
-      if (terminated || sighting.kind === 'exited' || !main) return
+      if (terminated || over.signal.aborted || !main) return
       terminated = true
       sendSignal(main.pid, 'SIGTERM')
     },

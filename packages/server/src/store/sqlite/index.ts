@@ -5,8 +5,8 @@ import { Committer, type Ended } from '../committer.ts'
 import { knownMigrations, type Migration } from '../migrations.ts'
 import type { Read, Statement, Store, Topic, Write } from '../store.ts'
 import { isDiskFull } from './failures.ts'
-import { type Failure, type GroupAnswer, ownBytes, packGroup, type PackedGroup } from './messages.ts'
-import { type ReadAnswer, SqliteError, unpackEnd, unpackRows } from './messages.ts'
+import type { Failure, GroupAnswer, PackedGroup, ReadAnswer } from './messages.ts'
+import { ownBytes, packGroup, SqliteError, unpackEnd, unpackRows } from './messages.ts'
 import type { PackedRead } from './reader.ts'
 import { Thread } from './thread.ts'
 
@@ -29,7 +29,12 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     onFatal(error)
   }
   const writer = await Thread.start<PackedGroup, GroupAnswer>({ name: 'writer', data: { file, migrations } }, fatal)
-  const reader = await Thread.start<PackedRead, ReadAnswer>({ name: 'reader', data: { file } }, fatal)
+  const reader = await Thread.start<PackedRead, ReadAnswer>({ name: 'reader', data: { file } }, fatal).catch(
+    async (error: unknown) => {
+      await writer.close()
+      throw error
+    },
+  )
   return new SqliteStore({ writer, reader, fatal, maxWaiting })
 }
 
@@ -99,7 +104,9 @@ export class SqliteStore implements Store {
     const error = new SqliteError(failed)
     if (fatal) this.#parts.fatal(error)
     if (!isDiskFull(failed)) return error
-    return new CarrickError('disk_full', 'the disk is full: nothing was stored; make room and try again', { cause: error })
+    return new CarrickError('disk_full', 'the disk is full: nothing was stored; make room and try again', {
+      cause: error,
+    })
   }
 
   #mustBeOpen(): void {

@@ -32,7 +32,6 @@ export class Thread<Question, Answer> {
       worker.once('error', reject)
       worker.once('exit', () => reject(new Error(`the store's ${name} ended before it was ready`)))
     })
-    worker.removeAllListeners()
     const thread = new Thread<Question, Answer>(worker)
     thread.#listen(name, lost)
     return thread
@@ -61,6 +60,7 @@ export class Thread<Question, Answer> {
     const fail = (error: Error) => {
       for (const { reject } of this.#waiters.splice(0)) reject(error)
       if (!this.#closing) lost(error)
+      this.#closing = true // an error is followed by the end of the thread: that is one loss, not two
     }
     this.#worker.on('message', (answer: Answer) => this.#waiters.shift()?.resolve(answer))
     this.#worker.on('error', fail)

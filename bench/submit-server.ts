@@ -1,0 +1,80 @@
+// The gateway with its real front, door and store, and no runners: what is submitted waits. submit-server.ts FOLDER durable|nothing.
+// `nothing` differs in one place: a commit answers at once and keeps nothing. Prints its port and key as one JSON line; answers
+// `stats` on stdin with the commits and writes so far.
+import { createInterface } from 'node:readline'
+import { createKeyring } from '../packages/server/src/access/memory-keyring.ts'
+import { openDataFolder } from '../packages/server/src/access/data-folder.ts'
+import { ensureInstallation } from '../packages/server/src/access/first-start.ts'
+import { openLocalBlobs } from '../packages/server/src/blobs/local-blobs.ts'
+import { createCaller } from '../packages/server/src/calls/undici-caller.ts'
+import { createFront } from '../packages/server/src/front/front.ts'
+import { createGrpcDoor } from '../packages/server/src/front/grpc-door.ts'
+import { createHttpDoor } from '../packages/server/src/front/http-door.ts'
+import { ensureCertificates } from '../packages/server/src/front/certificates.ts'
+import { createGateway } from '../packages/server/src/gateway/gateway.ts'
+import { createHomes } from '../packages/server/src/home/memory-home.ts'
+import { createApps } from '../packages/server/src/home/store-apps.ts'
+import { systemClock } from '../packages/server/src/kit/clock.ts'
+import { silent } from '../packages/server/src/kit/logger.ts'
+import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
+import { openSqliteStore, type SqliteStore } from '../packages/server/src/store/sqlite/index.ts'
+import type { Store } from '../packages/server/src/store/store.ts'
+import { addRevision } from './waiting-app.ts'
+
+const [folderPath = '', mode = 'durable'] = process.argv.slice(2)
+const folder = await openDataFolder(folderPath)
+const log = silent
+const disk = await openSqliteStore({ file: folder.storeFile, log })
+const clock = systemClock()
+const { accountId, credentials, nickname } = await ensureInstallation({ store: disk, clock, folder, owner: 'bench' })
+await addRevision(disk, accountId)
+
+const store = mode === 'durable' ? disk : storingNothing(disk)
+const homes = createHomes({ clock, limits: { waitingCallers: 1 } })
+const hosts = ['localhost', '127.0.0.1']
+const gateway = createGateway({
+  store,
+  homes,
+  apps: await createApps(disk),
+  keyring: await createKeyring(disk, clock),
+  caller: createCaller(),
+  blobs: await openLocalBlobs({ folder: folder.blobs }),
+  logs: await openLogStore({ folder: folder.logs, clock, log }),
+  clock,
+  log,
+  names: () => ({ hosts, port }),
+  limits: { bodyBytes: 2 ** 20, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
+  cancel: () => Promise.resolve('too_late'),
+  onRunnerVerdict: () => {},
+  accepting: () => true,
+})
+const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })
+const front = createFront({
+  tls: { key: certificates.keyPem, cert: certificates.certPem },
+  doors: {
+    http: createHttpDoor(
+      (req, res) => void gateway.handle(req, res),
+      () => {},
+    ),
+    grpc: createGrpcDoor(() => {}),
+  },
+  log,
+})
+const { port } = await front.listen({ host: '127.0.0.1', port: 0 })
+console.log(
+  JSON.stringify({ port, path: `/queue/${nickname}/waiting`, key: `${credentials.keyId}:${credentials.secret}` }),
+)
+for await (const _ of createInterface({ input: process.stdin })) console.log(JSON.stringify(disk.stats()))
+process.exit(0)
+
+/** Reads stay real; a commit is answered in the same turn, as the first of its kind would be. */
+function storingNothing(real: SqliteStore): Store {
+  let seq = 0
+  return {
+    commit: (write) =>
+      Promise.resolve(write.result(write.statements.map(() => ({ changes: 1, rows: [{ seq: ++seq }] })))),
+    read: (read) => real.read(read),
+    onChange: (topic, listener) => real.onChange(topic, listener),
+    close: () => real.close(),
+  }
+}

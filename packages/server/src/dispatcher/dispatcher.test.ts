@@ -1,0 +1,405 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openLocalBlobs } from '../blobs/local-blobs.ts'
+import { createCaller } from '../calls/undici-caller.ts'
+import type { NewRequest, RequestPayload } from '../domain/request.ts'
+import type { RetryBudgets } from '../domain/revision.ts'
+import { createHomes } from '../home/memory-home.ts'
+import { createApps } from '../home/store-apps.ts'
+import { silent } from '../kit/logger.ts'
+import { deleteApp, registerRevision } from '../store/apps.ts'
+import { resultOf } from '../store/bodies.ts'
+import { acceptRequest, requestById, requestCancel } from '../store/requests.ts'
+import { manualClock } from '../testing/clock.ts'
+import { openTestRunner, textOf } from '../testing/runner.ts'
+import { addTestAccount, openTestStore } from '../testing/store.ts'
+import { cancelledOutcome } from '../domain/outcome.ts'
+import { startDispatcher } from './dispatcher.ts'
+
+const start = 1_800_000_000_000
+const scale = {
+  keep_alive: 10,
+  min_concurrency: 0,
+  max_concurrency: 10,
+  concurrency_buffer: 0,
+  concurrency_buffer_perc: 0,
+  scaling_delay: 0,
+  request_timeout: 60,
+  valid_regions: [],
+  max_multiplexing: 1,
+  startup_timeout: 60,
+  machine_types: ['XS'],
+}
+const spec = {
+  environment: { kind: 'virtualenv' as const, pythonVersion: '3.11', layers: [], compileBytecode: false },
+  environmentId: '0',
+  callable: { method: 'dill', blob: '0' },
+  scale,
+  terminationGracePeriodSeconds: 5,
+  skipRetryConditions: [],
+  privateLogs: false,
+  metadata: {},
+}
+
+interface Options {
+  readonly requestTimeout?: number
+  readonly retryBudgets?: RetryBudgets
+  readonly resultBytes?: number
+}
+
+/** A store with the app `ann/hello`, and what a dispatcher needs around it. Time moves by hand. */
+async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes = 1_000_000 }: Options = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-dispatcher-'))
+  const store = await openTestStore()
+  await addTestAccount(store, { id: 'account', nickname: 'ann' })
+  const live = { ...scale, request_timeout: requestTimeout }
+  await store.commit(
+    registerRevision(
+      { id: 'app', accountId: 'account', name: 'hello', environment: 'main' },
+      { ...spec, retryBudgets },
+      { revisionId: 'revision', strategy: 'recreate', scale: live, basedOn: live, authMode: 'private', now: start },
+    ),
+  )
+  const clock = manualClock(start)
+  const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
+  const caller = createCaller()
+  onTestFinished(async () => {
+    await caller.close()
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return { store, clock, blobs, caller, ...(await openPlatform()) }
+
+  /** What one process holds in memory: opening it again is a restart. */
+  async function openPlatform() {
+    const apps = await createApps(store)
+    const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
+    const verdicts: [runner: string, verdict: string, reason: string][] = []
+    const dispatcher = startDispatcher({
+      ...{ store, homes, apps, caller, blobs, clock, log: silent, random: () => 0.5 },
+      limits: { resultBytes, connectTimeoutMs: 5_000 },
+      onRunnerVerdict: (...verdict) => void verdicts.push(verdict),
+    })
+    onTestFinished(() => dispatcher.stop({ graceMs: 0 }))
+    const home = homes.of('app')
+    const runners: { id: string; revisionId: string; address: { host: string; port: number } }[] = []
+
+    return {
+      ...{ home, dispatcher, verdicts, restart: openPlatform },
+      async addRunner(handler: RequestListener) {
+        const runner = await openTestRunner(handler)
+        onTestFinished(() => runner[Symbol.asyncDispose]())
+        runners.push({ id: `runner-${runners.length + 1}`, revisionId: 'revision', address: runner.address })
+        home.setRunners(runners)
+        return runner
+      },
+      async submit(id: string, more: Partial<NewRequest> = {}, content: Partial<RequestPayload> = {}) {
+        const request = newRequest(id, more, content)
+        using slot = home.reserve(id)
+        const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
+        const started = slot && { slot: slot.keep(), payload: request.payload }
+        home.admit({ ...request, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
+      },
+      /** Its stored end, with all waiting for retries skipped. */
+      async outcome(id: string) {
+        await expect
+          .poll(async () => {
+            clock.advance(100_000)
+            dispatcher.wake()
+            return (await store.read(requestById(id)))?.state
+          }, patient)
+          .toBe('completed')
+        const request = await store.read(requestById(id))
+        const result = await store.read(resultOf(id))
+        return { ...request!, headers: result!.headers, body: result!.body, text: textIn(result!.body) }
+      },
+      stateOf: async (id: string) => (await store.read(requestById(id)))?.state,
+    }
+  }
+}
+
+const patient = { timeout: 30_000, interval: 10 }
+
+function newRequest(id: string, more: Partial<NewRequest>, content: Partial<RequestPayload>): NewRequest {
+  const body = { inline: Buffer.from('question') }
+  const payload = { method: 'POST', path: '/generate?x=1', headers: [], body, callerId: 'caller', ...content }
+  const retry = { forbidden: false, budgets: {} }
+  return { id, appId: 'app', priority: 'normal', acceptedAt: start, retry, payload, ...more }
+}
+
+const textIn = (body: object): string =>
+  'inline' in body && body.inline instanceof Uint8Array ? Buffer.from(body.inline).toString() : ''
+const once = { retry: { forbidden: true, budgets: {} } }
+const ok: RequestListener = (_, response) => void response.end('ok')
+
+/** Breaks the connection in the middle of an answer. */
+function breakOff(_: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(200, { 'content-length': '100' })
+  response.write('half', () => response.destroy())
+}
+
+const hangUp: RequestListener = (request) => void request.socket.destroy()
+
+describe('a request', () => {
+  test.each(['before', 'after'])('that came %s its runner gets the answer of the app, whole', async (when) => {
+    const world = await openWorld()
+    const seen: unknown[] = []
+    const handler: RequestListener = async (request, response) => {
+      seen.push([
+        request.method,
+        request.url,
+        await textOf(request),
+        request.headers['x-fal-endpoint'],
+        request.headers['x-own'],
+      ])
+      response.writeHead(422, { 'content-type': 'application/json', 'x-fal-stop-runner': '0' }).end('{"detail":[]}')
+    }
+    if (when === 'before') await world.submit('a', {}, { headers: [['x-own', 'é']] })
+    await world.addRunner(handler)
+    if (when === 'after') await world.submit('a', {}, { headers: [['x-own', 'é']] })
+    const outcome = await world.outcome('a')
+    expect(outcome).toMatchObject({ status: 422, attempt: 1, runnerId: 'runner-1', text: '{"detail":[]}' })
+    expect(outcome.error).toBeUndefined()
+    expect(outcome.headers).toEqual(
+      expect.arrayContaining([
+        ['content-type', 'application/json'],
+        ['x-fal-request-id', 'a'],
+        ['x-fal-served-from', 'runner-1'],
+      ]),
+    )
+    expect(outcome.headers.some(([name]) => name === 'x-fal-stop-runner')).toBe(false)
+    expect(seen).toEqual([['POST', '/generate?x=1', 'question', 'ann/hello/generate', 'é']])
+    expect(world.home.load()).toMatchObject({ waiting: 0, running: 0 })
+  })
+
+  test('and its answer may be large: then both are blobs', async () => {
+    const world = await openWorld()
+    const large = Buffer.alloc(300_000, 'x')
+    await world.addRunner((request, response) => void request.pipe(response))
+    const { key, length } = await world.blobs.put(large)
+    await world.submit('a', {}, { body: { blob: key, length } })
+    const { body } = await world.outcome('a')
+    if (!('blob' in body)) throw new Error('the answer is not a blob')
+    expect(await buffer(world.blobs.open(body.blob))).toEqual(large)
+  })
+
+  test('whose answer is larger than the bound is told so, and is not tried again', async () => {
+    const world = await openWorld({ resultBytes: 100_000 })
+    await world.addRunner((_, response) => void response.end(Buffer.alloc(1_000_000)))
+    await world.submit('a')
+    expect(await world.outcome('a')).toMatchObject({ status: 413, attempt: 1, error: { code: 'body_too_large' } })
+    expect(world.verdicts).toEqual([])
+  })
+
+  test('that cannot start in time ends as 504 and says whose limit it was', async () => {
+    const world = await openWorld()
+    await world.submit('a', { startBy: start + 1_000 })
+    const outcome = await world.outcome('a')
+    expect(outcome).toMatchObject({ status: 504, attempt: 0, error: { code: 'request_timeout' } })
+    expect(outcome.headers).toContainEqual(['x-fal-request-timeout-type', 'user'])
+  })
+
+  test('of an app that is deleted ends, and takes nothing with it', async () => {
+    const world = await openWorld()
+    await world.submit('a')
+    await world.submit('b')
+    await world.store.commit(deleteApp('app', start))
+    expect(await world.outcome('a')).toMatchObject({ status: 404, error: { code: 'app_not_found' } })
+    expect(await world.outcome('b')).toMatchObject({ status: 404 })
+    expect(world.home.queueLength).toBe(0)
+  })
+})
+
+describe('an attempt that fails', () => {
+  test.each<[what: string, RequestListener, verdict: string, reason: string]>([
+    ['by breaking off in its answer', breakOff, 'terminate', 'crash'],
+    ['by hanging up', hangUp, 'terminate', 'crash'],
+    ['with 503', (_, response) => void response.writeHead(503).end(), 'terminate', 'app_requested'],
+    ['with 504', (_, response) => void response.writeHead(504).end(), 'check', 'health_check'],
+    ['by running too long', () => {}, 'terminate', 'request_timeout'],
+  ])('%s is followed by one on another runner', async (_, handler, verdict, reason) => {
+    const world = await openWorld({ requestTimeout: 0.2 })
+    await world.addRunner(handler)
+    await world.addRunner(ok)
+    await world.submit('a')
+    expect(await world.outcome('a')).toMatchObject({ status: 200, attempt: 2, runnerId: 'runner-2', text: 'ok' })
+    expect(world.verdicts).toEqual([['runner-1', verdict, reason]])
+  })
+
+  test('because the runner is gone is followed by another, and the runner gets nothing more', async () => {
+    const world = await openWorld()
+    const gone = await world.addRunner(ok)
+    await gone[Symbol.asyncDispose]()
+    await world.addRunner(ok)
+    await world.submit('a')
+    expect(await world.outcome('a')).toMatchObject({ status: 200, attempt: 2, runnerId: 'runner-2' })
+    for (const id of ['b', 'c']) await world.submit(id)
+    for (const id of ['b', 'c']) expect(await world.outcome(id)).toMatchObject({ attempt: 1, runnerId: 'runner-2' })
+  })
+
+  test.each<[what: string, RequestListener, status: number, code: string | undefined]>([
+    ['breaking off', breakOff, 502, 'runner_incomplete_response'],
+    ['hanging up', hangUp, 503, 'runner_disconnected'],
+    ['503', (_, response) => void response.writeHead(503).end('busy'), 503, undefined],
+    ['running too long', () => {}, 504, 'request_timeout'],
+  ])('by %s is the last one of a request that forbids retries', async (_, handler, status, code) => {
+    const world = await openWorld({ requestTimeout: 0.2 })
+    await world.addRunner(handler)
+    await world.addRunner(ok)
+    await world.submit('a', once)
+    const outcome = await world.outcome('a')
+    expect(outcome).toMatchObject({ status, attempt: 1 })
+    expect(outcome.error?.code).toBe(code)
+    if (code === undefined) expect(outcome.text).toBe('busy')
+    else expect(JSON.parse(outcome.text)).toMatchObject({ error_type: code })
+  })
+
+  test('ten times ends the request with the last answer', async () => {
+    const world = await openWorld()
+    let calls = 0
+    await world.addRunner(
+      (_, response) => void response.writeHead(503, { 'x-fal-stop-runner': '0' }).end(String(++calls)),
+    )
+    await world.submit('a')
+    expect(await world.outcome('a')).toMatchObject({ status: 503, attempt: 10, text: '10' })
+  })
+
+  test('as often as the budget of the app allows ends it earlier', async () => {
+    const world = await openWorld({ retryBudgets: { server_error: 1 } })
+    await world.addRunner((_, response) => void response.writeHead(503, { 'x-fal-stop-runner': '0' }).end())
+    await world.submit('a')
+    expect(await world.outcome('a')).toMatchObject({ status: 503, attempt: 2 })
+  })
+})
+
+describe('cancelling', () => {
+  test('a waiting request ends it, and it never runs', async () => {
+    const world = await openWorld()
+    await world.submit('a')
+    expect(await world.dispatcher.cancel('a')).toBe('ended')
+    expect(await world.outcome('a')).toMatchObject({ status: 499, attempt: 0, error: { code: 'client_cancelled' } })
+    expect(world.home.queueLength).toBe(0)
+    expect(await world.dispatcher.cancel('a')).toBe('too_late')
+  })
+
+  test('a running request asks the app, whose answer is the outcome', async () => {
+    const world = await openWorld()
+    const asked: unknown[] = []
+    let answer = () => {}
+    await world.addRunner((request, response) => {
+      if (request.url === '/generate?x=1') return void (answer = () => response.writeHead(499).end('stopped'))
+      asked.push([request.method, request.url, request.headers['x-fal-request-id']])
+      response.end()
+      answer()
+    })
+    await world.submit('a')
+    await expect.poll(() => answer.name, patient).toBe('answer')
+    expect(await world.dispatcher.cancel('a')).toBe('asked')
+    expect(await world.outcome('a')).toMatchObject({ status: 499, text: 'stopped', attempt: 1 })
+    expect(asked).toEqual([['POST', '/generate/cancel', 'a']])
+  })
+
+  test('a running request keeps it from being tried again', async () => {
+    const world = await openWorld()
+    let hang = () => {}
+    await world.addRunner((request, response) => {
+      if (request.url?.endsWith('/cancel')) response.end()
+      else hang = () => void request.socket.destroy()
+    })
+    await world.submit('a')
+    await expect.poll(() => hang.name, patient).toBe('hang')
+    expect(await world.dispatcher.cancel('a')).toBe('asked')
+    hang()
+    expect(await world.outcome('a')).toMatchObject({ status: 499, attempt: 1, error: { code: 'client_cancelled' } })
+  })
+})
+
+describe('a restart', () => {
+  test('takes up what waited and decides about what ran', async () => {
+    const world = await openWorld()
+    await world.addRunner(() => {})
+    await world.submit('ran')
+    const { store, clock, dispatcher } = world
+    const running = { runnerId: 'runner-1', now: start }
+    for (const [id, more] of [
+      ['once', once],
+      ['cancelled', {}],
+    ] as const) {
+      await store.commit(acceptRequest(newRequest(id, more, {}), running))
+    }
+    await store.commit(requestCancel({ requestId: 'cancelled', outcome: cancelledOutcome('cancelled'), now: start }))
+    await world.submit('waits', { priority: 'low' })
+    await dispatcher.stop({ graceMs: 0 })
+    expect(await world.stateOf('ran')).toBe('running')
+
+    const next = await world.restart()
+    await next.dispatcher.recover()
+    expect(next.home.queueLength).toBe(2)
+    clock.advance(0)
+    await next.addRunner(ok)
+    expect(await next.outcome('ran')).toMatchObject({ status: 200, attempt: 2 })
+    expect(await next.outcome('waits')).toMatchObject({ status: 200, attempt: 1 })
+    expect(await next.outcome('once')).toMatchObject({
+      status: 503,
+      attempt: 1,
+      error: { code: 'runner_disconnected' },
+    })
+    expect(await next.outcome('cancelled')).toMatchObject({
+      status: 499,
+      attempt: 1,
+      error: { code: 'client_cancelled' },
+    })
+  })
+
+  test('that is announced lets running requests end', async () => {
+    const world = await openWorld()
+    let answer = () => {}
+    await world.addRunner((_, response) => void (answer = () => void response.end('late')))
+    await world.submit('a')
+    await expect.poll(() => answer.name, patient).toBe('answer')
+    const stopped = world.dispatcher.stop({ graceMs: 60_000 })
+    await world.submit('b')
+    answer()
+    await stopped
+    expect(await world.stateOf('a')).toBe('completed')
+    expect(await world.stateOf('b')).toBe('waiting')
+  })
+})
+
+test('under any weather each request reaches one outcome, and none runs more often than it may', async () => {
+  const world = await openWorld({ requestTimeout: 0.5 })
+  const runs = new Map<string, number>()
+  let weather = 0
+  const moods: RequestListener[] = [
+    ok,
+    breakOff,
+    ok,
+    hangUp,
+    (_, response) => void response.writeHead(503).end(),
+    ok,
+    () => {},
+  ]
+  const handler: RequestListener = (request, response) => {
+    const id = String(request.headers['x-fal-request-id'])
+    runs.set(id, (runs.get(id) ?? 0) + 1)
+    moods[weather++ % moods.length]!(request, response)
+  }
+  await Promise.all(Array.from({ length: 40 }, () => world.addRunner(handler)))
+  const ids = Array.from({ length: 40 }, (_, i) => `request-${i}`)
+  await Promise.all(ids.map((id, i) => world.submit(id, i % 4 === 0 ? once : {})))
+  await world.addRunner((request, response) => {
+    const id = String(request.headers['x-fal-request-id'])
+    runs.set(id, (runs.get(id) ?? 0) + 1)
+    ok(request, response)
+  })
+  for (const [i, id] of ids.entries()) {
+    const { state, attempt } = await world.outcome(id)
+    expect(state).toBe('completed')
+    expect(runs.get(id) ?? 0).toBeLessThanOrEqual(i % 4 === 0 ? 1 : attempt)
+  }
+  expect(world.home.load()).toMatchObject({ waiting: 0, running: 0 })
+})

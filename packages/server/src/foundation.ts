@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { createKeyring } from './access/memory-keyring.ts'
+import { openDataFolder } from './access/data-folder.ts'
+import { ensureInstallation } from './access/first-start.ts'
+import { openLocalBlobs } from './blobs/local-blobs.ts'
+import { createCaller } from './calls/undici-caller.ts'
+import type { Config } from './config.ts'
+import { writeBundle } from './front/bundle.ts'
+import { ensureCertificates } from './front/certificates.ts'
+import { createHomes } from './home/memory-home.ts'
+import { createApps } from './home/store-apps.ts'
+import { systemClock } from './kit/clock.ts'
+import { createLogger } from './kit/logger.ts'
+import { openLogStore } from './logs/sqlite-logs.ts'
+import { newestMoment } from './store/revisions.ts'
+import { openSqliteStore } from './store/sqlite/index.ts'
+
+/** What the roles stand on: everything that is opened and closed but decides nothing. */
+export type Foundation = Awaited<ReturnType<typeof openFoundation>>
+
+/** Opens the data folder and all that is in it; makes it on the first start. `closing` closes it, in reverse. */
+export async function openFoundation(config: Config, closing: AsyncDisposableStack) {
+  const log = createLogger(config.CARRICK_LOG_LEVEL)
+  const folder = await openDataFolder(config.CARRICK_DATA)
+  closing.defer(() => folder.close())
+  const store = await openSqliteStore({ file: folder.storeFile, log })
+  closing.defer(() => store.close())
+
+  const clock = systemClock(await store.read(newestMoment()))
+  const installation = await ensureInstallation({ store, clock, folder, owner: config.CARRICK_OWNER })
+  const keyring = await createKeyring(store, clock, log)
+  const names = config.CARRICK_NAME.split(',').filter((name) => name !== '')
+  const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
+  const bundleFile = join(folder.tls, 'bundle.pem')
+  await writeBundle({ caPem: certificates.caPem, file: bundleFile, inherited: process.env['SSL_CERT_FILE'] })
+
+  const logs = await openLogStore({
+    folder: folder.logs,
+    clock,
+    log,
+    linesPerApp: config.CARRICK_LOG_LINES_PER_APP,
+    retentionDays: config.CARRICK_LOG_RETENTION_DAYS,
+  })
+  closing.defer(() => logs.close())
+  const blobs = await openLocalBlobs({ folder: folder.blobs })
+  const apps = await createApps(store)
+  const homes = createHomes({ clock, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
+  const caller = createCaller()
+  closing.defer(() => caller.close())
+
+  return { config, log, folder, store, clock, installation, keyring, names, certificates, bundleFile, logs, blobs, apps, homes, caller }
+}

@@ -1,0 +1,304 @@
+import { once } from 'node:events'
+import { request, type ClientRequest, type IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { openTestGateway, type TestGateway } from '../testing/gateway.ts'
+import { textOf } from '../testing/runner.ts'
+
+let gateway: TestGateway
+beforeAll(async () => (gateway = await openTestGateway()))
+afterAll(() => gateway[Symbol.asyncDispose]())
+
+/** A request whose pieces a test sends and reads itself. */
+function raw(path: string, options: { method?: string; headers?: Record<string, string> } = {}): ClientRequest {
+  const headers = { authorization: `Key ${gateway.keys.ann}`, ...options.headers }
+  const outgoing = request({ host: '127.0.0.1', port: gateway.port, path, method: 'POST', ...options, headers })
+  outgoing.on('error', () => {})
+  return outgoing
+}
+
+async function answerTo(outgoing: ClientRequest): Promise<IncomingMessage> {
+  const [answer]: IncomingMessage[] = await once(outgoing, 'response')
+  return answer!
+}
+
+test('a call reaches the app as it was made, and the answer its caller', async () => {
+  await gateway.addApp('echo', {
+    runner: async (req, res) => {
+      const body = await textOf(req)
+      res.writeHead(207, 'Odd', [['X-App', 'a'], ['X-App', 'b'], ['Content-Type', 'application/json']].flat())
+      res.end(JSON.stringify({ method: req.method, url: req.url, headers: req.headers, body }))
+    },
+  })
+  const answer = await gateway.fetch('/ann/echo/a//b%2Fc/?x=1&x=2', {
+    method: 'PATCH',
+    body: 'hello',
+    headers: { 'X-Mine': 'yes', 'x-fal-queue-priority': 'low', 'x-app-fal-upload-policy': '{"url":"u"}', te: 'trailers' },
+  })
+  expect(answer.status).toBe(207)
+  expect(answer.statusText).toBe('Multi-Status')
+  expect(answer.headers.get('x-app')).toBe('a, b')
+  expect(answer.headers.get('x-fal-served-from')).toMatch(/^runner-/)
+  const seen = await answer.json()
+  expect(seen).toMatchObject({ method: 'PATCH', url: '/a//b%2Fc/?x=1&x=2', body: 'hello' })
+  expect(seen.headers).toMatchObject({
+    'x-mine': 'yes',
+    'x-app-fal-upload-policy': '{"url":"u"}',
+    'x-fal-endpoint': 'ann/echo/a//b%2Fc/',
+    'x-fal-caller-user-id': 'account-ann',
+    'x-fal-request-id': answer.headers.get('x-fal-request-id'),
+  })
+  expect(seen.headers).not.toHaveProperty('authorization')
+  expect(seen.headers).not.toHaveProperty('x-fal-queue-priority')
+})
+
+test.each([
+  [404, '{"detail":"mine"}'],
+  [422, '{"detail":[{"loc":["body"],"msg":"m","type":"t"}]}'],
+  [500, 'plain words'],
+  [302, ''],
+  [204, ''],
+])('the answer %d of an app passes untouched', async (status, body) => {
+  const name = `status-${status}`
+  await gateway.addApp(name, {
+    runner: (_req, res) => res.writeHead(status, { location: '/elsewhere', 'x-fal-error-type': 'app' }).end(body),
+  })
+  const answer = await gateway.fetch(`/ann/${name}`, { method: 'POST' })
+  expect([answer.status, await answer.text(), answer.headers.get('location')]).toEqual([status, body, '/elsewhere'])
+  expect(answer.headers.get('x-fal-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+})
+
+test('every method passes, with and without a body', async () => {
+  await gateway.addApp('methods', { runner: async (req, res) => res.end(`${req.method} ${await textOf(req)}`) })
+  for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+    const answer = await gateway.fetch('/ann/methods', { method })
+    expect(await answer.text()).toBe(`${method} `)
+  }
+  const json = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '' }
+  expect(await (await gateway.fetch('/ann/methods', json)).text()).toBe('PUT ')
+  expect((await gateway.fetch('/ann/methods', { method: 'HEAD' })).status).toBe(200)
+  expect(await (await answerTo(raw('/ann/methods', { method: 'GET', headers: { 'content-length': '2' } }).end('hi'))).toArray()).toEqual([
+    Buffer.from('GET hi'),
+  ])
+})
+
+test('bodies and answers are passed on as they come', async () => {
+  await gateway.addApp('duplex', {
+    runner: (req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      req.pipe(res)
+    },
+  })
+  const outgoing = raw('/ann/duplex')
+  outgoing.flushHeaders()
+  const answer = await answerTo(outgoing)
+  for (const part of ['one', 'two']) {
+    outgoing.write(part)
+    const [chunk] = await once(answer, 'data')
+    expect(String(chunk)).toBe(part)
+  }
+  outgoing.end()
+  await once(answer, 'end')
+})
+
+test('a large body passes whole', async () => {
+  await gateway.addApp('large', { runner: async (req, res) => res.end(String((await textOf(req)).length)) })
+  const body = 'x'.repeat(1_000_000)
+  expect(await (await gateway.fetch('/ann/large', { method: 'POST', body })).text()).toBe('1000000')
+})
+
+describe('a body over the limit', () => {
+  test('is refused by its declared length, before anything runs', async () => {
+    const app = await gateway.addApp('cold-large')
+    const answer = await gateway.fetch('/ann/cold-large', { method: 'POST', body: 'x'.repeat(1_000_001) })
+    expect([answer.status, await answer.json()]).toMatchObject([413, { error_type: 'body_too_large' }])
+    expect(app.home.load().waiting).toBe(0)
+  })
+
+  test('is refused once it is too long, and the runner keeps its place', async () => {
+    const app = await gateway.addApp('chunked-large', { runner: (req) => void req.resume() })
+    const outgoing = raw('/ann/chunked-large')
+    const answered = answerTo(outgoing)
+    Readable.from(Array.from({ length: 40 }, () => Buffer.alloc(64 * 1024))).pipe(outgoing)
+    expect((await answered).statusCode).toBe(413)
+    await vi.waitFor(() => expect(app.home.load().running).toBe(0))
+    expect(gateway.verdicts.filter(({ reason }) => reason === 'crash')).toEqual([])
+    outgoing.destroy()
+  })
+})
+
+describe('when the caller leaves', () => {
+  test('the app is asked to stop, and its slot stays taken until it has', async () => {
+    const cancelled: unknown[] = []
+    let finish = () => {}
+    const app = await gateway.addApp('slow', {
+      scale: { max_multiplexing: 1 },
+      runner: (req, res) => {
+        if (req.url === '/work/cancel') {
+          cancelled.push(req.headers['x-fal-request-id'])
+          return res.end()
+        }
+        cancelled.push(req.headers['x-fal-request-id'])
+        finish = () => res.writeHead(499).end()
+      },
+    })
+    const outgoing = raw('/ann/slow/work?x=1').end()
+    await vi.waitFor(() => expect(cancelled).toHaveLength(1))
+    outgoing.destroy()
+    await vi.waitFor(() => expect(cancelled).toHaveLength(2), 10_000)
+    expect(cancelled[0]).toBe(cancelled[1])
+    expect(app.home.load().running).toBe(1)
+    finish()
+    await vi.waitFor(() => expect(app.home.load().running).toBe(0))
+    expect(gateway.verdicts.filter(({ reason }) => reason === 'crash')).toEqual([])
+  })
+
+  test('a stream to it is closed', async () => {
+    let closed = false
+    const app = await gateway.addApp('ticking', {
+      runner: (req, res) => {
+        if (req.url === '/cancel') return res.writeHead(404).end()
+        res.writeHead(200, { 'content-type': 'text/event-stream' })
+        const timer = setInterval(() => res.write('data: 1\n\n'), 5)
+        res.once('close', () => (clearInterval(timer), (closed = true)))
+      },
+    })
+    const outgoing = raw('/ann/ticking').end()
+    const answer = await answerTo(outgoing)
+    await once(answer, 'data')
+    outgoing.destroy()
+    await vi.waitFor(() => expect(closed).toBe(true), 10_000)
+    await vi.waitFor(() => expect(app.home.load().running).toBe(0))
+  })
+
+  test('it no longer waits for a slot', async () => {
+    const app = await gateway.addApp('cold')
+    const outgoing = raw('/ann/cold').end()
+    await vi.waitFor(() => expect(app.home.load().waiting).toBe(1))
+    outgoing.destroy()
+    await vi.waitFor(() => expect(app.home.load().waiting).toBe(0), 10_000)
+  })
+})
+
+test('a call waits while a runner starts', async () => {
+  const app = await gateway.addApp('starting')
+  const answer = gateway.fetch('/ann/starting', { method: 'POST' })
+  await vi.waitFor(() => expect(app.home.load().waiting).toBe(1))
+  await gateway.serveBy(app, (_req, res) => res.end('here'))
+  expect(await (await answer).text()).toBe('here')
+})
+
+describe('deadlines', () => {
+  test('a start deadline ends the wait, in the words that stop clients from trying again', async () => {
+    await gateway.addApp('never')
+    const answer = await gateway.fetch('/ann/never', { method: 'POST', headers: { 'x-fal-request-timeout': '0.2' } })
+    expect(answer.status).toBe(504)
+    expect(answer.headers.get('x-fal-request-timeout-type')).toBe('user')
+    expect(answer.headers.get('x-fal-error-type')).toBe('request_timeout')
+    expect(answer.headers.get('x-fal-request-id')).toBeTruthy()
+    expect(await answer.json()).toMatchObject({ error_type: 'request_timeout' })
+  })
+
+  test("the app's own start limit counts for its owner", async () => {
+    await gateway.addApp('preset', { authMode: 'shared', scale: { request_start_timeout: 0.2 } })
+    expect((await gateway.fetch('/ann/preset')).headers.get('x-fal-request-timeout-type')).toBe('user')
+  })
+
+  test('a malformed one is refused', async () => {
+    const answer = await gateway.fetch('/ann/never', { headers: { 'x-fal-request-timeout': 'soon' } })
+    expect([answer.status, await answer.json()]).toMatchObject([400, { error_type: 'bad_request' }])
+  })
+
+  test('request_timeout ends the call and the runner', async () => {
+    const app = await gateway.addApp('stuck', { scale: { request_timeout: 0.2 }, runner: () => {} })
+    const answer = await gateway.fetch('/ann/stuck', { method: 'POST' })
+    expect([answer.status, await answer.json()]).toMatchObject([504, { error_type: 'request_timeout' }])
+    expect(answer.headers.get('x-fal-request-timeout-type')).toBeNull()
+    expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'terminate', reason: 'request_timeout' })
+    expect(app.home.reserve('another')).toBeUndefined()
+  })
+})
+
+describe('when the runner fails', () => {
+  test.each([
+    ['gone', 503, 'runner_disconnected', (): void => {}],
+  ])('%s', async (name, status, errorType) => {
+    await gateway.addApp(name, { runner: (req) => void req.socket.destroy() })
+    const answer = await gateway.fetch(`/ann/${name}`, { method: 'POST' })
+    expect([answer.status, await answer.json()]).toMatchObject([status, { error_type: errorType }])
+    expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'terminate', reason: 'crash' })
+  })
+
+  test('a closed port is told apart', async () => {
+    const app = await gateway.addApp('closed')
+    app.home.setRunners([{ id: 'r-closed', revisionId: 'x', address: { host: '127.0.0.1', port: 1 } }])
+    const answer = await gateway.fetch('/ann/closed', { method: 'POST' })
+    expect([answer.status, await answer.json()]).toMatchObject([503, { error_type: 'runner_connection_refused' }])
+  })
+
+  test('an answer that breaks off breaks off for the caller', async () => {
+    await gateway.addApp('torn', {
+      runner: (_req, res) => {
+        res.writeHead(200, { 'content-length': '100000' })
+        res.write('x'.repeat(70_000), () => res.destroy())
+      },
+    })
+    const answer = await gateway.fetch('/ann/torn', { method: 'POST' })
+    expect(answer.status).toBe(200)
+    await expect(answer.text()).rejects.toThrow()
+    await vi.waitFor(() => expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'terminate' }))
+  })
+
+  test('a 503 of the app passes, and ends the runner', async () => {
+    await gateway.addApp('sick', { runner: (_req, res) => res.writeHead(503, { 'x-fal-needs-retry': '1' }).end('sick') })
+    const answer = await gateway.fetch('/ann/sick', { method: 'POST' })
+    expect([answer.status, await answer.text()]).toEqual([503, 'sick'])
+    await vi.waitFor(() => expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'terminate', reason: 'app_requested' }))
+  })
+})
+
+describe('for browsers', () => {
+  const origin = 'https://page.example'
+
+  test('preflights are answered here, without a key and without the app', async () => {
+    const answer = await gateway.fetch('/ann/whatever/x', {
+      key: null,
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'PUT', 'access-control-request-headers': 'authorization,x-any' },
+    })
+    expect(answer.status).toBe(204)
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+    expect(answer.headers.get('access-control-allow-methods')).toBe('PUT')
+    expect(answer.headers.get('access-control-allow-headers')).toBe('authorization,x-any')
+  })
+
+  test('answers and errors may be read, with the headers that clients need', async () => {
+    await gateway.addApp('plain', { runner: (_req, res) => res.end('ok') })
+    for (const path of ['/ann/plain', '/ann/unknown']) {
+      const answer = await gateway.fetch(path, { headers: { origin } })
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+      expect(answer.headers.get('access-control-expose-headers')).toContain('x-fal-request-id')
+    }
+  })
+
+  test("an app's own word on origins stands", async () => {
+    const own = { 'access-control-allow-origin': origin, 'access-control-expose-headers': 'x-mine' }
+    await gateway.addApp('picky', { runner: (_req, res) => res.writeHead(200, own).end() })
+    const { headers } = await gateway.fetch('/ann/picky', { headers: { origin } })
+    expect(headers.get('access-control-allow-origin')).toBe(origin)
+    expect(headers.get('access-control-expose-headers')).toMatch(/^x-mine, .*x-fal-request-id/)
+  })
+})
+
+test('what is for the REST door is left to it, under the path it knows', async () => {
+  expect(await (await gateway.fetch('/users/current')).text()).toBe('rest /users/current')
+  const proxied = { headers: { 'x-fal-target-url': 'https://rest.fal.ai/tokens/?a=b' } }
+  expect(await (await gateway.fetch('/proxy', proxied)).text()).toBe('rest /tokens/?a=b')
+})
+
+test('calls that were meant for another host are served here', async () => {
+  await gateway.addApp('proxied', { runner: async (req, res) => res.end(`${req.url} ${await textOf(req)}`) })
+  const headers = { 'x-fal-target-url': 'https://fal.run/ann/proxied/x?y=1' }
+  const answer = await gateway.fetch('/api/fal/proxy', { method: 'POST', body: 'in', headers })
+  expect(await answer.text()).toBe('/x?y=1 in')
+})

@@ -1,0 +1,249 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { QueuedRequest } from '../domain/request.ts'
+import { manualClock } from '../testing/clock.ts'
+import type { Match, Slot } from './home.ts'
+import { createHomes } from './memory-home.ts'
+
+const now = 1_800_000_000_000
+
+function queued(seq: number, more: Partial<QueuedRequest> = {}): QueuedRequest {
+  return {
+    id: `request-${seq}`,
+    appId: 'app',
+    seq,
+    priority: 'normal',
+    attempt: 0,
+    dueAt: 0,
+    acceptedAt: now,
+    retry: { forbidden: false, budgets: {} },
+    used: {},
+    ...more,
+  }
+}
+
+const runner = (id: string) => ({ id, revisionId: 'revision', address: { host: '127.0.0.1', port: 1 } })
+
+function openHome({ runners = [] as string[], multiplexing = 1, waitingCallers = 10 } = {}) {
+  const clock = manualClock(now)
+  const homes = createHomes({ clock, limits: { waitingCallers } })
+  const home = homes.of('app')
+  home.setMultiplexing(multiplexing)
+  home.setRunners(runners.map(runner))
+  return { clock, homes, home, takeAll: () => [...taken(() => home.take())] }
+}
+
+function* taken(take: () => Match | undefined): Generator<Match> {
+  for (let match = take(); match; match = take()) yield match
+}
+
+const ids = (matches: readonly Match[]) => matches.map(({ request }) => request.seq)
+const forever = new AbortController().signal
+const payload = { method: 'POST', path: '/', headers: [], body: { inline: new Uint8Array() }, callerId: 'c' }
+
+describe('order', () => {
+  test('low priority waits while any normal request waits', () => {
+    const { home, takeAll } = openHome({ runners: ['a'], multiplexing: 10 })
+    for (const [seq, priority] of [
+      [1, 'low'],
+      [2, 'normal'],
+      [3, 'low'],
+      [4, 'normal'],
+    ] as const)
+      home.admit(queued(seq, { priority }))
+    expect(home.positionOf('request-3')).toBe(3)
+    expect(ids(takeAll())).toEqual([2, 4, 1, 3])
+  })
+
+  test('a retry stands aside until it is due, then goes by its old place', () => {
+    const { home, clock } = openHome({ runners: ['a'] })
+    home.admit(queued(2))
+    home.admit(queued(1, { dueAt: now + 1_000, attempt: 1 }))
+    home.admit(queued(3))
+    expect(home.nextMoment()).toBe(now + 1_000)
+    expect(home.load().waiting).toBe(2)
+    const first = home.take()!
+    clock.advance(1_000)
+    first.slot.release()
+    expect([first.request.seq, home.take()?.request.seq]).toEqual([2, 1])
+  })
+
+  test('whatever is admitted and withdrawn, what is taken is sorted by priority, then seq', () => {
+    const anyRequests = fc.uniqueArray(
+      fc.record({ seq: fc.nat(1_000), low: fc.boolean(), late: fc.boolean(), goes: fc.boolean() }),
+      {
+        selector: ({ seq }) => seq,
+      },
+    )
+    fc.assert(
+      fc.property(anyRequests, (all) => {
+        const { home, clock, takeAll } = openHome({ runners: ['a'], multiplexing: 2_000 })
+        for (const { seq, low, late } of all)
+          home.admit(queued(seq, { priority: low ? 'low' : 'normal', dueAt: late ? now + 5 : 0 }))
+        for (const { seq, goes } of all) if (goes) expect(home.withdraw(`request-${seq}`)).toBe(true)
+        clock.advance(5)
+        const left = all.filter(({ goes }) => !goes).toSorted((a, b) => Number(a.low) - Number(b.low) || a.seq - b.seq)
+        expect(left.map(({ seq }) => home.positionOf(`request-${seq}`))).toEqual(left.map((_, place) => place))
+        expect(ids(takeAll())).toEqual(left.map(({ seq }) => seq))
+        expect([home.queueLength, home.nextMoment()]).toEqual([0, undefined])
+      }),
+    )
+  })
+})
+
+describe('slots', () => {
+  test('are as many as runners times multiplexing, spread over the runners in turn', () => {
+    const { home, takeAll } = openHome({ runners: ['a', 'b'], multiplexing: 2 })
+    for (const seq of [1, 2, 3, 4, 5]) home.admit(queued(seq))
+    expect(takeAll().map(({ slot }) => slot.runnerId)).toEqual(['a', 'b', 'a', 'b'])
+    expect(home.load()).toMatchObject({ waiting: 1, running: 4, waitingSince: now })
+  })
+
+  test('are given back once, and kept ones outlive their `using`', () => {
+    const { home } = openHome({ runners: ['a'] })
+    let kept: Slot
+    {
+      using slot = home.reserve('direct')!
+      kept = slot.keep()
+      slot.release()
+    }
+    expect(home.reserve('other')).toBeUndefined()
+    kept.release()
+    kept.release()
+    expect(home.load().running).toBe(0)
+    expect(home.reserve('other')?.runnerId).toBe('a')
+    expect(home.reserve('third')).toBeUndefined()
+  })
+
+  test('a retry goes to another runner when there is one with a slot', () => {
+    const { home } = openHome({ runners: ['a', 'b'], multiplexing: 2 })
+    for (const seq of [1, 2]) home.admit(queued(seq, { avoid: 'a' }))
+    expect([home.take(), home.take()].map((match) => match?.slot.runnerId)).toEqual(['b', 'b'])
+    home.admit(queued(3, { avoid: 'b' }))
+    home.admit(queued(4, { avoid: 'a' }))
+    expect([home.take(), home.take()].map((match) => match?.slot.runnerId)).toEqual(['a', 'a'])
+  })
+
+  test('a former runner is remembered until its last slot is given back, and gets nothing new', () => {
+    const { home } = openHome({ runners: ['a'] })
+    const slot = home.reserve('one')!
+    home.setRunners([])
+    expect(home.load().runners.get('a')).toMatchObject({ inFlight: 1, requests: ['one'] })
+    slot.release()
+    expect(home.load().runners.size).toBe(0)
+  })
+
+  test('a retired runner gets nothing more, though it is still listed', () => {
+    const { home } = openHome({ runners: ['a'], multiplexing: 2 })
+    const slot = home.reserve('one')!
+    home.retire('a')
+    home.setRunners([runner('a')])
+    expect(home.reserve('two')).toBeUndefined()
+    slot.release()
+    home.setRunners([runner('a')])
+    expect(home.reserve('two')).toBeUndefined()
+  })
+
+  test('an idle runner says since when, and whether it was ever used', () => {
+    const { home, clock } = openHome({ runners: ['a'] })
+    clock.advance(10)
+    expect(home.load().runners.get('a')).toEqual({ inFlight: 0, idleSince: now, used: false, requests: [] })
+    const slot = home.reserve('one')!
+    expect(home.load().runners.get('a')?.idleSince).toBeUndefined()
+    clock.advance(10)
+    slot.release()
+    expect(home.load().runners.get('a')).toMatchObject({ idleSince: now + 20, used: true })
+  })
+})
+
+describe('direct callers', () => {
+  test('and the queue are served by turns', async () => {
+    const { home } = openHome({ runners: ['a'] })
+    let slot = home.reserve('first')!
+    for (const seq of [1, 2, 3]) home.admit(queued(seq))
+    const served: string[] = []
+    const callers = ['x', 'y'].map(async (id) => {
+      slot = await home.acquire(id, forever)
+      served.push(id)
+    })
+    for (let round = 0; round < 5; round += 1) {
+      slot.release()
+      const match = home.take()
+      if (match) ((slot = match.slot), served.push(match.request.id))
+      await new Promise(setImmediate)
+    }
+    await Promise.all(callers)
+    expect(served).toEqual(['x', 'request-1', 'y', 'request-2', 'request-3'])
+  })
+
+  test('do not wait for a queue that was emptied by cancellation', async () => {
+    const { home } = openHome({ runners: ['a'] })
+    const first = home.reserve('first')!
+    const second = home.acquire('second', forever)
+    home.admit(queued(1))
+    first.release()
+    const slot = await second
+    const third = home.acquire('third', forever)
+    slot.release()
+    home.withdraw('request-1')
+    expect((await third).runnerId).toBe('a')
+  })
+
+  test('that give up leave the line, with their own reason', async () => {
+    const { home } = openHome({ runners: ['a'] })
+    const slot = home.reserve('first')!
+    const gone = new AbortController()
+    const waiting = home.acquire('second', gone.signal)
+    gone.abort(new Error('hung up'))
+    await expect(waiting).rejects.toThrow('hung up')
+    slot.release()
+    expect(home.load()).toMatchObject({ waiting: 0, running: 0 })
+  })
+
+  test('beyond the bound are turned away', async () => {
+    const { home } = openHome({ waitingCallers: 1 })
+    void home.acquire('one', forever)
+    await expect(home.acquire('two', forever)).rejects.toMatchObject({ code: 'too_busy' })
+    expect(home.load().waiting).toBe(1)
+  })
+
+  test('are told when the app goes', async () => {
+    const { home } = openHome()
+    const waiting = home.acquire('one', forever)
+    home.admit(queued(1))
+    home.clear(new Error('deleted'))
+    await expect(waiting).rejects.toThrow('deleted')
+    expect([home.queueLength, home.load().waiting]).toEqual([0, 0])
+  })
+})
+
+test('who could not start in time leaves the queue, whether in line or aside', () => {
+  const { home } = openHome()
+  home.admit(queued(1, { startBy: now + 10 }))
+  home.admit(queued(2, { startBy: now + 5, dueAt: now + 100 }))
+  home.admit(queued(3))
+  expect(home.nextMoment()).toBe(now + 5)
+  expect(home.takeOverdue(now + 10).map(({ seq }) => seq)).toEqual([2, 1])
+  expect(home.queueLength).toBe(1)
+})
+
+test('a request whose first attempt is stored already goes straight on, with its slot', () => {
+  const { home } = openHome({ runners: ['a'] })
+  const slot = home.reserve('request-1')!.keep()
+  home.admit(queued(1, { attempt: 1 }), { slot, payload })
+  expect(home.queueLength).toBe(0)
+  expect(home.take()).toMatchObject({ request: { seq: 1 }, payload })
+  expect(home.take()).toBeUndefined()
+})
+
+test('listeners hear of work and load once per turn', async () => {
+  const { homes, home } = openHome({ runners: ['a'] })
+  const heard: string[] = []
+  homes.onWork((appId) => heard.push(`work ${appId}`))
+  homes.onLoad((appId) => heard.push(`load ${appId}`))
+  await Promise.resolve()
+  heard.length = 0
+  for (const seq of [1, 2, 3]) home.admit(queued(seq))
+  await Promise.resolve()
+  expect(heard).toEqual(['load app', 'work app'])
+})

@@ -1,0 +1,80 @@
+import type { RunnerBackend } from '../backends/backend.ts'
+import type { RunnerId } from '../domain/ids.ts'
+import type { Logger } from '../kit/logger.ts'
+import type { Change } from './fleet.ts'
+import type { Launch, RunnerStart } from './launch.ts'
+
+export interface HandsParts {
+  readonly backend: RunnerBackend
+  readonly launch: Launch
+  readonly log: Logger
+  /** Told of a start that the backend refused. */
+  readonly onRefused: (start: RunnerStart, error: unknown) => void
+}
+
+/** Does to the backend what was decided: one thing at a time per runner, many runners at once. What fails is seen by a later pass. */
+export class Hands {
+  readonly #parts: HandsParts
+  readonly #atWork = new Map<RunnerId, Promise<void>>()
+  readonly #signal: AbortSignal
+
+  constructor(parts: HandsParts, signal: AbortSignal) {
+    this.#parts = parts
+    this.#signal = signal
+  }
+
+  /** Does what a stored change calls for. */
+  take({ from, to, start }: Change): void {
+    if (to.state === 'setup' && start) this.#start(start)
+    if (to.state === 'draining' && from?.state !== 'draining') this.#terminate(to.id)
+    if (to.state === 'terminated' && from?.state !== 'pending') this.end(to.id)
+  }
+
+  isFree(id: RunnerId): boolean {
+    return !this.#atWork.has(id)
+  }
+
+  /** Ends it without asking. */
+  kill(id: RunnerId): void {
+    this.#do(id, 'kill', () => this.#parts.backend.kill(id, this.#signal))
+  }
+
+  /** Ends whatever is left of it, and forgets it. */
+  end(id: RunnerId): void {
+    this.#do(id, 'end', async () => {
+      await this.#parts.backend.kill(id, this.#signal)
+      await this.#parts.backend.forget(id)
+    })
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#atWork.size > 0) await Promise.all(this.#atWork.values())
+  }
+
+  #start(start: RunnerStart): void {
+    const { backend, launch, onRefused } = this.#parts
+    this.#do(start.runner.id, 'start', async () => {
+      try {
+        await backend.start(launch(start), this.#signal)
+      } catch (error) {
+        onRefused(start, error)
+        throw error
+      }
+    })
+  }
+
+  #terminate(id: RunnerId): void {
+    this.#do(id, 'terminate', () => this.#parts.backend.terminate(id, this.#signal))
+  }
+
+  #do(id: RunnerId, what: string, act: () => Promise<void>): void {
+    const before = this.#atWork.get(id)
+    const work = (before ? before.then(act) : act())
+      .catch((error: unknown) => this.#parts.log.warn({ err: error, runner: id }, `could not ${what} a runner`))
+      .finally(() => {
+        if (this.#atWork.get(id) === work) this.#atWork.delete(id)
+      })
+    this.#atWork.set(id, work)
+  }
+}

@@ -1,0 +1,97 @@
+import { join } from 'node:path'
+import type { PreparedKey } from '../access/keyring.ts'
+import type { RunnerSpec } from '../backends/backend.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { Builder } from '../builder/builder.ts'
+import type { App } from '../domain/app.ts'
+import type { Revision } from '../domain/revision.ts'
+import type { Setup } from '../domain/runner.ts'
+
+/** A runner that is about to start, and all that decides how. */
+export interface RunnerStart {
+  readonly runner: Setup
+  readonly app: App
+  readonly revision: Revision
+  readonly key: PreparedKey
+}
+
+export interface LaunchParts {
+  readonly environments: Pick<Builder, 'folderOf'>
+  readonly blobs: Pick<BlobStore, 'pathOf'>
+  /** The folder `carrick_runner`. */
+  readonly bootstrap: string
+  readonly surroundings: () => Surroundings
+}
+
+/** How the platform looks from inside a runner. Hosts are `host:port`, some with a path, never with a scheme. */
+export interface Surroundings {
+  /** As deployers know it: pickled apps carry it inside. */
+  readonly grpcHost: string
+  /** The next four lead to the runner ingress. */
+  readonly restHost: string
+  readonly runHost: string
+  readonly queueRunHost: string
+  readonly wsRunHost: string
+  /** Certificates that a runner trusts: the public ones and ours. */
+  readonly bundle: string
+  readonly region: string
+  /** What all runners share and keep. */
+  readonly sharedFolder: string
+}
+
+/** What a backend is told, from what a deploy fixed and what is true now. */
+export type Launch = (start: RunnerStart) => RunnerSpec
+
+export function createLaunch({ environments, blobs, bootstrap, surroundings }: LaunchParts): Launch {
+  return (start) => {
+    const { runner, revision } = start
+    const { environment, environmentId, callable } = revision.spec
+    const folder = environments.folderOf(environmentId)
+    return {
+      id: runner.id,
+      appId: runner.appId,
+      revisionId: runner.revisionId,
+      command: [join(folder, 'bin', 'python'), join(bootstrap, '__main__.py')],
+      variables: {
+        CARRICK_CALLABLE: blobs.pathOf(callable.blob),
+        CARRICK_METHOD: callable.method,
+        CARRICK_PYTHON: environment.pythonVersion,
+        VIRTUAL_ENV: folder,
+        PYTHONUNBUFFERED: '1',
+        ...identityVariables(start),
+        ...platformVariables(surroundings()),
+      },
+    }
+  }
+}
+
+function identityVariables({ runner, app, key: { credentials } }: RunnerStart): Record<string, string> {
+  const { keyId, secret } = credentials
+  return {
+    IS_ISOLATE_AGENT: '1',
+    FAL_KEY: `${keyId}:${secret}`,
+    FAL_KEY_ID: keyId,
+    FAL_KEY_SECRET: secret,
+    FAL_APP_NAME: `${app.owner}/${app.name}`,
+    FAL_APP_ID: runner.revisionId,
+    FAL_USER_NICKNAME: app.owner,
+    FAL_JOB_ID: runner.id,
+  }
+}
+
+function platformVariables(around: Surroundings): Record<string, string> {
+  return {
+    FAL_HOST: around.grpcHost,
+    // The SDK refuses a FAL_HOST that does not begin with `api`, unless this is set as well.
+    FAL_GRPC_HOST: around.grpcHost,
+    FAL_REST_HOST: around.restHost,
+    FAL_RUN_HOST: around.runHost,
+    FAL_QUEUE_RUN_HOST: around.queueRunHost,
+    FAL_WS_RUN_HOST: around.wsRunHost,
+    FAL_REGION: around.region,
+    HF_HOME: join(around.sharedFolder, '.cache', 'huggingface'),
+    SSL_CERT_FILE: around.bundle,
+    REQUESTS_CA_BUNDLE: around.bundle,
+    GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: around.bundle,
+  }
+}

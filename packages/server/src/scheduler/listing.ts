@@ -1,0 +1,62 @@
+import type { App } from '../domain/app.ts'
+import type { RunnerId } from '../domain/ids.ts'
+import type { Replacement, RunnerView, RunnerViewState } from '../domain/runner-view.ts'
+import type { LiveRunner, Runner, Terminated } from '../domain/runner.ts'
+import { idleLimitMs } from '../domain/scaling.ts'
+import type { Moment } from '../kit/clock.ts'
+import type { Loaded } from './plan.ts'
+
+interface Extras {
+  /** The app, unless it was deleted. */
+  readonly app: App | undefined
+  readonly requests: readonly RunnerId[]
+  readonly replacement: Replacement
+}
+
+/** A live runner as people see it. */
+export function viewOfLive(loaded: Loaded, { app, requests, replacement }: Extras, now: Moment): RunnerView {
+  const { runner, inFlight } = loaded
+  const expiresAt = app && expiryOf(loaded, app)
+  return {
+    ...common(runner, app, now),
+    state: stateOf(loaded, now),
+    inFlight,
+    requests,
+    replacement,
+    ...(expiresAt === undefined ? {} : { expiresInSeconds: Math.max(0, Math.ceil((expiresAt - now) / 1_000)) }),
+    ...(runner.state === 'draining' ? { reason: runner.reason } : {}),
+  }
+}
+
+/** A runner that has ended. */
+export function viewOfEnded(runner: Terminated, app: App | undefined): RunnerView {
+  const { endedAt, reason } = runner
+  const rest = { inFlight: 0, requests: [], replacement: 'none' as const }
+  return { ...common(runner, app, endedAt), state: 'terminated', ...rest, endedAt, reason }
+}
+
+function common(runner: Runner, app: App | undefined, until: Moment) {
+  const { id, appId, revisionId, machineType, createdAt } = runner
+  const uptimeSeconds = Math.max(0, until - createdAt) / 1_000
+  return { id, appId, appName: app?.name ?? '', revisionId, machineType, uptimeSeconds, startedAt: createdAt }
+}
+
+function stateOf({ runner, inFlight }: Loaded, now: Moment): RunnerViewState {
+  switch (runner.state) {
+    case 'pending':
+      return runner.startAt > now ? 'crash_backoff' : 'pending'
+    case 'setup':
+      return 'setup'
+    case 'serving':
+      return inFlight > 0 ? 'running' : 'idle'
+    case 'draining':
+      return inFlight > 0 ? 'draining' : 'terminating'
+  }
+}
+
+/** When an idle runner goes if nothing comes. Those that the floor keeps do not. */
+function expiryOf({ runner, inFlight, idleSince, used }: Loaded<LiveRunner>, { scale }: App): Moment | undefined {
+  const isKept = Math.max(scale.min_concurrency, scale.concurrency_buffer) > 0
+  if (runner.state !== 'serving' || inFlight > 0 || isKept) return undefined
+  return idleSince + idleLimitMs(scale, used)
+}

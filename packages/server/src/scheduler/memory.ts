@@ -1,0 +1,62 @@
+import type { App } from '../domain/app.ts'
+import { failedStart, type Backoff } from '../domain/backoff.ts'
+import type { AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Revision } from '../domain/revision.ts'
+import { isFailedStart, type Identity, type LiveRunner } from '../domain/runner.ts'
+import type { Moment } from '../kit/clock.ts'
+import type { Change } from './fleet.ts'
+import type { Handover } from './plan.ts'
+
+const formerKept = 1_000
+
+/** What the scheduler knows beside the runners themselves. A restart, which ends them all, may forget it. */
+export class Memory {
+  /** Failed starts, until one succeeds. */
+  readonly backoffs = new Map<RevisionId, Backoff>()
+  /** Runners to be stopped when their successor serves. */
+  readonly replacing = new Map<RunnerId, RunnerId | undefined>()
+  readonly #handovers = new Map<AppId, Handover & { readonly to: RevisionId }>()
+  /** What live runners were started from. */
+  readonly #revisions = new Map<RunnerId, Revision>()
+  /** Runners that ended lately: their last lines may still be on the way. */
+  readonly #former = new Map<RunnerId, Identity>()
+
+  /** Learns from a change that is on disk. */
+  learn({ from, to, start }: Change, now: Moment): void {
+    if (start) this.#revisions.set(to.id, start.revision)
+    if (to.state === 'serving') this.backoffs.delete(to.revisionId)
+    if (to.state !== 'terminated') return
+    if (from?.state === 'setup' && isFailedStart(to)) {
+      this.backoffs.set(to.revisionId, failedStart(this.backoffs.get(to.revisionId), to.createdAt, now))
+    }
+    this.replacing.delete(to.id)
+    this.#revisions.delete(to.id)
+    this.#former.set(to.id, to)
+    const [oldest] = this.#former.keys()
+    if (this.#former.size > formerKept && oldest !== undefined) this.#former.delete(oldest)
+  }
+
+  /** A rolling deploy has switched: these runners serve on until the new ones carry as much. */
+  beginHandover(appId: AppId, to: RevisionId, runners: readonly LiveRunner[]): void {
+    this.#handovers.set(appId, { to, had: runners.length, runners: new Set(runners.map(({ id }) => id)) })
+  }
+
+  /** The handover to the revision that is active now. */
+  handoverOf({ id, revisionId }: App): Handover | undefined {
+    const handover = this.#handovers.get(id)
+    return handover?.to === revisionId ? handover : undefined
+  }
+
+  /** Forgets handovers of which no runner is left. */
+  tidy(isLive: (id: RunnerId) => boolean): void {
+    for (const [appId, { runners }] of this.#handovers) if (![...runners].some(isLive)) this.#handovers.delete(appId)
+  }
+
+  revisionOf(runnerId: RunnerId): Revision | undefined {
+    return this.#revisions.get(runnerId)
+  }
+
+  former(id: RunnerId): Identity | undefined {
+    return this.#former.get(id)
+  }
+}

@@ -1,0 +1,186 @@
+import type { App } from '../domain/app.ts'
+import { nextStartAt, type Backoff } from '../domain/backoff.ts'
+import type { RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Revision } from '../domain/revision.ts'
+import { oldRunnersKept } from '../domain/rollout.ts'
+import type { LiveRunner, Pending, Serving, Setup, StopReason } from '../domain/runner.ts'
+import { desiredRunners, idleLimitMs, patientUntil, type Demand } from '../domain/scaling.ts'
+import type { Moment } from '../kit/clock.ts'
+
+/** A live runner, and what its home says of it. */
+export interface Loaded<R extends LiveRunner = LiveRunner> {
+  readonly runner: R
+  readonly inFlight: number
+  /** Since when nothing is in flight. */
+  readonly idleSince: Moment
+  readonly used: boolean
+}
+
+/** Runners of an earlier revision that serve on after a rolling deploy, until the new ones carry what they did. */
+export interface Handover {
+  /** How many there were at the switch. */
+  readonly had: number
+  readonly runners: ReadonlySet<RunnerId>
+}
+
+/** All that a plan for one app looks at. */
+export interface AppWorld {
+  /** Absent when the app was deleted. */
+  readonly app?: App
+  readonly active?: Revision
+  readonly rolling?: Revision
+  readonly runners: readonly Loaded[]
+  readonly demand: Demand
+  readonly handover?: Handover
+  /** Runners to be stopped once their successor serves, each with its successor where there is one. */
+  readonly replacing: ReadonlyMap<RunnerId, RunnerId | undefined>
+  readonly backoffOf: (revisionId: RevisionId) => Backoff | undefined
+}
+
+export type Action =
+  | { readonly kind: 'start'; readonly revision: Revision; readonly startAt: Moment; readonly successorOf?: RunnerId }
+  /** The wait of a pending runner is over. */
+  | { readonly kind: 'begin'; readonly runner: Pending; readonly revision: Revision }
+  | { readonly kind: 'cancel'; readonly runner: Pending | Setup; readonly reason: StopReason }
+  | { readonly kind: 'drain'; readonly runner: Serving; readonly reason: StopReason }
+
+export interface Plan {
+  readonly actions: readonly Action[]
+  /** Moments at which there may be more to do although nothing else happens. */
+  readonly moments: readonly Moment[]
+}
+
+/** The steps from the runners an app has to those it should have. Pure: same world, same plan. */
+export function planApp(world: AppWorld, now: Moment): Plan {
+  const { app, active, rolling } = world
+  if (app === undefined) return endAll(world.runners, 'app_deleted')
+  const plans = [
+    active && planActive(app, active, world, now),
+    rolling && rolling.id !== active?.id && planRolling(rolling, world),
+    planOld(app, world, now),
+  ].filter((plan) => typeof plan === 'object')
+  return { actions: plans.flatMap(({ actions }) => actions), moments: plans.flatMap(({ moments }) => moments) }
+}
+
+/** What the app is asked to do. A runner that drains keeps its own requests, so they call for no other. */
+export function demandOn({ demand, runners }: Pick<AppWorld, 'demand' | 'runners'>): Demand {
+  const leaving = runners.filter(({ runner }) => runner.state === 'draining')
+  return { ...demand, running: Math.max(0, demand.running - sum(leaving.map(({ inFlight }) => inFlight))) }
+}
+
+/** Starts what is missing; what is too much and idle for long enough goes. */
+function planActive(app: App, revision: Revision, world: AppWorld, now: Moment): Plan {
+  const demand = demandOn(world)
+  const desired = desiredRunners(app.scale, demand, now)
+  const mine = ofRevision(world.runners, revision.id)
+  // Successors come on top until they have taken over.
+  const successors = new Set(world.replacing.values())
+  const counted = mine.filter(({ runner }) => !successors.has(runner.id) && runner.state !== 'draining')
+  const backoff = world.backoffOf(revision.id)
+  const startAt = nextStartAt(backoff, now)
+
+  const missing = Math.max(0, desired.atLeast - counted.length)
+  const starts = Array.from({ length: missing }, () => ({ kind: 'start' as const, revision, startAt }))
+  const waiting = mine.map(({ runner }) => runner).filter((runner) => runner.state === 'pending')
+  const surplus = counted.length - desired.atMost
+  const unwanted = waiting.filter(({ id }) => !successors.has(id)).slice(0, Math.max(0, surplus))
+  const kept = waiting.filter((runner) => !unwanted.includes(runner))
+  // One start that succeeded ends the wait of all.
+  const due = kept.filter((runner) => backoff === undefined || runner.startAt <= now)
+  const staying = counted.filter(({ runner }) => runner.state !== 'pending' || !unwanted.includes(runner))
+  const idle = planIdle(app, world, staying, surplus - unwanted.length, now)
+  const replaced = planReplaced(revision, world, mine, startAt)
+
+  return {
+    actions: [
+      ...starts,
+      ...due.map((runner) => ({ kind: 'begin' as const, runner, revision })),
+      ...unwanted.map((runner) => ({ kind: 'cancel' as const, runner, reason: 'scale_down' as const })),
+      ...idle.actions,
+      ...replaced,
+    ],
+    moments: [
+      ...kept.filter((runner) => !due.includes(runner)).map((runner) => runner.startAt),
+      ...(missing > 0 ? [startAt] : []),
+      ...present(patientUntil(app.scale, demand, now)),
+      ...idle.moments,
+    ],
+  }
+}
+
+/**
+ * Of `surplus` runners those go that have been idle for long enough, longest idle first. What is above the cap goes as
+ * soon as it is idle, and does not even finish its start. A busy runner is never surplus.
+ */
+function planIdle(app: App, world: AppWorld, counted: readonly Loaded[], surplus: number, now: Moment): Plan {
+  const aboveCap = counted.length - app.scale.max_concurrency
+  const starting = counted.map(({ runner }) => runner).filter((runner) => runner.state === 'setup')
+  const cancelled = starting.slice(0, Math.max(0, aboveCap))
+  const idle = counted
+    .filter(isServing)
+    .filter(({ runner, inFlight }) => inFlight === 0 && !world.replacing.has(runner.id))
+    .toSorted((one, other) => one.idleSince - other.idleSince)
+    .slice(0, Math.max(0, surplus - cancelled.length))
+    .map((each, index) => {
+      const isAboveCap = index < aboveCap - cancelled.length
+      return { ...each, isAboveCap, goesAt: isAboveCap ? now : each.idleSince + idleLimitMs(app.scale, each.used) }
+    })
+  const going = idle.filter(({ goesAt }) => goesAt <= now)
+  return {
+    actions: [
+      ...cancelled.map((runner) => ({ kind: 'cancel' as const, runner, reason: 'scale_down' as const })),
+      ...going.map(({ runner, isAboveCap }) => drained(runner, isAboveCap ? 'scale_down' : 'keep_alive')),
+    ],
+    moments: idle.filter(({ goesAt }) => goesAt > now).map(({ goesAt }) => goesAt),
+  }
+}
+
+/** A runner that somebody wants replaced first goes when its successor serves. A successor that failed has another. */
+function planReplaced(revision: Revision, { replacing }: AppWorld, mine: readonly Loaded[], startAt: Moment): Action[] {
+  return mine.filter(isServing).flatMap(({ runner }): Action[] => {
+    if (!replacing.has(runner.id)) return []
+    const successor = mine.find((each) => each.runner.id === replacing.get(runner.id))?.runner
+    if (successor === undefined) return [{ kind: 'start', revision, startAt, successorOf: runner.id }]
+    return successor.state === 'serving' ? [drained(runner, 'stopped')] : []
+  })
+}
+
+/** A rolling deploy has one runner at once, traffic or not: somebody asked for it just now, so no failure delays it. */
+function planRolling(revision: Revision, { runners }: AppWorld): Plan {
+  const mine = ofRevision(runners, revision.id).filter(({ runner }) => runner.state !== 'draining')
+  const waiting = mine.map(({ runner }) => runner).filter((runner) => runner.state === 'pending')
+  const actions: Action[] = waiting.map((runner) => ({ kind: 'begin', runner, revision }))
+  return { actions: mine.length === 0 ? [{ kind: 'start', revision, startAt: 0 }] : actions, moments: [] }
+}
+
+/** Other revisions go, except as many of a handover as the active one still needs beside it. */
+function planOld(app: App, { active, rolling, runners, ...world }: AppWorld, now: Moment): Plan {
+  const old = runners.filter(({ runner }) => runner.revisionId !== active?.id && runner.revisionId !== rolling?.id)
+  const ready = active ? ofRevision(runners, active.id).filter(isServing).length : 0
+  const desired = desiredRunners(app.scale, demandOn({ runners, ...world }), now).atMost
+  const serving = old.filter(isServing).filter(({ runner }) => world.handover?.runners.has(runner.id))
+  const count = world.handover ? oldRunnersKept({ had: world.handover.had, ready, desired }) : 0
+  const kept = new Set(serving.toSorted((one, other) => other.inFlight - one.inFlight).slice(0, count).map(({ runner }) => runner.id))
+  return endAll(
+    old.filter(({ runner }) => !kept.has(runner.id)),
+    'deploy',
+  )
+}
+
+function endAll(runners: readonly Loaded[], reason: StopReason): Plan {
+  const actions = runners.flatMap(({ runner }): Action[] => {
+    if (runner.state === 'draining') return []
+    return [runner.state === 'serving' ? drained(runner, reason) : { kind: 'cancel', runner, reason }]
+  })
+  return { actions, moments: [] }
+}
+
+const drained = (runner: Serving, reason: StopReason) => ({ kind: 'drain' as const, runner, reason })
+
+const ofRevision = (runners: readonly Loaded[], id: RevisionId) => runners.filter(({ runner }) => runner.revisionId === id)
+
+const isServing = (each: Loaded): each is Loaded<Serving> => each.runner.state === 'serving'
+
+const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0)
+
+const present = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value])

@@ -1,0 +1,34 @@
+import { setTimeout as rest } from 'node:timers/promises'
+import type { RunnerBackend } from '../backends/backend.ts'
+import type { RunnerId } from '../domain/ids.ts'
+import { terminate } from '../domain/runner.ts'
+import type { Clock } from '../kit/clock.ts'
+import type { Fleet } from './fleet.ts'
+
+const lookEveryMs = 20
+
+/**
+ * Ends every runner of a former server process: those on record, and those that run without one. When it resolves
+ * they are seen gone, their keys are revoked, and it is on disk.
+ */
+export async function endFormerRunners(fleet: Fleet, backend: RunnerBackend, clock: Clock, signal: AbortSignal): Promise<void> {
+  await fleet.load()
+  const recorded = fleet.all().map(({ id }) => id)
+  const found = [...(await backend.list(signal)).keys()]
+  const former = [...new Set([...recorded, ...found])]
+  await Promise.all(former.map((id) => backend.kill(id, signal)))
+  while ((await stillThere(backend, signal)).length > 0) await rest(lookEveryMs, undefined, { signal })
+  await Promise.all(former.map((id) => backend.forget(id)))
+
+  const now = clock.now()
+  const changes = fleet.all().map((from) => ({ from, to: terminate(from, 'server_restart', now) }))
+  const { failure } = await fleet.commit(changes, now)
+  if (failure !== undefined) throw failure
+}
+
+/** Those that still run are told once more. */
+async function stillThere(backend: RunnerBackend, signal: AbortSignal): Promise<readonly RunnerId[]> {
+  const alive = [...(await backend.list(signal))].filter(([, { kind }]) => kind !== 'exited').map(([id]) => id)
+  await Promise.all(alive.map((id) => backend.kill(id, signal)))
+  return alive
+}

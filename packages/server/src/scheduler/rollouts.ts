@@ -1,0 +1,91 @@
+import type { App } from '../domain/app.ts'
+import type { AppId, RevisionId } from '../domain/ids.ts'
+import type { Revision } from '../domain/revision.ts'
+import { rolloutStep, type RolloutStep } from '../domain/rollout.ts'
+import { isFailedStart, type LiveRunner, type Terminated } from '../domain/runner.ts'
+import type { Moment } from '../kit/clock.ts'
+import type { LogStore } from '../logs/log-store.ts'
+
+interface UnderWay {
+  readonly revisionId: RevisionId
+  readonly since: Moment
+  failed?: Terminated
+}
+
+const lastWords = 100
+const failuresKept = 1_000
+
+/** The rolling deploys that are under way, and why others failed. */
+export class Rollouts {
+  readonly #logs: Pick<LogStore, 'tail'>
+  readonly #underWay = new Map<AppId, UnderWay>()
+  readonly #failures = new Map<RevisionId, string>()
+
+  constructor(logs: Pick<LogStore, 'tail'>) {
+    this.#logs = logs
+  }
+
+  /** Remembers when each began. Those that are no longer wanted are forgotten. */
+  follow(apps: readonly App[], now: Moment): void {
+    const wanted = new Map(apps.flatMap(({ id, rollingRevisionId: to }) => (to === undefined ? [] : [[id, to] as const])))
+    for (const appId of this.#underWay.keys()) if (!wanted.has(appId)) this.#underWay.delete(appId)
+    for (const [appId, revisionId] of wanted) {
+      if (this.#underWay.get(appId)?.revisionId === revisionId) continue
+      this.#underWay.set(appId, { revisionId, since: now })
+      this.#failures.delete(revisionId)
+    }
+  }
+
+  /** A runner has ended. */
+  ended(runner: Terminated): void {
+    const rollout = this.#underWay.get(runner.appId)
+    if (rollout?.revisionId === runner.revisionId && isFailedStart(runner)) rollout.failed ??= runner
+  }
+
+  stepOf(app: App, revision: Revision, runners: readonly LiveRunner[], now: Moment): RolloutStep | undefined {
+    const rollout = this.#underWay.get(app.id)
+    if (rollout?.revisionId !== revision.id) return undefined
+    const startupTimeoutMs = revision.spec.scale.startup_timeout * 1_000
+    return rolloutStep({ ...rollout, startupTimeoutMs, runners: runners.filter(isOf(revision)) }, now)
+  }
+
+  /** Keeps the reason of a failure, with the last words of the runner that failed. */
+  fail(app: App, revision: Revision, runners: readonly LiveRunner[]): void {
+    const failed = this.#underWay.get(app.id)?.failed
+    const speaker = failed ?? runners.find(isOf(revision))
+    const words = speaker ? this.#logs.tail(speaker.id, lastWords).map(({ message }) => message) : []
+    this.#failures.delete(revision.id) // so that it counts among the newest
+    this.#failures.set(revision.id, [reasonOf(failed, revision), ...words].join('\n'))
+    const [oldest] = this.#failures.keys()
+    if (this.#failures.size > failuresKept && oldest !== undefined) this.#failures.delete(oldest)
+  }
+
+  /** It did not fail after all. */
+  pardon(revisionId: RevisionId): void {
+    this.#failures.delete(revisionId)
+  }
+
+  over(appId: AppId): void {
+    this.#underWay.delete(appId)
+  }
+
+  failureOf(revisionId: RevisionId): string | undefined {
+    return this.#failures.get(revisionId)
+  }
+}
+
+const isOf =
+  ({ id }: Revision) =>
+  ({ revisionId }: LiveRunner) =>
+    revisionId === id
+
+function reasonOf(failed: Terminated | undefined, { spec }: Revision): string {
+  const seconds = spec.scale.startup_timeout
+  if (failed === undefined) return `No runner of it was ready within ${2 * seconds} s.`
+  if (failed.reason === 'startup_timeout') {
+    return `Its first runner did not open its port within ${seconds} s (startup_timeout). Its last words:`
+  }
+  const { code, signal } = failed.exit ?? { code: null, signal: null }
+  const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by ${signal}`
+  return `Its first runner ended${how} before it was ready. Its last words:`
+}

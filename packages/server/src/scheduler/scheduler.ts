@@ -1,0 +1,196 @@
+/**
+ * Scheduler: makes the runners that exist match the runners that are wanted.
+ * Reads apps, loads and live runners, writes runners and the end of rolling deploys, acts on the backend. One at a time
+ * per installation.
+ */
+import type { Keyring } from '../access/keyring.ts'
+import type { RunnerBackend, RunnerOutput } from '../backends/backend.ts'
+import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { RunnerView } from '../domain/runner-view.ts'
+import type { StopReason } from '../domain/runner.ts'
+import type { Apps } from '../home/apps.ts'
+import type { Homes } from '../home/home.ts'
+import type { Clock, Moment } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
+import { startLoop, type Loop } from '../kit/loop.ts'
+import type { LogStore } from '../logs/log-store.ts'
+import { endedRunnersSince } from '../store/runners.ts'
+import type { Store } from '../store/store.ts'
+import { unknownRunner, type Wish } from './asks.ts'
+import { Fleet } from './fleet.ts'
+import { Hands } from './hands.ts'
+import type { Launch, RunnerStart } from './launch.ts'
+import { viewOfEnded, viewOfLive } from './listing.ts'
+import { Memory } from './memory.ts'
+import { bridgeLine, logLineOf } from './output.ts'
+import { Pass } from './pass.ts'
+import { accepts } from './probe.ts'
+import { endFormerRunners } from './recover.ts'
+import { Rollouts } from './rollouts.ts'
+import { endAllRunners } from './shutdown.ts'
+import { Sightings } from './sightings.ts'
+import { withLoad } from './worlds.ts'
+
+export interface SchedulerParts {
+  readonly store: Store
+  readonly homes: Homes
+  readonly apps: Apps
+  readonly backend: RunnerBackend
+  readonly keyring: Pick<Keyring, 'prepare'>
+  readonly logs: Pick<LogStore, 'append' | 'tail'>
+  readonly launch: Launch
+  readonly clock: Clock
+  readonly log: Logger
+  /** Longest time between two passes. */
+  readonly everyMs: number
+}
+
+export interface Scheduler {
+  /** An account's live runners, oldest first, and those that ended since then. */
+  listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
+  /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
+  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
+  /** Ends it now. */
+  killRunner(id: RunnerId): Promise<void>
+  /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
+  verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void
+  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
+  failureOf(revisionId: RevisionId): string | undefined
+  /** Makes a whole pass that begins after this call. Only needed by those who move the clock. */
+  look(): Promise<void>
+  /** Asks every runner to finish and returns when all are gone; what still runs after `graceMs` is killed. */
+  stop(limits: { readonly graceMs: number }): Promise<void>
+}
+
+/** Resolves when every runner of a former server process is seen gone: nothing may be dispatched before. */
+export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> {
+  const fleet = new Fleet(parts.store)
+  await endFormerRunners(fleet, parts.backend, parts.clock, AbortSignal.timeout(patienceMs))
+  return new PlatformScheduler(parts, fleet)
+}
+
+const patienceMs = 60_000
+
+class PlatformScheduler implements Scheduler {
+  readonly #parts: SchedulerParts
+  readonly #fleet: Fleet
+  readonly #memory = new Memory()
+  readonly #rollouts: Rollouts
+  readonly #hands: Hands
+  readonly #pass: Pass
+  readonly #loop: Loop
+  readonly #ending = new AbortController()
+  readonly #checking = new Set<RunnerId>()
+
+  constructor(parts: SchedulerParts, fleet: Fleet) {
+    const { backend, apps, homes, store, clock, log, everyMs } = parts
+    this.#parts = parts
+    this.#fleet = fleet
+    this.#rollouts = new Rollouts(parts.logs)
+    const sightings = new Sightings(backend, clock, everyMs)
+    this.#hands = new Hands({ ...parts, onRefused: (start, error) => this.#refused(start, error) }, this.#ending.signal)
+    const own = { fleet, memory: this.#memory, rollouts: this.#rollouts, hands: this.#hands, sightings }
+    this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
+    this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
+
+    backend.onChange(() => (sightings.expectChange(), this.#loop.wake()))
+    backend.onOutput((output) => this.#said(output))
+    homes.onLoad((appId) => this.#loadChanged(appId))
+    store.onChange('app', () => void this.#appsChanged(apps))
+  }
+
+  async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
+    const { apps, store } = this.#parts
+    const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
+    return [
+      ...this.#liveViews(accountId),
+      ...ended.map((runner) => viewOfEnded(runner, apps.byId(runner.appId)?.app)),
+    ]
+  }
+
+  stopRunner(id: RunnerId, { replaceFirst }: { readonly replaceFirst: boolean }): Promise<void> {
+    return this.#ask(id, { kind: replaceFirst ? 'replace' : 'stop' })
+  }
+
+  killRunner(id: RunnerId): Promise<void> {
+    return this.#ask(id, { kind: 'end', reason: 'killed', withinMs: 0 })
+  }
+
+  verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void {
+    if (verdict === 'check') return void this.#check(id, reason)
+    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
+    this.#end(id, reason, reason === 'crash' ? 0 : grace * 1_000)
+  }
+
+  failureOf(revisionId: RevisionId): string | undefined {
+    return this.#rollouts.failureOf(revisionId)
+  }
+
+  look(): Promise<void> {
+    const made = this.#pass.next()
+    this.#loop.wake()
+    return made
+  }
+
+  async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
+    await this.#loop.stop()
+    this.#pass.close()
+    await endAllRunners({ ...this.#parts, fleet: this.#fleet, hands: this.#hands }, graceMs)
+    this.#ending.abort()
+  }
+
+  #liveViews(accountId: AccountId): readonly RunnerView[] {
+    const { apps, homes, clock } = this.#parts
+    const loads = new Map(Array.from(homes.all(), (home) => [home.appId, home.load()] as const))
+    const mine = this.#fleet.all().filter((runner) => runner.accountId === accountId)
+    return mine.map((runner) => {
+      const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
+      const requests = load.runners.get(runner.id)?.requests ?? []
+      const replacement = this.#memory.replacing.has(runner.id) ? (runner.state === 'draining' ? 'did' : 'will') : 'none'
+      return viewOfLive(withLoad(runner, load), { app: apps.byId(runner.appId)?.app, requests, replacement }, clock.now())
+    })
+  }
+
+  async #ask(id: RunnerId, wish: Wish): Promise<void> {
+    if (this.#fleet.get(id) === undefined) throw unknownRunner(id)
+    const granted = this.#pass.ask({ id, wish })
+    this.#loop.wake()
+    await granted
+  }
+
+  /** For a runner that is gone already there is nothing to do. */
+  #end(id: RunnerId, reason: StopReason, withinMs: number): void {
+    this.#ask(id, { kind: 'end', reason, withinMs }).catch(() => {})
+  }
+
+  /** One look at a time per runner, however many calls went badly. */
+  async #check(id: RunnerId, reason: StopReason): Promise<void> {
+    const runner = this.#fleet.get(id)
+    if (runner?.state !== 'serving' || this.#checking.has(id)) return
+    this.#checking.add(id)
+    if (!(await accepts(runner.address))) this.#end(id, reason, 0)
+    this.#checking.delete(id)
+  }
+
+  /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
+  #loadChanged(appId: AppId): void {
+    if (this.#pass.wantsMore(appId)) this.#loop.wake()
+  }
+
+  async #appsChanged(apps: Apps): Promise<void> {
+    await apps.refresh().catch((error: unknown) => this.#parts.log.warn({ err: error }, 'could not read the apps again'))
+    this.#loop.wake()
+  }
+
+  #said(output: RunnerOutput): void {
+    const runner = this.#fleet.get(output.runnerId) ?? this.#memory.former(output.runnerId)
+    if (runner) this.#parts.logs.append(logLineOf(output, runner, this.#parts.clock.now()))
+  }
+
+  #refused({ runner }: RunnerStart, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error)
+    this.#parts.logs.append(bridgeLine(`The runner could not be started: ${why}`, runner, this.#parts.clock.now()))
+    this.#pass.refused(runner.id)
+    this.#loop.wake()
+  }
+}

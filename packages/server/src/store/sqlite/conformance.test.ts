@@ -1,0 +1,4 @@
+import { openTestStore } from '../../testing/store.ts'
+import { describeStore } from '../conformance.ts'
+
+describeStore('SQLite', () => openTestStore())

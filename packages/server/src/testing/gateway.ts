@@ -1,0 +1,153 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { formatKey } from '../access/credentials.ts'
+import { createKeyring } from '../access/memory-keyring.ts'
+import { openLocalBlobs } from '../blobs/local-blobs.ts'
+import { createCaller } from '../calls/undici-caller.ts'
+import { startDispatcher } from '../dispatcher/dispatcher.ts'
+import type { AuthMode } from '../domain/app.ts'
+import { presets } from '../domain/permissions.ts'
+import type { RevisionSpec } from '../domain/revision.ts'
+import type { ScaleSettings } from '../domain/scale.ts'
+import { createGateway, type GatewayDeps } from '../gateway/gateway.ts'
+import type { Home, ServingRunner } from '../home/home.ts'
+import { createHomes } from '../home/memory-home.ts'
+import { createApps } from '../home/store-apps.ts'
+import { systemClock } from '../kit/clock.ts'
+import { silent } from '../kit/logger.ts'
+import { openLogStore } from '../logs/sqlite-logs.ts'
+import { registerRevision } from '../store/apps.ts'
+import { close, listen, openTestRunner, type TestRunner } from './runner.ts'
+import { addTestAccount, openTestStore } from './store.ts'
+
+const scale: ScaleSettings = {
+  keep_alive: 10,
+  min_concurrency: 0,
+  max_concurrency: 1,
+  concurrency_buffer: 0,
+  concurrency_buffer_perc: 0,
+  scaling_delay: 0,
+  request_timeout: 60,
+  valid_regions: [],
+  max_multiplexing: 4,
+  startup_timeout: 60,
+  machine_types: ['XS'],
+}
+
+const spec: RevisionSpec = {
+  environment: { kind: 'virtualenv', pythonVersion: '3.11', layers: [], compileBytecode: false },
+  environmentId: '0'.repeat(64),
+  callable: { method: 'dill', blob: '0'.repeat(64) },
+  scale,
+  terminationGracePeriodSeconds: 5,
+  skipRetryConditions: [],
+  retryBudgets: {},
+  privateLogs: false,
+  metadata: {},
+}
+
+export interface TestApp {
+  readonly id: string
+  readonly name: string
+  readonly home: Home
+}
+
+export interface AppOptions {
+  readonly authMode?: AuthMode
+  readonly scale?: Partial<ScaleSettings>
+  readonly privateLogs?: boolean
+  /** What serves it; without one it has no runner. */
+  readonly runner?: RequestListener
+  readonly upgrade?: Parameters<typeof openTestRunner>[1]
+}
+
+/** A gateway on a port of its own, before a real store, homes, dispatcher, blobs and logs. The owner is `ann`; `bob` is somebody else. */
+export type TestGateway = Awaited<ReturnType<typeof openTestGateway>>
+
+export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-gateway-'))
+  const store = await openTestStore()
+  await addTestAccount(store, { id: 'account-ann', nickname: 'ann' })
+  await addTestAccount(store, { id: 'account-bob', nickname: 'bob' })
+  const clock = systemClock()
+  const keyring = await createKeyring(store, clock)
+  const apps = await createApps(store)
+  const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
+  const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
+  const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
+  const caller = createCaller()
+  const verdicts: { runnerId: string; verdict: string; reason: string }[] = []
+  const onRunnerVerdict: GatewayDeps['onRunnerVerdict'] = (runnerId, verdict, reason) =>
+    void verdicts.push({ runnerId, verdict, reason })
+  const limits = { resultBytes: 1_000_000, connectTimeoutMs: 5_000 }
+  const dispatcher = startDispatcher({
+    ...{ store, homes, apps, caller, blobs, clock, log: silent, random: () => 0.5, onRunnerVerdict, limits },
+  })
+  let port = 0
+  const gateway = createGateway({
+    ...{ store, homes, apps, keyring, caller, blobs, logs, clock, log: silent, onRunnerVerdict },
+    names: () => ({ hosts: ['localhost', '127.0.0.1'], port }),
+    limits: { bodyBytes: 1_000_000, queueLength: 1_000, connectTimeoutMs: 5_000 },
+    cancel: (requestId) => dispatcher.cancel(requestId),
+    accepting: () => true,
+    ...options,
+  })
+  const server = createServer((req, res) => {
+    if (!gateway.handle(req, res)) res.writeHead(418).end(`rest ${req.url}`)
+  })
+  server.on('upgrade', (req, socket, head) => gateway.upgrade(req, socket, head))
+  ;({ port } = await listen(server))
+  const keys = {
+    ann: formatKey(await keyring.mint('account-ann', presets.ADMIN, 'ann')),
+    bob: formatKey(await keyring.mint('account-bob', presets.API, 'bob')),
+    reader: formatKey(await keyring.mint('account-ann', ['apps:read'], 'reader')),
+  }
+  const runners: TestRunner[] = []
+
+  async function serveBy(app: TestApp, listener: RequestListener, upgrade?: AppOptions['upgrade']): Promise<ServingRunner> {
+    const runner = await openTestRunner(listener, upgrade)
+    runners.push(runner)
+    const serving = { id: `runner-${runners.length}`, revisionId: `revision-${app.name}`, address: runner.address }
+    app.home.setRunners([serving])
+    return serving
+  }
+
+  async function addApp(name: string, { authMode = 'private', runner, upgrade, ...rest }: AppOptions = {}): Promise<TestApp> {
+    const all = { ...scale, ...rest.scale }
+    await store.commit(
+      registerRevision(
+        { id: `app-${name}`, accountId: 'account-ann', name, environment: 'main' },
+        { ...spec, scale: all, privateLogs: rest.privateLogs ?? false },
+        { revisionId: `revision-${name}`, strategy: 'recreate', scale: all, basedOn: all, authMode, now: clock.now() },
+      ),
+    )
+    await apps.refresh()
+    const home = homes.of(`app-${name}`)
+    home.setMultiplexing(all.max_multiplexing)
+    const app = { id: `app-${name}`, name, home }
+    if (runner) await serveBy(app, runner, upgrade)
+    return app
+  }
+
+  return {
+    ...{ store, homes, logs, clock, keys, verdicts, port, addApp, serveBy },
+    url: `http://127.0.0.1:${port}`,
+    /** A request with ann's key, unless another one, or null for none, is given. */
+    fetch: (path: string, { key = keys.ann, ...init }: RequestInit & { key?: string | null } = {}) => {
+      const headers = new Headers(init.headers)
+      if (key !== null) headers.set('authorization', `Key ${key}`)
+      return fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual', ...init, headers })
+    },
+    async [Symbol.asyncDispose]() {
+      await close(server)
+      await dispatcher.stop({ graceMs: 0 })
+      await caller.close()
+      for (const runner of runners) await runner[Symbol.asyncDispose]()
+      await logs.close()
+      await store.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
