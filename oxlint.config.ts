@@ -1,4 +1,4 @@
-import { defineConfig } from 'oxlint'
+import { defineConfig, type OxlintOverride } from 'oxlint'
 
 /** What each folder of the server may import besides itself: the map of ARCHITECTURE.md. */
 const left = ['kit', 'domain']
@@ -22,7 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
 }
 const folders = [...Object.keys(mayImport), 'testing']
 
-const directions = Object.entries(mayImport).map(([folder, allowed]) => ({
+const directions = Object.entries(mayImport).map(([folder, allowed]): OxlintOverride => ({
   files: [`packages/server/src/${folder}/**`],
   rules: {
     'no-restricted-imports': [

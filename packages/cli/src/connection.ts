@@ -1,15 +1,9 @@
+import { readServerFile } from '@carrick/server/data-folder'
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 
-const ServerFile = z.object({
-  url: z.string(),
-  host: z.string(),
-  port: z.number(),
-  pid: z.number(),
-  version: z.string(),
-})
 const CredentialsFile = z.object({ key_id: z.string(), key_secret: z.string(), nickname: z.string() })
 
 /** A server on this machine, as its data folder describes it. */
@@ -33,8 +27,10 @@ export function dataFolder(flag: string | undefined): string {
 /** Finds the server that runs on a data folder. Throws a sentence that says how to start one. */
 export async function connect(flag: string | undefined): Promise<Connection> {
   const folder = dataFolder(flag)
-  const server = ServerFile.parse(await readJson(join(folder, 'server.json'), folder))
-  const credentials = CredentialsFile.parse(await readJson(join(folder, 'credentials.json'), folder))
+  const server = await readServerFile(folder)
+  if (server === undefined)
+    throw new Error(`no Carrick runs on ${folder}: start one with \`npx carrick up --data ${folder}\``)
+  const credentials = CredentialsFile.parse(JSON.parse(await readFile(join(folder, 'credentials.json'), 'utf8')))
   const { hostname, port } = new URL(server.url)
   return {
     folder,
@@ -46,11 +42,4 @@ export async function connect(flag: string | undefined): Promise<Connection> {
     nickname: credentials.nickname,
     caFile: join(folder, 'tls', 'ca.pem'),
   }
-}
-
-async function readJson(file: string, folder: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw new Error(`no Carrick runs on ${folder}: start one with \`npx carrick up --data ${folder}\``)
-  })
-  return JSON.parse(text)
 }

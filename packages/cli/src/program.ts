@@ -8,6 +8,7 @@ export function program(): Command {
     .description('A serverless platform for AI apps on your own machines')
     .exitOverride()
     .showHelpAfterError()
+    .enablePositionalOptions()
   carrick.addCommand(up())
   carrick.addCommand(env())
   carrick.addCommand(status())

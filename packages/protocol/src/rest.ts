@@ -26,3 +26,15 @@ export const LogPage = z.object({
   next_until: moment,
 })
 export type LogPage = z.infer<typeof LogPage>
+
+/** GET /v1/status */
+export const ServerStatus = z.object({
+  version: z.string(),
+  backend: z.string(),
+  apps: z.number(),
+  runners: z.number(),
+  queued: z.number(),
+  running: z.number(),
+  disk_free_bytes: z.number(),
+})
+export type ServerStatus = z.infer<typeof ServerStatus>

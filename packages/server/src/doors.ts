@@ -1,6 +1,7 @@
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Gateway } from './gateway/gateway.ts'
 
 /** Whether work may be sent here: not while starting, not while draining. */
@@ -18,4 +19,11 @@ export function createListener(gateway: Gateway, rest: Hono, readiness: () => Re
 
 function answer(res: ServerResponse, status: number, text: string): void {
   res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
+}
+
+/** Answers while the roles are not there yet. Clients of gRPC take 503 for "try again", and do. */
+export function notYet(_req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse): void {
+  res.statusCode = 503
+  res.setHeader('retry-after', '1')
+  res.end()
 }

@@ -48,5 +48,21 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const caller = createCaller()
   closing.defer(() => caller.close())
 
-  return { config, log, folder, store, clock, installation, keyring, names, certificates, bundleFile, logs, blobs, apps, homes, caller }
+  return {
+    config,
+    log,
+    folder,
+    store,
+    clock,
+    installation,
+    keyring,
+    names,
+    certificates,
+    bundleFile,
+    logs,
+    blobs,
+    apps,
+    homes,
+    caller,
+  }
 }

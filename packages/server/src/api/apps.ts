@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
+import { changedScale } from '../domain/scale.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { appByName, appsOfAccount, deleteApp as deleteRow, updateScale } from '../store/apps.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { Deps } from './deps.ts'
 import { EnvironmentName } from './environments.ts'
 import { operation } from './operation.ts'
-import { changedScale, ScaleChanges } from './scale-input.ts'
+import { ScaleInput } from './scale-input.ts'
 
 /** An app, and how many of its runners take requests or finish some. */
 export interface AppView {
@@ -32,7 +33,7 @@ export const listApps = operation(
 
 /** Changes live scale settings; what is left out stays. */
 export const updateApp = operation(
-  { permission: 'apps:write', input: NamedApp.extend({ changes: ScaleChanges }) },
+  { permission: 'apps:write', input: NamedApp.extend({ changes: ScaleInput }) },
   async (deps, caller, { changes, ...named }): Promise<AppView> => {
     for (;;) {
       const app = await findApp(deps, caller, named)
@@ -51,6 +52,16 @@ export const deleteApp = operation(
     if (!(await deps.store.commit(deleteRow(app.id, deps.clock.now())))) throw unknownApp(named.name)
     await deps.apps.refresh()
     return app
+  },
+)
+
+/** What the active revision's deploy said about itself: `openapi`, `message`, and more. */
+export const appMetadata = operation(
+  { permission: 'apps:read', input: z.object({ owner: z.string(), name: z.string() }) },
+  async (deps, caller, { owner, name }) => {
+    const known = deps.apps.find(owner, name)
+    if (known?.active === undefined || known.app.accountId !== caller.accountId) throw unknownApp(name)
+    return known.active.spec.metadata
   },
 )
 

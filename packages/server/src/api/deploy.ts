@@ -5,6 +5,7 @@ import type { RevisionId } from '../domain/ids.ts'
 import { checkAppName, mainEnvironment, splitAlias } from '../domain/names.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
+import { scaleForDeploy, scaleInCode } from '../domain/scale.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { appByName, registerRevision } from '../store/apps.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
@@ -14,7 +15,7 @@ import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { rolledOut } from './rollout.ts'
-import { codeScale, liveScale, ScaleChanges } from './scale-input.ts'
+import { ScaleInput } from './scale-input.ts'
 import { refuseUnserved, Unserved } from './unserved.ts'
 
 /** What a deploy says, whatever it came through. */
@@ -25,11 +26,11 @@ const Deploy = z.object({
   callable: z
     .object({
       method: z.string().regex(/^[A-Za-z_][\w.]*$/, 'is not the name of a Python module'),
-      definition: z.instanceof(Uint8Array),
+      definition: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
     })
     .optional(),
   entrypoint: z.string().optional(),
-  asked: ScaleChanges,
+  asked: ScaleInput,
   resetScale: z.boolean().default(false),
   authMode: z.enum(['private', 'public', 'shared']).default('private'),
   strategy: z.enum(['recreate', 'rolling']).default('rolling'),
@@ -94,7 +95,7 @@ async function specOf(deps: Deps, input: Deploy, attention: Attention): Promise<
     throw new CarrickError('bad_request', 'This deploy came without the code of the app')
   }
   const environment = definitionOf(input.environments)
-  const scale = codeScale(asked)
+  const scale = scaleInCode(asked)
   const resilience = resilienceOf(input)
   const force = input.environments.some((sent) => sent.force)
   const environmentId = await build(deps, environment, { force, attention })
@@ -127,8 +128,8 @@ async function register(deps: Deps, caller: Caller, input: Deploy, spec: Revisio
     const live = await deps.store.read(appByName(accountId, name))
     const strategy = strategyOf(input, live)
     const app = live ?? { id: uuidv7(deps.clock), accountId, name, environment }
-    const hasEndpoint = live?.revisionId !== undefined
-    const scale = hasEndpoint && !resetScale ? liveScale(live.scale, spec.scale) : spec.scale
+    const tuned = live?.revisionId === undefined ? undefined : live.scale
+    const scale = scaleForDeploy(tuned, spec.scale, resetScale)
     const basedOn = live?.scale ?? scale
     const next = { revisionId, strategy, scale, basedOn, authMode, now: deps.clock.now() }
     if (await deps.store.commit(registerRevision(app, spec, next))) {

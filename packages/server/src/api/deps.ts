@@ -5,6 +5,7 @@ import type { RunnerView } from '../domain/runner-view.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
 import type { Apps } from '../home/apps.ts'
+import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { LogStore } from '../logs/log-store.ts'
@@ -16,11 +17,13 @@ export interface Deps {
   readonly log: Logger
   readonly store: Store
   readonly apps: Apps
+  readonly homes: Pick<Homes, 'of'>
   readonly keyring: Pick<Keyring, 'identify'>
   readonly blobs: Pick<BlobStore, 'put'>
   readonly logs: Pick<LogStore, 'query' | 'tail'>
   readonly builder: Builds
   readonly runners: Runners
+  readonly server: ServerFacts
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** True from the moment at which the server was asked to stop. */
@@ -45,4 +48,13 @@ export interface Runners {
   killRunner(id: RunnerId): Promise<void>
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
+}
+
+/** What a server says of itself. */
+export interface ServerFacts {
+  readonly version: string
+  /** The name of the backend. */
+  readonly backend: string
+  /** The data folder. */
+  readonly folder: string
 }

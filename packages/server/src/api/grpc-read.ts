@@ -39,7 +39,9 @@ export function deployInput(request: RegisterApplicationRequest) {
     sourceCode: request.sourceCode,
     privateLogs: request.privateLogs,
     healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
-    skipRetryConditions: request.skipRetryConditions.map((condition) => wordOf(retryConditions, condition)),
+    skipRetryConditions: request.skipRetryConditions
+      .map((condition) => wordOf(retryConditions, condition))
+      .filter((word) => word !== undefined),
     retryConfig: request.retryConfig,
     terminationGracePeriodSeconds: request.terminationGracePeriodSeconds,
     files: request.files.length,

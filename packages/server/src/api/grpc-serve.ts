@@ -36,15 +36,15 @@ export function unary<Request, Input, Output, Answer>(
 }
 
 /** A method that streams what the operation says while it works, and then its answer. */
-export function narrated<Request, Input, Output, Message>(
+export function narrated<Request, Input, Output, Lines, Last>(
   operation: Operation<Input, Output>,
   read: (request: Request) => Input,
   show: {
-    readonly lines: (lines: readonly Progress[]) => Message
-    readonly output: (output: Output, baseUrl: string) => Message
+    readonly lines: (lines: readonly Progress[]) => Lines
+    readonly output: (output: Output, baseUrl: string) => Last
   },
-): Method<(request: Request, context: HandlerContext) => AsyncIterable<Message>> {
-  async function* serve(deps: Deps, request: Request, context: HandlerContext): AsyncGenerator<Message> {
+): Method<(request: Request, context: HandlerContext) => AsyncIterable<Lines | Last>> {
+  async function* serve(deps: Deps, request: Request, context: HandlerContext): AsyncGenerator<Lines | Last> {
     try {
       const work = narrate<Progress, Output>((say) =>
         operation(deps, callerOf(deps, context), read(request), { signal: context.signal, say }),

@@ -4,6 +4,7 @@ import { createContextValues } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import type { Connection } from '../domain/addresses.ts'
+import { isSecure } from '../kit/secure.ts'
 import type { Deps } from './deps.ts'
 import { implementation } from './grpc-methods.ts'
 import { connectionKey } from './grpc-serve.ts'
@@ -27,6 +28,5 @@ export function createGrpcHandler(deps: Deps, { messageLimit }: GrpcOptions): Gr
 }
 
 function connectionOf(request: IncomingMessage | Http2ServerRequest): Connection {
-  if (!('stream' in request)) return { secure: false, authority: request.headers.host }
-  return { secure: request.stream.session?.encrypted ?? false, authority: request.authority }
+  return { secure: isSecure(request), authority: 'authority' in request ? request.authority : request.headers.host }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { CarrickError } from '../domain/errors.ts'
 import type { Revision } from '../domain/revision.ts'
+import { scaleForSetRev } from '../domain/scale.ts'
 import { setNextRevision } from '../store/apps.ts'
 import { revisionsById, revisionsOfAccount, revisionsOfApp } from '../store/revisions.ts'
 import { active, findApp, NamedApp, showApp } from './apps.ts'
@@ -8,7 +9,6 @@ import type { AppView } from './apps.ts'
 import { build, EnvironmentName } from './environments.ts'
 import { operation } from './operation.ts'
 import { rolledOut } from './rollout.ts'
-import { liveScale } from './scale-input.ts'
 
 export interface RevisionView {
   readonly revision: Revision
@@ -53,7 +53,7 @@ export const setRevision = operation(
         revisionId,
         // Nothing rolls when it is active already: there is only its auth mode to change.
         strategy: app.revisionId === revisionId ? ('recreate' as const) : strategy,
-        scale: liveScale(app.scale, target.spec.scale),
+        scale: scaleForSetRev(app.scale, target.spec.scale),
         basedOn: app.scale,
         ...(authMode === undefined ? {} : { authMode }),
         now: deps.clock.now(),

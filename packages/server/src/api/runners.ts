@@ -3,6 +3,7 @@ import { CarrickError } from '../domain/errors.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Moment } from '../kit/clock.ts'
+import { runnerById } from '../store/runners.ts'
 import { findApp, NamedApp } from './apps.ts'
 import type { Deps } from './deps.ts'
 import { operation } from './operation.ts'
@@ -46,6 +47,16 @@ export const killRunner = operation(
   async (deps, caller, { id }) => {
     await requireLive(deps, caller, id)
     await deps.runners.killRunner(id)
+  },
+)
+
+/** When a runner lived; without an end it lives still. Also of runners that ended long ago. */
+export const runnerWindow = operation(
+  { permission: 'logs:read', input: z.object({ id: z.string() }) },
+  async (deps, caller, { id }): Promise<{ readonly startedAt: Moment; readonly endedAt?: Moment }> => {
+    const runner = await deps.store.read(runnerById(id))
+    if (runner === undefined || runner.accountId !== caller.accountId) throw unknownRunner(id)
+    return { startedAt: runner.createdAt, ...(runner.state === 'terminated' ? { endedAt: runner.endedAt } : {}) }
   },
 )
 

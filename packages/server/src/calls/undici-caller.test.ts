@@ -32,7 +32,7 @@ async function runner(handle: RequestListener): Promise<Address> {
 
 /** A runner that speaks bytes, not HTTP. */
 const rawRunner = (handle: (socket: Socket) => void): Promise<Address> =>
-  listening(createTcpServer((socket) => void handle(socket.on('error', () => {}))))
+  listening(createTcpServer((socket) => handle(socket.on('error', () => {}))))
 
 function open() {
   const caller = createCaller()
@@ -51,7 +51,7 @@ describe('an exchange', () => {
       response.writeHead(
         207,
         [
-          ['x-seen', `${request.method} ${request.url} ${request.headers['x-accent']}`],
+          ['x-seen', `${request.method} ${request.url} ${String(request.headers['x-accent'])}`],
           ['set-cookie', 'a'],
           ['set-cookie', 'b'],
           ['x-back', 'é'],
@@ -197,6 +197,8 @@ describe('what goes wrong is told apart:', () => {
   })
 })
 
+const closed = async (socket: Socket): Promise<void> => void (socket.closed || (await once(socket, 'close')))
+
 test('a kept connection that the runner has closed costs no call', async () => {
   const sockets = new Set<Socket>()
   const server = createServer((_, response) => response.end('ok'))
@@ -208,7 +210,7 @@ test('a kept connection that the runner has closed costs no call', async () => {
     body.resume()
     await ended
     for (const socket of sockets) socket.destroy()
-    await Promise.all([...sockets].map((socket) => socket.closed || once(socket, 'close')))
+    await Promise.all([...sockets].map(closed))
     sockets.clear()
   }
 })

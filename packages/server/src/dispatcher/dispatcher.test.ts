@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
+import { CarrickError } from '../domain/errors.ts'
 import { createCaller } from '../calls/undici-caller.ts'
 import type { NewRequest, RequestPayload } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
@@ -14,6 +15,7 @@ import { silent } from '../kit/logger.ts'
 import { deleteApp, registerRevision } from '../store/apps.ts'
 import { resultOf } from '../store/bodies.ts'
 import { acceptRequest, requestById, requestCancel } from '../store/requests.ts'
+import type { Store } from '../store/store.ts'
 import { manualClock } from '../testing/clock.ts'
 import { openTestRunner, textOf } from '../testing/runner.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
@@ -54,7 +56,8 @@ interface Options {
 /** A store with the app `ann/hello`, and what a dispatcher needs around it. Time moves by hand. */
 async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes = 1_000_000 }: Options = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-dispatcher-'))
-  const store = await openTestStore()
+  const disk = { full: false, refused: 0 }
+  const store = onDisk(await openTestStore(), disk)
   await addTestAccount(store, { id: 'account', nickname: 'ann' })
   const live = { ...scale, request_timeout: requestTimeout }
   await store.commit(
@@ -72,7 +75,7 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
-  return { store, clock, blobs, caller, ...(await openPlatform()) }
+  return { store, disk, clock, blobs, caller, ...(await openPlatform()) }
 
   /** What one process holds in memory: opening it again is a restart. */
   async function openPlatform() {
@@ -80,7 +83,14 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
     const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
     const verdicts: [runner: string, verdict: string, reason: string][] = []
     const dispatcher = startDispatcher({
-      ...{ store, homes, apps, caller, blobs, clock, log: silent, random: () => 0.5 },
+      store,
+      homes,
+      apps,
+      caller,
+      blobs,
+      clock,
+      log: silent,
+      random: () => 0.5,
       limits: { resultBytes, connectTimeoutMs: 5_000 },
       onRunnerVerdict: (...verdict) => void verdicts.push(verdict),
     })
@@ -89,7 +99,10 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
     const runners: { id: string; revisionId: string; address: { host: string; port: number } }[] = []
 
     return {
-      ...{ home, dispatcher, verdicts, restart: openPlatform },
+      home,
+      dispatcher,
+      verdicts,
+      restart: openPlatform,
       async addRunner(handler: RequestListener) {
         const runner = await openTestRunner(handler)
         onTestFinished(() => runner[Symbol.asyncDispose]())
@@ -122,6 +135,20 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
   }
 }
 
+/** The real store on a disk that may be full. */
+function onDisk(store: Store, disk: { full: boolean; refused: number }): Store {
+  return {
+    commit: async (write) => {
+      if (!disk.full) return await store.commit(write)
+      disk.refused += 1
+      throw new CarrickError('disk_full', 'No room is left on the disk')
+    },
+    read: (query) => store.read(query),
+    onChange: (topic, listener) => store.onChange(topic, listener),
+    close: () => store.close(),
+  }
+}
+
 const patient = { timeout: 30_000, interval: 10 }
 
 function newRequest(id: string, more: Partial<NewRequest>, content: Partial<RequestPayload>): NewRequest {
@@ -140,6 +167,18 @@ const ok: RequestListener = (_, response) => void response.end('ok')
 function breakOff(_: IncomingMessage, response: ServerResponse): void {
   response.writeHead(200, { 'content-length': '100' })
   response.write('half', () => response.destroy())
+}
+
+/** A runner that answers calls to stop, and holds the request itself until the test ends it. */
+function holding() {
+  const { promise: held, resolve } = Promise.withResolvers<ServerResponse>()
+  const asked: unknown[] = []
+  const handler: RequestListener = (request, response) => {
+    if (!request.url?.endsWith('/cancel')) return resolve(response)
+    asked.push([request.method, request.url, request.headers['x-fal-request-id']])
+    response.end()
+  }
+  return { held, asked, handler }
 }
 
 const hangUp: RequestListener = (request) => void request.socket.destroy()
@@ -288,32 +327,24 @@ describe('cancelling', () => {
 
   test('a running request asks the app, whose answer is the outcome', async () => {
     const world = await openWorld()
-    const asked: unknown[] = []
-    let answer = () => {}
-    await world.addRunner((request, response) => {
-      if (request.url === '/generate?x=1') return void (answer = () => response.writeHead(499).end('stopped'))
-      asked.push([request.method, request.url, request.headers['x-fal-request-id']])
-      response.end()
-      answer()
-    })
+    const { held, asked, handler } = holding()
+    await world.addRunner(handler)
     await world.submit('a')
-    await expect.poll(() => answer.name, patient).toBe('answer')
+    const response = await held
     expect(await world.dispatcher.cancel('a')).toBe('asked')
+    await expect.poll(() => asked, patient).toEqual([['POST', '/generate/cancel', 'a']])
+    response.writeHead(499).end('stopped')
     expect(await world.outcome('a')).toMatchObject({ status: 499, text: 'stopped', attempt: 1 })
-    expect(asked).toEqual([['POST', '/generate/cancel', 'a']])
   })
 
   test('a running request keeps it from being tried again', async () => {
     const world = await openWorld()
-    let hang = () => {}
-    await world.addRunner((request, response) => {
-      if (request.url?.endsWith('/cancel')) response.end()
-      else hang = () => void request.socket.destroy()
-    })
+    const { held, handler } = holding()
+    await world.addRunner(handler)
     await world.submit('a')
-    await expect.poll(() => hang.name, patient).toBe('hang')
+    const response = await held
     expect(await world.dispatcher.cancel('a')).toBe('asked')
-    hang()
+    response.destroy()
     expect(await world.outcome('a')).toMatchObject({ status: 499, attempt: 1, error: { code: 'client_cancelled' } })
   })
 })
@@ -323,7 +354,7 @@ describe('a restart', () => {
     const world = await openWorld()
     await world.addRunner(() => {})
     await world.submit('ran')
-    const { store, clock, dispatcher } = world
+    const { store, dispatcher } = world
     const running = { runnerId: 'runner-1', now: start }
     for (const [id, more] of [
       ['once', once],
@@ -339,7 +370,6 @@ describe('a restart', () => {
     const next = await world.restart()
     await next.dispatcher.recover()
     expect(next.home.queueLength).toBe(2)
-    clock.advance(0)
     await next.addRunner(ok)
     expect(await next.outcome('ran')).toMatchObject({ status: 200, attempt: 2 })
     expect(await next.outcome('waits')).toMatchObject({ status: 200, attempt: 1 })
@@ -357,16 +387,48 @@ describe('a restart', () => {
 
   test('that is announced lets running requests end', async () => {
     const world = await openWorld()
-    let answer = () => {}
-    await world.addRunner((_, response) => void (answer = () => void response.end('late')))
+    const { held, handler } = holding()
+    await world.addRunner(handler)
     await world.submit('a')
-    await expect.poll(() => answer.name, patient).toBe('answer')
+    const response = await held
     const stopped = world.dispatcher.stop({ graceMs: 60_000 })
     await world.submit('b')
-    answer()
+    response.end('late')
     await stopped
     expect(await world.stateOf('a')).toBe('completed')
     expect(await world.stateOf('b')).toBe('waiting')
+  })
+})
+
+describe('a full disk', () => {
+  test('loses no outcome: it is stored when there is room, and the work is not done again', async () => {
+    const world = await openWorld()
+    const { held, handler } = holding()
+    await world.addRunner(handler)
+    await world.submit('a')
+    const response = await held
+    world.disk.full = true
+    response.end('done')
+    await expect.poll(() => world.disk.refused, patient).toBeGreaterThan(1)
+    world.disk.full = false
+    expect(await world.outcome('a')).toMatchObject({ status: 200, attempt: 1, text: 'done' })
+  })
+
+  test('starts no attempt, and the request keeps its place', async () => {
+    const world = await openWorld()
+    await world.submit('a')
+    await world.submit('b')
+    world.disk.full = true
+    const seen: unknown[] = []
+    await world.addRunner((request, response) => {
+      seen.push(request.headers['x-fal-request-id'])
+      response.end()
+    })
+    await expect.poll(() => world.disk.refused, patient).toBe(2)
+    expect(seen).toEqual([])
+    world.disk.full = false
+    expect(await world.outcome('b')).toMatchObject({ status: 200, attempt: 1 })
+    expect(seen).toEqual(['a', 'b'])
   })
 })
 

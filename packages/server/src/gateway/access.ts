@@ -7,7 +7,8 @@ import { CarrickError } from '../domain/errors.ts'
 import { mayCall, type Caller, type Permission } from '../domain/permissions.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Apps, KnownApp } from '../home/apps.ts'
-import type { Alias, Route } from './route.ts'
+import type { Route } from './route.ts'
+import type { Alias } from './target.ts'
 
 /** The permission that each route takes. A public app asks nobody for it. */
 export const access = {

@@ -8,9 +8,12 @@ test.each([
   ['/go?a&fal_max_queue_length=0&b=c%26d', { forApp: '/go?a&b=c%26d', maxQueueLength: 0 }],
 ])('the platform takes its own words out of %s', (path, expected) => expect(submitQuery(path)).toEqual(expected))
 
-test.each(['/?fal_max_queue_length=many', '/?fal_max_queue_length=-1', '/?fal_max_queue_length='])('%s is refused', (path) => {
-  expect(() => submitQuery(path)).toThrow(/whole number/)
-})
+test.each(['/?fal_max_queue_length=many', '/?fal_max_queue_length=-1', '/?fal_max_queue_length='])(
+  '%s is refused',
+  (path) => {
+    expect(() => submitQuery(path)).toThrow(/whole number/)
+  },
+)
 
 test('a webhook is refused rather than forgotten', () => {
   expect(() => submitQuery('/?fal_webhook=https%3A%2F%2Fexample.com')).toThrow(/fal_webhook/)
@@ -19,5 +22,15 @@ test('a webhook is refused rather than forgotten', () => {
 test('every client has a word of its own for logs', () => {
   const on = ['1', 'true', 'True', 'yes'].map((word) => wantsLogs(new URLSearchParams({ logs: word })))
   const off = ['0', 'false', '', 'no'].map((word) => wantsLogs(new URLSearchParams({ logs: word })))
-  expect([...on, ...off, wantsLogs(new URLSearchParams())]).toEqual([true, true, true, true, false, false, false, false, false])
+  expect([...on, ...off, wantsLogs(new URLSearchParams())]).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ])
 })

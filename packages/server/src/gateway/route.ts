@@ -1,16 +1,11 @@
 import type { RequestId } from '../domain/ids.ts'
-import { reservedOwners } from '../domain/names.ts'
 import { hostIn, serviceIn, type Service } from './hosts.ts'
+import { methodsOf, requestIn, type Operation } from './request-path.ts'
+import { firstSegment, isForRest, targetOf, type Alias, type Target } from './target.ts'
 
-/** What an app is called on the wire. */
-export interface Alias {
-  readonly owner: string
-  readonly name: string
-}
-
-/** What a request asks for. `path` is the part below the app, with its query, and begins with `/`. */
+/** What a request asks for. */
 export type Route =
-  | { readonly kind: 'call' | 'submit' | 'session'; readonly alias: Alias; readonly path: string }
+  | CallRoute
   | RequestRoute
   /** For another door, under this URL. */
   | { readonly kind: 'rest'; readonly url: string }
@@ -20,9 +15,14 @@ export type Route =
       readonly message: string
     }
 
+/** A call to an app. */
+export interface CallRoute extends Target {
+  readonly kind: 'call' | 'submit' | 'session'
+}
+
 /** Something about a request that the queue has accepted. */
 export interface RequestRoute {
-  readonly kind: 'status' | 'status_stream' | 'result' | 'cancel'
+  readonly kind: Operation
   readonly alias: Alias
   readonly requestId: RequestId
   readonly query: URLSearchParams
@@ -103,77 +103,27 @@ function byService(service: Service, method: string, url: string): Route {
   return { kind: service === 'ws' ? 'session' : 'call', ...target }
 }
 
-/** Ids such as `workflows/owner/app` carry their kind in front. */
-const namespaces: ReadonlySet<string> = new Set(['workflows', 'comfy'])
-
-function isForRest(url: string): boolean {
-  const { first, rest } = firstSegment(url)
-  return namespaces.has(first)
-    ? targetOf(url) === undefined
-    : reservedOwners.has(first) || firstSegment(rest).first === ''
-}
-
-interface Target {
-  readonly alias: Alias
-  readonly path: string
-}
-
-function targetOf(url: string): Target | undefined {
-  const { first, rest } = firstSegment(url)
-  if (namespaces.has(first)) return targetOf(rest)
-  const { first: second, rest: path } = firstSegment(rest)
-  const owner = decoded(first)
-  const name = decoded(second)
-  return owner && name ? { alias: { owner, name }, path } : undefined
-}
-
-/** `/a/b?c` is `a` and `/b?c`; what is left always begins with `/`. */
-function firstSegment(url: string): { first: string; rest: string } {
-  const [, first = '', rest = ''] = /^\/([^/?]*)(.*)$/s.exec(url) ?? []
-  return { first, rest: rest.startsWith('/') ? rest : `/${rest}` }
-}
-
-function decoded(segment: string): string | undefined {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return undefined
-  }
-}
-
-/** Everything before the last `requests` is advice: clients put more or less of the endpoint there. */
-const ofRequest = /^(?:.*)\/requests\/([^/]+)(\/status\/stream|\/status|\/cancel|\/response)?\/?$/s
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-const operations = {
-  '': 'result',
-  '/response': 'result',
-  '/status': 'status',
-  '/status/stream': 'status_stream',
-  '/cancel': 'cancel',
-} as const
 
-function queueRoute(method: string, { alias, path }: Target): Route {
-  const { pathname, query } = split(path)
-  const [, requestId, operation = ''] = ofRequest.exec(pathname) ?? []
+function queueRoute(method: string, target: Target): Route {
+  const { requestId, operation, query } = requestIn(target.path) ?? {}
   // An app may have a path of this form itself, which is posted to.
-  if (requestId === undefined || (method === 'POST' && !uuid.test(requestId))) return submission(method, alias, path)
-  const kind = operations[operation as keyof typeof operations]
-  const allowed = kind === 'cancel' ? ['PUT', 'POST'] : ['GET', 'HEAD']
-  if (allowed.includes(method)) return { kind, alias, requestId, query: new URLSearchParams(query) }
+  if (requestId === undefined || operation === undefined || (method === 'POST' && !uuid.test(requestId))) {
+    return submission(method, target)
+  }
+  const methods = methodsOf[operation]
+  if (methods.includes(method)) {
+    return { kind: operation, alias: target.alias, requestId, query: new URLSearchParams(query) }
+  }
   return method === 'POST'
-    ? submission(method, alias, path)
-    : refused('route_not_found', `No such route: ${method} here; use ${allowed[0]}`)
+    ? submission(method, target)
+    : refused('route_not_found', `No such route: ${method} here; use ${methods[0]}`)
 }
 
-function submission(method: string, alias: Alias, path: string): Route {
+function submission(method: string, target: Target): Route {
   return method === 'POST'
-    ? { kind: 'submit', alias, path }
+    ? { kind: 'submit', ...target }
     : refused('route_not_found', `No such route: the queue takes POST for new requests, not ${method}`)
-}
-
-function split(path: string): { pathname: string; query: string } {
-  const at = path.indexOf('?')
-  return at === -1 ? { pathname: path, query: '' } : { pathname: path.slice(0, at), query: path.slice(at + 1) }
 }
 
 function refused(code: 'bad_request' | 'route_not_found' | 'unimplemented', message: string): Route {

@@ -11,7 +11,7 @@ import { connectionOf } from './connection.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { forbidsRetries, headerPairs, priorityOf, retryBudgets } from './platform-headers.ts'
 import { submitQuery } from './query.ts'
-import type { Alias } from './route.ts'
+import type { Target } from './target.ts'
 import { startLimitMs } from './slot.ts'
 import { requestUrls } from './urls.ts'
 
@@ -19,7 +19,7 @@ import { requestUrls } from './urls.ts'
 export async function submit(
   deps: GatewayDeps,
   { req, res, requestId }: Exchange,
-  { alias, path }: { readonly alias: Alias; readonly path: string },
+  { alias, path }: Target,
 ): Promise<void> {
   const acceptedAt = deps.clock.now()
   const caller = callerOf(req, deps.keyring)

@@ -22,24 +22,39 @@ async function answerTo(outgoing: ClientRequest): Promise<IncomingMessage> {
   return answer!
 }
 
+const parsed = (text: string): { headers: Record<string, string> } => JSON.parse(text)
+
 test('a call reaches the app as it was made, and the answer its caller', async () => {
   await gateway.addApp('echo', {
     runner: async (req, res) => {
       const body = await textOf(req)
-      res.writeHead(207, 'Odd', [['X-App', 'a'], ['X-App', 'b'], ['Content-Type', 'application/json']].flat())
+      res.writeHead(
+        207,
+        'Odd',
+        [
+          ['X-App', 'a'],
+          ['X-App', 'b'],
+          ['Content-Type', 'application/json'],
+        ].flat(),
+      )
       res.end(JSON.stringify({ method: req.method, url: req.url, headers: req.headers, body }))
     },
   })
   const answer = await gateway.fetch('/ann/echo/a//b%2Fc/?x=1&x=2', {
     method: 'PATCH',
     body: 'hello',
-    headers: { 'X-Mine': 'yes', 'x-fal-queue-priority': 'low', 'x-app-fal-upload-policy': '{"url":"u"}', te: 'trailers' },
+    headers: {
+      'X-Mine': 'yes',
+      'x-fal-queue-priority': 'low',
+      'x-app-fal-upload-policy': '{"url":"u"}',
+      te: 'trailers',
+    },
   })
   expect(answer.status).toBe(207)
   expect(answer.statusText).toBe('Multi-Status')
   expect(answer.headers.get('x-app')).toBe('a, b')
   expect(answer.headers.get('x-fal-served-from')).toMatch(/^runner-/)
-  const seen = await answer.json()
+  const seen = parsed(await answer.text())
   expect(seen).toMatchObject({ method: 'PATCH', url: '/a//b%2Fc/?x=1&x=2', body: 'hello' })
   expect(seen.headers).toMatchObject({
     'x-mine': 'yes',
@@ -77,9 +92,11 @@ test('every method passes, with and without a body', async () => {
   const json = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '' }
   expect(await (await gateway.fetch('/ann/methods', json)).text()).toBe('PUT ')
   expect((await gateway.fetch('/ann/methods', { method: 'HEAD' })).status).toBe(200)
-  expect(await (await answerTo(raw('/ann/methods', { method: 'GET', headers: { 'content-length': '2' } }).end('hi'))).toArray()).toEqual([
-    Buffer.from('GET hi'),
-  ])
+  expect(
+    await (
+      await answerTo(raw('/ann/methods', { method: 'GET', headers: { 'content-length': '2' } }).end('hi'))
+    ).toArray(),
+  ).toEqual([Buffer.from('GET hi')])
 })
 
 test('bodies and answers are passed on as they come', async () => {
@@ -90,13 +107,12 @@ test('bodies and answers are passed on as they come', async () => {
     },
   })
   const outgoing = raw('/ann/duplex')
-  outgoing.flushHeaders()
+  outgoing.write('one')
   const answer = await answerTo(outgoing)
-  for (const part of ['one', 'two']) {
-    outgoing.write(part)
-    const [chunk] = await once(answer, 'data')
-    expect(String(chunk)).toBe(part)
-  }
+  const [first] = await once(answer, 'data')
+  outgoing.write('two')
+  const [second] = await once(answer, 'data')
+  expect([String(first), String(second)]).toEqual(['one', 'two'])
   outgoing.end()
   await once(answer, 'end')
 })
@@ -134,12 +150,9 @@ describe('when the caller leaves', () => {
     const app = await gateway.addApp('slow', {
       scale: { max_multiplexing: 1 },
       runner: (req, res) => {
-        if (req.url === '/work/cancel') {
-          cancelled.push(req.headers['x-fal-request-id'])
-          return res.end()
-        }
         cancelled.push(req.headers['x-fal-request-id'])
-        finish = () => res.writeHead(499).end()
+        if (req.url === '/work/cancel') res.end()
+        else finish = () => res.writeHead(499).end()
       },
     })
     const outgoing = raw('/ann/slow/work?x=1').end()
@@ -157,9 +170,9 @@ describe('when the caller leaves', () => {
     let closed = false
     const app = await gateway.addApp('ticking', {
       runner: (req, res) => {
-        if (req.url === '/cancel') return res.writeHead(404).end()
         res.writeHead(200, { 'content-type': 'text/event-stream' })
         const timer = setInterval(() => res.write('data: 1\n\n'), 5)
+        if (req.url === '/cancel') res.end()
         res.once('close', () => (clearInterval(timer), (closed = true)))
       },
     })
@@ -220,12 +233,10 @@ describe('deadlines', () => {
 })
 
 describe('when the runner fails', () => {
-  test.each([
-    ['gone', 503, 'runner_disconnected', (): void => {}],
-  ])('%s', async (name, status, errorType) => {
-    await gateway.addApp(name, { runner: (req) => void req.socket.destroy() })
-    const answer = await gateway.fetch(`/ann/${name}`, { method: 'POST' })
-    expect([answer.status, await answer.json()]).toMatchObject([status, { error_type: errorType }])
+  test('the caller is told, and the runner ends', async () => {
+    await gateway.addApp('gone', { runner: (req) => void req.socket.destroy() })
+    const answer = await gateway.fetch('/ann/gone', { method: 'POST' })
+    expect([answer.status, await answer.json()]).toMatchObject([503, { error_type: 'runner_disconnected' }])
     expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'terminate', reason: 'crash' })
   })
 
@@ -250,10 +261,14 @@ describe('when the runner fails', () => {
   })
 
   test('a 503 of the app passes, and ends the runner', async () => {
-    await gateway.addApp('sick', { runner: (_req, res) => res.writeHead(503, { 'x-fal-needs-retry': '1' }).end('sick') })
+    await gateway.addApp('sick', {
+      runner: (_req, res) => res.writeHead(503, { 'x-fal-needs-retry': '1' }).end('sick'),
+    })
     const answer = await gateway.fetch('/ann/sick', { method: 'POST' })
     expect([answer.status, await answer.text()]).toEqual([503, 'sick'])
-    await vi.waitFor(() => expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'terminate', reason: 'app_requested' }))
+    await vi.waitFor(() =>
+      expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'terminate', reason: 'app_requested' }),
+    )
   })
 })
 
@@ -264,7 +279,11 @@ describe('for browsers', () => {
     const answer = await gateway.fetch('/ann/whatever/x', {
       key: null,
       method: 'OPTIONS',
-      headers: { origin, 'access-control-request-method': 'PUT', 'access-control-request-headers': 'authorization,x-any' },
+      headers: {
+        origin,
+        'access-control-request-method': 'PUT',
+        'access-control-request-headers': 'authorization,x-any',
+      },
     })
     expect(answer.status).toBe(204)
     expect(answer.headers.get('access-control-allow-origin')).toBe('*')

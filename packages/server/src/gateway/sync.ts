@@ -13,18 +13,14 @@ import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { headerPairs } from './platform-headers.ts'
 import { departureOf, startLimitMs, waitForSlot } from './slot.ts'
-import type { Alias } from './route.ts'
+import type { Target } from './target.ts'
 import { judge } from './verdict.ts'
 
 /** Answers of this size or less go out in one piece with their headers. */
 const onePieceBytes = 64 * 1024
 
 /** Passes a call to the app and its answer back, both as they come. Nothing is stored and nothing is tried twice. */
-export async function directCall(
-  deps: GatewayDeps,
-  exchange: Exchange,
-  { alias, path }: { readonly alias: Alias; readonly path: string },
-): Promise<void> {
+export async function directCall(deps: GatewayDeps, exchange: Exchange, { alias, path }: Target): Promise<void> {
   const { req, res, requestId } = exchange
   const caller = callerOf(req, deps.keyring)
   const known = callableApp(deps.apps, caller, alias)

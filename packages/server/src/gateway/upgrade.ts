@@ -13,8 +13,10 @@ import { disconnected } from './body.ts'
 import type { GatewayDeps } from './deps.ts'
 import { errorAnswer, told } from './errors.ts'
 import { offerUpgrade, type Reply } from './handshake.ts'
+import { watch } from './patience.ts'
 import { headerPairs } from './platform-headers.ts'
-import type { Alias, Route } from './route.ts'
+import type { Route } from './route.ts'
+import type { Target } from './target.ts'
 import { longestTimerMs, startLimitMs, waitForSlot } from './slot.ts'
 import { taking } from './taking.ts'
 import { judge } from './verdict.ts'
@@ -41,11 +43,6 @@ export async function tunnel(deps: GatewayDeps, upgrade: Upgrade, route: Route):
   }
 }
 
-interface Target {
-  readonly alias: Alias
-  readonly path: string
-}
-
 function toApp(route: Route): Target {
   switch (route.kind) {
     case 'call':
@@ -63,11 +60,12 @@ function toApp(route: Route): Target {
 }
 
 async function open(deps: GatewayDeps, upgrade: Upgrade, { alias, path }: Target): Promise<void> {
-  const { req, socket, requestId } = upgrade
+  const { req, socket, head, requestId } = upgrade
   const caller = callerOf(req, deps.keyring)
   const known = callableApp(deps.apps, caller, alias)
   const deadlineMs = startLimitMs(req.headers, known, owns(caller, known))
-  const gone = departureOf(socket)
+  const patience = watch(socket, head)
+  const { gone } = patience
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
 
   const limit = AbortSignal.timeout(Math.min(known.app.scale.request_timeout * 1_000, longestTimerMs))
@@ -81,7 +79,7 @@ async function open(deps: GatewayDeps, upgrade: Upgrade, { alias, path }: Target
     judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, { kind: trouble })
     throw new CarrickError(troubles[trouble].code, troubles[trouble].message)
   }
-  await pass(reply, upgrade, slot, signal)
+  await pass(reply, { ...upgrade, head: patience.end() }, slot, signal)
 }
 
 /** Resolves when it is over, however it ended: nobody could be told any more. */
@@ -124,11 +122,4 @@ function refuse(socket: Duplex, error: CarrickError, requestId: RequestId): void
 function headOf(status: number, headers: HeaderPairs): Buffer {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return Buffer.from(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${lines}\r\n`, 'latin1')
-}
-
-function departureOf(socket: Duplex): AbortSignal {
-  const gone = new AbortController()
-  socket.once('close', () => gone.abort(disconnected()))
-  if (socket.destroyed) gone.abort(disconnected())
-  return gone.signal
 }

@@ -1,7 +1,7 @@
 import { baseUrl, type Connection, type ServerNames } from '../domain/addresses.ts'
 import type { RequestId } from '../domain/ids.ts'
 import { serviceIn } from './hosts.ts'
-import type { Alias } from './route.ts'
+import type { Alias } from './target.ts'
 
 /** The addresses of a request, as its caller can reach them: by the name and scheme that it used itself. */
 export interface RequestUrls {

@@ -15,6 +15,7 @@ interface Member {
 export class Crew {
   readonly #clock: Clock
   readonly #onFree: () => void
+  readonly #onLeft: () => void
   readonly #members = new Map<RunnerId, Member>()
   #serving: readonly Member[] = []
   #retired: ReadonlySet<RunnerId> = new Set()
@@ -23,10 +24,11 @@ export class Crew {
   #running = 0
   #turn = 0
 
-  /** `onFree` is called when there may be more free slots than before. */
-  constructor(clock: Clock, onFree: () => void) {
+  /** `onFree` is called when there may be more free slots than before, `onLeft` when a former runner has none taken. */
+  constructor(clock: Clock, onFree: () => void, onLeft: () => void) {
     this.#clock = clock
     this.#onFree = onFree
+    this.#onLeft = onLeft
   }
 
   get free(): number {
@@ -99,9 +101,14 @@ export class Crew {
     member.inFlight.delete(requestId)
     this.#running -= 1
     if (member.inFlight.size === 0) member.idleSince = this.#clock.now()
-    if (!member.serving) this.#forgetFormer()
+    if (!member.serving) this.#leave(member)
     else if (member.inFlight.size < this.#multiplexing) this.#free += 1
     this.#onFree()
+  }
+
+  #leave({ inFlight }: Member): void {
+    this.#forgetFormer()
+    if (inFlight.size === 0) this.#onLeft()
   }
 
   #recount(): void {

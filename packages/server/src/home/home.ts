@@ -89,7 +89,10 @@ export interface Home {
   nextMoment(): Moment | undefined
 }
 
-/** All homes. Listeners hear of apps where something can be dispatched, and of apps whose load has grown. */
+/**
+ * All homes. Listeners hear of apps where something can be dispatched, and of apps whose load has grown, or where a
+ * former runner has given back its last slot.
+ */
 export interface Homes {
   /** The app's home, made when it is first asked for. */
   of(appId: AppId): Home

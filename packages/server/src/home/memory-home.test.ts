@@ -169,7 +169,10 @@ describe('direct callers', () => {
     for (let round = 0; round < 5; round += 1) {
       slot.release()
       const match = home.take()
-      if (match) ((slot = match.slot), served.push(match.request.id))
+      if (match) {
+        slot = match.slot
+        served.push(match.request.id)
+      }
       await new Promise(setImmediate)
     }
     await Promise.all(callers)

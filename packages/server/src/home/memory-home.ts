@@ -68,7 +68,11 @@ class MemoryHome implements Home {
     this.#limits = limits
     this.#work = work
     this.#load = load
-    this.#crew = new Crew(clock, () => this.#settle())
+    this.#crew = new Crew(
+      clock,
+      () => this.#settle(),
+      () => this.#load(),
+    )
   }
 
   get queueLength(): number {

@@ -1,5 +1,5 @@
 import type { App } from '../domain/app.ts'
-import type { RunnerId } from '../domain/ids.ts'
+import type { RequestId } from '../domain/ids.ts'
 import type { Replacement, RunnerView, RunnerViewState } from '../domain/runner-view.ts'
 import type { LiveRunner, Runner, Terminated } from '../domain/runner.ts'
 import { idleLimitMs } from '../domain/scaling.ts'
@@ -9,7 +9,7 @@ import type { Loaded } from './plan.ts'
 interface Extras {
   /** The app, unless it was deleted. */
   readonly app: App | undefined
-  readonly requests: readonly RunnerId[]
+  readonly requests: readonly RequestId[]
   readonly replacement: Replacement
 }
 

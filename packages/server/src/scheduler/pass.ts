@@ -1,26 +1,189 @@
-import { presets } from '../domain/permissions.ts'
-import type { Keyring } from '../access/keyring.ts'
-import type { RunnerBackend } from '../backends/backend.ts'
-import type { App } from '../domain/app.ts'
-import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import type { Revision } from '../domain/revision.ts'
-import { bound, drain, observe, pend, start, terminate } from '../domain/runner.ts'
-import type { Draining, Identity, LiveRunner, Pending, Sighting } from '../domain/runner.ts'
+import { bound, drain, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import { desiredRunners, patientUntil } from '../domain/scaling.ts'
-import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
-import type { Clock, Moment } from '../kit/clock.ts'
-import { uuidv7 } from '../kit/ids.ts'
-import { abortRolling, switchRevision } from '../store/apps.ts'
-import type { Store } from '../store/store.ts'
-import { grant, type Ask } from './asks.ts'
+import type { Moment } from '../kit/clock.ts'
+import { Alarm } from './alarm.ts'
+import { Asks, type Ask } from './asks.ts'
+import { bear, begin, type BirthParts } from './births.ts'
 import { Draft } from './draft.ts'
-import type { Fleet } from './fleet.ts'
+import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
-import type { Memory } from './memory.ts'
-import { offered } from './offer.ts'
-import { demandOn, planApp, type Action, type AppWorld } from './plan.ts'
-import type { Rollouts } from './rollouts.ts'
+import { Offers } from './offers.ts'
+import { demandOn, planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { roll, type RollParts } from './roll.ts'
 import type { Sightings } from './sightings.ts'
 import { worldOf, worlds } from './worlds.ts'
+
+export interface PassParts extends RollParts, BirthParts {
+  readonly homes: Homes
+  readonly hands: Hands
+  readonly sightings: Sightings
+  /** Makes a pass come soon. */
+  readonly wake: () => void
+}
+
+const usualTimeoutSeconds = 3_600
+
+/** One look at everything, one decision, and the deeds. It starts from what is, so it also repairs what no event told. */
+export class Pass {
+  readonly #parts: PassParts
+  readonly #asks: Asks
+  readonly #offers: Offers
+  readonly #alarm: Alarm
+  readonly #refused = new Set<RunnerId>()
+  #waiting: PromiseWithResolvers<void>[] = []
+
+  constructor(parts: PassParts) {
+    this.#parts = parts
+    this.#asks = new Asks(parts.memory)
+    this.#offers = new Offers(parts.homes)
+    this.#alarm = new Alarm(parts.clock, parts.wake)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    try {
+      await this.#see(signal)
+      const ends = await roll(this.#parts)
+      const moments = await this.#plan()
+      this.#alarm.set([...ends, ...moments])
+      for (const { resolve } of waiting) resolve()
+    } catch (error) {
+      this.#waiting = [...waiting, ...this.#waiting]
+      throw error
+    }
+  }
+
+  /** Resolves after a whole pass that has not begun yet. */
+  next(): Promise<void> {
+    const made = Promise.withResolvers<void>()
+    this.#waiting.push(made)
+    return made.promise
+  }
+
+  /** Resolves when the wish is on disk. */
+  ask(ask: Ask): Promise<void> {
+    return this.#asks.add(ask)
+  }
+
+  refused(id: RunnerId): void {
+    this.#refused.add(id)
+  }
+
+  /** Whether this app's load calls for more than there is, or may do so before the next pass. */
+  wantsMore(appId: AppId): boolean {
+    const { fleet, homes, clock } = this.#parts
+    const world = worldOf(appId, fleet.ofApp(appId), homes.of(appId), this.#parts)
+    if (world.app === undefined || world.active === undefined) return false
+    if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
+    const { scale, revisionId } = world.app
+    const demand = demandOn(world)
+    const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId).length
+    const until = patientUntil(scale, demand, clock.now())
+    if (until !== undefined && !this.#alarm.isSetBefore(until)) return true
+    return desiredRunners(scale, demand, clock.now()).atLeast > there
+  }
+
+  close(): void {
+    this.#alarm.clear()
+    this.#asks.close()
+    for (const { resolve } of this.#waiting) resolve()
+    this.#offers.tell(new Map())
+  }
+
+  /** What became of the runners, and what people want of them. */
+  async #see(signal: AbortSignal): Promise<void> {
+    const { fleet, clock, sightings, hands, memory } = this.#parts
+    const listed = await sightings.look(signal)
+    const draft = new Draft(fleet)
+    fold(fleet, { listed, refused: this.#refused }, draft, clock.now())
+    const granted = this.#asks.grant(draft, clock.now())
+    await this.#store(draft)
+    granted()
+    for (const id of this.#refused) if (fleet.get(id) === undefined) this.#refused.delete(id)
+    for (const id of strangers(fleet, listed)) if (hands.isFree(id)) hands.end(id)
+    memory.tidy((id) => fleet.get(id) !== undefined)
+  }
+
+  /** Every app's plan. Answers when there may be more to do. */
+  async #plan(): Promise<readonly Moment[]> {
+    const { fleet, clock } = this.#parts
+    const draft = new Draft(fleet)
+    const all = worlds(this.#parts)
+    this.#offers.tell(all)
+    const moments = [...all.values()].flatMap((world) => {
+      const { actions, moments: later } = planApp(world, clock.now())
+      for (const action of actions) this.#draft(action, world, draft)
+      return later
+    })
+    const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
+    await this.#store(draft)
+    this.#killOverdue()
+    return [...moments, ...overdue, ...this.#deadlines()]
+  }
+
+  #draft(action: Action, { app }: AppWorld, draft: Draft): void {
+    const { clock, memory } = this.#parts
+    if (action.kind === 'cancel') return draft.put(terminate(action.runner, action.reason, clock.now()))
+    if (action.kind === 'drain') return draft.put(drain(action.runner, action.reason, clock.now()))
+    if (app === undefined) return undefined
+    if (action.kind === 'begin') return begin(action.runner, app, action.revision, this.#parts, draft)
+    const id = bear(app, action.revision, action.startAt, this.#parts, draft)
+    if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, id)
+  }
+
+  /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */
+  #boundDraining({ app, runners }: AppWorld, draft: Draft): readonly Moment[] {
+    const { clock, memory } = this.#parts
+    const draining = runners.filter((each): each is Loaded<Draining> => each.runner.state === 'draining')
+    return draining.map(({ runner, inFlight }) => {
+      const spec = memory.revisionOf(runner.id)?.spec
+      const seconds = app?.scale.request_timeout ?? spec?.scale.request_timeout ?? usualTimeoutSeconds
+      const limits = {
+        inFlight,
+        graceMs: (spec?.terminationGracePeriodSeconds ?? 0) * 1_000,
+        requestTimeoutMs: seconds * 1_000,
+      }
+      draft.put(bound(runner, limits, clock.now()))
+      return runner.since + limits.requestTimeoutMs
+    })
+  }
+
+  #killOverdue(): void {
+    const { fleet, hands, clock } = this.#parts
+    for (const runner of fleet.all()) {
+      const isOverdue = runner.state === 'draining' && runner.killAt !== undefined && runner.killAt <= clock.now()
+      if (isOverdue && hands.isFree(runner.id)) hands.kill(runner.id)
+    }
+  }
+
+  #deadlines(): readonly Moment[] {
+    return this.#parts.fleet.all().flatMap((runner) => {
+      if (runner.state === 'pending') return [runner.startAt]
+      if (runner.state === 'setup') return [runner.readyBy + 1]
+      return runner.state === 'draining' && runner.killAt !== undefined ? [runner.killAt] : []
+    })
+  }
+
+  /** Stores the draft, then does it, then lets homes know. What could not be stored is planned again. */
+  async #store(draft: Draft): Promise<void> {
+    const changes = draft.changes()
+    if (changes.length === 0) return
+    const { fleet, clock, memory, rollouts, hands } = this.#parts
+    const { stored, failure } = await fleet.commit(changes, clock.now())
+    for (const change of stored) {
+      hands.take(change)
+      memory.learn(change, clock.now())
+      if (change.to.state === 'terminated') rollouts.ended(change.to)
+    }
+    this.#offers.tell(worlds(this.#parts))
+    if (failure !== undefined) throw failure
+  }
+}
+
+/** It drains, and has nothing left to finish: its grace begins, and others may use its share of the cap. */
+function isDone(runner: LiveRunner, inFlight: number): boolean {
+  return runner.state === 'draining' && runner.killAt === undefined && inFlight === 0
+}

@@ -74,7 +74,8 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
   const desired = desiredRunners(app.scale, demand, now)
   const mine = ofRevision(world.runners, revision.id)
   // Successors come on top until they have taken over.
-  const successors = new Set(world.replacing.values())
+  const replaced = mine.filter(isServing).filter(({ runner }) => world.replacing.has(runner.id))
+  const successors = new Set(replaced.map(({ runner }) => world.replacing.get(runner.id)))
   const counted = mine.filter(({ runner }) => !successors.has(runner.id) && runner.state !== 'draining')
   const backoff = world.backoffOf(revision.id)
   const startAt = nextStartAt(backoff, now)
@@ -89,7 +90,6 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
   const due = kept.filter((runner) => backoff === undefined || runner.startAt <= now)
   const staying = counted.filter(({ runner }) => runner.state !== 'pending' || !unwanted.includes(runner))
   const idle = planIdle(app, world, staying, surplus - unwanted.length, now)
-  const replaced = planReplaced(revision, world, mine, startAt)
 
   return {
     actions: [
@@ -97,7 +97,7 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
       ...due.map((runner) => ({ kind: 'begin' as const, runner, revision })),
       ...unwanted.map((runner) => ({ kind: 'cancel' as const, runner, reason: 'scale_down' as const })),
       ...idle.actions,
-      ...replaced,
+      ...planReplaced(revision, world, mine, startAt),
     ],
     moments: [
       ...kept.filter((runner) => !due.includes(runner)).map((runner) => runner.startAt),

@@ -81,13 +81,17 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
   const verdicts: { runnerId: string; verdict: string; reason: string }[] = []
   const onRunnerVerdict: GatewayDeps['onRunnerVerdict'] = (runnerId, verdict, reason) =>
     void verdicts.push({ runnerId, verdict, reason })
-  const limits = { resultBytes: 1_000_000, connectTimeoutMs: 5_000 }
+  const shared = { store, homes, apps, caller, blobs, clock, log: silent, onRunnerVerdict }
   const dispatcher = startDispatcher({
-    ...{ store, homes, apps, caller, blobs, clock, log: silent, random: () => 0.5, onRunnerVerdict, limits },
+    ...shared,
+    random: () => 0.5,
+    limits: { resultBytes: 1_000_000, connectTimeoutMs: 5_000 },
   })
   let port = 0
   const gateway = createGateway({
-    ...{ store, homes, apps, keyring, caller, blobs, logs, clock, log: silent, onRunnerVerdict },
+    ...shared,
+    keyring,
+    logs,
     names: () => ({ hosts: ['localhost', '127.0.0.1'], port }),
     limits: { bodyBytes: 1_000_000, queueLength: 1_000, connectTimeoutMs: 5_000 },
     cancel: (requestId) => dispatcher.cancel(requestId),
@@ -106,7 +110,11 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
   }
   const runners: TestRunner[] = []
 
-  async function serveBy(app: TestApp, listener: RequestListener, upgrade?: AppOptions['upgrade']): Promise<ServingRunner> {
+  async function serveBy(
+    app: TestApp,
+    listener: RequestListener,
+    upgrade?: AppOptions['upgrade'],
+  ): Promise<ServingRunner> {
     const runner = await openTestRunner(listener, upgrade)
     runners.push(runner)
     const serving = { id: `runner-${runners.length}`, revisionId: `revision-${app.name}`, address: runner.address }
@@ -114,7 +122,10 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     return serving
   }
 
-  async function addApp(name: string, { authMode = 'private', runner, upgrade, ...rest }: AppOptions = {}): Promise<TestApp> {
+  async function addApp(
+    name: string,
+    { authMode = 'private', runner, upgrade, ...rest }: AppOptions = {},
+  ): Promise<TestApp> {
     const all = { ...scale, ...rest.scale }
     await store.commit(
       registerRevision(
@@ -132,7 +143,15 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
   }
 
   return {
-    ...{ store, homes, logs, clock, keys, verdicts, port, addApp, serveBy },
+    store,
+    homes,
+    logs,
+    clock,
+    keys,
+    verdicts,
+    port,
+    addApp,
+    serveBy,
     url: `http://127.0.0.1:${port}`,
     /** A request with ann's key, unless another one, or null for none, is given. */
     fetch: (path: string, { key = keys.ann, ...init }: RequestInit & { key?: string | null } = {}) => {

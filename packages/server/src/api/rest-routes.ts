@@ -1,0 +1,84 @@
+import { logLevels } from '@carrick/protocol/words'
+import type { CurrentUser, LogPage, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
+import type { Caller, Permission } from '../domain/permissions.ts'
+import type { Moment } from '../kit/clock.ts'
+import { whoAmI } from './account.ts'
+import { appMetadata } from './apps.ts'
+import type { Deps } from './deps.ts'
+import { logHistory } from './logs.ts'
+import type { Attention, Operation } from './operation.ts'
+import { runnerWindow } from './runners.ts'
+import { serverStatus } from './status.ts'
+
+/** What the door hands on of a request. */
+interface Request {
+  readonly query: Readonly<Record<string, string>>
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** One address: the permission of the operation behind it, and how it is called. */
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly permission: Permission
+  readonly call: (deps: Deps, caller: Caller | undefined, request: Request, attention: Attention) => Promise<object>
+}
+
+/** Every address that there is. */
+export const routes: readonly Route[] = [
+  route('GET', '/users/current', whoAmI, {
+    read: () => ({}),
+    show: ({ id, nickname, fullName }): CurrentUser => ({
+      user_id: id,
+      nickname,
+      full_name: fullName,
+      is_personal: true,
+      is_locked: false,
+    }),
+  }),
+
+  route('GET', '/runners/:id', runnerWindow, {
+    read: ({ params }) => ({ id: params['id'] ?? '' }),
+    show: ({ startedAt, endedAt }): RunnerWindow => ({ started_at: iso(startedAt), ended_at: isoOrNull(endedAt) }),
+  }),
+
+  route('POST', '/logs/history', logHistory, {
+    read: ({ query }) => ({
+      runnerId: said(query['job_id']),
+      search: said(query['search']),
+      since: said(query['since']),
+      until: said(query['until']),
+      limit: said(query['page_size']),
+    }),
+    show: ({ lines, nextUntil }): LogPage => ({
+      items: lines.map(({ at, message, level }) => ({ timestamp: iso(at), message, level: logLevels[level] })),
+      next_until: isoOrNull(nextUntil),
+    }),
+  }),
+
+  route('GET', '/applications/:owner/:name/metadata', appMetadata, {
+    read: ({ params }) => ({ owner: params['owner'] ?? '', name: params['name'] ?? '' }),
+    show: (metadata) => metadata,
+  }),
+
+  route('GET', '/v1/status', serverStatus, {
+    read: () => ({}),
+    show: ({ freeBytes, ...facts }): ServerStatus => ({ ...facts, disk_free_bytes: freeBytes }),
+  }),
+]
+
+function route<Input, Output>(
+  method: Route['method'],
+  path: string,
+  operation: Operation<Input, Output>,
+  { read, show }: { readonly read: (request: Request) => Input; readonly show: (output: Output) => object },
+): Route {
+  const call: Route['call'] = async (deps, caller, request, attention) =>
+    show(await operation(deps, caller, read(request), attention))
+  return { method, path, permission: operation.permission, call }
+}
+
+/** An empty query parameter says nothing. */
+const said = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
+const iso = (moment: Moment): string => new Date(moment).toISOString()
+const isoOrNull = (moment: Moment | undefined): string | null => (moment === undefined ? null : iso(moment))

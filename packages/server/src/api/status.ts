@@ -1,0 +1,22 @@
+import { statfs } from 'node:fs/promises'
+import { z } from 'zod'
+import { operation } from './operation.ts'
+
+/** How the server is, and how much of the caller is on it. */
+export const serverStatus = operation({ permission: 'account:read', input: z.object({}) }, async (deps, caller) => {
+  const apps = [...deps.apps.all()].map(({ app }) => app).filter(({ accountId }) => accountId === caller.accountId)
+  const loads = apps.map(({ id }) => deps.homes.of(id).load())
+  const runners = await deps.runners.listing(caller.accountId)
+  const { bavail, bsize } = await statfs(deps.server.folder)
+  return {
+    version: deps.server.version,
+    backend: deps.server.backend,
+    apps: apps.length,
+    runners: runners.length,
+    queued: sum(loads.map(({ waiting }) => waiting)),
+    running: sum(loads.map(({ running }) => running)),
+    freeBytes: bavail * bsize,
+  }
+})
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

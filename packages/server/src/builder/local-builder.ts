@@ -1,0 +1,133 @@
+/**
+ * Builder: definitions become environment folders on this machine. Reads and writes its own folder, runs uv. One per
+ * folder; of its builds a bounded number at a time.
+ */
+import { join } from 'node:path'
+import { CarrickError } from '../domain/errors.ts'
+import type { EnvironmentId } from '../domain/ids.ts'
+import type { EnvironmentDefinition } from '../domain/revision.ts'
+import { type Clock, systemClock } from '../kit/clock.ts'
+import { type Logger, silent } from '../kit/logger.ts'
+import type { Builder, BuildOptions } from './builder.ts'
+import { checkDefinition, environmentIdOf } from './definition.ts'
+import { Maker } from './maker.ts'
+import { Places } from './places.ts'
+import { findPythons } from './pythons.ts'
+import { SharedBuild, type Work } from './shared-build.ts'
+import { Turns } from './turns.ts'
+import { buildVariables, type Variables } from './variables.ts'
+
+export interface LocalBuilderOptions {
+  /** Environments, at their final place. Belongs to this builder alone. */
+  readonly folder: string
+  /** Downloads that may be deleted at any time. On the file system of `folder`, so that files are shared, not copied. */
+  readonly cacheFolder: string
+  /** Where uv is kept when the machine has none. */
+  readonly toolsFolder?: string
+  readonly log?: Logger
+  readonly clock?: Clock
+  readonly parallel?: number
+  readonly timeoutMs?: number
+  /** The environment from which index, proxy and certificate settings are taken, and nothing else. */
+  readonly variables?: Variables
+}
+
+/** Takes over the folder: what an earlier builder left unfinished is removed. */
+export async function createBuilder(options: LocalBuilderOptions): Promise<LocalBuilder> {
+  return new LocalBuilder(await Places.open(options.folder), options)
+}
+
+export class LocalBuilder implements Builder {
+  readonly #places: Places
+  readonly #maker: Maker
+  readonly #turns: Turns
+  readonly #variables: Readonly<Record<string, string>>
+  readonly #timeoutMs: number
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #builds = new Map<string, SharedBuild>()
+
+  constructor(places: Places, options: LocalBuilderOptions) {
+    const { cacheFolder, toolsFolder = join(cacheFolder, 'tools'), variables = process.env } = options
+    this.#places = places
+    this.#variables = buildVariables(variables, join(cacheFolder, 'uv'))
+    this.#maker = new Maker({ places, toolsFolder, variables: this.#variables })
+    this.#turns = new Turns(options.parallel ?? 2)
+    this.#timeoutMs = options.timeoutMs ?? 30 * 60_000
+    this.#log = options.log ?? silent
+    this.#clock = options.clock ?? systemClock()
+  }
+
+  async build(asked: EnvironmentDefinition, { force = false, onLine, signal }: BuildOptions): Promise<EnvironmentId> {
+    const definition = checkDefinition(asked)
+    const id = environmentIdOf(definition)
+    signal.throwIfAborted()
+    if (!force && (await this.has(id))) return id
+    const work: Work = (say, stop) => this.#build(id, definition, { force, onLine: say, signal: stop })
+    return await this.#shared(`${id} ${force}`, work).join(onLine, signal)
+  }
+
+  folderOf(id: EnvironmentId): string {
+    return this.#places.folderOf(id)
+  }
+
+  has(id: EnvironmentId): Promise<boolean> {
+    return this.#places.has(id)
+  }
+
+  /** The newest minor version of Python on this machine, such as `3.13`. */
+  async newestPython(): Promise<string> {
+    const newest = (await findPythons(this.#variables)).at(-1)
+    if (newest === undefined)
+      throw new CarrickError(
+        'bad_request',
+        'No Python was found on this machine. Run `apt-get install -y python3 python3-venv`.',
+      )
+    return newest.minor
+  }
+
+  /** Gives up what is being built. */
+  async close(): Promise<void> {
+    const builds = [...this.#builds.values()]
+    for (const build of builds)
+      build.stop(new CarrickError('draining', 'the server is stopping: deploy again when it is back'))
+    await Promise.allSettled(builds.map(({ ended }) => ended))
+  }
+
+  /** The build of this name that is under way, or a new one. */
+  #shared(name: string, work: Work): SharedBuild {
+    const underWay = this.#builds.get(name)
+    if (underWay !== undefined && !underWay.isStopped) return underWay
+    const build = new SharedBuild(work)
+    this.#builds.set(name, build)
+    const forget = () => this.#builds.get(name) === build && this.#builds.delete(name)
+    build.ended.then(forget, forget)
+    return build
+  }
+
+  async #build(id: EnvironmentId, definition: EnvironmentDefinition, options: BuildOptions): Promise<EnvironmentId> {
+    const { onLine, signal } = options
+    using turn = await this.#turns.take(signal, (ahead) => onLine(waitingFor(ahead)))
+    const startedAt = this.#clock.now()
+    const limit = AbortSignal.timeout(this.#timeoutMs)
+    try {
+      await this.#maker.make(id, definition, { ...options, signal: AbortSignal.any([signal, limit]) })
+    } catch (error) {
+      throw limit.aborted && !signal.aborted ? this.#tooLong() : error
+    }
+    this.#log.info({ environment: id, ms: this.#clock.now() - startedAt }, 'an environment was built')
+    return id
+  }
+
+  #tooLong(): CarrickError {
+    const seconds = Math.round(this.#timeoutMs / 1_000)
+    return new CarrickError(
+      'build_failed',
+      `The environment could not be built within ${seconds} seconds: the build was ended.`,
+    )
+  }
+}
+
+function waitingFor(ahead: number): string {
+  return `Waiting for ${ahead} other ${ahead === 1 ? 'build' : 'builds'}`
+}

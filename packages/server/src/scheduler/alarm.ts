@@ -1,0 +1,34 @@
+import type { Clock, Moment } from '../kit/clock.ts'
+
+/** Rings once, at the earliest moment it was set to. */
+export class Alarm {
+  readonly #clock: Clock
+  readonly #ring: () => void
+  #at = Infinity
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(clock: Clock, ring: () => void) {
+    this.#clock = clock
+    this.#ring = ring
+  }
+
+  /** Forgets what it was set to before. Moments that have passed count for nothing. */
+  set(moments: readonly Moment[]): void {
+    const now = this.#clock.now()
+    this.#at = Math.min(...moments.filter((moment) => moment > now), Infinity)
+    clearTimeout(this.#timer)
+    // Later ones are met by the passes that are made anyway.
+    if (this.#at - now < longestMs) this.#timer = setTimeout(this.#ring, this.#at - now).unref()
+  }
+
+  isSetBefore(moment: Moment): boolean {
+    return this.#at <= moment
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+    this.#at = Infinity
+  }
+}
+
+const longestMs = 60_000

@@ -1,0 +1,35 @@
+import type { AppId } from '../domain/ids.ts'
+import type { Homes } from '../home/home.ts'
+import { offered } from './offer.ts'
+import type { AppWorld } from './plan.ts'
+
+/** Tells homes which runners may get requests, and how many each takes at a time. Says nothing twice. */
+export class Offers {
+  readonly #homes: Homes
+  readonly #told = new Map<AppId, string>()
+
+  constructor(homes: Homes) {
+    this.#homes = homes
+  }
+
+  tell(worlds: ReadonlyMap<AppId, AppWorld>): void {
+    for (const [appId, world] of worlds) this.#tellOne(appId, world)
+    for (const appId of this.#told.keys()) if (!worlds.has(appId)) this.#withdraw(appId)
+  }
+
+  #tellOne(appId: AppId, world: AppWorld): void {
+    const runners = offered(world).map(({ id, revisionId, address }) => ({ id, revisionId, address }))
+    const multiplexing = world.app?.scale.max_multiplexing ?? 1
+    const saying = [multiplexing, ...runners.map(({ id }) => id)].join(' ')
+    if (runners.length === 0 && !this.#told.has(appId)) return
+    if (this.#told.get(appId) === saying) return
+    this.#told.set(appId, saying)
+    this.#homes.of(appId).setMultiplexing(multiplexing)
+    this.#homes.of(appId).setRunners(runners)
+  }
+
+  #withdraw(appId: AppId): void {
+    this.#told.delete(appId)
+    this.#homes.of(appId).setRunners([])
+  }
+}

@@ -1,0 +1,69 @@
+import type { App } from '../domain/app.ts'
+import type { Revision } from '../domain/revision.ts'
+import type { LiveRunner } from '../domain/runner.ts'
+import type { Apps, KnownApp } from '../home/apps.ts'
+import type { Clock, Moment } from '../kit/clock.ts'
+import { abortRolling, switchRevision } from '../store/apps.ts'
+import type { Store } from '../store/store.ts'
+import type { Fleet } from './fleet.ts'
+import type { Memory } from './memory.ts'
+import type { Rollouts } from './rollouts.ts'
+
+export interface RollParts {
+  readonly apps: Apps
+  readonly store: Store
+  readonly clock: Clock
+  readonly fleet: Fleet
+  readonly memory: Memory
+  readonly rollouts: Rollouts
+}
+
+/** Ends the rolling deploys whose first runner is healthy, or never will be. Answers when each other one gives up. */
+export async function roll(parts: RollParts): Promise<readonly Moment[]> {
+  const { apps, rollouts, clock } = parts
+  const known = [...apps.all()]
+  rollouts.follow(
+    known.map(({ app }) => app),
+    clock.now(),
+  )
+  const ends = await Promise.all(known.map((each) => step(each, parts)))
+  if (ends.includes('ended')) await apps.refresh()
+  return ends.filter((end) => typeof end === 'number')
+}
+
+async function step({ app, rolling }: KnownApp, parts: RollParts): Promise<Moment | 'ended' | undefined> {
+  if (rolling === undefined) return undefined
+  const runners = parts.fleet.ofApp(app.id)
+  const next = parts.rollouts.stepOf(app, rolling, runners, parts.clock.now())
+  switch (next?.kind) {
+    case undefined:
+      return undefined
+    case 'wait':
+      return next.until + 1
+    case 'switch':
+      return switchTo(rolling, app, runners, parts)
+    case 'abort':
+      return abort(rolling, app, runners, parts)
+  }
+}
+
+async function switchTo(rolling: Revision, app: App, runners: readonly LiveRunner[], parts: RollParts): Promise<'ended'> {
+  const { store, clock, memory, rollouts } = parts
+  const handover = memory.handoverOf(app)
+  const old = runners
+    .filter(({ state, revisionId }) => state === 'serving' && revisionId !== rolling.id)
+    .filter(({ id, revisionId }) => revisionId === app.revisionId || handover?.runners.has(id))
+  const won = await store.commit(switchRevision(app.id, rolling.id, undefined, clock.now()))
+  if (won) memory.beginHandover(app.id, rolling.id, old)
+  rollouts.over(app.id)
+  return 'ended'
+}
+
+async function abort(rolling: Revision, app: App, runners: readonly LiveRunner[], parts: RollParts): Promise<'ended'> {
+  const { store, clock, rollouts } = parts
+  rollouts.fail(app, rolling, runners)
+  const won = await store.commit(abortRolling(app.id, rolling.id, clock.now()))
+  if (!won) rollouts.pardon(rolling.id)
+  rollouts.over(app.id)
+  return 'ended'
+}

@@ -1,0 +1,308 @@
+import { describe, expect, test } from 'vitest'
+import { openTestScheduler } from '../testing/scheduler.ts'
+
+const second = 1_000
+
+describe('an app without runners', () => {
+  test('has none until a call comes, which starts one at once', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1' })
+    expect(at.backend.started).toEqual([])
+    const call = at.call()
+    await expect.poll(() => at.backend.started.length).toBe(1) // no tick comes within this test
+    const [id] = at.backend.alive
+    expect(await at.stored(id!)).toMatchObject({ state: 'setup', revisionId: 'r1', machineType: 'XS' })
+    await at.accept(id!)
+    expect(await at.stored(id!)).toMatchObject({ state: 'serving', address: { host: '127.0.0.1' } })
+    expect(call.slot?.runnerId).toBe(id)
+  })
+
+  test('gives its runner a key that counts while it lives', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1' })
+    at.call()
+    await at.settled()
+    const [keyId = '', secret = ''] = (at.backend.started[0]?.variables['FAL_KEY'] ?? '').split(':')
+    await at.keyring.refresh()
+    expect(at.keyring.identify({ keyId, secret })).toMatchObject({ accountId: 'account-1' })
+    at.backend.exit(at.backend.alive[0]!, { code: 1, signal: null })
+    await at.settled()
+    await at.keyring.refresh()
+    expect(at.keyring.identify({ keyId, secret })).toBeUndefined()
+  })
+})
+
+describe('scaling', () => {
+  test('goes from zero to max_concurrency and back to zero', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { max_concurrency: 3, keep_alive: 5 } })
+    const calls = Array.from({ length: 5 }, () => at.call())
+    await at.settled()
+    expect(at.backend.alive).toHaveLength(3)
+    await at.accept(...at.backend.alive)
+    expect(calls.filter(({ slot }) => slot)).toHaveLength(3)
+    for (const call of calls) call.end()
+    await at.settled()
+    for (const call of calls) call.end()
+    await at.pass(4 * second)
+    expect(at.backend.alive).toHaveLength(3)
+    await at.pass(1 * second)
+    expect(at.backend.alive).toEqual([])
+    expect(at.backend.known).toEqual([])
+    expect(await at.stored(at.backend.started[0]!.id)).toMatchObject({ state: 'terminated', reason: 'keep_alive' })
+  })
+
+  test('keeps the floor, without traffic too', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 1, keep_alive: 0 } })
+    await at.accept(...at.backend.alive)
+    await at.pass(600 * second)
+    expect(at.backend.alive).toHaveLength(1)
+  })
+
+  test('a runner that never had a request goes after ten seconds', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', strategy: 'rolling', scale: { keep_alive: 300 } })
+    await at.accept(...at.backend.alive)
+    await at.pass(9.9 * second)
+    expect(at.backend.alive).toHaveLength(1)
+    await at.pass(0.1 * second)
+    expect(at.backend.alive).toEqual([])
+  })
+
+  test('a busy runner stays, whatever time passes', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { keep_alive: 1 } })
+    const call = at.call()
+    await at.settled()
+    await at.accept(...at.backend.alive)
+    await at.pass(1_000 * second)
+    expect(at.backend.alive).toEqual([call.slot?.runnerId])
+  })
+
+  test('scaling_delay lets a call wait before it starts a runner', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { scaling_delay: 5 } })
+    at.call()
+    await at.pass(4.9 * second)
+    expect(at.backend.alive).toEqual([])
+    await at.pass(0.1 * second)
+    expect(at.backend.alive).toHaveLength(1)
+  })
+})
+
+describe('a start that fails', () => {
+  test('makes the next one wait 30 s, then 60 s; one that succeeds ends that', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { max_concurrency: 1 } })
+    at.call()
+    await at.settled()
+    at.backend.exit(at.backend.alive[0]!, { code: 1, signal: null })
+    await at.settled()
+    expect(at.backend.started).toHaveLength(1)
+    expect(await at.scheduler.listing('account-1')).toMatchObject([{ state: 'crash_backoff' }])
+    await at.pass(29.9 * second)
+    expect(at.backend.started).toHaveLength(1)
+    await at.pass(0.1 * second)
+    expect(at.backend.started).toHaveLength(2)
+    at.backend.exit(at.backend.alive[0]!, { code: 1, signal: null })
+    await at.pass(59.9 * second)
+    expect(at.backend.started).toHaveLength(2)
+    await at.pass(0.1 * second)
+    expect(at.backend.started).toHaveLength(3)
+    await at.accept(at.backend.alive[0]!)
+    await at.scheduler.killRunner(at.backend.alive[0]!)
+    at.call()
+    await at.settled()
+    expect(at.backend.started).toHaveLength(4)
+  })
+
+  test('is over when its port stays shut for startup_timeout', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { startup_timeout: 7 } })
+    at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    await at.pass(7 * second + 1)
+    expect(await at.stored(id!)).toMatchObject({ state: 'terminated', reason: 'startup_timeout' })
+    expect(at.backend.known).not.toContain(id)
+  })
+
+  test('counts when the backend refuses it, and the logs say why', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1' })
+    at.backend.refusal = new Error('there is no room')
+    at.call()
+    await at.settled()
+    expect(await at.scheduler.listing('account-1')).toMatchObject([{ state: 'crash_backoff' }])
+    expect(at.lines).toMatchObject([{ source: 'bridge', message: expect.stringContaining('there is no room') }])
+  })
+})
+
+describe('a runner that ends by itself', () => {
+  test('is recorded with its exit and replaced where there is need', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 1 } })
+    const [id] = at.backend.alive
+    await at.accept(id!)
+    at.backend.exit(id!, { code: null, signal: 'SIGSEGV' })
+    await at.settled()
+    const exit = { code: null, signal: 'SIGSEGV' }
+    expect(await at.stored(id!)).toMatchObject({ state: 'terminated', reason: 'crash', exit })
+    expect(at.backend.alive).toHaveLength(1)
+  })
+})
+
+describe('a runner that is asked to end', () => {
+  test('finishes its request first; its grace counts from there; then it is killed', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    await at.deploy({ revision: 'r1', scale: { max_concurrency: 1 } })
+    const call = at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    await at.accept(id!)
+    await at.scheduler.stopRunner(id!, { replaceFirst: false })
+    expect(await at.scheduler.listing('account-1')).toMatchObject([{ state: 'draining', inFlight: 1, reason: 'stopped' }])
+    await at.pass(1_000 * second)
+    expect(at.backend.finishing).toEqual([id])
+    call.end()
+    await at.settled()
+    expect(await at.scheduler.listing('account-1')).toMatchObject([{ state: 'terminating' }])
+    await at.pass(4.9 * second)
+    expect(at.backend.alive).toEqual([id])
+    await at.pass(0.1 * second)
+    expect(at.backend.alive).toEqual([])
+    expect(await at.stored(id!)).toMatchObject({ reason: 'stopped', exit: { signal: 'SIGKILL' } })
+  })
+
+  test('is not waited for longer than a request may take', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    await at.deploy({ revision: 'r1', scale: { request_timeout: 100 } })
+    at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    await at.accept(id!)
+    await at.scheduler.stopRunner(id!, { replaceFirst: false })
+    await at.pass(100 * second)
+    expect(at.backend.alive).toEqual([])
+  })
+
+  test('has a successor first where that was asked for', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 1, max_concurrency: 1 } })
+    const [old] = at.backend.alive
+    await at.accept(old!)
+    await at.scheduler.stopRunner(old!, { replaceFirst: true })
+    await at.settled()
+    const [, successor] = at.backend.alive
+    expect(at.backend.alive).toHaveLength(2)
+    expect(await at.scheduler.listing('account-1')).toMatchObject([{ replacement: 'will' }, { replacement: 'none' }])
+    await at.accept(successor!)
+    expect(at.backend.alive).toEqual([successor])
+    expect(await at.stored(old!)).toMatchObject({ reason: 'stopped' })
+  })
+
+  test('is killed at once when that was asked for', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    await at.deploy({ revision: 'r1' })
+    at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    await at.accept(id!)
+    await at.scheduler.killRunner(id!)
+    await at.settled()
+    expect(await at.stored(id!)).toMatchObject({ state: 'terminated', reason: 'killed' })
+  })
+
+  test('is "not found" when nobody knows it', async () => {
+    await using at = await openTestScheduler()
+    await expect(at.scheduler.stopRunner('nobody', { replaceFirst: false })).rejects.toThrow('not found')
+    await expect(at.scheduler.killRunner('nobody')).rejects.toThrow('not found')
+  })
+})
+
+describe('a verdict', () => {
+  test('ends the runner and another takes its place', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1' })
+    const call = at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    await at.accept(id!)
+    at.homes.of('hello').retire(id!)
+    call.end()
+    at.scheduler.verdict(id!, 'terminate', 'app_requested')
+    at.call()
+    await at.settled()
+    expect(await at.stored(id!)).toMatchObject({ state: 'terminated', reason: 'app_requested' })
+    expect(at.backend.alive).toHaveLength(1)
+  })
+
+  test('to look at a runner ends one whose port is shut', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 1 } })
+    const [id] = at.backend.alive
+    await at.accept(id!) // nothing listens at a fake runner's address
+    at.scheduler.verdict(id!, 'check', 'health_check')
+    await expect.poll(async () => (await at.stored(id!))?.state).toBe('terminated')
+  })
+})
+
+describe('what runners say', () => {
+  test('is in the logs with the level that the line names', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1' })
+    at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    at.backend.say(id!, 'hello')
+    at.backend.say(id!, 'oh', 'stderr')
+    at.backend.say(id!, '{"levelname": "WARN", "text": "x"}', 'stderr')
+    at.backend.say(id!, '12:00 [error] no')
+    at.backend.say(id!, '{"level": ')
+    expect(at.lines.map(({ level }) => level)).toEqual(['stdout', 'stderr', 'warning', 'error', 'stdout'])
+    expect(at.lines[0]).toMatchObject({ runnerId: id, appId: 'hello', revisionId: 'r1', accountId: 'account-1' })
+  })
+})
+
+test('the runners of a deleted app end', async () => {
+  await using at = await openTestScheduler()
+  await at.deploy({ revision: 'r1', scale: { min_concurrency: 1 } })
+  await at.accept(...at.backend.alive)
+  const { deleteApp } = await import('../store/apps.ts')
+  await at.store.commit(deleteApp('hello', at.clock.now()))
+  await expect.poll(() => at.backend.alive).toEqual([])
+  expect(await at.stored(at.backend.started[0]!.id)).toMatchObject({ reason: 'app_deleted' })
+})
+
+test('a planned stop asks every runner to finish and waits for all', async () => {
+  await using at = await openTestScheduler()
+  await at.deploy({ revision: 'r1', scale: { min_concurrency: 2 } })
+  const [serving, starting] = at.backend.alive
+  await at.accept(serving!)
+  await at.scheduler.stop({ graceMs: 10_000 })
+  expect(at.backend.alive).toEqual([])
+  expect(await at.stored(serving!)).toMatchObject({ reason: 'shutdown', exit: { code: 143 } })
+  expect(await at.stored(starting!)).toMatchObject({ reason: 'shutdown' })
+})
+
+test('after an unclean end every former runner is gone before anything else, strangers too', async () => {
+  await using first = await openTestScheduler()
+  await first.deploy({ revision: 'r1', scale: { min_concurrency: 2 } })
+  const former = first.backend.alive
+  await first.accept(former[0]!)
+  await first.backend.start({ ...first.backend.started[0]!, id: 'stranger' })
+  first.backend.obedient = false
+  const [keyId = '', secret = ''] = (first.backend.started[0]?.variables['FAL_KEY'] ?? '').split(':')
+
+  await using next = await openTestScheduler({ store: first.store, backend: first.backend })
+  expect(first.backend.known).not.toContain('stranger')
+  for (const id of former) {
+    expect(await next.stored(id)).toMatchObject({ state: 'terminated', reason: 'server_restart' })
+    expect(first.backend.known).not.toContain(id)
+  }
+  expect(next.keyring.identify({ keyId, secret })).toBeUndefined()
+})

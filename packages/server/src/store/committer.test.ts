@@ -1,0 +1,118 @@
+import { expect, test } from 'vitest'
+import { Committer, type CommitterOptions, type Ended } from './committer.ts'
+import { done, sql, write } from './sql.ts'
+import type { Topic } from './store.ts'
+
+const one = (name: string, topics: readonly Topic[] = []) => write([sql`insert ${name}`], () => name, topics)
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** A disk that is done with a group when the test says so. */
+function slowDisk(options: Partial<CommitterOptions> = {}) {
+  const groups: string[][] = []
+  let finish: ((how?: Error) => void) | undefined
+  const committer = new Committer({
+    changed: () => {},
+    commitGroup: (group) => {
+      groups.push(group.map(([statement]) => String(statement?.values[0])))
+      return new Promise<readonly Ended[]>((resolve, reject) => {
+        finish = (error) => (error ? reject(error) : resolve(group.map(() => ({ results: [] }))))
+      })
+    },
+    ...options,
+  })
+  const finishGroup = async (error?: Error) => {
+    finish?.(error)
+    await turn()
+  }
+  return { committer, groups, finishGroup }
+}
+
+test('a lone write is on its way within a turn of the event loop', async () => {
+  const { committer, groups } = slowDisk()
+  void committer.commit(one('a'))
+  await turn()
+  expect(groups).toEqual([['a']])
+})
+
+test('everything handed over while a commit is on its way goes into the next', async () => {
+  const { committer, groups, finishGroup } = slowDisk()
+  const first = committer.commit(one('a'))
+  await turn()
+  const later = ['b', 'c', 'd'].map((name) => committer.commit(one(name)))
+  await turn()
+  expect(groups).toEqual([['a']])
+
+  await finishGroup()
+  await first
+  await expect.poll(() => groups).toEqual([['a'], ['b', 'c', 'd']])
+  await finishGroup()
+  expect(await Promise.all(later)).toEqual(['b', 'c', 'd'])
+  expect(committer.stats).toEqual({ commits: 2, writes: 4 })
+})
+
+test('a writer is not told before its group is on disk', async () => {
+  const { committer, finishGroup } = slowDisk()
+  let told = false
+  const waiting = committer.commit(one('a')).then(() => (told = true))
+  await turn()
+  await turn()
+  expect(told).toBe(false)
+  await finishGroup()
+  await waiting
+})
+
+test('a group that is lost is lost for all of its writers, and the next one is tried', async () => {
+  const { committer, finishGroup } = slowDisk()
+  const lost = Promise.allSettled(['a', 'b'].map((name) => committer.commit(one(name))))
+  await turn()
+  await finishGroup(new Error('disk full'))
+  expect((await lost).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+
+  const next = committer.commit(one('c'))
+  await turn()
+  await finishGroup()
+  await expect(next).resolves.toBe('c')
+  expect(committer.stats).toEqual({ commits: 1, writes: 1 })
+})
+
+test('beyond the bound, writes are refused at once', async () => {
+  const { committer, finishGroup } = slowDisk({ maxWaiting: 2 })
+  const kept = ['a', 'b'].map((name) => committer.commit(one(name)))
+  await expect(committer.commit(one('c'))).rejects.toMatchObject({ code: 'too_busy' })
+  await turn()
+  await finishGroup()
+  expect(await Promise.all(kept)).toEqual(['a', 'b'])
+})
+
+test('a commit has a largest size', async () => {
+  const { committer, groups, finishGroup } = slowDisk({ maxGroup: 2 })
+  const all = ['a', 'b', 'c'].map((name) => committer.commit(one(name)))
+  await turn()
+  await finishGroup()
+  await expect.poll(() => groups).toEqual([['a', 'b'], ['c']])
+  await finishGroup()
+  await Promise.all(all)
+})
+
+test('listeners are told once per group and topic, after the writers', async () => {
+  const told: string[] = []
+  const { committer, finishGroup } = slowDisk({ changed: (topic) => told.push(topic) })
+  const both = ['a', 'b'].map((name) => committer.commit(one(name, ['app'])))
+  await turn()
+  expect(told).toEqual([])
+  await finishGroup()
+  await Promise.all(both)
+  expect(told).toEqual(['app'])
+})
+
+test('drained waits for the last write', async () => {
+  const { committer, finishGroup } = slowDisk()
+  await committer.drained()
+  let drained = false
+  void committer.commit(write([], done))
+  const end = committer.drained().then(() => (drained = true))
+  await turn()
+  expect(drained).toBe(false)
+  await finishGroup()
+  await end
+})

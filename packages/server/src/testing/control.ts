@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http2'
+import type { Http2Server } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from '@connectrpc/connect'
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node'
+import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
+import { formatKey } from '../access/credentials.ts'
+import { createKeyring } from '../access/memory-keyring.ts'
+import type { Builds, Deps, Runners } from '../api/deps.ts'
+import { createGrpcHandler } from '../api/grpc.ts'
+import { createRest } from '../api/rest.ts'
+import { openLocalBlobs } from '../blobs/local-blobs.ts'
+import { baseUrl } from '../domain/addresses.ts'
+import type { RevisionId } from '../domain/ids.ts'
+import { presets } from '../domain/permissions.ts'
+import type { RunnerView } from '../domain/runner-view.ts'
+import { createHomes } from '../home/memory-home.ts'
+import { createApps } from '../home/store-apps.ts'
+import { systemClock } from '../kit/clock.ts'
+import { silent } from '../kit/logger.ts'
+import { openLogStore } from '../logs/sqlite-logs.ts'
+import { addTestAccount, openTestStore } from './store.ts'
+
+/** What the fakes beside the control plane do, and what was asked of them. */
+export interface Script {
+  build: Builds['build']
+  runners: RunnerView[]
+  readonly failures: Map<RevisionId, string>
+  readonly asked: string[]
+}
+
+export type TestControl = Awaited<ReturnType<typeof openTestControl>>
+
+/**
+ * The control plane on a port of its own, before a real store, keyring, apps, blobs and logs. Builds and runners are
+ * scripted. The owner is `ann`; `bob` is somebody else.
+ */
+export async function openTestControl(options: Partial<Deps> & { readonly messageLimit?: number } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-control-'))
+  const store = await openTestStore()
+  await addTestAccount(store, { id: 'account-ann', nickname: 'ann' })
+  await addTestAccount(store, { id: 'account-bob', nickname: 'bob' })
+  const clock = systemClock()
+  const keyring = await createKeyring(store, clock)
+  const apps = await createApps(store)
+  const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
+  const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
+  const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
+  const script = newScript()
+  let port = 0
+  const deps: Deps = {
+    ...{ clock, log: silent, store, apps, homes, keyring, blobs, logs },
+    builder: { build: (definition, how) => script.build(definition, how) },
+    runners: runnersOf(script),
+    server: { version: '0.0.0', backend: 'process', folder },
+    baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
+    isDraining: () => false,
+    ...options,
+  }
+  const server = createServer(createGrpcHandler(deps, { messageLimit: options.messageLimit ?? 10_000_000 }))
+  port = await listen(server)
+  const sessions: Http2SessionManager[] = []
+  const keys = {
+    ann: formatKey(await keyring.mint('account-ann', presets.ADMIN, 'ann')),
+    annsApi: formatKey(await keyring.mint('account-ann', presets.API, 'api')),
+    bob: formatKey(await keyring.mint('account-bob', presets.ADMIN, 'bob')),
+  }
+
+  /** A gRPC channel with this key, as the stock client sends it, or without one. */
+  function channel(key: string | null = keys.ann) {
+    const url = `http://127.0.0.1:${port}`
+    const sessionManager = new Http2SessionManager(url)
+    sessions.push(sessionManager)
+    const [id = '', secret = ''] = key?.split(':') ?? []
+    return createGrpcTransport({
+      baseUrl: url,
+      sessionManager,
+      interceptors: [
+        (next) => (request) => {
+          if (key !== null) request.header.set('auth-key-id', id)
+          if (key !== null) request.header.set('auth-key', secret)
+          return next(request)
+        },
+      ],
+    })
+  }
+
+  return {
+    ...{ deps, store, clock, apps, logs, keyring, keys, script, port, channel },
+    client: (key?: string | null) => createClient(IsolateController, channel(key)),
+    /** A REST answer. */
+    async rest(path: string, { key = keys.ann, method = 'GET' }: { key?: string | null; method?: string } = {}) {
+      const headers = key === null ? {} : { authorization: `Key ${key}` }
+      const response = await createRest(deps).request(path, { method, headers })
+      const body: unknown = await response.json()
+      return { status: response.status, body }
+    },
+    async [Symbol.asyncDispose]() {
+      for (const session of sessions) session.abort()
+      await new Promise((resolve) => server.close(resolve))
+      await logs.close()
+      await store.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function newScript(): Script {
+  return { build: async () => 'e'.repeat(64), runners: [], failures: new Map(), asked: [] }
+}
+
+function runnersOf(script: Script): Runners {
+  return {
+    listing: async (_account, endedSince) =>
+      script.runners.filter(({ state }) => state !== 'terminated' || endedSince !== undefined),
+    stopRunner: async (id, { replaceFirst }) => void script.asked.push(`stop ${id}${replaceFirst ? ' replaced' : ''}`),
+    killRunner: async (id) => void script.asked.push(`kill ${id}`),
+    failureOf: (revisionId) => script.failures.get(revisionId),
+  }
+}
+
+async function listen(server: Http2Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}

@@ -1,0 +1,103 @@
+import type { RunnerBackend, RunnerOutput, RunnerSpec } from '../backends/backend.ts'
+import type { RunnerId } from '../domain/ids.ts'
+import type { Exit, Sighting } from '../domain/runner.ts'
+
+interface FakeRunner {
+  readonly spec: RunnerSpec
+  sighting: Sighting
+  /** SIGTERM has come. */
+  asked: boolean
+}
+
+/** A backend in memory, moved by hand. A runner stays `starting` until a test says otherwise; only kill works by itself. */
+export class FakeBackend implements RunnerBackend {
+  readonly name = 'process'
+  /** Every spec that was started, in that order. */
+  readonly started: RunnerSpec[] = []
+  /** What the next starts are refused with. */
+  refusal: Error | undefined
+  /** Whether SIGTERM ends a runner at once, as it does with one that has nothing to do. */
+  obedient = true
+  readonly #runners = new Map<RunnerId, FakeRunner>()
+  readonly #changed: (() => void)[] = []
+  readonly #heard: ((output: RunnerOutput) => void)[] = []
+  #port = 40_000
+
+  /** Runners that have not exited, in the order they were started. */
+  get alive(): readonly RunnerId[] {
+    return [...this.#runners].filter(([, { sighting }]) => sighting.kind !== 'exited').map(([id]) => id)
+  }
+
+  /** Runners that got SIGTERM and still live. */
+  get finishing(): readonly RunnerId[] {
+    return this.alive.filter((id) => this.#runners.get(id)?.asked)
+  }
+
+  /** Runners that are known here at all: alive, or exited and not yet forgotten. */
+  get known(): readonly RunnerId[] {
+    return [...this.#runners.keys()]
+  }
+
+  /** Its port is open now. */
+  accept(id: RunnerId): void {
+    this.#see(id, { kind: 'accepting', address: { host: '127.0.0.1', port: (this.#port += 1) } })
+  }
+
+  exit(id: RunnerId, exit: Exit = { code: 0, signal: null }): void {
+    this.#see(id, { kind: 'exited', exit })
+  }
+
+  say(runnerId: RunnerId, text: string, stream: RunnerOutput['stream'] = 'stdout'): void {
+    for (const hear of this.#heard) hear({ runnerId, stream, text })
+  }
+
+  async start(spec: RunnerSpec): Promise<void> {
+    if (this.refusal) throw this.refusal
+    if (this.#runners.has(spec.id)) return
+    this.started.push(spec)
+    this.#runners.set(spec.id, { spec, sighting: { kind: 'starting' }, asked: false })
+    this.#tell()
+  }
+
+  async terminate(id: RunnerId): Promise<void> {
+    const runner = this.#runners.get(id)
+    if (runner === undefined) return
+    runner.asked = true
+    if (this.obedient) this.exit(id, { code: 143, signal: null })
+  }
+
+  async kill(id: RunnerId): Promise<void> {
+    if (this.#runners.get(id)?.sighting.kind !== 'exited') this.exit(id, { code: null, signal: 'SIGKILL' })
+  }
+
+  async list(): Promise<ReadonlyMap<RunnerId, Sighting>> {
+    return new Map(Array.from(this.#runners, ([id, { sighting }]) => [id, sighting] as const))
+  }
+
+  async forget(id: RunnerId): Promise<void> {
+    if (this.#runners.get(id)?.sighting.kind === 'exited') this.#runners.delete(id)
+  }
+
+  onChange(listener: () => void): void {
+    this.#changed.push(listener)
+  }
+
+  onOutput(listener: (output: RunnerOutput) => void): void {
+    this.#heard.push(listener)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.known.map((id) => this.kill(id)))
+  }
+
+  #see(id: RunnerId, sighting: Sighting): void {
+    const runner = this.#runners.get(id)
+    if (runner === undefined || runner.sighting.kind === 'exited') return
+    runner.sighting = sighting
+    this.#tell()
+  }
+
+  #tell(): void {
+    for (const tell of this.#changed) tell()
+  }
+}
