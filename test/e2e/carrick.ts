@@ -108,7 +108,14 @@ export class Carrick implements AsyncDisposable {
 
   #environment(): NodeJS.ProcessEnv {
     // The stock tools wrap what they print, JSON too, at the width of the terminal.
-    return { ...process.env, COLUMNS: '2000', CARRICK_DATA: this.folder, CARRICK_CACHE: cache, ...this.#settings, ...this.variables }
+    return {
+      ...process.env,
+      COLUMNS: '2000',
+      CARRICK_DATA: this.folder,
+      CARRICK_CACHE: cache,
+      ...this.#settings,
+      ...this.variables,
+    }
   }
 
   #run(program: string, args: readonly string[]): Promise<Ended> {

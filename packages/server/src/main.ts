@@ -101,7 +101,9 @@ async function startRoles(
     clock,
     parallel: config.CARRICK_PARALLEL_BUILDS,
     timeoutMs: config.CARRICK_BUILD_TIMEOUT_MS,
+    variables: { ...process.env, SSL_CERT_FILE: foundation.bundleFile },
   })
+  closing.defer(() => builder.close())
   const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, log })
   closing.defer(() => backend.close())
 

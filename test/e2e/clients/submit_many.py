@@ -6,11 +6,13 @@ nobody promised anything about it.
 
 import json
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import fal_client
 
 ledger, count = sys.argv[1], int(sys.argv[2])
+writing = threading.Lock()
 
 
 def submit(number: int) -> None:
@@ -20,7 +22,8 @@ def submit(number: int) -> None:
         handle = fal_client.submit("tester/ledger", {"ledger": ledger, "seconds": 0.05}, headers=headers)
     except Exception:
         return
-    print(json.dumps({"request": handle.request_id, "retries": retries}), flush=True)
+    with writing:
+        print(json.dumps({"request": handle.request_id, "retries": retries}), flush=True)
 
 
 with ThreadPoolExecutor(8) as pool:

@@ -26,14 +26,14 @@ export function definitionOf(environments: readonly SentEnvironment[]): Environm
   if (sent === undefined || more.length > 0) {
     throw new CarrickError(
       'bad_request',
-      `An app has exactly one environment; this one came with ${environments.length}.`,
+      `An app has exactly one environment; this one came with ${environments.length}`,
     )
   }
   if (sent.kind !== 'virtualenv' || 'image' in sent.configuration) {
     const kind = sent.kind === 'virtualenv' ? 'container' : sent.kind
     throw new CarrickError(
       'unimplemented',
-      `This server does not build environments of the kind "${kind}" yet: use requirements (kind "virtualenv").`,
+      `This server does not build environments of the kind "${kind}" yet: use requirements (kind "virtualenv")`,
     )
   }
   const parsed = Virtualenv.safeParse(sent.configuration)
@@ -44,7 +44,7 @@ export function definitionOf(environments: readonly SentEnvironment[]): Environm
     kind: 'virtualenv',
     pythonVersion: python_version,
     layers: layersOf(requirements),
-    compileBytecode: compile_bytecode ?? false,
+    compileBytecode: compile_bytecode ?? true, // once here, instead of at every cold start
   }
 }
 

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import type { App, DeploymentStrategy } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { RevisionId } from '../domain/ids.ts'
-import { checkAppName, mainEnvironment, splitAlias } from '../domain/names.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import { scaleForDeploy, scaleInCode } from '../domain/scale.ts'
@@ -10,7 +9,7 @@ import { uuidv7 } from '../kit/ids.ts'
 import { appByName, registerRevision } from '../store/apps.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
 import type { Deps } from './deps.ts'
-import { build, EnvironmentName } from './environments.ts'
+import { build, checkAlias, EnvironmentName } from './environments.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
@@ -58,7 +57,7 @@ export interface Deployed {
 export const deploy = operation(
   { permission: 'apps:write', input: Deploy },
   async (deps, caller, input, attention): Promise<Deployed> => {
-    checkName(input)
+    checkAlias(input)
     refuseUnserved(input)
     const spec = await specOf(deps, input, attention)
     attention.signal.throwIfAborted() // from here on it is done, whether somebody waits or not
@@ -69,18 +68,6 @@ export const deploy = operation(
     return { owner: caller.nickname, name: input.name, revisionId, environmentId: spec.environmentId }
   },
 )
-
-/** The alias carries its environment's suffix already. */
-function checkName({ name, environment }: Deploy): void {
-  const { base, environment: suffix } = splitAlias(name)
-  checkAppName(base)
-  if (suffix === environment) return
-  const where = environment === mainEnvironment ? 'without a suffix' : `as "${base}--${environment}"`
-  throw new CarrickError(
-    'invalid_app',
-    `"${name}" cannot be the name of an app in environment "${environment}": send it ${where}`,
-  )
-}
 
 /** All that the revision will be. The environment is built, or found, and the callable is on disk when this returns. */
 async function specOf(deps: Deps, input: Deploy, attention: Attention): Promise<RevisionSpec> {

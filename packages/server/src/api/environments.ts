@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
-import { mainEnvironment } from '../domain/names.ts'
+import { checkAppName, mainEnvironment, splitAlias } from '../domain/names.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
 import type { Deps } from './deps.ts'
@@ -22,9 +22,15 @@ export const EnvironmentName = z
 export const buildEnvironment = operation(
   {
     permission: 'apps:write',
-    input: z.object({ environment: EnvironmentName, environments: z.array(SentEnvironment), ...Unserved.shape }),
+    input: z.object({
+      name: z.string().optional(),
+      environment: EnvironmentName,
+      environments: z.array(SentEnvironment),
+      ...Unserved.shape,
+    }),
   },
-  async (deps, _caller, { environments, ...rest }, attention): Promise<EnvironmentId> => {
+  async (deps, _caller, { name, environment, environments, ...rest }, attention): Promise<EnvironmentId> => {
+    if (name !== undefined) checkAlias({ name, environment }) // nobody waits for a build to hear of a bad name
     refuseUnserved(rest)
     const definition = definitionOf(environments)
     return build(deps, definition, { force: environments.some(({ force }) => force), attention })
@@ -39,4 +45,16 @@ export function build(
 ): Promise<EnvironmentId> {
   const onLine = (message: string) => attention.say({ at: deps.clock.now(), source: 'builder', level: 'info', message })
   return deps.builder.build(definition, { force, onLine, signal: attention.signal })
+}
+
+/** Throws `invalid_app` unless an app of this environment can have this name, which carries the environment's suffix already. */
+export function checkAlias({ name, environment }: { readonly name: string; readonly environment: string }): void {
+  const { base, environment: suffix } = splitAlias(name)
+  checkAppName(base)
+  if (suffix === environment) return
+  const where = environment === mainEnvironment ? 'without a suffix' : `as "${base}--${environment}"`
+  throw new CarrickError(
+    'invalid_app',
+    `"${name}" cannot be the name of an app in environment "${environment}": send it ${where}`,
+  )
 }

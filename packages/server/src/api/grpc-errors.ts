@@ -4,7 +4,7 @@ import type { ErrorKind } from '../domain/errors.ts'
 import type { Logger } from '../kit/logger.ts'
 
 /** UNAVAILABLE is never said: the stock client would repeat the call four times by itself, side effects and all. */
-const codes: Readonly<Record<ErrorKind, Code>> = {
+export const codes: Readonly<Record<ErrorKind, Code>> = {
   bad_input: Code.InvalidArgument,
   unauthenticated: Code.Unauthenticated,
   forbidden: Code.PermissionDenied,
@@ -39,16 +39,14 @@ export function grpcError(error: unknown, { log, method }: { log: Logger; method
   )
 }
 
-/** Its first line and as much of its end as fits: the end of a traceback is what tells most. */
+/** Its first lines and as much of its end as fits: the end of a traceback is what tells most. */
 export function shortened(message: string): string {
   const text = message.toWellFormed()
   if (encodedLength(text) <= mostBytes) return text
-  const [first = ''] = text.split('\n', 1)
-  const head = `${longest(first.length, (length) => first.slice(0, length), mostBytes / 4)}\n[…]\n`
-  return (
-    head +
-    longest(text.length - first.length, (length) => text.slice(text.length - length), mostBytes - encodedLength(head))
-  )
+  const start = longest(text.length, (length) => text.slice(0, length), mostBytes / 8)
+  const head = `${start.slice(0, start.lastIndexOf('\n') + 1) || `${start}\n`}[…]\n`
+  const left = text.length - start.length
+  return head + longest(left, (length) => text.slice(text.length - length), mostBytes - encodedLength(head))
 }
 
 /** The longest cut that fits. */

@@ -15,6 +15,7 @@ import { authModes, healthMethods, retryConditions, strategies, wordOf } from '.
 
 export function buildInput(request: BuildEnvironmentRequest) {
   return {
+    name: request.applicationName,
     environment: request.environmentName,
     environments: request.environments.map(sentEnvironment),
     files: request.files.length,

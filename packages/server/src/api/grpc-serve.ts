@@ -27,7 +27,7 @@ export function unary<Request, Input, Output, Answer>(
   const serve = (deps: Deps) => async (request: Request, context: HandlerContext) => {
     try {
       const attention = { signal: context.signal, say: () => {} }
-      return show(await operation(deps, callerOf(deps, context), read(request), attention))
+      return show(await operation(deps, callerOf(deps, context.requestHeader), read(request), attention))
     } catch (error) {
       throw grpcError(error, { log: deps.log, method: context.method.name })
     }
@@ -47,7 +47,7 @@ export function narrated<Request, Input, Output, Lines, Last>(
   async function* serve(deps: Deps, request: Request, context: HandlerContext): AsyncGenerator<Lines | Last> {
     try {
       const work = narrate<Progress, Output>((say) =>
-        operation(deps, callerOf(deps, context), read(request), { signal: context.signal, say }),
+        operation(deps, callerOf(deps, context.requestHeader), read(request), { signal: context.signal, say }),
       )
       let step = await work.next()
       for (; step.done !== true; step = await work.next()) yield show.lines(step.value)
@@ -78,13 +78,22 @@ export const unservedStream: Method<(request: unknown, context: HandlerContext) 
 const refuse = (deps: Deps) => async (_request: unknown, context: HandlerContext) => {
   const { name } = context.method
   try {
-    return await notServed(deps, callerOf(deps, context), { name }, { signal: context.signal, say: () => {} })
+    return await notServed(
+      deps,
+      callerOf(deps, context.requestHeader),
+      { name },
+      { signal: context.signal, say: () => {} },
+    )
   } catch (error) {
     throw grpcError(error, { log: deps.log, method: name })
   }
 }
 
-function callerOf({ keyring }: Deps, { requestHeader }: HandlerContext): Caller | undefined {
-  const credentials = grpcCredentials(requestHeader)
+/** Who the key in these metadata belongs to. */
+export function callerOf(
+  { keyring }: Pick<Deps, 'keyring'>,
+  metadata: Parameters<typeof grpcCredentials>[0],
+): Caller | undefined {
+  const credentials = grpcCredentials(metadata)
   return credentials && keyring.identify(credentials)
 }

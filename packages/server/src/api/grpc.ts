@@ -1,13 +1,16 @@
 import type { IncomingMessage } from 'node:http'
+import { constants } from 'node:http2'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { createContextValues } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
+import { unauthenticated } from '../access/authorize.ts'
 import type { Connection } from '../domain/addresses.ts'
 import { isSecure } from '../kit/secure.ts'
 import type { Deps } from './deps.ts'
+import { codes } from './grpc-errors.ts'
 import { implementation } from './grpc-methods.ts'
-import { connectionKey } from './grpc-serve.ts'
+import { callerOf, connectionKey } from './grpc-serve.ts'
 
 export interface GrpcOptions {
   /** Largest message, in bytes: a deploy carries the app in one. */
@@ -18,13 +21,29 @@ export type GrpcHandler = (request: Http2ServerRequest, response: Http2ServerRes
 
 /** The control plane as the stock `fal` command speaks to it: a listener for an HTTP/2 server. */
 export function createGrpcHandler(deps: Deps, { messageLimit }: GrpcOptions): GrpcHandler {
-  return connectNodeAdapter({
+  const serve = connectNodeAdapter({
     routes: (router) => router.service(IsolateController, implementation(deps)),
     connect: false,
     grpcWeb: false,
     readMaxBytes: messageLimit,
     contextValues: (request) => createContextValues().set(connectionKey, connectionOf(request)),
   })
+  return (request, response) => {
+    if (callerOf(deps, metadataOf(request)) !== undefined) serve(request, response)
+    else refuseStranger(response)
+  }
+}
+
+/** Nobody has a message of theirs read, however large, before it is known who they are. */
+function refuseStranger(response: Http2ServerResponse): void {
+  const { message, kind } = unauthenticated()
+  const status = { 'grpc-status': String(codes[kind]), 'grpc-message': encodeURIComponent(message) }
+  response.writeHead(200, { 'content-type': 'application/grpc', ...status })
+  response.end(() => response.stream.close(constants.NGHTTP2_NO_ERROR))
+}
+
+function metadataOf({ headers }: Http2ServerRequest) {
+  return { get: (name: string) => headers[name]?.toString() ?? null }
 }
 
 function connectionOf(request: IncomingMessage | Http2ServerRequest): Connection {

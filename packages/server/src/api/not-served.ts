@@ -6,6 +6,6 @@ import { operation } from './operation.ts'
 export const notServed = operation(
   { permission: 'account:read', input: z.object({ name: z.string() }) },
   async (_deps, _caller, { name }): Promise<never> => {
-    throw new CarrickError('unimplemented', `This server does not serve ${name} yet.`)
+    throw new CarrickError('unimplemented', `This server does not serve ${name} yet`)
   },
 )

@@ -30,7 +30,7 @@ export function operation<Schema extends z.ZodType, Output>(
     async (deps: Deps, caller: Caller | undefined, given: z.input<Schema>, attention: Attention) => {
       const allowed = authorize(caller, permission)
       if (deps.isDraining())
-        throw new CarrickError('draining', 'This server is shutting down. Try again when it is back.')
+        throw new CarrickError('draining', 'This server is shutting down. Try again when it is back')
       return run(deps, allowed, checked(input, given), attention)
     },
     { permission },

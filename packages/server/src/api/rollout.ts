@@ -46,8 +46,8 @@ function whyOver(deps: Deps, { app, revisionId }: Rollout): CarrickError {
     return new CarrickError('superseded', message)
   }
   const consequence =
-    app.revisionId === undefined ? 'it has no endpoint, as this was its first one' : 'the old revision keeps serving'
-  return new CarrickError('deploy_failed', `The deployment of "${app.name}" failed, ${consequence}.\n${failure}`)
+    app.revisionId === undefined ? 'It was the first one, so there is no endpoint' : 'The old revision keeps serving'
+  return new CarrickError('deploy_failed', `The deployment of "${app.name}" failed. ${consequence}.\n${failure}`)
 }
 
 function goesOnLater({ app, revisionId }: Rollout): CarrickError {

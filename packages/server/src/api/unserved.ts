@@ -28,5 +28,5 @@ export function refuseUnserved({
   ] as const
   const first = wishes.find(([asked]) => asked)
   if (first)
-    throw new CarrickError('unimplemented', `This server does not serve ${first[1]} yet: deploy the app without.`)
+    throw new CarrickError('unimplemented', `This server does not serve ${first[1]} yet: deploy the app without`)
 }

@@ -107,16 +107,20 @@ export class LocalBuilder implements Builder {
 
   async #build(id: EnvironmentId, definition: EnvironmentDefinition, options: BuildOptions): Promise<EnvironmentId> {
     const { onLine, signal } = options
-    using turn = await this.#turns.take(signal, (ahead) => onLine(waitingFor(ahead)))
+    const wait = (ahead: number) => onLine(`Waiting for ${ahead} other ${ahead === 1 ? 'build' : 'builds'}`)
+    await this.#turns.run(() => this.#makeWithinTime(id, definition, options), signal, wait)
+    return id
+  }
+
+  async #makeWithinTime(id: EnvironmentId, definition: EnvironmentDefinition, options: BuildOptions): Promise<void> {
     const startedAt = this.#clock.now()
     const limit = AbortSignal.timeout(this.#timeoutMs)
     try {
-      await this.#maker.make(id, definition, { ...options, signal: AbortSignal.any([signal, limit]) })
+      await this.#maker.make(id, definition, { ...options, signal: AbortSignal.any([options.signal, limit]) })
     } catch (error) {
-      throw limit.aborted && !signal.aborted ? this.#tooLong() : error
+      throw limit.aborted && !options.signal.aborted ? this.#tooLong() : error
     }
     this.#log.info({ environment: id, ms: this.#clock.now() - startedAt }, 'an environment was built')
-    return id
   }
 
   #tooLong(): CarrickError {
@@ -126,8 +130,4 @@ export class LocalBuilder implements Builder {
       `The environment could not be built within ${seconds} seconds: the build was ended.`,
     )
   }
-}
-
-function waitingFor(ahead: number): string {
-  return `Waiting for ${ahead} other ${ahead === 1 ? 'build' : 'builds'}`
 }

@@ -2,6 +2,7 @@ import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { BuildOptions } from './builder.ts'
+import { leash } from './leash.ts'
 import type { Places } from './places.ts'
 import { runProgram } from './program.ts'
 import { findPython } from './pythons.ts'
@@ -19,7 +20,7 @@ export interface MakerParts {
 /** Makes one environment after the other; sharing and limits are the builder's affair. */
 export class Maker {
   readonly #parts: MakerParts
-  #uv: Promise<string> | undefined
+  #uv: Promise<readonly string[]> | undefined
 
   constructor(parts: MakerParts) {
     this.#parts = parts
@@ -46,15 +47,20 @@ export class Maker {
   }
 
   /** Looked for once. Builds that come meanwhile wait for the same; after a failure the next one tries again. */
-  async #provideUv(onLine: (line: string) => void): Promise<string> {
-    const { toolsFolder, variables } = this.#parts
-    this.#uv ??= provideUv({ toolsFolder, variables, onLine, signal: AbortSignal.timeout(installMs) })
+  async #provideUv(onLine: (line: string) => void): Promise<readonly string[]> {
+    this.#uv ??= this.#uvCommand(onLine)
     try {
       return await this.#uv
     } catch (error) {
       this.#uv = undefined
       throw error
     }
+  }
+
+  async #uvCommand(onLine: (line: string) => void): Promise<readonly string[]> {
+    const { toolsFolder, variables } = this.#parts
+    const uv = await provideUv({ toolsFolder, variables, onLine, signal: AbortSignal.timeout(installMs) })
+    return [...(await leash(variables)), uv]
   }
 
   /** Else a power cut could leave the marker on the disk and the files not. Where it cannot be done, that risk stays. */

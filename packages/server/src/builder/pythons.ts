@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
 import { askProgram } from './program.ts'
 
@@ -27,9 +27,9 @@ export async function findPythons(variables: Readonly<Record<string, string>>): 
   const answers = await Promise.all([...new Set(candidates.flat())].map((path) => ask(path, variables)))
   const found = answers.flatMap((python) => (python !== undefined && numbers(python)[1] >= 8 ? [python] : []))
   const ordered = found.toSorted(
-    (one, other) => numbers(one)[1] - numbers(other)[1] || numbers(one)[2] - numbers(other)[2],
+    (one, other) => numbers(one)[1] - numbers(other)[1] || numbers(other)[2] - numbers(one)[2],
   )
-  return ordered.filter(({ minor }, index) => minor !== ordered[index + 1]?.minor)
+  return ordered.filter(({ minor }, index) => minor !== ordered[index - 1]?.minor)
 }
 
 /** The interpreter of a minor version. Throws `bad_request` with those that are here when there is none. */
@@ -62,29 +62,30 @@ async function binFoldersBelow(folder: string): Promise<string[]> {
 
 async function interpretersIn(folder: string): Promise<string[]> {
   const names = (await namesIn(folder)).filter((name) => /^python3(\.\d+)?$/.test(name))
-  return Promise.all(names.toSorted().map((name) => firstLinkTarget(join(folder, name))))
+  return Promise.all(names.toSorted().map((name) => realInterpreter(join(folder, name))))
 }
 
 async function namesIn(folder: string): Promise<string[]> {
   return await readdir(folder).catch(() => [])
 }
 
-/** One interpreter often has many names. A virtual environment's keeps its own, or it would no longer be one. */
-async function firstLinkTarget(path: string): Promise<string> {
-  const isVirtual = await stat(join(dirname(path), '..', 'pyvenv.cfg')).catch(() => undefined)
-  return isVirtual ? path : await realpath(path).catch(() => path)
+/** One interpreter often has many names. */
+async function realInterpreter(path: string): Promise<string> {
+  return await realpath(path).catch(() => path)
 }
 
 async function ask(path: string, variables: Readonly<Record<string, string>>): Promise<Python | undefined> {
   const changed = (await stat(path).catch(() => undefined))?.mtimeMs
   if (changed === undefined) return undefined
   const key = `${path} ${changed}`
-  const answer = known.get(key) ?? parsed(path, variables)
+  const answer = known.get(key) ?? askAnew(path, variables)
   known.set(key, answer)
-  return await answer
+  const python = await answer
+  if (python === undefined) known.delete(key) // the machine may only have been busy
+  return python
 }
 
-async function parsed(path: string, variables: Readonly<Record<string, string>>): Promise<Python | undefined> {
+async function askAnew(path: string, variables: Readonly<Record<string, string>>): Promise<Python | undefined> {
   const [version, executable] = (await askProgram(path, ['-I', '-c', tellAbout], variables))?.split('\n') ?? []
   const [minor] = /^3\.\d+/.exec(version ?? '') ?? []
   if (version === undefined || minor === undefined || !executable || !isAbsolute(executable)) return undefined

@@ -12,12 +12,16 @@ export class Turns {
     this.#most = most
   }
 
-  /** Resolves when it is one's turn; `using` gives it back. `onWait` hears how many come before. */
-  async take(signal: AbortSignal, onWait: (ahead: number) => void): Promise<Disposable> {
+  /** Does a task when it is its turn. `onWait` hears how many come before it. */
+  async run<T>(task: () => Promise<T>, signal: AbortSignal, onWait: (ahead: number) => void): Promise<T> {
     signal.throwIfAborted()
     if (this.#running >= this.#most) await this.#wait(signal, onWait)
     else this.#running += 1
-    return { [Symbol.dispose]: () => this.#giveBack() }
+    try {
+      return await task()
+    } finally {
+      this.#giveBack()
+    }
   }
 
   #wait(signal: AbortSignal, onWait: (ahead: number) => void): Promise<void> {

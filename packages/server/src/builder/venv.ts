@@ -6,7 +6,8 @@ import { ourPackages } from './definition.ts'
 import { runProgram } from './program.ts'
 
 export interface VenvOptions {
-  readonly uv: string
+  /** The command that starts uv. */
+  readonly uv: readonly string[]
   /** Full path of the interpreter. */
   readonly python: string
   /** Where the environment is and stays: it cannot be moved. */
@@ -47,7 +48,9 @@ async function runUv(args: readonly string[], { uv, folder, variables, onLine, s
     said.push(line)
     onLine(line)
   }
-  if (!(await runProgram(uv, args, { variables, folder, onLine: hear, signal }))) throw failure(said)
+  const [program = 'uv', ...before] = uv
+  if (!(await runProgram(program, [...before, ...args], { variables, folder, onLine: hear, signal })))
+    throw failure(said)
 }
 
 const progress =

@@ -19,7 +19,7 @@ const hopByHop = new Set([
 /** Between the caller and this platform only: the key is no business of the app. */
 const forThePlatform = new Set(['authorization', 'host', 'expect'])
 
-/** The platform's own prefix is the caller's to use for these alone. */
+/** The platform's own prefixes are the caller's to use for these alone. */
 const passedOn = new Set(['x-fal-object-lifecycle-preference', 'x-fal-cdn-token'])
 
 /** What of a caller's headers may be stored and sent to an app. Filtering twice changes nothing. */
@@ -30,6 +30,7 @@ export function forwardable(headers: HeaderPairs): HeaderPairs {
       !hopByHop.has(name) &&
       !named.has(name) &&
       !forThePlatform.has(name) &&
+      !name.startsWith('x-carrick-') &&
       (!name.startsWith('x-fal-') || passedOn.has(name)),
   )
 }
@@ -40,14 +41,17 @@ export interface Origin {
   /** `owner/app/path`, without the query. */
   readonly endpoint: string
   readonly callerId: string
+  /** Which attempt of a queued request this is, counted from 1. */
+  readonly attempt?: number
 }
 
-export function headersToRunner(headers: HeaderPairs, { requestId, endpoint, callerId }: Origin): HeaderPairs {
+export function headersToRunner(headers: HeaderPairs, { requestId, endpoint, callerId, attempt }: Origin): HeaderPairs {
   return [
     ...forwardable(headers),
     ['x-fal-request-id', requestId],
     ['x-fal-endpoint', endpoint],
     ['x-fal-caller-user-id', callerId],
+    ...(attempt === undefined ? [] : [['x-carrick-attempt', String(attempt)] as const]),
   ]
 }
 

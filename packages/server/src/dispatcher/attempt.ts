@@ -18,6 +18,8 @@ export interface Ended {
 }
 
 export interface AttemptParts {
+  /** Counted from 1. */
+  readonly number: number
   readonly caller: Caller
   readonly blobs: BlobStore
   readonly resultBytes: number
@@ -50,12 +52,12 @@ export class Attempt {
 
   async run(
     payload: RequestPayload,
-    { caller, blobs, resultBytes, limits, onRunnerDone }: AttemptParts,
+    { number, caller, blobs, resultBytes, limits, onRunnerDone }: AttemptParts,
   ): Promise<Ended> {
     if (this.#cancelled) return this.#unsent(onRunnerDone)
     this.#path = payload.path
     this.#callerId = payload.callerId
-    const answer = await caller.exchange(this.#slot.address, this.#call(payload, blobs), limits)
+    const answer = await caller.exchange(this.#slot.address, this.#call(payload, number, blobs), limits)
     if (answer.kind !== 'answered') {
       onRunnerDone(answer)
       return this.#broken(answer)
@@ -71,8 +73,8 @@ export class Attempt {
     return { end, outcome: this.#answer(answer.status, answer.headers, stored.value) }
   }
 
-  #call({ method, path, headers, callerId, body }: RequestPayload, blobs: BlobStore): Call {
-    const plain = headersToRunner(headers, { ...this.#origin(path), callerId }).filter(
+  #call({ method, path, headers, callerId, body }: RequestPayload, attempt: number, blobs: BlobStore): Call {
+    const plain = headersToRunner(headers, { ...this.#origin(path), callerId, attempt }).filter(
       ([name]) => name !== 'content-length',
     )
     if ('inline' in body)

@@ -65,7 +65,7 @@ async function start({ request, slot }: Match, home: Home, parts: ServeParts): P
 
 async function run(
   attempt: Attempt,
-  { id: requestId, appId }: QueuedRequest,
+  { id: requestId, appId, attempt: number }: QueuedRequest,
   payload: Settled<RequestPayload | undefined>,
   { match, home, parts }: { match: Match; home: Home; parts: ServeParts },
 ): Promise<Ended> {
@@ -76,6 +76,7 @@ async function run(
     if ('error' in payload) throw payload.error
     if (payload.value === undefined) throw new Error('the stored request has no body')
     return await attempt.run(payload.value, {
+      number,
       caller,
       blobs,
       resultBytes: limits.resultBytes,

@@ -1,9 +1,9 @@
 import type { Clock } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
+import type { RequestId, RunnerId } from '../domain/ids.ts'
 import { cancelledOutcome, failedOutcome } from '../domain/outcome.ts'
-import type { QueuedRequest } from '../domain/request.ts'
+import type { Outcome, QueuedRequest } from '../domain/request.ts'
 import { afterAttempt } from '../domain/retry.ts'
-import type { RunnerId } from '../domain/ids.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import { finishAttempt, retryLater } from '../store/requests.ts'
@@ -35,7 +35,7 @@ export async function settle(
   const app = parts.apps.byId(appId)
   const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
   const decision = afterAttempt(end, request, rules, parts.random())
-  const finish = async (last: typeof outcome): Promise<void> =>
+  const finish = async (last: Outcome): Promise<void> =>
     void (await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts))
 
   if (decision.kind === 'final') return await finish(outcome)
@@ -48,6 +48,6 @@ export async function settle(
 }
 
 /** The app was deleted, so nothing will ever serve it. */
-export function goneOutcome(requestId?: string) {
+export function goneOutcome(requestId?: RequestId): Outcome {
   return failedOutcome({ code: 'app_not_found', message: 'The app was deleted while the request waited', requestId })
 }

@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest'
 import { delayMs, failedStart, nextStartAt } from './backoff.ts'
 
-test.each([[1, 30], [2, 60], [3, 90], [19, 570], [20, 600], [21, 600], [1_000, 600]])(
-  'after %i failures the next start waits %i s',
-  (failures, seconds) => expect(delayMs(failures)).toBe(seconds * 1_000),
+test.each([
+  [1, 30],
+  [2, 60],
+  [3, 90],
+  [19, 570],
+  [20, 600],
+  [21, 600],
+  [1_000, 600],
+])('after %i failures the next start waits %i s', (failures, seconds) =>
+  expect(delayMs(failures)).toBe(seconds * 1_000),
 )
 
 test('the first start waits for nothing', () => {

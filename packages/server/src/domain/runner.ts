@@ -101,11 +101,6 @@ export function start(runner: Pending, startupMs: number, now: Moment): Setup {
   return { ...identityOf(runner), state: 'setup', readyBy: now + startupMs }
 }
 
-/** A waiting start moves to another moment. */
-export function postpone(runner: Pending, startAt: Moment): Pending {
-  return pend(runner, startAt)
-}
-
 export function drain(runner: Serving, reason: StopReason, since: Moment): Draining {
   return { ...identityOf(runner), state: 'draining', reason, since, address: runner.address }
 }

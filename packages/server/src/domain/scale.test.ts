@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { changedScale, scaleForDeploy, scaleForSetRev, scaleInCode, serverDefaults, type ScaleChanges } from './scale.ts'
+import {
+  changedScale,
+  scaleForDeploy,
+  scaleForSetRev,
+  scaleInCode,
+  serverDefaults,
+  type ScaleChanges,
+} from './scale.ts'
 
 describe('what the code says', () => {
   test('has the server’s defaults for the rest', () => {

@@ -62,7 +62,7 @@ export function scaleForSetRev(live: ScaleSettings, target: ScaleSettings): Scal
 }
 
 /** Throws `bad_request` with a sentence for the first setting that cannot be; answers the settings. */
-export function checkScale(scale: ScaleSettings): ScaleSettings {
+function checkScale(scale: ScaleSettings): ScaleSettings {
   for (const [name, { least, most }] of limits) {
     const value = scale[name]
     if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) continue

@@ -5,28 +5,69 @@ import { desiredRunners, idleLimitMs, patientUntil, runnersFor } from './scaling
 const scaleOf = (changes: Partial<ScaleSettings>): ScaleSettings => ({ ...serverDefaults, ...changes })
 
 /** Configurations of the documentation, and what follows from the formula. */
-const tables: readonly { name: string; scale: Partial<ScaleSettings>; rows: readonly (readonly [number, number])[] }[] = [
-  {
-    name: 'a floor and a buffer of one',
-    scale: { min_concurrency: 1, concurrency_buffer: 1, max_concurrency: 10 },
-    rows: [[0, 1], [1, 2], [2, 3], [5, 6], [8, 9], [9, 10], [10, 10], [15, 10]],
-  },
-  {
-    name: 'the floor is not added to the buffer',
-    scale: { min_concurrency: 3, concurrency_buffer: 2, max_concurrency: 10 },
-    rows: [[0, 3], [1, 3], [2, 4], [3, 5], [5, 7], [7, 9], [8, 10], [12, 10]],
-  },
-  {
-    name: 'four requests per runner',
-    scale: { concurrency_buffer: 2, max_multiplexing: 4, max_concurrency: 6 },
-    rows: [[0, 2], [1, 3], [4, 3], [5, 4], [8, 4], [9, 5], [12, 5], [13, 6], [16, 6], [17, 6], [24, 6], [30, 6]],
-  },
-  {
-    name: 'a buffer in percent',
-    scale: { min_concurrency: 2, concurrency_buffer: 1, concurrency_buffer_perc: 20, max_concurrency: 50 },
-    rows: [[0, 2], [1, 2], [2, 3], [5, 6], [10, 12], [20, 24], [40, 48], [60, 50]],
-  },
-]
+const tables: readonly { name: string; scale: Partial<ScaleSettings>; rows: readonly (readonly [number, number])[] }[] =
+  [
+    {
+      name: 'a floor and a buffer of one',
+      scale: { min_concurrency: 1, concurrency_buffer: 1, max_concurrency: 10 },
+      rows: [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+        [5, 6],
+        [8, 9],
+        [9, 10],
+        [10, 10],
+        [15, 10],
+      ],
+    },
+    {
+      name: 'the floor is not added to the buffer',
+      scale: { min_concurrency: 3, concurrency_buffer: 2, max_concurrency: 10 },
+      rows: [
+        [0, 3],
+        [1, 3],
+        [2, 4],
+        [3, 5],
+        [5, 7],
+        [7, 9],
+        [8, 10],
+        [12, 10],
+      ],
+    },
+    {
+      name: 'four requests per runner',
+      scale: { concurrency_buffer: 2, max_multiplexing: 4, max_concurrency: 6 },
+      rows: [
+        [0, 2],
+        [1, 3],
+        [4, 3],
+        [5, 4],
+        [8, 4],
+        [9, 5],
+        [12, 5],
+        [13, 6],
+        [16, 6],
+        [17, 6],
+        [24, 6],
+        [30, 6],
+      ],
+    },
+    {
+      name: 'a buffer in percent',
+      scale: { min_concurrency: 2, concurrency_buffer: 1, concurrency_buffer_perc: 20, max_concurrency: 50 },
+      rows: [
+        [0, 2],
+        [1, 2],
+        [2, 3],
+        [5, 6],
+        [10, 12],
+        [20, 24],
+        [40, 48],
+        [60, 50],
+      ],
+    },
+  ]
 
 describe.each(tables)('$name', ({ scale, rows }) => {
   test.each(rows)('%i requests want %i runners', (volume, runners) => {

@@ -170,10 +170,12 @@ describe('when the caller leaves', () => {
     let closed = false
     const app = await gateway.addApp('ticking', {
       runner: (req, res) => {
-        res.writeHead(200, { 'content-type': 'text/event-stream' })
-        const timer = setInterval(() => res.write('data: 1\n\n'), 5)
         if (req.url === '/cancel') res.end()
-        res.once('close', () => (clearInterval(timer), (closed = true)))
+        else {
+          res.writeHead(200, { 'content-type': 'text/event-stream' })
+          const timer = setInterval(() => res.write('data: 1\n\n'), 5)
+          res.once('close', () => (clearInterval(timer), (closed = true)))
+        }
       },
     })
     const outgoing = raw('/ann/ticking').end()

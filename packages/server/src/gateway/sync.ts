@@ -56,8 +56,8 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
       connectTimeoutMs: deps.limits.connectTimeoutMs,
       signal: new AbortController().signal,
     })
-    const failure = body?.failure()
-    if (failure !== undefined) throw failure
+    const callersFault = answer.kind === 'answered' ? undefined : body?.failure()
+    if (callersFault !== undefined) throw callersFault
     const end = await relay(answer, { res, requestId, runnerId: slot.runnerId, gone })
     judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, end)
     if (answer.kind !== 'answered') throw troubleOf(answer)

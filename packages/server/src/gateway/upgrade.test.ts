@@ -2,31 +2,23 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { openTestGateway, type TestGateway } from '../testing/gateway.ts'
+import { openTestGateway, type AppOptions, type TestGateway } from '../testing/gateway.ts'
 
 let gateway: TestGateway
 beforeAll(async () => (gateway = await openTestGateway()))
 afterAll(() => gateway[Symbol.asyncDispose]())
 
 /** An app that sends back what it gets, and its headers first. */
-function echoing() {
+function echoing(): Pick<AppOptions, 'runner' | 'upgrade'> {
   const server = new WebSocketServer({ noServer: true })
   server.on('connection', (socket, req) => {
     socket.send(JSON.stringify({ url: req.url, headers: req.headers }))
     socket.on('message', (data, binary) => socket.send(data, { binary }))
   })
   return {
-    runner: (_req: unknown, res: { end(): void }) => res.end(),
-    upgrade: (
-      ...[req, socket, head]: Parameters<WebSocketServer['handleUpgrade']> extends [
-        infer R,
-        infer S,
-        infer H,
-        ...unknown[],
-      ]
-        ? [R, S, H]
-        : never
-    ) => server.handleUpgrade(req, socket, head, (client) => server.emit('connection', client, req)),
+    runner: (_req, res) => res.end(),
+    upgrade: (req, socket, head) =>
+      server.handleUpgrade(req, socket, head, (client) => server.emit('connection', client, req)),
   }
 }
 
@@ -132,6 +124,17 @@ test('what a caller sends too early is kept for the app', async () => {
   socket.end('three')
   await once(socket, 'end')
   expect(text).toMatch(/one two three$/)
+})
+
+test('a caller that was refused and stays is cut off', async () => {
+  const socket = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {}).resume()
+  socket.write('GET /ann/nothing HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+  await once(socket, 'end')
+  await vi.waitFor(() => {
+    socket.write('still here')
+    expect(socket.errored ?? socket.destroyed).toBeTruthy()
+  }, 20_000)
 })
 
 test('it is cut after request_timeout', async () => {

@@ -40,7 +40,18 @@ export async function tunnel(deps: GatewayDeps, upgrade: Upgrade, route: Route):
     await open(taking(deps), upgrade, toApp(route))
   } catch (error) {
     refuse(socket, told(error, requestId, deps.log), requestId)
+  } finally {
+    linger(socket)
   }
+}
+
+/** Long enough for the last words to arrive before a reset could overtake them. */
+const lingerMs = 1_000
+
+function linger(socket: Duplex): void {
+  if (socket.destroyed) return
+  const cut = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(cut)).resume()
 }
 
 function toApp(route: Route): Target {

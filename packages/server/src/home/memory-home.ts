@@ -7,7 +7,7 @@ import type { Home, Homes, Load, Match, ServingRunner, Slot, Started } from './h
 import { Queue } from './queue.ts'
 import { Signal } from './signal.ts'
 
-export interface HomeLimits {
+interface HomeLimits {
   /** Direct callers that may wait for a slot of one app. */
   readonly waitingCallers: number
 }

@@ -55,7 +55,8 @@ async function withNew(
   const missing = needed.filter((id) => !had.has(id))
   const fresh = missing.length === 0 ? [] : await store.read(revisionsById(missing))
   const all = new Map([...had, ...fresh.map((revision) => [revision.id, revision] as const)])
-  return new Map([...all].filter(([id]) => needed.includes(id)))
+  const stillNeeded = new Set(needed)
+  return new Map([...all].filter(([id]) => stillNeeded.has(id)))
 }
 
 function idsOf({ revisionId, rollingRevisionId }: App): readonly RevisionId[] {

@@ -30,7 +30,8 @@ export function startLoop(
     while (!stopping.signal.aborted) {
       woken = false
       await pass(stopping.signal).catch((error: unknown) => {
-        if (!stopping.signal.aborted) log.error({ err: error, loop: name }, `a pass of the ${name} failed; it will be repeated`)
+        if (!stopping.signal.aborted)
+          log.error({ err: error, loop: name }, `a pass of the ${name} failed; it will be repeated`)
       })
       await rest()
     }

@@ -27,7 +27,13 @@ export function bear(app: App, revision: Revision, startAt: Moment, parts: Birth
 }
 
 /** Drafts the start of a runner, and the key that it is given. */
-export function begin(pending: Pending, app: App, revision: Revision, { clock, keyring }: BirthParts, draft: Draft): void {
+export function begin(
+  pending: Pending,
+  app: App,
+  revision: Revision,
+  { clock, keyring }: BirthParts,
+  draft: Draft,
+): void {
   const key = keyring.prepare(app.accountId, presets.RUNNER, `runner ${pending.id}`)
   const setup = start(pending, scaleOf(app, revision).startup_timeout * 1_000, clock.now())
   const runner = { ...setup, keyId: key.credentials.keyId }

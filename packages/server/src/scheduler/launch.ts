@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import type { PreparedKey } from '../access/keyring.ts'
 import type { RunnerSpec } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
-import type { Builder } from '../builder/builder.ts'
 import type { App } from '../domain/app.ts'
+import type { EnvironmentId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Setup } from '../domain/runner.ts'
 
@@ -16,7 +16,8 @@ export interface RunnerStart {
 }
 
 export interface LaunchParts {
-  readonly environments: Pick<Builder, 'folderOf'>
+  /** Knows the folder of an environment; its interpreter is `bin/python` below. */
+  readonly environments: { folderOf(id: EnvironmentId): string }
   readonly blobs: Pick<BlobStore, 'pathOf'>
   /** The folder `carrick_runner`. */
   readonly bootstrap: string

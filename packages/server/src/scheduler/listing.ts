@@ -1,8 +1,9 @@
 import type { App } from '../domain/app.ts'
 import type { RequestId } from '../domain/ids.ts'
 import type { Replacement, RunnerView, RunnerViewState } from '../domain/runner-view.ts'
-import type { LiveRunner, Runner, Terminated } from '../domain/runner.ts'
+import type { Runner, Terminated } from '../domain/runner.ts'
 import { idleLimitMs } from '../domain/scaling.ts'
+import { assertNever } from '../kit/assert-never.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Loaded } from './plan.ts'
 
@@ -51,11 +52,13 @@ function stateOf({ runner, inFlight }: Loaded, now: Moment): RunnerViewState {
       return inFlight > 0 ? 'running' : 'idle'
     case 'draining':
       return inFlight > 0 ? 'draining' : 'terminating'
+    default:
+      return assertNever(runner)
   }
 }
 
 /** When an idle runner goes if nothing comes. Those that the floor keeps do not. */
-function expiryOf({ runner, inFlight, idleSince, used }: Loaded<LiveRunner>, { scale }: App): Moment | undefined {
+function expiryOf({ runner, inFlight, idleSince, used }: Loaded, { scale }: App): Moment | undefined {
   const isKept = Math.max(scale.min_concurrency, scale.concurrency_buffer) > 0
   if (runner.state !== 'serving' || inFlight > 0 || isKept) return undefined
   return idleSince + idleLimitMs(scale, used)

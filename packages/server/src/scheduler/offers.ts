@@ -1,4 +1,4 @@
-import type { AppId } from '../domain/ids.ts'
+import type { AppId, RunnerId } from '../domain/ids.ts'
 import type { Homes } from '../home/home.ts'
 import { offered } from './offer.ts'
 import type { AppWorld } from './plan.ts'
@@ -12,13 +12,16 @@ export class Offers {
     this.#homes = homes
   }
 
-  tell(worlds: ReadonlyMap<AppId, AppWorld>): void {
-    for (const [appId, world] of worlds) this.#tellOne(appId, world)
+  /** `isLeaving` picks those that get nothing any more although they still serve. */
+  tell(worlds: ReadonlyMap<AppId, AppWorld>, isLeaving: (id: RunnerId) => boolean = () => false): void {
+    for (const [appId, world] of worlds) this.#tellOne(appId, world, isLeaving)
     for (const appId of this.#told.keys()) if (!worlds.has(appId)) this.#withdraw(appId)
   }
 
-  #tellOne(appId: AppId, world: AppWorld): void {
-    const runners = offered(world).map(({ id, revisionId, address }) => ({ id, revisionId, address }))
+  #tellOne(appId: AppId, world: AppWorld, isLeaving: (id: RunnerId) => boolean): void {
+    const runners = offered(world)
+      .filter(({ id }) => !isLeaving(id))
+      .map(({ id, revisionId, address }) => ({ id, revisionId, address }))
     const multiplexing = world.app?.scale.max_multiplexing ?? 1
     const saying = [multiplexing, ...runners.map(({ id }) => id)].join(' ')
     if (runners.length === 0 && !this.#told.has(appId)) return

@@ -20,7 +20,11 @@ export function logLineOf({ stream, text, requestId }: RunnerOutput, runner: Ide
 
 /** What the platform has to say about a runner. */
 export function bridgeLine(message: string, runner: Identity, at: Moment): LogLine {
-  return { ...logLineOf({ runnerId: runner.id, stream: 'stderr', text: message }, runner, at), source: 'bridge', level: 'error' }
+  return {
+    ...logLineOf({ runnerId: runner.id, stream: 'stderr', text: message }, runner, at),
+    source: 'bridge',
+    level: 'error',
+  }
 }
 
 const levels: ReadonlyMap<string, LogLevel> = new Map([

@@ -52,6 +52,7 @@ export class Pass {
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting]
+      await this.#parts.fleet.load() // a write whose answer was lost may have happened
       throw error
     }
   }
@@ -80,10 +81,10 @@ export class Pass {
     if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
     const { scale, revisionId } = world.app
     const demand = demandOn(world)
-    const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId).length
+    const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
     const until = patientUntil(scale, demand, clock.now())
     if (until !== undefined && !this.#alarm.isSetBefore(until)) return true
-    return desiredRunners(scale, demand, clock.now()).atLeast > there
+    return desiredRunners(scale, demand, clock.now()).atLeast > there.length
   }
 
   close(): void {
@@ -167,11 +168,13 @@ export class Pass {
     })
   }
 
-  /** Stores the draft, then does it, then lets homes know. What could not be stored is planned again. */
+  /** Stores the draft, does it, and lets homes know. What could not be stored is planned again. */
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
     const { fleet, clock, memory, rollouts, hands } = this.#parts
+    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
+    this.#offers.tell(worlds(this.#parts), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       hands.take(change)

@@ -62,10 +62,13 @@ export function planApp(world: AppWorld, now: Moment): Plan {
   return { actions: plans.flatMap(({ actions }) => actions), moments: plans.flatMap(({ moments }) => moments) }
 }
 
-/** What the app is asked to do. A runner that drains keeps its own requests, so they call for no other. */
-export function demandOn({ demand, runners }: Pick<AppWorld, 'demand' | 'runners'>): Demand {
-  const leaving = runners.filter(({ runner }) => runner.state === 'draining')
-  return { ...demand, running: Math.max(0, demand.running - sum(leaving.map(({ inFlight }) => inFlight))) }
+/**
+ * What the app is asked to do. A runner that drains or is gone keeps its own requests, so they call for no other; in a
+ * handover they do, for others like them will follow.
+ */
+export function demandOn({ demand, runners, handover }: Pick<AppWorld, 'demand' | 'runners' | 'handover'>): Demand {
+  const counted = runners.filter(({ runner }) => runner.state !== 'draining' || handover?.runners.has(runner.id))
+  return { ...demand, running: counted.reduce((running, { inFlight }) => running + inFlight, 0) }
 }
 
 /** Starts what is missing; what is too much and idle for long enough goes. */
@@ -160,7 +163,12 @@ function planOld(app: App, { active, rolling, runners, ...world }: AppWorld, now
   const desired = desiredRunners(app.scale, demandOn({ runners, ...world }), now).atMost
   const serving = old.filter(isServing).filter(({ runner }) => world.handover?.runners.has(runner.id))
   const count = world.handover ? oldRunnersKept({ had: world.handover.had, ready, desired }) : 0
-  const kept = new Set(serving.toSorted((one, other) => other.inFlight - one.inFlight).slice(0, count).map(({ runner }) => runner.id))
+  const kept = new Set(
+    serving
+      .toSorted((one, other) => other.inFlight - one.inFlight)
+      .slice(0, count)
+      .map(({ runner }) => runner.id),
+  )
   return endAll(
     old.filter(({ runner }) => !kept.has(runner.id)),
     'deploy',
@@ -177,10 +185,9 @@ function endAll(runners: readonly Loaded[], reason: StopReason): Plan {
 
 const drained = (runner: Serving, reason: StopReason) => ({ kind: 'drain' as const, runner, reason })
 
-const ofRevision = (runners: readonly Loaded[], id: RevisionId) => runners.filter(({ runner }) => runner.revisionId === id)
+const ofRevision = (runners: readonly Loaded[], id: RevisionId) =>
+  runners.filter(({ runner }) => runner.revisionId === id)
 
 const isServing = (each: Loaded): each is Loaded<Serving> => each.runner.state === 'serving'
-
-const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0)
 
 const present = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value])

@@ -11,7 +11,12 @@ const lookEveryMs = 20
  * Ends every runner of a former server process: those on record, and those that run without one. When it resolves
  * they are seen gone, their keys are revoked, and it is on disk.
  */
-export async function endFormerRunners(fleet: Fleet, backend: RunnerBackend, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function endFormerRunners(
+  fleet: Fleet,
+  backend: RunnerBackend,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   await fleet.load()
   const recorded = fleet.all().map(({ id }) => id)
   const found = [...(await backend.list(signal)).keys()]

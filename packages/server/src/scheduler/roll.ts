@@ -2,6 +2,7 @@ import type { App } from '../domain/app.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { LiveRunner } from '../domain/runner.ts'
 import type { Apps, KnownApp } from '../home/apps.ts'
+import { assertNever } from '../kit/assert-never.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import { abortRolling, switchRevision } from '../store/apps.ts'
 import type { Store } from '../store/store.ts'
@@ -35,19 +36,25 @@ async function step({ app, rolling }: KnownApp, parts: RollParts): Promise<Momen
   if (rolling === undefined) return undefined
   const runners = parts.fleet.ofApp(app.id)
   const next = parts.rollouts.stepOf(app, rolling, runners, parts.clock.now())
-  switch (next?.kind) {
-    case undefined:
-      return undefined
+  if (next === undefined) return undefined
+  switch (next.kind) {
     case 'wait':
       return next.until + 1
     case 'switch':
       return switchTo(rolling, app, runners, parts)
     case 'abort':
       return abort(rolling, app, runners, parts)
+    default:
+      return assertNever(next)
   }
 }
 
-async function switchTo(rolling: Revision, app: App, runners: readonly LiveRunner[], parts: RollParts): Promise<'ended'> {
+async function switchTo(
+  rolling: Revision,
+  app: App,
+  runners: readonly LiveRunner[],
+  parts: RollParts,
+): Promise<'ended'> {
   const { store, clock, memory, rollouts } = parts
   const handover = memory.handoverOf(app)
   const old = runners

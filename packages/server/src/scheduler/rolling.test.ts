@@ -69,6 +69,7 @@ describe('a rolling deploy', () => {
 
   test('hands over without a gap: old runners serve until new ones carry as much', async () => {
     await using at = await openTestScheduler()
+    at.backend.obedient = false
     const scale = { max_concurrency: 4 }
     await at.deploy({ revision: 'r1', scale })
     const calls = Array.from({ length: 4 }, () => at.call())
@@ -76,16 +77,20 @@ describe('a rolling deploy', () => {
     const old = at.backend.alive
     await at.accept(...old)
     await at.deploy({ revision: 'r2', strategy: 'rolling', scale })
-    const [, , , , first] = at.backend.alive
-    await at.accept(first!)
+    await at.accept(...at.backend.alive.slice(4))
     expect(await at.app()).toMatchObject({ revisionId: 'r2' })
-    // One new runner is ready, so one old one goes when it has finished. Three more start.
-    expect(at.backend.finishing.length + at.backend.alive.filter((id) => !old.includes(id)).length).toBeGreaterThan(3)
-    expect(old.filter((id) => at.backend.alive.includes(id)).length).toBeGreaterThanOrEqual(3)
+
+    // One new runner serves, so one old one finishes; three more start.
     const fresh = at.backend.alive.filter((id) => !old.includes(id))
     expect(fresh).toHaveLength(4)
+    expect(at.backend.finishing).toHaveLength(1)
+    await at.accept(fresh[1]!)
+    expect(at.backend.finishing).toHaveLength(2)
     await at.accept(...fresh)
+    expect(at.backend.finishing).toEqual(old)
+
     for (const call of calls) call.end()
+    for (const id of old) at.backend.exit(id)
     await at.settled()
     expect(at.backend.alive).toEqual(fresh)
   })

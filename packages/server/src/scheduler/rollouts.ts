@@ -27,7 +27,9 @@ export class Rollouts {
 
   /** Remembers when each began. Those that are no longer wanted are forgotten. */
   follow(apps: readonly App[], now: Moment): void {
-    const wanted = new Map(apps.flatMap(({ id, rollingRevisionId: to }) => (to === undefined ? [] : [[id, to] as const])))
+    const wanted = new Map(
+      apps.flatMap(({ id, rollingRevisionId: to }) => (to === undefined ? [] : [[id, to] as const])),
+    )
     for (const appId of this.#underWay.keys()) if (!wanted.has(appId)) this.#underWay.delete(appId)
     for (const [appId, revisionId] of wanted) {
       if (this.#underWay.get(appId)?.revisionId === revisionId) continue

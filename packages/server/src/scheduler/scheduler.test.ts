@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { openTestScheduler } from '../testing/scheduler.ts'
+import { createKeyring } from '../access/memory-keyring.ts'
+import { pend, start } from '../domain/runner.ts'
+import { deleteApp } from '../store/apps.ts'
+import { addRunner } from '../store/runners.ts'
+import { manualClock } from '../testing/clock.ts'
+import { FakeBackend } from '../testing/fake-backend.ts'
+import { openTestScheduler, registerTestRevision } from '../testing/scheduler.ts'
+import { addTestAccount, openTestStore } from '../testing/store.ts'
 
 const second = 1_000
+const now = 1_800_000_000_000
 
 describe('an app without runners', () => {
   test('has none until a call comes, which starts one at once', async () => {
@@ -80,6 +88,40 @@ describe('scaling', () => {
     expect(at.backend.alive).toEqual([call.slot?.runnerId])
   })
 
+  test('a call that comes while an idle runner is sent away is not given that runner', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    await at.deploy({ revision: 'r1', scale: { keep_alive: 1, max_concurrency: 1 } })
+    for (let turns = 0; turns < 12; turns += 1) {
+      const first = at.call()
+      await at.settled()
+      await at.accept(...at.backend.alive)
+      first.end()
+      at.clock.advance(1 * second)
+      const looked = at.scheduler.look()
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+      using slot = at.homes.of('hello').reserve('late')
+      await looked
+      await at.settled()
+      if (slot) expect(at.backend.finishing).not.toContain(slot.runnerId)
+      for (const id of at.backend.finishing) at.backend.exit(id)
+    }
+  })
+
+  test('a call that comes while the only runner finishes starts another at once', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    await at.deploy({ revision: 'r1', scale: { keep_alive: 1 } })
+    const call = at.call()
+    await at.settled()
+    await at.accept(...at.backend.alive)
+    call.end()
+    await at.pass(1 * second)
+    expect(at.backend.finishing).toHaveLength(1)
+    at.call()
+    await expect.poll(() => at.backend.started.length).toBe(2)
+  })
+
   test('scaling_delay lets a call wait before it starts a runner', async () => {
     await using at = await openTestScheduler()
     await at.deploy({ revision: 'r1', scale: { scaling_delay: 5 } })
@@ -106,6 +148,7 @@ describe('a start that fails', () => {
     await at.pass(0.1 * second)
     expect(at.backend.started).toHaveLength(2)
     at.backend.exit(at.backend.alive[0]!, { code: 1, signal: null })
+    await at.settled()
     await at.pass(59.9 * second)
     expect(at.backend.started).toHaveLength(2)
     await at.pass(0.1 * second)
@@ -163,7 +206,9 @@ describe('a runner that is asked to end', () => {
     const [id] = at.backend.alive
     await at.accept(id!)
     await at.scheduler.stopRunner(id!, { replaceFirst: false })
-    expect(await at.scheduler.listing('account-1')).toMatchObject([{ state: 'draining', inFlight: 1, reason: 'stopped' }])
+    expect(await at.scheduler.listing('account-1')).toMatchObject([
+      { state: 'draining', inFlight: 1, reason: 'stopped' },
+    ])
     await at.pass(1_000 * second)
     expect(at.backend.finishing).toEqual([id])
     call.end()
@@ -272,7 +317,6 @@ test('the runners of a deleted app end', async () => {
   await using at = await openTestScheduler()
   await at.deploy({ revision: 'r1', scale: { min_concurrency: 1 } })
   await at.accept(...at.backend.alive)
-  const { deleteApp } = await import('../store/apps.ts')
   await at.store.commit(deleteApp('hello', at.clock.now()))
   await expect.poll(() => at.backend.alive).toEqual([])
   expect(await at.stored(at.backend.started[0]!.id)).toMatchObject({ reason: 'app_deleted' })
@@ -290,19 +334,24 @@ test('a planned stop asks every runner to finish and waits for all', async () =>
 })
 
 test('after an unclean end every former runner is gone before anything else, strangers too', async () => {
-  await using first = await openTestScheduler()
-  await first.deploy({ revision: 'r1', scale: { min_concurrency: 2 } })
-  const former = first.backend.alive
-  await first.accept(former[0]!)
-  await first.backend.start({ ...first.backend.started[0]!, id: 'stranger' })
-  first.backend.obedient = false
-  const [keyId = '', secret = ''] = (first.backend.started[0]?.variables['FAL_KEY'] ?? '').split(':')
-
-  await using next = await openTestScheduler({ store: first.store, backend: first.backend })
-  expect(first.backend.known).not.toContain('stranger')
-  for (const id of former) {
-    expect(await next.stored(id)).toMatchObject({ state: 'terminated', reason: 'server_restart' })
-    expect(first.backend.known).not.toContain(id)
+  await using store = await openTestStore()
+  await addTestAccount(store)
+  await registerTestRevision(store, { revision: 'r1' }, now)
+  const keyring = await createKeyring(store, manualClock(now))
+  const key = await keyring.mint('account-1', ['apps:call'], 'runner')
+  const machine = { appId: 'hello', accountId: 'account-1', revisionId: 'r1', machineType: 'XS', createdAt: now }
+  const waiting = pend({ ...machine, id: 'waiting' }, now + 1)
+  const starting = start(pend({ ...machine, id: 'starting', keyId: key.keyId }, now), 1_000, now)
+  const backend = new FakeBackend()
+  await Promise.all([store.commit(addRunner(waiting)), store.commit(addRunner(starting))])
+  for (const id of ['starting', 'stranger']) {
+    await backend.start({ id, appId: 'hello', revisionId: 'r1', command: [], variables: {} })
   }
-  expect(next.keyring.identify({ keyId, secret })).toBeUndefined()
+
+  await using at = await openTestScheduler({ store, backend })
+  expect(backend.known).toEqual([])
+  for (const id of ['waiting', 'starting']) {
+    expect(await at.stored(id)).toMatchObject({ state: 'terminated', reason: 'server_restart' })
+  }
+  expect(at.keyring.identify(key)).toBeUndefined()
 })

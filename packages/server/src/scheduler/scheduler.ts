@@ -102,10 +102,7 @@ class PlatformScheduler implements Scheduler {
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
     const { apps, store } = this.#parts
     const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
-    return [
-      ...this.#liveViews(accountId),
-      ...ended.map((runner) => viewOfEnded(runner, apps.byId(runner.appId)?.app)),
-    ]
+    return [...this.#liveViews(accountId), ...ended.map((runner) => viewOfEnded(runner, apps.byId(runner.appId)?.app))]
   }
 
   stopRunner(id: RunnerId, { replaceFirst }: { readonly replaceFirst: boolean }): Promise<void> {
@@ -146,8 +143,16 @@ class PlatformScheduler implements Scheduler {
     return mine.map((runner) => {
       const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
       const requests = load.runners.get(runner.id)?.requests ?? []
-      const replacement = this.#memory.replacing.has(runner.id) ? (runner.state === 'draining' ? 'did' : 'will') : 'none'
-      return viewOfLive(withLoad(runner, load), { app: apps.byId(runner.appId)?.app, requests, replacement }, clock.now())
+      const replacement = this.#memory.replacing.has(runner.id)
+        ? runner.state === 'draining'
+          ? 'did'
+          : 'will'
+        : 'none'
+      return viewOfLive(
+        withLoad(runner, load),
+        { app: apps.byId(runner.appId)?.app, requests, replacement },
+        clock.now(),
+      )
     })
   }
 
@@ -178,7 +183,9 @@ class PlatformScheduler implements Scheduler {
   }
 
   async #appsChanged(apps: Apps): Promise<void> {
-    await apps.refresh().catch((error: unknown) => this.#parts.log.warn({ err: error }, 'could not read the apps again'))
+    await apps
+      .refresh()
+      .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'could not read the apps again'))
     this.#loop.wake()
   }
 

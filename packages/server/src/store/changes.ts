@@ -15,6 +15,6 @@ export class Listeners {
   }
 
   tell(topic: Topic): void {
-    for (const listener of [...(this.#byTopic.get(topic) ?? [])]) listener()
+    for (const listener of this.#byTopic.get(topic) ?? []) listener()
   }
 }

@@ -62,14 +62,14 @@ test('a writer is not told before its group is on disk', async () => {
 })
 
 test('a group that is lost is lost for all of its writers, and the next one is tried', async () => {
-  const { committer, finishGroup } = slowDisk()
+  const { committer, groups, finishGroup } = slowDisk()
   const lost = Promise.allSettled(['a', 'b'].map((name) => committer.commit(one(name))))
   await turn()
   await finishGroup(new Error('disk full'))
   expect((await lost).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
 
   const next = committer.commit(one('c'))
-  await turn()
+  await expect.poll(() => groups).toEqual([['a', 'b'], ['c']])
   await finishGroup()
   await expect(next).resolves.toBe('c')
   expect(committer.stats).toEqual({ commits: 1, writes: 1 })

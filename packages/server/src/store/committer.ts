@@ -6,7 +6,13 @@ import type { Statement, StatementResult, Topic, Write } from './store.ts'
 export type Ended = { readonly results: readonly StatementResult[] } | { readonly error: Error }
 
 /** Puts a group on disk in one commit. Answers for each write, in order; a rejection means that none happened. */
-export type CommitGroup = (group: readonly (readonly Statement[])[]) => Promise<readonly Ended[]>
+type CommitGroup = (group: readonly (readonly Statement[])[]) => Promise<readonly Ended[]>
+
+/** Commits that reached the disk, and the writes that were in them. */
+export interface CommitStats {
+  readonly commits: number
+  readonly writes: number
+}
 
 export interface CommitterOptions {
   readonly commitGroup: CommitGroup
@@ -21,7 +27,7 @@ export interface CommitterOptions {
 interface Waiting {
   readonly statements: readonly Statement[]
   readonly topics: readonly Topic[]
-  end(ended: Ended): void
+  readonly end: (ended: Ended) => void
 }
 
 /**
@@ -44,8 +50,7 @@ export class Committer {
     this.#options = { maxWaiting: 20_000, maxGroup: 512, ...options }
   }
 
-  /** Commits that reached the disk, and the writes that were in them. */
-  get stats(): { readonly commits: number; readonly writes: number } {
+  get stats(): CommitStats {
     return { ...this.#stats }
   }
 

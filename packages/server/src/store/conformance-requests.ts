@@ -157,6 +157,16 @@ export function describeRequests(store: () => Store): void {
       )
     })
 
+    test('a deadline ends what still waits, and leaves what runs alone', async () => {
+      await newApp()
+      await Promise.all(['waiting', 'running'].map(accept))
+      await store().commit(startAttempt({ requestId: `${appId}/running`, attempt: 1, runnerId: 'runner-1', now }))
+      const end = (id: string) =>
+        store().commit(completeWaiting({ requestId: `${appId}/${id}`, outcome: cancelled, now }))
+      expect([await end('waiting'), await end('running')]).toEqual([true, false])
+      expect(await store().read(resultOf(`${appId}/running`))).toBeUndefined()
+    })
+
     test('all that waits for an app can be ended in steps', async () => {
       await newApp()
       await Promise.all(['a', 'b', 'c'].map(accept))

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addTestAccount } from '../testing/store.ts'
+import type { CommitStats } from './committer.ts'
 import { describeRequests } from './conformance-requests.ts'
 import { done, read, readOne, sql, write } from './sql.ts'
 import type { Row, Store, Write } from './store.ts'
 
 /** A store to test, and what it counts. */
-export interface TestedStore extends Store {
-  stats(): { readonly commits: number; readonly writes: number }
+interface TestedStore extends Store {
+  stats(): CommitStats
 }
 
 /** How to open an engine on an empty database. */

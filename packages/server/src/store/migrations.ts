@@ -57,7 +57,7 @@ export const migrationTable =
 
 export const appliedMigrations: Statement = sql`select number, name, hash from migration order by number`
 
-export function applied(row: Row): Applied {
+export function appliedMigration(row: Row): Applied {
   return { number: Number(row['number']), name: String(row['name']), hash: String(row['hash']) }
 }
 

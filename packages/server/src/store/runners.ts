@@ -1,4 +1,4 @@
-import type { AccountId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { AccountId, RunnerId } from '../domain/ids.ts'
 import type {
   Address,
   EndReason,
@@ -9,6 +9,7 @@ import type {
   StopReason,
   Terminated,
 } from '../domain/runner.ts'
+import { assertNever } from '../kit/assert-never.ts'
 import type { Moment } from '../kit/clock.ts'
 import { number, optionalNumber, optionalText, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
@@ -60,31 +61,11 @@ export function liveRunners(): Read<readonly LiveRunner[]> {
   return read(sql`select * from runner where state <> 'terminated' order by created_at, id`, parseLive)
 }
 
-/** The runners of an account that have not ended, oldest first. */
-export function liveRunnersOf(accountId: AccountId): Read<readonly LiveRunner[]> {
-  return read(
-    sql`select * from runner
-         where state <> 'terminated' and account_id = ${accountId}
-         order by created_at, id`,
-    parseLive,
-  )
-}
-
 /** The runners of an account that ended at `since` or later, the last one first. */
 export function endedRunnersSince(accountId: AccountId, since: Moment): Read<readonly Terminated[]> {
   return read(
     sql`select * from runner
          where state = 'terminated' and ended_at >= ${since} and account_id = ${accountId}
-         order by ended_at desc, id desc`,
-    parseTerminated,
-  )
-}
-
-/** The runners of a revision that ended at `since` or later, the last one first. */
-export function endedRunnersOfRevision(revisionId: RevisionId, since: Moment): Read<readonly Terminated[]> {
-  return read(
-    sql`select * from runner
-         where state = 'terminated' and ended_at >= ${since} and revision_id = ${revisionId}
          order by ended_at desc, id desc`,
     parseTerminated,
   )
@@ -127,6 +108,8 @@ function columnsOf(runner: Runner): Columns {
         exitCode: runner.exit?.code,
         exitSignal: runner.exit?.signal,
       }
+    default:
+      return assertNever(runner)
   }
 }
 
@@ -174,6 +157,8 @@ function parseRunner(row: Row): Runner {
         endedAt: number(row, 'ended_at'),
         ...present('exit', exitOf(row)),
       }
+    default:
+      return assertNever(state)
   }
 }
 

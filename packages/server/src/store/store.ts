@@ -13,7 +13,7 @@ export interface Statement {
 export type Row = Readonly<Record<string, SqlValue>>
 
 export interface StatementResult {
-  /** Rows changed. */
+  /** Rows changed; for a statement that gives rows, how many it gave. */
   readonly changes: number
   /** Rows that `returning` gave, else empty. */
   readonly rows: readonly Row[]

@@ -70,8 +70,8 @@ export async function openTestScheduler(given: { store?: TestStore; backend?: Fa
     scheduler,
     lines,
     /** Registers a revision, and waits until the scheduler has looked at it. */
-    async deploy({ app = 'hello', revision, strategy = 'recreate', scale = {} }: Deploy): Promise<AppId> {
-      const id = await registerTestRevision(store, { app, revision, strategy, scale }, clock.now())
+    async deploy(deploy: Deploy): Promise<AppId> {
+      const id = await registerTestRevision(store, deploy, clock.now())
       await apps.refresh()
       await settled(scheduler)
       return id
@@ -100,7 +100,7 @@ export async function openTestScheduler(given: { store?: TestStore; backend?: Fa
 }
 
 /** Several looks: a later one sees what the deeds of an earlier one led to. */
-export async function settled(scheduler: Scheduler): Promise<void> {
+async function settled(scheduler: Scheduler): Promise<void> {
   for (let look = 0; look < 3; look += 1) {
     await scheduler.look()
     await new Promise((resolve) => setImmediate(resolve))
@@ -122,9 +122,10 @@ export class Call {
   }
 }
 
-async function registerTestRevision(
+/** Stores a revision and makes it the next one of its app, as a deploy does. */
+export async function registerTestRevision(
   store: Store,
-  { app: name, revision: revisionId, strategy, scale }: Required<Deploy>,
+  { app: name = 'hello', revision: revisionId, strategy = 'recreate', scale = {} }: Deploy,
   now: number,
 ): Promise<AppId> {
   const spec = testSpec(scale)
@@ -132,7 +133,7 @@ async function registerTestRevision(
   const app = live ?? { id: name, accountId: 'account-1', name, environment: 'main' }
   const basedOn = live?.scale ?? spec.scale
   const next: NextRevision = { revisionId, strategy, scale: spec.scale, basedOn, now }
-  if (!(await store.commit(registerRevision(app, spec, { ...next, authMode: 'private' })))) throw new Error('not stored')
+  if (!(await store.commit(registerRevision(app, spec, { ...next, authMode: 'private' }))))
+    throw new Error('not stored')
   return app.id
 }
-

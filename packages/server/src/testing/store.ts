@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silent } from '../kit/logger.ts'
+import type { CommitStats } from '../store/committer.ts'
 import { openSqliteStore, type SqliteOptions, type SqliteStore } from '../store/sqlite/index.ts'
 import { done, sql, write } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
@@ -9,7 +10,7 @@ import type { Store } from '../store/store.ts'
 /** A real store in a folder of its own, which closing removes. `await using` closes it. */
 export interface TestStore extends Store, AsyncDisposable {
   readonly file: string
-  stats(): { readonly commits: number; readonly writes: number }
+  stats(): CommitStats
 }
 
 export async function openTestStore(options: Partial<SqliteOptions> = {}): Promise<TestStore> {

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silent } from '../../kit/logger.ts'
 import { postgresPrograms, startPostgres, type TestPostgres } from '../../testing/postgres.ts'
 import { describeStore } from '../conformance.ts'
+import { knownMigrations, migration } from '../migrations.ts'
+import { done, read, sql, write } from '../sql.ts'
 import { openPostgresStore } from './index.ts'
 
 const programs = postgresPrograms()
@@ -15,5 +17,24 @@ if (programs === undefined) {
     afterAll(() => server[Symbol.asyncDispose]())
 
     describeStore('Postgres', async () => openPostgresStore({ url: await server.newDatabase(), log: silent }))
+
+    test('a writing connection that is lost ends the process', async () => {
+      const url = await server.newDatabase()
+      const lost: Error[] = []
+      const store = await openPostgresStore({ url, log: silent, onFatal: (error) => void lost.push(error) })
+      const end = sql`select pg_terminate_backend(pid) from pg_stat_activity
+                       where datname = current_database() and pid <> pg_backend_pid()`
+      await store.read(read(end, (row) => row))
+      await expect.poll(() => lost.length).toBe(1)
+      await expect(store.commit(write([sql`select 1`], done))).rejects.toThrow()
+      await store.close()
+    })
+
+    test('data of a newer version is refused', async () => {
+      const url = await server.newDatabase()
+      const newer = migration('9001_later.sql', 'create table later (id text primary key)')
+      await (await openPostgresStore({ url, log: silent, migrations: [...knownMigrations(), newer] })).close()
+      await expect(openPostgresStore({ url, log: silent })).rejects.toThrow(/newer version of Carrick/)
+    })
   })
 }

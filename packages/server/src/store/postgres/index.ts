@@ -1,8 +1,8 @@
-import pg from 'pg'
+import { Client, type CustomTypesConfig, DatabaseError, Pool, types as builtInTypes } from 'pg'
 import { CarrickError } from '../../domain/errors.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { Listeners } from '../changes.ts'
-import { Committer, type Ended } from '../committer.ts'
+import { Committer, type CommitStats, type Ended } from '../committer.ts'
 import { knownMigrations, type Migration } from '../migrations.ts'
 import type { Read, Row, Statement, Store, Topic, Write } from '../store.ts'
 import { parserOf } from './dialect.ts'
@@ -22,8 +22,8 @@ export interface PostgresOptions {
 /** Postgres's word for a full disk. */
 const DISK_FULL = '53100'
 
-const types: pg.CustomTypesConfig = {
-  getTypeParser: (type, format) => parserOf(type) ?? pg.types.getTypeParser(type, format),
+const types: CustomTypesConfig = {
+  getTypeParser: (type, format) => parserOf(type) ?? builtInTypes.getTypeParser(type, format),
 }
 
 /** Opens the store of an installation with more than one replica, and brings its schema up to date. */
@@ -31,9 +31,12 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
   const { url, log, maxWaiting = 20_000, migrations = knownMigrations() } = options
   await withClient(url, (client) => migrate(client, migrations))
   const onFatal = options.onFatal ?? (() => process.exit(1))
-  const writer = new pg.Client({ connectionString: url, types, pipeline: true })
-  const readers = new pg.Pool({ connectionString: url, types, max: 4 })
+  const writer = new Client({ connectionString: url, types, pipeline: true })
+  const readers = new Pool({ connectionString: url, types, max: 4 })
+  let lost = false
   writer.on('error', (error) => {
+    if (lost) return // the server's last words, then the closed socket: that is one loss
+    lost = true
     log.error(
       { err: error },
       'the store lost its writing connection; the process ends here and the next start recovers',
@@ -45,8 +48,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
   return new PostgresStore(writer, readers, maxWaiting)
 }
 
-async function withClient(connectionString: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString, types })
+async function withClient(connectionString: string, work: (client: Client) => Promise<void>): Promise<void> {
+  const client = new Client({ connectionString, types })
   await client.connect()
   try {
     await work(client)
@@ -57,14 +60,14 @@ async function withClient(connectionString: string, work: (client: pg.Client) =>
 
 /** Postgres behind one connection that commits groups, and a few that read. */
 export class PostgresStore implements Store {
-  readonly #writer: pg.Client
-  readonly #readers: pg.Pool
+  readonly #writer: Client
+  readonly #readers: Pool
   readonly #queries = new Queries()
   readonly #listeners = new Listeners()
   readonly #committer: Committer
   #closed: Promise<void> | undefined
 
-  constructor(writer: pg.Client, readers: pg.Pool, maxWaiting: number) {
+  constructor(writer: Client, readers: Pool, maxWaiting: number) {
     this.#writer = writer
     this.#readers = readers
     this.#committer = new Committer({
@@ -90,7 +93,7 @@ export class PostgresStore implements Store {
   }
 
   /** For benches: commits that reached the disk, and the writes that were in them. */
-  stats(): { readonly commits: number; readonly writes: number } {
+  stats(): CommitStats {
     return this.#committer.stats
   }
 
@@ -114,7 +117,7 @@ export class PostgresStore implements Store {
 }
 
 function refusal(error: Error): Error {
-  if (!(error instanceof pg.DatabaseError) || error.code !== DISK_FULL) return error
+  if (!(error instanceof DatabaseError) || error.code !== DISK_FULL) return error
   return new CarrickError('disk_full', 'the disk is full: nothing was stored; make room and try again', {
     cause: error,
   })

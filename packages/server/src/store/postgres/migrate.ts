@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import {
-  applied,
+  appliedMigration,
   appliedMigrations,
   migrationTable,
   pendingMigrations,
@@ -30,7 +30,7 @@ export async function migrate(client: Client, known: readonly Migration[]): Prom
 async function appliedSoFar(client: Client): Promise<readonly Applied[]> {
   const { rows } = await client.query(`select to_regclass('migration') as found`)
   if (rows[0]?.found === null) return []
-  return (await client.query<Row>(appliedMigrations.text)).rows.map(applied)
+  return (await client.query<Row>(appliedMigrations.text)).rows.map(appliedMigration)
 }
 
 async function apply(client: Client, step: Migration): Promise<void> {

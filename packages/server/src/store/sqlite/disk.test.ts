@@ -51,7 +51,7 @@ test.skipIf(!mayMount())(
     }
     expect((await statfs(disk.path)).bavail).toBeLessThan(100)
     expect([...refusals]).toEqual(['disk_full'])
-    expect((await store.read(count)).toSorted()).toEqual(stored.toSorted())
+    expect(new Set(await store.read(count))).toEqual(new Set(stored))
 
     truncateSync(ballast)
     await store.commit(big('there is room'))

@@ -1,14 +1,15 @@
 import { CarrickError } from '../../domain/errors.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { Listeners } from '../changes.ts'
-import { Committer, type Ended } from '../committer.ts'
+import { Committer, type CommitStats, type Ended } from '../committer.ts'
 import { knownMigrations, type Migration } from '../migrations.ts'
 import type { Read, Statement, Store, Topic, Write } from '../store.ts'
 import { isDiskFull } from './failures.ts'
 import type { Failure, GroupAnswer, PackedGroup, ReadAnswer } from './messages.ts'
 import { ownBytes, packGroup, SqliteError, unpackEnd, unpackRows } from './messages.ts'
-import type { PackedRead } from './reader.ts'
+import type { PackedRead, ReaderData } from './reader.ts'
 import { Thread } from './thread.ts'
+import type { WriterData } from './writer.ts'
 
 export interface SqliteOptions {
   readonly file: string
@@ -28,14 +29,16 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     log.error({ err: error, file }, 'the store lost its disk; the process ends here and the next start recovers')
     onFatal(error)
   }
-  const writer = await Thread.start<PackedGroup, GroupAnswer>({ name: 'writer', data: { file, migrations } }, fatal)
-  const reader = await Thread.start<PackedRead, ReadAnswer>({ name: 'reader', data: { file } }, fatal).catch(
-    async (error: unknown) => {
-      await writer.close()
-      throw error
-    },
-  )
-  return new SqliteStore({ writer, reader, fatal, maxWaiting })
+  const writing: WriterData = { file, migrations }
+  const writer = await Thread.start<PackedGroup, GroupAnswer>({ name: 'writer', data: writing }, fatal)
+  try {
+    const reading: ReaderData = { file }
+    const reader = await Thread.start<PackedRead, ReadAnswer>({ name: 'reader', data: reading }, fatal)
+    return new SqliteStore({ writer, reader, fatal, maxWaiting })
+  } catch (error) {
+    await writer.close()
+    throw error
+  }
 }
 
 interface Parts {
@@ -80,7 +83,7 @@ export class SqliteStore implements Store {
   }
 
   /** For benches: commits that reached the disk, and the writes that were in them. */
-  stats(): { readonly commits: number; readonly writes: number } {
+  stats(): CommitStats {
     return this.#committer.stats
   }
 

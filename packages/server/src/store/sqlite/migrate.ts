@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import {
-  applied,
+  appliedMigration,
   appliedMigrations,
   migrationTable,
   pendingMigrations,
@@ -21,7 +21,7 @@ export function migrate(database: DatabaseSync, statements: Statements, known: r
 function appliedSoFar(database: DatabaseSync, statements: Statements): readonly Applied[] {
   const table = database.prepare(`select name from sqlite_schema where type = 'table' and name = 'migration'`).get()
   if (!table) return []
-  return unpackRows(statements.find(appliedMigrations.text, [])).map(applied)
+  return unpackRows(statements.find(appliedMigrations.text, [])).map(appliedMigration)
 }
 
 function apply(database: DatabaseSync, statements: Statements, step: Migration): void {

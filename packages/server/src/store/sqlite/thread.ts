@@ -5,8 +5,8 @@ import { Worker } from 'node:worker_threads'
 const beside = (name: string) => new URL(`./${name}${extname(import.meta.url)}`, import.meta.url)
 
 interface Waiter<Answer> {
-  resolve(answer: Answer): void
-  reject(error: Error): void
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
 }
 
 /** A worker thread that answers messages one by one, in the order they came. */

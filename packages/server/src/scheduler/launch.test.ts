@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { pend, start } from '../domain/runner.ts'
+import { serverDefaults } from '../domain/scale.ts'
+import { testSpec } from '../testing/scheduler.ts'
+import { createLaunch, type RunnerStart } from './launch.ts'
+
+const launch = createLaunch({
+  environments: { folderOf: (id) => `/environments/${id}` },
+  blobs: { pathOf: (key) => `/blobs/${key}` },
+  bootstrap: '/carrick/carrick_runner',
+  surroundings: () => ({
+    grpcHost: 'localhost:8700',
+    restHost: 'localhost:40000',
+    runHost: 'localhost:40000',
+    queueRunHost: 'localhost:40000/queue',
+    wsRunHost: 'localhost:40000/ws',
+    bundle: '/data/bundle.pem',
+    region: 'local',
+    sharedFolder: '/data/shared',
+  }),
+})
+
+const at = { accountId: 'account', createdAt: 0 }
+const started: RunnerStart = {
+  runner: start(pend({ ...at, id: 'runner', appId: 'app', revisionId: 'r1', machineType: 'XS' }, 0), 1, 0),
+  app: {
+    ...at,
+    id: 'app',
+    owner: 'ann',
+    name: 'hello',
+    environment: 'main',
+    authMode: 'private',
+    scale: serverDefaults,
+    updatedAt: 0,
+  },
+  revision: { ...at, id: 'r1', appId: 'app', spec: testSpec() },
+  key: { credentials: { keyId: 'id', secret: 'secret' }, write: { statements: [], result: () => {}, touches: [] } },
+}
+
+test('a runner is the environment’s own interpreter with our bootstrap', () => {
+  expect(launch(started).command).toEqual([
+    '/environments/environment-1/bin/python',
+    '/carrick/carrick_runner/__main__.py',
+  ])
+})
+
+test('a runner knows who it is, who it works for and where the platform is', () => {
+  const { variables } = launch(started)
+  expect(variables).toMatchObject({
+    FAL_KEY: 'id:secret',
+    FAL_KEY_ID: 'id',
+    FAL_KEY_SECRET: 'secret',
+    FAL_APP_NAME: 'ann/hello',
+    FAL_APP_ID: 'r1',
+    FAL_USER_NICKNAME: 'ann',
+    FAL_JOB_ID: 'runner',
+    FAL_HOST: 'localhost:8700',
+    FAL_RUN_HOST: 'localhost:40000',
+    CARRICK_CALLABLE: '/blobs/blob-1',
+    CARRICK_METHOD: 'dill',
+    SSL_CERT_FILE: '/data/bundle.pem',
+  })
+  // With it every start would compile what it imports again.
+  expect(variables).not.toHaveProperty('PYTHONDONTWRITEBYTECODE')
+})

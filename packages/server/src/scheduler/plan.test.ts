@@ -1,0 +1,175 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { drain, pend, start, type LiveRunner } from '../domain/runner.ts'
+import type { App } from '../domain/app.ts'
+import type { Revision } from '../domain/revision.ts'
+import { changedScale, serverDefaults, type ScaleChanges } from '../domain/scale.ts'
+import { testSpec } from '../testing/scheduler.ts'
+import { offered } from './offer.ts'
+import { planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
+
+const now = 1_000_000
+
+function revisionOf(id: string): Revision {
+  return { id, appId: 'app', accountId: 'account', createdAt: 0, spec: testSpec() }
+}
+
+function appWith(scale: ScaleChanges): App {
+  return {
+    id: 'app',
+    accountId: 'account',
+    owner: 'ann',
+    name: 'hello',
+    environment: 'main',
+    authMode: 'private',
+    revisionId: 'new',
+    scale: changedScale(serverDefaults, scale),
+    createdAt: 0,
+    updatedAt: 0,
+  }
+}
+
+interface Made {
+  readonly state: LiveRunner['state']
+  readonly revision?: string
+  readonly inFlight?: number
+  readonly idleForMs?: number
+  readonly used?: boolean
+}
+
+function loaded({ state, revision = 'new', inFlight = 0, idleForMs = 0, used = true }: Made, index: number): Loaded {
+  const machine = { appId: 'app', accountId: 'account', revisionId: revision, machineType: 'XS', createdAt: 0 }
+  const pending = pend({ ...machine, id: `${state}-${index}` }, now)
+  const address = { host: '127.0.0.1', port: index }
+  const serving = { ...machine, id: pending.id, state: 'serving' as const, address, readyAt: 0 }
+  const runner = {
+    pending,
+    setup: start(pending, 1, now),
+    serving,
+    draining: drain(serving, 'stopped', now),
+  }[state]
+  return { runner, inFlight, idleSince: now - idleForMs, used }
+}
+
+function worldOf(scale: ScaleChanges, runners: readonly Made[], more: Partial<AppWorld> = {}): AppWorld {
+  return {
+    app: appWith(scale),
+    active: revisionOf('new'),
+    runners: runners.map(loaded),
+    demand: { running: 0, waiting: 0 },
+    replacing: new Map(),
+    backoffOf: () => undefined,
+    ...more,
+  }
+}
+
+const ended = (actions: readonly Action[]) =>
+  actions.flatMap((action) => (action.kind === 'drain' || action.kind === 'cancel' ? [action.runner.id] : []))
+
+describe('too many runners', () => {
+  test('the longest idle go first, and only as many as are too many', () => {
+    const world = worldOf({ keep_alive: 5, min_concurrency: 1 }, [
+      { state: 'serving', idleForMs: 6_000 },
+      { state: 'serving', idleForMs: 9_000 },
+    ])
+    expect(ended(planApp(world, now).actions)).toEqual(['serving-1'])
+  })
+
+  test('the moment at which the next one goes is known', () => {
+    const world = worldOf({ keep_alive: 5 }, [{ state: 'serving', idleForMs: 2_000 }])
+    expect(planApp(world, now)).toEqual({ actions: [], moments: [now + 3_000] })
+  })
+
+  test('a start that waits is cancelled at once, one under way is not', () => {
+    const world = worldOf({}, [{ state: 'pending' }, { state: 'setup' }])
+    expect(ended(planApp(world, now).actions)).toEqual(['pending-0'])
+  })
+
+  test('above the cap an idle runner goes at once, and a start under way too', () => {
+    const world = worldOf({ max_concurrency: 1, keep_alive: 300 }, [
+      { state: 'serving' },
+      { state: 'serving', inFlight: 1 },
+      { state: 'setup' },
+    ])
+    expect(ended(planApp(world, now).actions)).toEqual(['setup-2', 'serving-0'])
+  })
+})
+
+const anyMade: fc.Arbitrary<Made> = fc.oneof(
+  fc.record({ state: fc.constantFrom('pending' as const, 'setup' as const) }),
+  fc.record({
+    state: fc.constantFrom('serving' as const, 'draining' as const),
+    inFlight: fc.nat(3),
+    idleForMs: fc.nat(100_000),
+    used: fc.boolean(),
+  }),
+)
+const anyScale: fc.Arbitrary<ScaleChanges> = fc
+  .record({
+    min_concurrency: fc.nat(4),
+    max_concurrency: fc.integer({ min: 1, max: 6 }),
+    concurrency_buffer: fc.nat(3),
+    keep_alive: fc.nat(60),
+    max_multiplexing: fc.integer({ min: 1, max: 3 }),
+  })
+  .map((scale) => ({ ...scale, min_concurrency: Math.min(scale.min_concurrency, scale.max_concurrency) }))
+const anyWorld = fc
+  .tuple(anyScale, fc.array(anyMade, { maxLength: 10 }), fc.nat(20))
+  .map(([scale, runners, waiting]) => worldOf(scale, runners, { demand: { running: 0, waiting } }))
+
+test('no plan drains a busy runner', () => {
+  fc.assert(
+    fc.property(anyWorld, (world) => {
+      const drained = new Set(ended(planApp(world, now).actions))
+      expect(
+        world.runners.filter(({ runner, inFlight }) => inFlight > 0 && runner.state === 'serving'),
+      ).not.toContainEqual(
+        expect.objectContaining({ runner: expect.objectContaining({ id: expect.toSatisfy((id) => drained.has(id)) }) }),
+      )
+    }),
+  )
+})
+
+test('no plan starts a runner beyond max_concurrency, or ends one that the floor needs', () => {
+  fc.assert(
+    fc.property(anyWorld, (world) => {
+      const { actions } = planApp(world, now)
+      const there = world.runners.filter(({ runner }) => runner.state !== 'draining').length
+      const after = there + actions.filter(({ kind }) => kind === 'start').length - ended(actions).length
+      const { min_concurrency: floor, max_concurrency: cap } = world.app!.scale
+      expect(after).toBeLessThanOrEqual(Math.max(cap, there))
+      expect(after).toBeGreaterThanOrEqual(floor)
+    }),
+  )
+})
+
+test('a plan that was carried out leaves nothing to plan', () => {
+  fc.assert(
+    fc.property(anyWorld, (world) => {
+      const { actions } = planApp(world, now)
+      const gone = new Set(ended(actions))
+      const begun = actions
+        .filter(({ kind }) => kind === 'start')
+        .map((_, index) => loaded({ state: 'setup' }, 100 + index))
+      const runners = [...world.runners.filter(({ runner }) => !gone.has(runner.id)), ...begun]
+      const next = planApp({ ...world, runners }, now)
+      expect(next.actions.filter(({ kind }) => kind !== 'begin')).toEqual([])
+    }),
+  )
+})
+
+test('more runners than max_concurrency never work at a time, as far as offers decide', () => {
+  const any = fc.tuple(anyScale, fc.array(fc.tuple(anyMade, fc.boolean()), { maxLength: 10 }))
+  fc.assert(
+    fc.property(any, ([scale, made]) => {
+      const runners = made.map(([each, isNew]) => ({ ...each, revision: isNew ? 'new' : 'old' }))
+      const old = runners.map(loaded).filter(({ runner }) => runner.revisionId === 'old')
+      const handover = { had: old.length, runners: new Set(old.map(({ runner }) => runner.id)) }
+      const world = worldOf(scale, runners, { handover })
+      const offer = new Set(offered(world).map(({ id }) => id))
+      const busy = world.runners.filter(({ inFlight }) => inFlight > 0)
+      const atWork = new Set([...offer, ...busy.map(({ runner }) => runner.id)])
+      expect(atWork.size).toBeLessThanOrEqual(Math.max(world.app!.scale.max_concurrency, busy.length))
+    }),
+  )
+})
