@@ -1,6 +1,6 @@
 // Makes a fresh checkout ready, then runs the npm script that was asked for: node scripts/setup.mjs <script> [arguments].
 // Plain JavaScript, because it runs on the machine's own Node. The script it ends with runs on the Node that it installs.
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -23,28 +23,31 @@ function wantedPackages() {
   return hash.digest('hex')
 }
 
+/** Ends the process with npm's own words when it fails. */
 function installPackages() {
   const wanted = wantedPackages()
   if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted) return
   console.error('Installing packages (first time, or they changed) …')
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] })
+  const install = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  const { status } = spawnSync('npm', install, { cwd: root, stdio: ['ignore', 2, 2] })
+  if (status !== 0) process.exit(1)
   writeFileSync(marker, wanted)
 }
 
 /** One sentence that says what is missing and the command that repairs it, or undefined. */
-export function complaint(nodeVersion, askPython) {
+export function complaint(nodeVersion, ask) {
   if (Number(nodeVersion.split('.')[0]) < oldestNode)
     return `Carrick needs Node ${oldestNode} or newer and this is ${nodeVersion}: install a newer one from your distribution or with a version manager.`
   let python
   try {
-    python = askPython('import sys; print(*sys.version_info[:2])').trim().split(' ').map(Number)
+    python = ask('import sys; print(*sys.version_info[:2])').trim().split(' ').map(Number)
   } catch {
     return 'Carrick needs python3 and found none: apt-get install -y python3 python3-venv'
   }
   if (python[0] < oldestPython[0] || (python[0] === oldestPython[0] && python[1] < oldestPython[1]))
     return `Carrick needs Python ${oldestPython.join('.')} or newer and python3 is ${python.join('.')}: install a newer python3 and put it first on the PATH.`
   try {
-    askPython('import venv, ensurepip')
+    ask('import venv, ensurepip')
   } catch {
     return 'The python3 here cannot make virtual environments: apt-get install -y python3-venv'
   }

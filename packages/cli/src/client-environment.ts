@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { dataFolder } from './connection.ts'
 
 /** The stock tools, in the versions that Carrick is tested with. */
-export const clientPackages = ['fal==1.83.0', 'fal_client==1.0.3']
+const clientPackages = ['fal==1.83.0', 'fal_client==1.0.3']
 
 /**
  * The folder of a Python environment that holds the stock `fal` command and `fal_client`: built when it is not there

@@ -1,24 +1,14 @@
+import { ServerStatus } from '@carrick/protocol/rest'
 import { request } from 'node:https'
 import { readFile } from 'node:fs/promises'
 import { json } from 'node:stream/consumers'
-import { z } from 'zod'
 import { connect, type Connection } from './connection.ts'
 import { print } from './output.ts'
-
-const Status = z.object({
-  version: z.string(),
-  backend: z.string(),
-  apps: z.number(),
-  runners: z.number(),
-  queued: z.number(),
-  running: z.number(),
-  disk_free_bytes: z.number(),
-})
 
 /** `carrick status`: one sentence, or the same as JSON. Fails when the server does not answer. */
 export async function status(flags: { data?: string; json?: boolean }): Promise<void> {
   const connection = await connect(flags.data)
-  const now = Status.parse(await ask(connection, '/v1/status'))
+  const now = ServerStatus.parse(await ask(connection, '/v1/status'))
   const text =
     `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}): ${count(now.apps, 'app')}, ` +
     `${count(now.runners, 'runner')}, ${now.queued} waiting, ${now.running} running, ${gibibytes(now.disk_free_bytes)} GiB free`
@@ -33,7 +23,7 @@ async function ask(connection: Connection, path: string): Promise<unknown> {
   const ca = await readFile(connection.caFile)
   const { statusCode, body } = await new Promise<{ statusCode: number; body: unknown }>((resolve, reject) => {
     const asked = request(`${connection.url}${path}`, { headers, ca, timeout: 10_000 }, (response) => {
-      json(response).then((body) => resolve({ statusCode: response.statusCode ?? 0, body }), reject)
+      json(response).then((parsed) => resolve({ statusCode: response.statusCode ?? 0, body: parsed }), reject)
     })
     asked.on('timeout', () => asked.destroy(new Error('no answer within 10 seconds')))
     asked.on('error', (cause) => reject(notUp(connection, cause)))

@@ -190,7 +190,11 @@ function openFront({ certificates, config, log }: Foundation, roles: () => Roles
     doors: {
       http: createHttpDoor(
         (req, res) => (roles()?.listener ?? notYet)(req, res),
-        (req, socket, head) => (roles()?.gateway.upgrade ?? (() => socket.destroy()))(req, socket, head),
+        (req, socket, head) => {
+          const ready = roles()
+          if (ready === undefined) socket.destroy()
+          else ready.gateway.upgrade(req, socket, head)
+        },
       ),
       grpc: createGrpcDoor((req, res) => (roles()?.grpc ?? notYet)(req, res)),
     },

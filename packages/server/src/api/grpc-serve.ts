@@ -60,34 +60,16 @@ export function narrated<Request, Input, Output, Lines, Last>(
 }
 
 /** A unary method that this server knows only by name. */
-export const unserved: Method<(request: unknown, context: HandlerContext) => Promise<never>> = {
-  permission: notServed.permission,
-  serve: (deps) => refuse(deps),
-}
+export const unserved = (name: string) =>
+  unary(
+    notServed,
+    () => ({ name }),
+    (nothing) => nothing,
+  )
 
 /** A streaming method that this server knows only by name. */
-export const unservedStream: Method<(request: unknown, context: HandlerContext) => AsyncIterable<never>> = {
-  permission: notServed.permission,
-  // oxlint-disable-next-line require-yield -- it refuses before it could
-  serve: (deps) =>
-    async function* (request, context) {
-      await refuse(deps)(request, context)
-    },
-}
-
-const refuse = (deps: Deps) => async (_request: unknown, context: HandlerContext) => {
-  const { name } = context.method
-  try {
-    return await notServed(
-      deps,
-      callerOf(deps, context.requestHeader),
-      { name },
-      { signal: context.signal, say: () => {} },
-    )
-  } catch (error) {
-    throw grpcError(error, { log: deps.log, method: name })
-  }
-}
+export const unservedStream = (name: string) =>
+  narrated(notServed, () => ({ name }), { lines: () => ({}), output: (nothing) => nothing })
 
 /** Who the key in these metadata belongs to. */
 export function callerOf(

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { constants } from 'node:http2'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { createContextValues } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
@@ -30,16 +29,16 @@ export function createGrpcHandler(deps: Deps, { messageLimit }: GrpcOptions): Gr
   })
   return (request, response) => {
     if (callerOf(deps, metadataOf(request)) !== undefined) serve(request, response)
-    else refuseStranger(response)
+    else refuseStranger(request, response)
   }
 }
 
-/** Nobody has a message of theirs read, however large, before it is known who they are. */
-function refuseStranger(response: Http2ServerResponse): void {
+/** Nobody has a message of theirs kept, however large, before it is known who they are. It is let through: some clients hear no answer while they send. */
+function refuseStranger(request: Http2ServerRequest, response: Http2ServerResponse): void {
   const { message, kind } = unauthenticated()
   const status = { 'grpc-status': String(codes[kind]), 'grpc-message': encodeURIComponent(message) }
-  response.writeHead(200, { 'content-type': 'application/grpc', ...status })
-  response.end(() => response.stream.close(constants.NGHTTP2_NO_ERROR))
+  request.resume()
+  response.writeHead(200, { 'content-type': 'application/grpc', ...status }).end()
 }
 
 function metadataOf({ headers }: Http2ServerRequest) {

@@ -1,7 +1,8 @@
-import type { DescMethod } from '@bufbuild/protobuf'
+import type { DescMethod, DescMethodStreaming, DescMethodUnary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
+import type { Transport } from '@connectrpc/connect'
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { presets } from '../domain/permissions.ts'
 import { openTestControl } from '../testing/control.ts'
 import type { TestControl } from '../testing/control.ts'
@@ -17,17 +18,17 @@ beforeAll(async () => {
 
 /** Every way into the control plane, and the permission that it takes. */
 const doors = {
-  'BuildEnvironment': 'apps:write',
-  'RegisterApplication': 'apps:write',
-  'UpdateApplication': 'apps:write',
-  'SetAlias': 'apps:write',
-  'DeleteAlias': 'apps:write',
-  'ListAliases': 'apps:read',
-  'ListApplications': 'apps:read',
-  'ListRunners': 'runners:read',
-  'ListAliasRunners': 'runners:read',
-  'StopRunner': 'runners:write',
-  'KillRunner': 'runners:write',
+  BuildEnvironment: 'apps:write',
+  RegisterApplication: 'apps:write',
+  UpdateApplication: 'apps:write',
+  SetAlias: 'apps:write',
+  DeleteAlias: 'apps:write',
+  ListAliases: 'apps:read',
+  ListApplications: 'apps:read',
+  ListRunners: 'runners:read',
+  ListAliasRunners: 'runners:read',
+  StopRunner: 'runners:write',
+  KillRunner: 'runners:write',
   'GET /users/current': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
@@ -86,19 +87,25 @@ function permissionOf(localName: string) {
 
 /** How a call without input ends; undefined when it succeeds. */
 async function codeOf(method: DescMethod, key: string | null): Promise<Code | undefined> {
-  const transport = control.channel(key)
   try {
-    if (method.methodKind === 'unary') {
-      await transport.unary(method, undefined, undefined, undefined, {})
-    } else {
-      const { message } = await transport.stream(method, undefined, undefined, undefined, once({}))
-      for await (const _ of message);
-    }
+    await call(control.channel(key), method)
     return undefined
   } catch (error) {
     return ConnectError.from(error).code
   }
 }
+
+async function call(transport: Transport, method: DescMethod): Promise<void> {
+  if (isUnary(method)) {
+    await transport.unary(method, undefined, undefined, undefined, {})
+  } else if (isStream(method)) {
+    const { message } = await transport.stream(method, undefined, undefined, undefined, once({}))
+    for await (const _ of message);
+  }
+}
+
+const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === 'unary'
+const isStream = (method: DescMethod): method is DescMethodStreaming => method.methodKind !== 'unary'
 
 async function* once<T>(message: T): AsyncGenerator<T> {
   yield message

@@ -93,5 +93,3 @@ function askedBy({ method = 'GET', url = '/', headers }: IncomingMessage) {
   const target: string | readonly string[] | undefined = headers['x-fal-target-url']
   return { method, url, host: headers.host, targetUrl: target === undefined ? undefined : String(target) }
 }
-
-export type { GatewayDeps, GatewayLimits } from './deps.ts'

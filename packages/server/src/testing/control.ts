@@ -52,7 +52,14 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   const script = newScript()
   let port = 0
   const deps: Deps = {
-    ...{ clock, log: silent, store, apps, homes, keyring, blobs, logs },
+    clock,
+    log: silent,
+    store,
+    apps,
+    homes,
+    keyring,
+    blobs,
+    logs,
     builder: { build: (definition, how) => script.build(definition, how) },
     runners: runnersOf(script),
     server: { version: '0.0.0', backend: 'process', folder },
@@ -89,7 +96,17 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   }
 
   return {
-    ...{ deps, store, clock, apps, logs, keyring, keys, script, port, channel },
+    deps,
+    store,
+    clock,
+    apps,
+    blobs,
+    logs,
+    keyring,
+    keys,
+    script,
+    port,
+    channel,
     client: (key?: string | null) => createClient(IsolateController, channel(key)),
     /** A REST answer. */
     async rest(path: string, { key = keys.ann, method = 'GET' }: { key?: string | null; method?: string } = {}) {
@@ -105,6 +122,23 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
       await store.close()
       await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** An idle runner, as the scheduler lists it. */
+export function testRunner(more: Partial<RunnerView> = {}): RunnerView {
+  return {
+    id: 'runner-1',
+    appId: 'app-1',
+    appName: 'hello',
+    revisionId: 'revision-1',
+    state: 'idle',
+    inFlight: 0,
+    requests: [],
+    uptimeSeconds: 1,
+    machineType: 'S',
+    replacement: 'none',
+    ...more,
   }
 }
 
