@@ -90,6 +90,6 @@ export function serviceUrls(
     run: `${base}/${owner}/${name}`,
     queue: `${base}/queue/${owner}/${name}`,
     ws: `${base.replace(/^http/, 'ws')}/ws/${owner}/${name}`,
-    log: `${base}/dashboard/apps/${owner}/${name}/logs`,
+    log: `${base}/dashboard/apps/${owner}/${name}`,
   }
 }

@@ -38,7 +38,8 @@ function refuseStranger(request: Http2ServerRequest, response: Http2ServerRespon
   const { message, kind } = unauthenticated()
   const status = { 'grpc-status': String(codes[kind]), 'grpc-message': encodeURIComponent(message) }
   request.resume()
-  response.writeHead(200, { 'content-type': 'application/grpc', ...status }).end()
+  // Headers and trailers in one frame that ends the stream: stock clients take nothing else for an answer here.
+  response.stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...status }, { endStream: true })
 }
 
 function metadataOf({ headers }: Http2ServerRequest) {

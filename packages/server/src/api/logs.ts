@@ -12,7 +12,7 @@ export interface LogHistory {
 
 const moment = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
 
-export const LogWindow = z.object({
+const LogWindow = z.object({
   runnerId: z.string().optional(),
   search: z.string().optional(),
   since: moment.optional(),

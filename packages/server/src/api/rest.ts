@@ -7,11 +7,13 @@ import { httpStatus } from '../domain/outcome.ts'
 import type { Deps } from './deps.ts'
 import { routes } from './rest-routes.ts'
 import type { Route } from './rest-routes.ts'
+import { signpost } from './signpost.ts'
 
 /** The control plane over HTTP: what the stock `fal` command asks besides gRPC, and the platform's own API. */
 export function createRest(deps: Deps): Hono {
   const api = new Hono()
   for (const route of routes) api.on(route.method, route.path, (context) => serve(deps, route, context))
+  api.get(`${pages}*`, ({ req, text }) => text(signpost(req.path.slice(pages.length))))
   api.notFound((context) => {
     const { method, path } = context.req
     return context.json({ detail: `${method} ${path} not found: this server serves no such address` }, 404)
@@ -19,6 +21,8 @@ export function createRest(deps: Deps): Hono {
   api.onError((error, context) => refusal(deps, error, context))
   return api
 }
+
+const pages = '/dashboard/apps/'
 
 async function serve(deps: Deps, { call }: Route, context: Context): Promise<Response> {
   const credentials = httpCredentials(context.req.header('authorization'))
