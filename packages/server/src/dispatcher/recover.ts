@@ -1,7 +1,7 @@
 import type { AppId } from '../domain/ids.ts'
 import { cancelledOutcome, failedOutcome, troubles } from '../domain/outcome.ts'
 import { finishAttempt, unfinishedRequests } from '../store/requests.ts'
-import type { UnfinishedRequest } from '../store/requests.ts'
+import type { UnfinishedRequest } from '../store/request-rows.ts'
 import { persist } from './persist.ts'
 import { settle } from './settle.ts'
 import type { SettleParts } from './settle.ts'

@@ -4,12 +4,7 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Moment } from '../kit/clock.ts'
 import { replaceFile } from '../kit/files.ts'
-
-/** A certificate with its private key, both PEM. */
-export interface Identity {
-  readonly certPem: string
-  readonly keyPem: string
-}
+import type { Identity } from './identity.ts'
 
 export interface Certificates extends Identity {
   readonly caFile: string

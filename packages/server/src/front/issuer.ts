@@ -20,7 +20,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509'
 import type { Moment } from '../kit/clock.ts'
-import type { Identity } from './certificates.ts'
+import type { Identity } from './identity.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const dayMs = 86_400_000

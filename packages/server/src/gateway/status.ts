@@ -1,7 +1,7 @@
 import { CarrickError } from '../domain/errors.ts'
 import type { Caller } from '../domain/permissions.ts'
 import { assertNever } from '../kit/assert-never.ts'
-import type { StoredRequest } from '../store/requests.ts'
+import type { StoredRequest } from '../store/request-rows.ts'
 import { owns } from './access.ts'
 import { json } from './answers.ts'
 import { connectionOf } from './connection.ts'

@@ -1,11 +1,39 @@
+import type { Moment } from '../kit/clock.ts'
 import { kinds } from '../domain/errors.ts'
 import type { ErrorCode } from '../domain/errors.ts'
-import type { AppId } from '../domain/ids.ts'
-import type { QueuedRequest, RequestState, RetryPolicy } from '../domain/request.ts'
+import type { AppId, KeyId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
+import type { Priority, QueuedRequest, RequestState, RetryPolicy } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
-import type { StoredRequest, UnfinishedRequest } from './requests.ts'
 import { json, number, optionalNumber, optionalText, text } from './rows.ts'
 import type { Row } from './store.ts'
+
+/** A request as it stands in the store, without its bodies. */
+export interface StoredRequest {
+  readonly id: RequestId
+  readonly seq: Seq
+  readonly appId: AppId
+  readonly keyId?: KeyId
+  readonly state: RequestState
+  readonly priority: Priority
+  readonly attempt: number
+  /** Where its current or last attempt ran. */
+  readonly runnerId?: RunnerId
+  readonly acceptedAt: Moment
+  /** When its current or last attempt started. */
+  readonly startedAt?: Moment
+  readonly finishedAt?: Moment
+  readonly status?: number
+  readonly error?: { readonly code: ErrorCode; readonly message: string }
+  readonly cancelRequestedAt?: Moment
+}
+
+/** What a home reads of a request that has no outcome yet. */
+export interface UnfinishedRequest {
+  readonly request: QueuedRequest
+  readonly state: 'waiting' | 'running'
+  readonly runnerId?: RunnerId
+  readonly cancelRequested: boolean
+}
 
 export function queuedRequest(appId: AppId, row: Row): UnfinishedRequest {
   const request: QueuedRequest = {

@@ -4,38 +4,10 @@ import type { AppId, KeyId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
 import type { NewRequest, Outcome, Priority, QueuedRequest, RequestState } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
 import { insertBody, insertResult, insertResultsOfWaiting } from './bodies.ts'
-import { queuedRequest, storedRequest } from './request-rows.ts'
+import { queuedRequest, storedRequest, type StoredRequest, type UnfinishedRequest } from './request-rows.ts'
 import { text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Statement, StatementResult, Write } from './store.ts'
-
-/** A request as it stands in the store, without its bodies. */
-export interface StoredRequest {
-  readonly id: RequestId
-  readonly seq: Seq
-  readonly appId: AppId
-  readonly keyId?: KeyId
-  readonly state: RequestState
-  readonly priority: Priority
-  readonly attempt: number
-  /** Where its current or last attempt ran. */
-  readonly runnerId?: RunnerId
-  readonly acceptedAt: Moment
-  /** When its current or last attempt started. */
-  readonly startedAt?: Moment
-  readonly finishedAt?: Moment
-  readonly status?: number
-  readonly error?: { readonly code: ErrorCode; readonly message: string }
-  readonly cancelRequestedAt?: Moment
-}
-
-/** What a home reads of a request that has no outcome yet. */
-export interface UnfinishedRequest {
-  readonly request: QueuedRequest
-  readonly state: 'waiting' | 'running'
-  readonly runnerId?: RunnerId
-  readonly cancelRequested: boolean
-}
 
 /** The attempt that a write speaks of. */
 export interface AttemptOf {

@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createGrpcHandler } from './api/grpc.ts'
+import { createRest } from './api/rest.ts'
+import { createProcessBackend } from './backends/process/index.ts'
+import { createBuilder } from './builder/local-builder.ts'
+import { startDispatcher } from './dispatcher/dispatcher.ts'
+import { baseUrl, type Connection, type ServerNames } from './domain/addresses.ts'
+import { createListener, type Readiness } from './doors.ts'
+import type { Foundation } from './foundation.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { createLaunch, type Surroundings } from './scheduler/launch.ts'
+import { startScheduler } from './scheduler/scheduler.ts'
+import { version } from './version.ts'
+
+/** What runs inside a Python runner first. A published package brings it along beside its own code. */
+const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
+
+/** What runners and answers have to know: the ports are open before the roles start. */
+export interface Addresses {
+  readonly names: ServerNames
+  /** Where runners reach the platform: `localhost:port`. */
+  readonly ingress: string
+}
+
+export type Roles = Awaited<ReturnType<typeof startRoles>>
+
+/** The jobs of the platform, each given what it works with, and told of what the others see. */
+export async function startRoles(
+  foundation: Foundation,
+  addresses: Addresses,
+  readiness: () => Readiness,
+  closing: AsyncDisposableStack,
+) {
+  const { config, log, blobs, folder, installation, bundleFile } = foundation
+  const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
+  const builder = await createBuilder({
+    ...foundation,
+    folder: folder.environments,
+    cacheFolder: config.CARRICK_CACHE === '' ? folder.cache : config.CARRICK_CACHE,
+    parallel: config.CARRICK_PARALLEL_BUILDS,
+    timeoutMs: config.CARRICK_BUILD_TIMEOUT_MS,
+    variables: { ...process.env, SSL_CERT_FILE: bundleFile },
+  })
+  closing.defer(() => builder.close())
+  const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, log })
+  closing.defer(() => backend.close())
+
+  const launch = createLaunch({
+    environments: builder,
+    blobs,
+    bootstrap,
+    surroundings: () => surroundings(foundation, addresses),
+  })
+  // From here on no former runner is left, so nothing runs twice by accident.
+  const scheduler = await startScheduler({ ...foundation, backend, launch, everyMs: config.CARRICK_RECONCILE_EVERY_MS })
+  const onRunnerVerdict = scheduler.verdict.bind(scheduler)
+  const dispatcher = startDispatcher({
+    ...foundation,
+    onRunnerVerdict,
+    random: Math.random,
+    limits: { resultBytes: config.CARRICK_RESULT_LIMIT, connectTimeoutMs },
+  })
+  const gateway = createGateway({
+    ...foundation,
+    onRunnerVerdict,
+    names: () => addresses.names,
+    limits: { bodyBytes: config.CARRICK_BODY_LIMIT, queueLength: config.CARRICK_QUEUE_LIMIT, connectTimeoutMs },
+    cancel: (id) => dispatcher.cancel(id),
+    accepting: () => readiness() === 'ready',
+  })
+  const control = {
+    ...foundation,
+    builder,
+    runners: scheduler,
+    server: { version, backend: backend.name, folder: folder.path },
+    baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
+    isDraining: () => readiness() === 'draining',
+  }
+  return {
+    gateway,
+    listener: createListener(gateway, createRest(control), readiness),
+    grpc: createGrpcHandler(control, { messageLimit: config.CARRICK_MESSAGE_LIMIT }),
+    dispatcher,
+    scheduler,
+  }
+}
+
+/** How the platform looks to a runner. */
+function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Addresses): Surroundings {
+  return {
+    grpcHost: `${names.hosts[0]}:${names.port}`,
+    restHost: ingress,
+    runHost: ingress,
+    queueRunHost: `${ingress}/queue`,
+    wsRunHost: `${ingress}/ws`,
+    bundle: bundleFile,
+    region: 'local',
+    sharedFolder: join(folder.path, 'data'),
+  }
+}
