@@ -21,7 +21,9 @@ export async function coldStart(report: Report): Promise<void> {
     const platform = await submitToFirstLine(carrick)
     const hand = await spawnToPort(await commandOfRunner(carrick))
     // The first round fills the page cache.
-    if (round > 0) (byPlatform.push(platform), byHand.push(hand))
+    if (round === 0) continue
+    byPlatform.push(platform)
+    byHand.push(hand)
   }
   report.add('cold start: spawned by hand until its port answers, median', median(byHand), undefined, ' ms')
   report.add('cold start: submit to first byte in the app, median', median(byPlatform), undefined, ' ms')
