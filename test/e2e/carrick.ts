@@ -18,6 +18,12 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** What `ask` sends. */
+export interface Question extends Omit<RequestInit, 'headers'> {
+  readonly key?: string | null
+  readonly headers?: Record<string, string>
+}
+
 /** A real server in a process of its own, with a data folder of its own, and the official tools pointed at it. */
 export class Carrick implements AsyncDisposable {
   readonly folder: string
@@ -31,8 +37,9 @@ export class Carrick implements AsyncDisposable {
     this.#settings = settings
   }
 
-  static async start(settings: Record<string, string> = {}): Promise<Carrick> {
-    const carrick = new Carrick(await mkdtemp(join(tmpdir(), 'carrick-e2e-')), settings)
+  /** `parent` is where the data folder goes. */
+  static async start(settings: Record<string, string> = {}, parent = tmpdir()): Promise<Carrick> {
+    const carrick = new Carrick(await mkdtemp(join(parent, 'carrick-e2e-')), settings)
     await carrick.up()
     return carrick
   }
@@ -58,11 +65,15 @@ export class Carrick implements AsyncDisposable {
     return this.#process?.pid ?? 0
   }
 
-  /** Ends the server with a signal and waits until it is gone. */
-  async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (this.#process === undefined || this.#process.exitCode !== null || this.#process.signalCode !== null) return
-    this.#process.kill(signal)
-    await once(this.#process, 'exit')
+  /** Ends the server with a signal, waits until it is gone, and answers its exit code; null for one that was killed. */
+  async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const server = this.#process
+    if (server === undefined) return null
+    if (server.exitCode === null && server.signalCode === null) {
+      server.kill(signal)
+      await once(server, 'exit')
+    }
+    return server.exitCode
   }
 
   /** Runs `carrick …`. */
@@ -71,8 +82,22 @@ export class Carrick implements AsyncDisposable {
   }
 
   /** Runs the stock `fal …`. */
-  async fal(...args: string[]): Promise<Ended> {
-    return this.#run(join(await clients(), 'bin', 'fal'), args)
+  fal(...args: string[]): Promise<Ended> {
+    return this.falWith({}, ...args)
+  }
+
+  /** Runs the stock `fal …` with some variables that are not this server's. */
+  async falWith(variables: Record<string, string>, ...args: string[]): Promise<Ended> {
+    return this.#run(join(await clients(), 'bin', 'fal'), args, variables)
+  }
+
+  /** Asks the server over plain HTTP/1.1, with its own key unless there is another, or null for none. */
+  ask(
+    path: string,
+    { key = this.variables['FAL_KEY'] ?? '', headers = {}, ...init }: Question = {},
+  ): Promise<Response> {
+    const credentials = key === null ? {} : { authorization: `Key ${key}` }
+    return fetch(this.url.replace('https:', 'http:') + path, { ...init, headers: { ...credentials, ...headers } })
   }
 
   /** Runs a Python program beside the official client; what it prints is JSON. */
@@ -118,9 +143,10 @@ export class Carrick implements AsyncDisposable {
     }
   }
 
-  #run(program: string, args: readonly string[]): Promise<Ended> {
+  #run(program: string, args: readonly string[], variables: Record<string, string> = {}): Promise<Ended> {
     return new Promise((resolve) => {
-      const options = { cwd: root, env: this.#environment(), timeout: patienceMs, maxBuffer: 256 * 1024 * 1024 }
+      const env = { ...this.#environment(), ...variables }
+      const options = { cwd: root, env, timeout: patienceMs, maxBuffer: 256 * 1024 * 1024 }
       const child = execFile(program, args, options, (_, stdout, stderr) =>
         resolve({ code: child.exitCode ?? 1, stdout, stderr }),
       )

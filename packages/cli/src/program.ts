@@ -1,3 +1,4 @@
+import { version } from '@carrick/server/version'
 import { Command, Option } from 'commander'
 
 const data = () => new Option('--data <folder>', 'the data folder (default: CARRICK_DATA, else ~/.carrick)')
@@ -6,6 +7,7 @@ const data = () => new Option('--data <folder>', 'the data folder (default: CARR
 export function program(): Command {
   const carrick = new Command('carrick')
     .description('A serverless platform for AI apps on your own machines')
+    .version(version)
     .exitOverride()
     .showHelpAfterError()
     .enablePositionalOptions()

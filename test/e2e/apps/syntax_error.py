@@ -1,0 +1,5 @@
+import fal
+
+
+class Unfinished(fal.App):
+    def setup(self -> None:
