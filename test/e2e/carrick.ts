@@ -78,7 +78,12 @@ export class Carrick implements AsyncDisposable {
 
   /** Runs `carrick …`. */
   carrick(...args: string[]): Promise<Ended> {
-    return this.#run(process.execPath, [bin, ...args])
+    return this.carrickWith({}, ...args)
+  }
+
+  /** Runs `carrick …` with some settings that are not this server's. */
+  carrickWith(settings: Record<string, string>, ...args: string[]): Promise<Ended> {
+    return this.#run(process.execPath, [bin, ...args], settings)
   }
 
   /** Runs the stock `fal …`. */

@@ -14,6 +14,9 @@ describe('the stock fal command', () => {
       JSON.stringify(body),
     )
 
+  /** Keeps runners for longer than a command takes on a slow machine. */
+  const stays = async () => expect((await carrick.fal('apps', 'scale', 'echo', '--keep-alive', '300')).code).toBe(0)
+
   test('whoami and doctor answer', async () => {
     expect((await carrick.fal('auth', 'whoami')).stdout).toContain('tester')
     expect((await carrick.fal('doctor')).code).toBe(0)
@@ -38,6 +41,7 @@ describe('the stock fal command', () => {
   test('lists apps, revisions and runners', async () => {
     expect(JSON.parse((await carrick.fal('apps', 'list', '--json')).stdout)).toMatchObject({ apps: expect.any(Array) })
     expect((await carrick.fal('apps', 'list-rev', 'echo')).code).toBe(0)
+    await stays()
     await call('echo', { text: 'a runner, please' })
     expect((await carrick.fal('apps', 'runners', 'echo', '--json')).stdout).toContain('echo')
     expect((await carrick.fal('runners', 'list', '--json')).stdout).toContain('echo')
@@ -76,6 +80,7 @@ describe('the stock fal command', () => {
   })
 
   test('stop and kill end a runner; an unknown one is "not found"', async () => {
+    await stays()
     const { runner } = await carrick.python<{ runner: string }>(
       'import fal_client, json; print(json.dumps(fal_client.run("tester/echo", {})))',
     )

@@ -1,5 +1,5 @@
 import { version } from '@carrick/server/version'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 
 const data = () => new Option('--data <folder>', 'the data folder (default: CARRICK_DATA, else ~/.carrick)')
 
@@ -26,13 +26,18 @@ export function program(): Command {
 function up(): Command {
   return new Command('up')
     .description('Runs the whole platform in this terminal. The first start makes everything it needs')
-    .option('--port <number>', 'the one port; 0 takes a free one (default: 8700)')
+    .option('--port <number>', 'the one port; 0 takes a free one (default: 8700)', port)
     .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
     .addOption(data())
     .addOption(new Option('--backend <name>', 'where runners run').choices(['process']))
     .option('--owner <name>', "the first account's nickname (default: your login name)")
     .option('--name <host...>', 'more host names of this server')
     .action(async (flags) => (await import('./up.ts')).up(flags))
+}
+
+function port(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return text
+  throw new InvalidArgumentError('It must be a number from 0 to 65535.')
 }
 
 function env(): Command {

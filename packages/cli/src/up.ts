@@ -19,8 +19,8 @@ export async function up(flags: Flags): Promise<void> {
   await askedToStop()
   console.error('Draining; press Ctrl-C again to end at once.')
   // The next start finds everything in order also after an end at once: it is what a crash looks like.
-  await Promise.race([platform.stop(), askedToStop()])
-  process.exit(0)
+  const exitCode = await Promise.race([platform.stop().then(() => 0), askedToStop().then(() => 130)])
+  process.exit(exitCode)
 }
 
 function asVariables({ name, ...flags }: Flags): Record<string, string> {

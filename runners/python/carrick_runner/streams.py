@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import threading
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from .context import current_request_id, labels_of, serving
 
@@ -29,7 +29,8 @@ class TaggedStream(io.TextIOWrapper):
     """
     A text stream over a file descriptor that writes whole lines only, each at once, and never raises when nobody reads.
 
-    Unfinished lines are kept apart per thread and request, so that lines which grow at the same time do not mix.
+    Unfinished lines are kept apart per thread and request, so that lines which grow at the same time do not mix. One
+    that belongs to no request is shown when it is flushed: if the process is killed then, it was its last words.
     """
 
     def __init__(self, fd: int) -> None:
@@ -39,6 +40,8 @@ class TaggedStream(io.TextIOWrapper):
     def _reset(self) -> None:
         self._lock = threading.RLock()  # re-entrant: a signal handler may print while its thread is printing
         self._unfinished: Dict[_Writer, List[str]] = {}
+        #: Whose unfinished line stands on the pipe, and how much of it.
+        self._shown: Optional[Tuple[_Writer, int]] = None
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
@@ -55,7 +58,7 @@ class TaggedStream(io.TextIOWrapper):
                 while len(rest) > LINE_LIMIT:
                     lines.append(rest[:LINE_LIMIT])
                     rest = rest[LINE_LIMIT:]
-                self._emit(request_id, lines)
+                self._emit(writer, lines)
                 parts = [rest] if rest else []
             if parts:
                 self._unfinished[writer] = parts
@@ -67,22 +70,46 @@ class TaggedStream(io.TextIOWrapper):
             return
         with self._lock:
             for writer in [each for each in self._unfinished if request_id is None or each[1] == request_id]:
-                self._emit(writer[1], ["".join(self._unfinished.pop(writer))])
+                self._emit(writer, ["".join(self._unfinished.pop(writer))])
 
-    def _emit(self, request_id: str, lines: List[str]) -> None:
+    def _emit(self, writer: _Writer, lines: List[str]) -> None:
         if not lines:
             return
+        begun = self._end_shown(writer)
+        first = [lines.pop(0)[begun:]] if begun else []
+        pieces = [piece for line in lines for piece in _framed(writer[1], line.strip("\r"))]
+        self._put("".join(f"{piece}\n" for piece in [line.rstrip("\r") for line in first] + pieces))
+
+    def _end_shown(self, writer: _Writer) -> int:
+        """How much of this writer's line is on the pipe already. A line of anybody else's there is ended."""
+        if not self._shown:
+            return 0
+        (shown, length), self._shown = self._shown, None
+        if shown == writer:
+            return length
+        rest = "".join(self._unfinished.pop(shown, []))[length:]
+        if rest:
+            self._unfinished[shown] = [rest]
+        self._put("\n")
+        return 0
+
+    def flush(self) -> None:
+        writer = (threading.get_ident(), "")
+        if not self._unfinished or current_request_id():
+            return self._put("")
+        with self._lock:
+            line = "".join(self._unfinished.get(writer, []))
+            if line and not line.startswith(FRAME_START):
+                begun = self._end_shown(writer)
+                self._put(line[begun:].strip("\r"))
+                self._shown = (writer, len(line))
+
+    def _put(self, text: str) -> None:
         try:
-            super().write("".join(f"{piece}\n" for line in lines for piece in _framed(request_id, line.strip("\r"))))
+            super().write(text)
             super().flush()
         except (OSError, ValueError):
             pass  # the server that read this pipe is gone; the app should not fail for that
-
-    def flush(self) -> None:
-        try:
-            super().flush()
-        except (OSError, ValueError):
-            pass
 
 
 def _framed(request_id: str, line: str) -> List[str]:

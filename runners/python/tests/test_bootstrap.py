@@ -150,6 +150,28 @@ class Writing(unittest.TestCase):
     def test_a_line_without_an_end_is_not_lost(self):
         self.assertEqual(self.written("print('a', end='')"), "a\n")
 
+    def test_what_was_flushed_is_not_lost_when_it_is_killed(self):
+        code, out, _ = ran(
+            "import os, signal\n"
+            "def target():\n"
+            "    print('loading ', end='', flush=True)\n"
+            "    print('the weights', end='', flush=True)\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        self.assertEqual((code, out), (-signal.SIGKILL, "loading the weights"))
+
+    def test_a_line_that_is_flushed_before_its_end_stays_one_line_unless_others_write_meanwhile(self):
+        out = self.written(
+            "print('one', end='', flush=True)\n"
+            "print(' line')\n"
+            "print('half', end='', flush=True)\n"
+            "other = threading.Thread(target=print, args=('another',))\n"
+            "other.start()\n"
+            "other.join()\n"
+            "print(' and half')"
+        )
+        self.assertEqual(out, "one line\nhalf\nanother\n and half\n")
+
     def test_a_progress_bar_is_a_line_for_each_picture(self):
         self.assertEqual(self.written("for at in '123': print('\\r' + at, end='')\nprint()"), "1\n2\n3\n")
 

@@ -54,7 +54,6 @@ export function createFront({ tls, doors, log, ...options }: FrontOptions): Fron
     awaitGreeting(socket, limits.greetingMs, (spoken) => (undecided.delete(socket), handOver[spoken](socket)))
   })
   server.maxConnections = limits.connections
-  server.on('error', (error) => log.error({ err: error }, 'a connection could not be accepted'))
   server.on(
     'drop',
     atMostEachMinute(() => log.warn({ limit: limits.connections }, 'connections refused: the limit is reached')),
@@ -69,6 +68,7 @@ export function createFront({ tls, doors, log, ...options }: FrontOptions): Fron
       await once(server, 'listening').catch((cause: unknown) => {
         throw new Error(`cannot listen on ${host}:${port}: ${reasonOf(cause)}`, { cause })
       })
+      server.on('error', (error) => log.error({ err: error }, 'a connection could not be accepted'))
       const bound = server.address() as AddressInfo
       return { host: bound.address, port: bound.port }
     },

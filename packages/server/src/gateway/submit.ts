@@ -54,7 +54,9 @@ export async function submit(
  * down: nobody would send it, and it would count as an attempt.
  */
 async function accept({ homes, store, clock, accepting }: GatewayDeps, request: NewRequest): Promise<void> {
-  using slot = accepting() ? homes.of(request.appId).reserve(request.id) : undefined
+  const home = homes.of(request.appId)
+  using slot = accepting() ? home.reserve(request.id) : undefined
+  using _place = slot ? undefined : home.announce()
   const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
   const { payload, keyId: _keyId, ...queued } = request
   const started = slot && { slot: slot.keep(), payload }

@@ -62,8 +62,10 @@ export interface Match {
  */
 export interface Home {
   readonly appId: AppId
-  /** Takes a free slot when nobody waits. */
+  /** Takes a free slot for a request of the queue when nobody waits, nor is announced. */
   reserve(requestId: RequestId): Slot | undefined
+  /** Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes it. */
+  announce(): Disposable
   /** Puts a request into the queue. It was stored before; when its first attempt was stored with it, that goes straight on. */
   admit(request: QueuedRequest, started?: Started): void
   /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */

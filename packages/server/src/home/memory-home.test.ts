@@ -91,6 +91,24 @@ describe('order', () => {
   })
 })
 
+test('a request on its way to the disk without a slot is not overtaken in the queue', () => {
+  const { home, takeAll } = openHome({ runners: ['a'] })
+  const before = home.reserve('before')
+  expect(home.reserve('first')).toBeUndefined()
+  const first = home.announce()
+  before?.release()
+  expect(home.reserve('second')).toBeUndefined()
+  const second = home.announce()
+  home.admit(queued(1))
+  first[Symbol.dispose]()
+  home.admit(queued(2))
+  second[Symbol.dispose]()
+  expect(ids(takeAll())).toEqual([1])
+  home.withdraw('request-2')
+  home.setRunners(['a', 'b'].map(runner))
+  expect(home.reserve('third')?.runnerId).toBe('b')
+})
+
 describe('slots', () => {
   test('are as many as runners times multiplexing, spread over the runners in turn', () => {
     const { home, takeAll } = openHome({ runners: ['a', 'b'], multiplexing: 2 })

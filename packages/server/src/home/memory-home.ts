@@ -67,6 +67,7 @@ class MemoryHome implements Home {
   /** In the order they came. */
   readonly #callers = new Set<DirectCaller>()
   readonly #started: Match[] = []
+  #announced = 0
   #turn: 'caller' | 'queue' = 'caller'
 
   constructor(appId: AppId, { clock, limits }: HomeParts, work: () => void, load: () => void) {
@@ -87,11 +88,12 @@ class MemoryHome implements Home {
   }
 
   reserve(requestId: RequestId): Slot | undefined {
-    this.#queue.ripen(this.#clock.now())
-    if (this.#callers.size > 0 || this.#queue.due > 0) return undefined
-    const slot = this.#crew.take(requestId)
-    if (slot) this.#load()
-    return slot
+    return this.#announced === 0 ? this.#takeFree(requestId) : undefined
+  }
+
+  announce(): Disposable {
+    this.#announced += 1
+    return { [Symbol.dispose]: () => void (this.#announced -= 1) }
   }
 
   admit(request: QueuedRequest, started?: Started): void {
@@ -103,7 +105,7 @@ class MemoryHome implements Home {
 
   async acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted()
-    const slot = this.reserve(requestId)
+    const slot = this.#takeFree(requestId)
     if (slot) return slot
     if (this.#callers.size >= this.#limits.waitingCallers) {
       throw new CarrickError(
@@ -180,6 +182,14 @@ class MemoryHome implements Home {
 
   nextMoment(): Moment | undefined {
     return this.#queue.nextMoment()
+  }
+
+  #takeFree(requestId: RequestId): Slot | undefined {
+    this.#queue.ripen(this.#clock.now())
+    if (this.#callers.size > 0 || this.#queue.due > 0) return undefined
+    const slot = this.#crew.take(requestId)
+    if (slot) this.#load()
+    return slot
   }
 
   #wait(

@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { truncateSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm, statfs } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { silent } from '../../kit/logger.ts'
+import { mayMount, smallDisk } from '../../testing/small-disk.ts'
 import { openTestStore } from '../../testing/store.ts'
 import { done, read, sql, write } from '../sql.ts'
 import { openSqliteStore } from './index.ts'
@@ -12,31 +11,10 @@ import { openSqliteStore } from './index.ts'
 const big = (name: string) => write([sql`insert into installation values (${name}, ${'x'.repeat(30_000)})`], done)
 const count = read(sql`select name from installation`, (row) => row['name'])
 
-/** A disk of its own, 6 MiB large. */
-async function smallDisk(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'carrick-small-'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'carrick-test', path])
-  const remove = async () => {
-    execFileSync('umount', ['--lazy', path])
-    await rm(path, { recursive: true })
-  }
-  return { path, [Symbol.asyncDispose]: remove }
-}
-
-/** Whether this user may mount; in most containers nobody may. */
-function mayMount(): boolean {
-  try {
-    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'carrick-test', tmpdir()], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
 test.skipIf(!mayMount())(
   'a full disk refuses writes, keeps what it has, and takes more when there is room (needs root: a disk of its own)',
   async () => {
-    await using disk = await smallDisk()
+    await using disk = await smallDisk(6)
     const ballast = join(disk.path, 'ballast')
     writeFileSync(ballast, Buffer.alloc(3 * 2 ** 20))
     const store = await openSqliteStore({ file: join(disk.path, 'carrick.db'), log: silent })
