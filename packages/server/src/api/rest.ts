@@ -1,10 +1,12 @@
 import { Hono } from 'hono'
 import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { httpCredentials } from '../access/credentials.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { httpStatus } from '../domain/outcome.ts'
 import type { Deps } from './deps.ts'
+import { checked } from './operation.ts'
 import { routes } from './rest-routes.ts'
 import type { Route } from './rest-routes.ts'
 import { signpost } from './signpost.ts'
@@ -12,7 +14,7 @@ import { signpost } from './signpost.ts'
 /** The control plane over HTTP: what the stock `fal` command asks besides gRPC, and the platform's own API. */
 export function createRest(deps: Deps): Hono {
   const api = new Hono()
-  for (const route of routes) api.on(route.method, route.path, (context) => serve(deps, route, context))
+  for (const route of routes) api.on(route.method, route.path, small, (context) => serve(deps, route, context))
   api.get(`${pages}*`, ({ req, text }) => text(signpost(req.path.slice(pages.length))))
   api.notFound((context) => {
     const { method, path } = context.req
@@ -24,11 +26,32 @@ export function createRest(deps: Deps): Hono {
 
 const pages = '/dashboard/apps/'
 
+const mostBytes = 64 * 1024
+const small = bodyLimit({
+  maxSize: mostBytes,
+  onError: () => {
+    throw new CarrickError('body_too_large', `The body is larger than the ${mostBytes} bytes that are taken here`)
+  },
+})
+
 async function serve(deps: Deps, { call }: Route, context: Context): Promise<Response> {
   const credentials = httpCredentials(context.req.header('authorization'))
   const caller = credentials && deps.keyring.identify(credentials)
-  const request = { query: context.req.query(), params: context.req.param() }
+  const request: Parameters<Route['call']>[2] = {
+    query: context.req.query(),
+    params: context.req.param(),
+    json: async (schema) => checked(schema, await jsonOf(context)),
+  }
   return context.json(await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} }))
+}
+
+async function jsonOf({ req }: Context): Promise<unknown> {
+  const text = await req.text()
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CarrickError('bad_request', 'The body is not JSON', { cause })
+  }
 }
 
 /** Every refusal has one shape, which the stock client prints. */
