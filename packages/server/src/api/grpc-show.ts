@@ -79,6 +79,7 @@ export function keyInfo({ id, createdAt, alias, permissions }: ListedKey): Messa
   return {
     keyId: id,
     createdAt: timestampFromMs(createdAt),
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- a number outside the enum is meant
     scope: scope === undefined ? noScope : keyScopes[scope],
     alias,
   }
