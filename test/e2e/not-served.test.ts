@@ -10,8 +10,6 @@ describe('the stock fal command hears what is not served yet:', () => {
   test.each([
     ['ListSecrets', 'secrets list'],
     ['SetSecret', 'secrets set NAME=value'],
-    ['ListUserKeys', 'keys list'],
-    ['CreateUserKey', 'keys create --scope API'],
     ['ListEnvironments', 'environments list'],
     ['RolloutApplication', 'apps rollout echo'],
     ['Run', 'run test/e2e/apps/function.py::add'],

@@ -18,8 +18,9 @@ export function program(): Command {
     passedOn('fal', 'The stock fal command, from an environment that Carrick keeps, pointed at this server'),
   )
   carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
+  carrick.addCommand(accounts())
   carrick.addCommand(demo())
-  for (const command of carrick.commands) command.exitOverride()
+  for (const command of carrick.commands.flatMap((each) => [each, ...each.commands])) command.exitOverride()
   return carrick
 }
 
@@ -54,6 +55,24 @@ function status(): Command {
     .addOption(data())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./status.ts')).status(flags))
+}
+
+function accounts(): Command {
+  const group = new Command('accounts').description('Accounts beside the first one, each with apps and keys of its own')
+  group
+    .command('create')
+    .description('Makes an account and prints its ADMIN key, this once')
+    .argument('<name>', 'its nickname: the owner in owner/app')
+    .addOption(data())
+    .option('--json', 'as JSON')
+    .action(async (name, flags) => (await import('./accounts.ts')).createAccount(name, flags))
+  group
+    .command('list')
+    .description('Lists all accounts')
+    .addOption(data())
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./accounts.ts')).listAccounts(flags))
+  return group
 }
 
 function demo(): Command {

@@ -27,6 +27,24 @@ export const LogPage = z.object({
 })
 export type LogPage = z.infer<typeof LogPage>
 
+/** POST /v1/accounts */
+export const AccountRequest = z.object({ nickname: z.string() })
+
+/** What it answers: the account and its first key, whose secret is nowhere else. */
+export const NewAccount = z.object({
+  user_id: z.string(),
+  nickname: z.string(),
+  key_id: z.string(),
+  key_secret: z.string(),
+})
+export type NewAccount = z.infer<typeof NewAccount>
+
+/** GET /v1/accounts: oldest first. */
+export const AccountList = z.object({
+  accounts: z.array(z.object({ user_id: z.string(), nickname: z.string(), created_at: z.iso.datetime() })),
+})
+export type AccountList = z.infer<typeof AccountList>
+
 /** GET /v1/status */
 export const ServerStatus = z.object({
   version: z.string(),

@@ -113,6 +113,7 @@ function adminKey({ keyId, secret }: Credentials, account: Account, clock: Clock
     permissions: presets.ADMIN,
     alias: 'first start',
     createdAt: clock.now(),
+    holder: 'person' as const,
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { presets } from '../domain/permissions.ts'
+import { permissions, presets } from '../domain/permissions.ts'
 import { systemClock } from '../kit/clock.ts'
-import { addAccount } from '../store/accounts.ts'
+import { addAccount, beginInstallation } from '../store/accounts.ts'
 import { liveKeys, revokeKey } from '../store/keys.ts'
 import { sql, write, done } from '../store/sql.ts'
 import { openTestStore } from '../testing/store.ts'
@@ -84,6 +84,18 @@ describe('a revoked key', () => {
     await at.keyring.revoke(key.keyId)
     await expect(at.keyring.revoke(key.keyId)).resolves.toBeUndefined()
   })
+})
+
+test('a key for everything looks after accounts in the first account only', async () => {
+  await using at = await openKeyring()
+  await at.store.commit(
+    beginInstallation('installation', { id: 'first-id', nickname: 'first', fullName: 'First', createdAt: clock.now() }),
+  )
+  const first = await at.keyring.mint('first-id', presets.ADMIN, '')
+  const other = await at.keyring.mint('alice-id', presets.ADMIN, '')
+  expect(at.keyring.identify(first)?.permissions).toEqual(new Set(permissions))
+  expect(at.keyring.identify(other)?.permissions).not.toContain('accounts:write')
+  expect(at.keyring.identify(other)?.permissions).toContain('keys:write')
 })
 
 test('a permission that this version does not know grants nothing', async () => {

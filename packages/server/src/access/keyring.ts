@@ -1,5 +1,6 @@
 import type { AccountId, KeyId } from '../domain/ids.ts'
-import type { Caller, Permission } from '../domain/permissions.ts'
+import type { Caller, Granted } from '../domain/permissions.ts'
+import type { KeyHolder } from '../store/keys.ts'
 import type { Write } from '../store/store.ts'
 
 /** A key as a person holds it: `id:secret`. */
@@ -18,9 +19,9 @@ export interface Keyring {
   /** The caller, or undefined for an unknown, revoked or wrong key. Compares in constant time. */
   identify(credentials: Credentials): Caller | undefined
   /** Makes a key and stores its hash. The secret is in the answer and nowhere else. */
-  mint(accountId: AccountId, permissions: readonly Permission[], alias: string): Promise<Credentials>
+  mint(accountId: AccountId, permissions: readonly Granted[], alias: string): Promise<Credentials>
   /** Makes a key that counts from the moment its write is committed: for keys that are stored together with something else. */
-  prepare(accountId: AccountId, permissions: readonly Permission[], alias: string): PreparedKey
+  prepare(accountId: AccountId, permissions: readonly Granted[], alias: string, holder?: KeyHolder): PreparedKey
   revoke(keyId: KeyId): Promise<void>
   /** Resolves when what was committed before the call is known here. */
   refresh(): Promise<void>

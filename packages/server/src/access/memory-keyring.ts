@@ -1,10 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AccountId, KeyId } from '../domain/ids.ts'
-import type { Caller, Permission } from '../domain/permissions.ts'
+import { held, type Caller, type Granted } from '../domain/permissions.ts'
 import type { Clock } from '../kit/clock.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { silent, type Logger } from '../kit/logger.ts'
-import { addKey, liveKeys, revokeKey, type LiveKey } from '../store/keys.ts'
+import { addKey, liveKeys, revokeKey, type KeyHolder, type LiveKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Keyring, PreparedKey } from './keyring.ts'
 
@@ -37,11 +37,16 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
     return next
   }
 
-  function prepare(accountId: AccountId, permissions: readonly Permission[], alias: string): PreparedKey {
+  function prepare(
+    accountId: AccountId,
+    permissions: readonly Granted[],
+    alias: string,
+    holder: KeyHolder = 'person',
+  ): PreparedKey {
     const credentials = newCredentials(clock)
     const { keyId: id, secret } = credentials
-    const secretHash = hashOf(secret)
-    return { credentials, write: addKey({ id, accountId, secretHash, permissions, alias, createdAt: clock.now() }) }
+    const key = { id, accountId, secretHash: hashOf(secret), permissions, alias, createdAt: clock.now(), holder }
+    return { credentials, write: addKey(key) }
   }
 
   await refresh()
@@ -80,6 +85,6 @@ export function hashOf(secret: string): Uint8Array {
   return createHash('sha256').update(secret).digest()
 }
 
-function knownOf({ id, accountId, nickname, permissions, secretHash }: LiveKey): Known {
-  return { secretHash, caller: { accountId, nickname, keyId: id, permissions: new Set(permissions) } }
+function knownOf({ id, accountId, nickname, permissions, operator, secretHash }: LiveKey): Known {
+  return { secretHash, caller: { accountId, nickname, keyId: id, permissions: held(permissions, { operator }) } }
 }

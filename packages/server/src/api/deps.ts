@@ -18,7 +18,7 @@ export interface Deps {
   readonly store: Store
   readonly apps: Apps
   readonly homes: Pick<Homes, 'of'>
-  readonly keyring: Pick<Keyring, 'identify'>
+  readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly blobs: Pick<BlobStore, 'put'>
   readonly logs: Pick<LogStore, 'query' | 'tail'>
   readonly builder: Builds

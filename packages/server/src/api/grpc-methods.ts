@@ -5,11 +5,12 @@ import { deleteApp, listApps, updateApp } from './apps.ts'
 import { deploy } from './deploy.ts'
 import type { Deps } from './deps.ts'
 import { buildEnvironment } from './environments.ts'
-import { buildInput, deployInput, momentOf, scaleChanges } from './grpc-read.ts'
+import { buildInput, deployInput, keyInput, momentOf, scaleChanges } from './grpc-read.ts'
 import { narrated, unary, unserved, unservedStream } from './grpc-serve.ts'
 import type { Method } from './grpc-serve.ts'
-import { aliasInfo, applicationInfo, logInfo, runnerInfo, serviceUrls } from './grpc-show.ts'
+import { aliasInfo, applicationInfo, keyInfo, logInfo, runnerInfo, serviceUrls } from './grpc-show.ts'
 import { authModes, strategies, wordOf } from './grpc-words.ts'
+import { createKey, listKeys, revokeKey } from './keys.ts'
 import { listRevisions, setRevision } from './revisions.ts'
 import { killRunner, listAppRunners, listRunners, stopRunner } from './runners.ts'
 
@@ -101,12 +102,23 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
     () => ({}),
   ),
 
+  createUserKey: unary(createKey, keyInput, ({ keyId, secret }) => ({ keyId, keySecret: secret })),
+
+  listUserKeys: unary(
+    listKeys,
+    () => ({}),
+    (keys) => ({ userKeys: keys.map(keyInfo) }),
+  ),
+
+  revokeUserKey: unary(
+    revokeKey,
+    ({ keyId }) => ({ id: keyId }),
+    () => ({}),
+  ),
+
   run: unservedStream('Run'),
   interactiveRun: unservedStream('InteractiveRun'),
   map: unservedStream('Map'),
-  createUserKey: unserved('CreateUserKey'),
-  listUserKeys: unserved('ListUserKeys'),
-  revokeUserKey: unserved('RevokeUserKey'),
   deleteApplication: unserved('DeleteApplication'),
   rolloutApplication: unserved('RolloutApplication'),
   setSecret: unserved('SetSecret'),

@@ -4,12 +4,13 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type {
   ApplicationHealthCheckConfig,
   BuildEnvironmentRequest,
+  CreateUserKeyRequest,
   MachineRequirements,
   RegisterApplicationRequest,
   UpdateApplicationRequest,
 } from '@carrick/protocol/gen/controller_pb.js'
 import type { EnvironmentDefinition } from '@carrick/protocol/gen/server_pb.js'
-import { authModes, healthMethods, retryConditions, strategies, wordOf } from './grpc-words.ts'
+import { authModes, healthMethods, keyScopes, retryConditions, strategies, wordOf } from './grpc-words.ts'
 
 /** How the gRPC door reads requests. Nothing is checked here: operations do that. */
 
@@ -67,6 +68,16 @@ export function scaleChanges(request: UpdateApplicationRequest) {
     startup_timeout: request.startupTimeout,
     valid_regions: request.validRegions,
     machine_types: request.machineTypes,
+  }
+}
+
+/** Absent and empty differ here: a request that names nothing at all means ADMIN. */
+export function keyInput({ alias, policyPreset, policy, scope }: CreateUserKeyRequest) {
+  return {
+    alias,
+    preset: policyPreset,
+    permissions: policy?.permissions,
+    scope: scope === undefined ? undefined : (wordOf(keyScopes, scope) ?? String(scope)),
   }
 }
 

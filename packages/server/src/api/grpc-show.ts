@@ -6,11 +6,14 @@ import type {
   ApplicationInfoSchema,
   RunnerInfoSchema,
   ServiceURLsSchema,
+  UserKeyInfoSchema,
 } from '@carrick/protocol/gen/controller_pb.js'
+import { scopeOf } from '../domain/grant.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
+import type { ListedKey } from '../store/keys.ts'
 import type { AppView } from './apps.ts'
-import { authModes, logLevels, logSources, replacements, runnerStates } from './grpc-words.ts'
+import { authModes, keyScopes, logLevels, logSources, noScope, replacements, runnerStates } from './grpc-words.ts'
 import type { Progress } from './operation.ts'
 import type { RevisionView } from './revisions.ts'
 
@@ -70,6 +73,17 @@ export function runnerInfo(runner: RunnerView): MessageInitShape<typeof RunnerIn
     state: runnerStates[runner.state],
     replacement: replacements[runner.replacement],
     machineType: runner.machineType,
+  }
+}
+
+export function keyInfo({ id, createdAt, alias, permissions }: ListedKey): MessageInitShape<typeof UserKeyInfoSchema> {
+  const scope = scopeOf(permissions)
+  return {
+    keyId: id,
+    createdAt: timestampFromMs(createdAt),
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- a number outside the enum is meant
+    scope: scope === undefined ? noScope : keyScopes[scope],
+    alias,
   }
 }
 

@@ -2,6 +2,7 @@ import { LogLevel, LogSource } from '@carrick/protocol/gen/common_pb.js'
 import {
   ApplicationAuthMode,
   ApplicationHealthCheckConfig_Method,
+  CreateUserKeyRequest_Scope,
   DeploymentStrategy,
   RetryCondition,
   RunnerInfo_ReplaceState,
@@ -35,6 +36,15 @@ export const healthMethods = {
   GET: ApplicationHealthCheckConfig_Method.GET,
   POST: ApplicationHealthCheckConfig_Method.POST,
 } as const
+
+/** The scope of a key, as old clients know two of them. */
+export const keyScopes = {
+  ADMIN: CreateUserKeyRequest_Scope.ADMIN,
+  API: CreateUserKeyRequest_Scope.API,
+} as const
+
+/** The scope of every other key: clients since 1.83 show it as none. A 0 would be shown as ADMIN. */
+export const noScope: number = 2
 
 export const logSources = {
   builder: LogSource.BUILDER,

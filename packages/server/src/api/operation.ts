@@ -37,7 +37,8 @@ export function operation<Schema extends z.ZodType, Output>(
   )
 }
 
-function checked<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> {
+/** What was sent, once it is known to be what the schema asks for. Throws `bad_request` with every complaint. */
+export function checked<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> {
   const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
   const complaints = parsed.error.issues.map(({ path, message }) => [...path, message].join(': '))

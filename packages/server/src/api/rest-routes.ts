@@ -1,8 +1,12 @@
 import { logLevels } from '@carrick/protocol/words'
-import type { CurrentUser, LogPage, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
+import { AccountRequest } from '@carrick/protocol/rest'
+import type { AccountList, CurrentUser, LogPage, NewAccount, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
+import type { z } from 'zod'
 import type { Access, Caller } from '../domain/permissions.ts'
 import type { Moment } from '../kit/clock.ts'
+import { authorize } from '../access/authorize.ts'
 import { whoAmI } from './account.ts'
+import { createAccount, listAccounts } from './accounts.ts'
 import { appPage } from './app-page.ts'
 import { appMetadata } from './apps.ts'
 import type { Deps } from './deps.ts'
@@ -18,6 +22,8 @@ interface Request {
   /** As it was sent, percent signs and all. */
   readonly path: string
   readonly baseUrl: string
+  /** What the body holds, which is read and checked now. */
+  readonly json: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>
 }
 
 /** One address: the permission of the operation behind it, and how it is called. A text in its answer is a page. */
@@ -84,16 +90,37 @@ export const routes: readonly Route[] = [
       return appPage({ owner, name, path: more.join('/'), baseUrl })
     },
   },
+  route('GET', '/v1/accounts', listAccounts, {
+    read: () => ({}),
+    show: (accounts): AccountList => ({
+      accounts: accounts.map(({ id, nickname, createdAt }) => ({ user_id: id, nickname, created_at: iso(createdAt) })),
+    }),
+  }),
+
+  route('POST', '/v1/accounts', createAccount, {
+    read: ({ json }) => json(AccountRequest),
+    show: ({ account, credentials }): NewAccount => ({
+      user_id: account.id,
+      nickname: account.nickname,
+      key_id: credentials.keyId,
+      key_secret: credentials.secret,
+    }),
+  }),
 ]
 
 function route<Input, Output>(
   method: Route['method'],
   path: string,
   operation: Operation<Input, Output>,
-  { read, show }: { readonly read: (request: Request) => Input; readonly show: (output: Output) => object },
+  {
+    read,
+    show,
+  }: { readonly read: (request: Request) => Input | Promise<Input>; readonly show: (output: Output) => object },
 ): Route {
-  const call: Route['call'] = async (deps, caller, request, attention) =>
-    show(await operation(deps, caller, read(request), attention))
+  const call: Route['call'] = async (deps, caller, request, attention) => {
+    authorize(caller, operation.permission) // before anything that they sent is read
+    return show(await operation(deps, caller, await read(request), attention))
+  }
   return { method, path, permission: operation.permission, call }
 }
 

@@ -1,17 +1,19 @@
 import { Hono } from 'hono'
 import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { httpCredentials } from '../access/credentials.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { httpStatus } from '../domain/outcome.ts'
 import type { Deps } from './deps.ts'
+import { checked } from './operation.ts'
 import { routes } from './rest-routes.ts'
 import type { Route } from './rest-routes.ts'
 
 /** The control plane over HTTP: what the stock `fal` command asks besides gRPC, and the platform's own API. */
 export function createRest(deps: Deps): Hono {
   const api = new Hono()
-  for (const route of routes) api.on(route.method, route.path, (context) => serve(deps, route, context))
+  for (const route of routes) api.on(route.method, route.path, small, (context) => serve(deps, route, context))
   api.notFound((context) => {
     const { method, path } = context.req
     return context.json({ detail: `${method} ${path} not found: this server serves no such address` }, 404)
@@ -20,16 +22,25 @@ export function createRest(deps: Deps): Hono {
   return api
 }
 
+const mostBytes = 64 * 1024
+const small = bodyLimit({
+  maxSize: mostBytes,
+  onError: () => {
+    throw new CarrickError('body_too_large', `The body is larger than the ${mostBytes} bytes that are taken here`)
+  },
+})
+
 async function serve(deps: Deps, { call }: Route, context: Context): Promise<Response> {
   const credentials = httpCredentials(context.req.header('authorization'))
   const caller = credentials && deps.keyring.identify(credentials)
   const { protocol, pathname } = new URL(context.req.url)
   const connection = { secure: protocol === 'https:', authority: context.req.header('host') }
-  const request = {
+  const request: Parameters<Route['call']>[2] = {
     query: context.req.query(),
     params: context.req.param(),
     path: pathname,
     baseUrl: deps.baseUrl(connection),
+    json: async (schema) => checked(schema, await jsonOf(context)),
   }
   const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
@@ -37,6 +48,15 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
 
 /** A page shows words and runs nothing. */
 const pageHeaders = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
+
+async function jsonOf({ req }: Context): Promise<unknown> {
+  const text = await req.text()
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CarrickError('bad_request', 'The body is not JSON', { cause })
+  }
+}
 
 /** Every refusal has one shape, which the stock client prints. */
 function refusal({ log }: Deps, error: Error, context: Context): Response {

@@ -1,27 +1,61 @@
-import { expect, test } from 'vitest'
-import { isPermission, mayCall, permissions, presets, type Caller } from './permissions.ts'
+import { describe, expect, test } from 'vitest'
+import { held, isGranted, isPermission, mayCall, permissions, presets, type Caller } from './permissions.ts'
 
-const callerWith = (...held: (typeof permissions)[number][]): Caller => ({
+type Preset = keyof typeof presets
+
+const callerWith = (preset: Preset, operator = false): Caller => ({
   accountId: 'account',
   nickname: 'alice',
   keyId: 'key',
-  permissions: new Set(held),
+  permissions: held(presets[preset], { operator }),
+})
+const names = Object.keys(presets) as Preset[]
+const looking = permissions.filter((permission) => permission.endsWith(':read'))
+const aboutOthers = permissions.filter((permission) => permission.startsWith('accounts:'))
+
+test("the first account's ADMIN key may do everything", () => {
+  expect(permissions.filter((permission) => !mayCall(callerWith('ADMIN', true), permission))).toEqual([])
 })
 
-test('an ADMIN key may do everything', () => {
-  expect(permissions.every((permission) => mayCall(callerWith(...presets.ADMIN), permission))).toBe(true)
+test("another account's ADMIN key may do everything but look after accounts", () => {
+  expect(permissions.filter((permission) => !mayCall(callerWith('ADMIN'), permission))).toEqual(aboutOthers)
+})
+
+test('a permission about other accounts is worth nothing in an account that is not the first', () => {
+  expect(held(['accounts:write', 'apps:read'], { operator: false })).toEqual(new Set(['apps:read']))
+  expect(held(['accounts:write', 'apps:read'], { operator: true })).toEqual(new Set(['accounts:write', 'apps:read']))
+})
+
+test.each(['READONLY', 'BILLING'] as const)('a %s key only looks', (preset) => {
+  expect([...callerWith(preset).permissions].filter((permission) => !looking.includes(permission))).toEqual([])
 })
 
 test('an API key calls apps and reads, and changes nothing', () => {
-  const allowed = permissions.filter((permission) => mayCall(callerWith(...presets.API), permission))
+  const allowed = [...callerWith('API').permissions]
   expect(allowed).toContain('apps:call')
   expect(allowed.filter((permission) => permission.endsWith(':write'))).toEqual([])
 })
 
+test('a DEPLOY key deploys and does not call', () => {
+  expect(mayCall(callerWith('DEPLOY'), 'apps:write')).toBe(true)
+  expect(mayCall(callerWith('DEPLOY'), 'apps:call')).toBe(false)
+})
+
 test("a runner's key cannot deploy, stop runners or read logs", () => {
-  const caller = callerWith(...presets.RUNNER)
+  const caller = callerWith('RUNNER')
   expect(mayCall(caller, 'apps:call')).toBe(true)
   expect((['apps:write', 'runners:write', 'logs:read'] as const).some((access) => mayCall(caller, access))).toBe(false)
+})
+
+describe.each(names.filter((name) => name !== 'ADMIN'))('a %s key', (preset) => {
+  test('makes no keys and no accounts, on any account', () => {
+    const allowed = [...callerWith(preset, true).permissions]
+    expect(allowed.filter((permission) => /^(keys|accounts):/.test(permission))).toEqual([])
+  })
+
+  test('may ask whose it is', () => {
+    expect(mayCall(callerWith(preset), 'account:read')).toBe(true)
+  })
 })
 
 test('without a key only what is for anyone is open', () => {
@@ -31,5 +65,6 @@ test('without a key only what is for anyone is open', () => {
 
 test('names that are no permissions are told apart', () => {
   expect(permissions.every(isPermission)).toBe(true)
-  expect([undefined, '', 'toString', 'apps:*', 7].some(isPermission)).toBe(false)
+  expect([undefined, '', 'toString', 'apps:*', '*', 7].some(isPermission)).toBe(false)
+  expect(isGranted('*')).toBe(true)
 })

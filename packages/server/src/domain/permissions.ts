@@ -1,4 +1,7 @@
-/** Every permission there is. Each operation names the one it takes; a key holds a set of them. */
+/**
+ * Every permission there is. Each operation names the one it takes; a key holds a set of them. What only looks ends in
+ * `:read`, what changes something does not.
+ */
 export const permissions = [
   'apps:read',
   'apps:write',
@@ -7,6 +10,10 @@ export const permissions = [
   'runners:write',
   'logs:read',
   'account:read',
+  'keys:read',
+  'keys:write',
+  'accounts:read',
+  'accounts:write',
 ] as const
 
 export type Permission = (typeof permissions)[number]
@@ -14,12 +21,30 @@ export type Permission = (typeof permissions)[number]
 /** What an operation may name: a permission, or that it is for everyone. */
 export type Access = Permission | 'anyone'
 
+/** What a key is stored with. `*` is everything its account may do, also what later versions add. */
+export type Granted = Permission | '*'
+
 /** Named sets, as keys are made from them. */
 export const presets = {
-  ADMIN: permissions,
+  ADMIN: ['*'],
   API: ['apps:call', 'apps:read', 'logs:read', 'account:read'],
+  DEPLOY: ['apps:read', 'apps:write', 'runners:read', 'logs:read', 'account:read'],
+  READONLY: ['apps:read', 'runners:read', 'logs:read', 'account:read'],
+  BILLING: ['account:read'],
+  COMPUTE: ['apps:read', 'runners:read', 'runners:write', 'logs:read', 'account:read'],
+  SERVERLESS: ['apps:read', 'apps:write', 'apps:call', 'runners:read', 'runners:write', 'logs:read', 'account:read'],
+  AGENT: ['apps:read', 'apps:call', 'account:read'],
   RUNNER: ['apps:call', 'account:read'],
-} as const satisfies Record<string, readonly Permission[]>
+} as const satisfies Record<string, readonly Granted[]>
+
+/** What only the first account may do, because it is about everybody. */
+const operatorOnly: ReadonlySet<Permission> = new Set(['accounts:read', 'accounts:write'])
+
+/** What a key may do: what it was granted, within what its account may do. */
+export function held(granted: readonly Granted[], { operator }: { readonly operator: boolean }): Set<Permission> {
+  const named = granted.includes('*') ? permissions : granted.filter(isPermission)
+  return new Set(named.filter((permission) => operator || !operatorOnly.has(permission)))
+}
 
 /** Who is asking: an account, by which key, allowed what. */
 export interface Caller {
@@ -36,4 +61,8 @@ export function mayCall(caller: Caller | undefined, access: Access): boolean {
 
 export function isPermission(name: unknown): name is Permission {
   return permissions.some((permission) => permission === name)
+}
+
+export function isGranted(name: unknown): name is Granted {
+  return name === '*' || isPermission(name)
 }

@@ -34,7 +34,7 @@ export function begin(
   { clock, keyring }: BirthParts,
   draft: Draft,
 ): void {
-  const key = keyring.prepare(app.accountId, presets.RUNNER, `runner ${pending.id}`)
+  const key = keyring.prepare(app.accountId, presets.RUNNER, `runner ${pending.id}`, 'runner')
   const setup = start(pending, scaleOf(app, revision).startup_timeout * 1_000, clock.now())
   const runner = { ...setup, keyId: key.credentials.keyId }
   draft.put(runner, { runner, app, revision, key })

@@ -1,6 +1,6 @@
 import type { AccountId } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
-import { done, read, readOne, sql, write } from './sql.ts'
+import { done, firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
 export interface Account {
@@ -11,13 +11,15 @@ export interface Account {
   readonly createdAt: Moment
 }
 
-export function addAccount({ id, nickname, fullName, createdAt }: Account): Write<void> {
+/** `false` when there is one with this nickname: nothing is changed then. */
+export function addAccount({ id, nickname, fullName, createdAt }: Account): Write<boolean> {
   return write(
     [
       sql`insert into account (id, nickname, full_name, created_at)
-          values (${id}, ${nickname}, ${fullName}, ${createdAt})`,
+          values (${id}, ${nickname}, ${fullName}, ${createdAt})
+              on conflict do nothing`,
     ],
-    done,
+    firstWon,
     ['account'],
   )
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addTestAccount } from '../testing/store.ts'
 import type { CommitStats } from './committer.ts'
 import { describeRequests } from './conformance-requests.ts'
+import { addKey, keysOfAccount, liveKeyById, revokeOwnKey } from './keys.ts'
 import { done, read, readOne, sql, write } from './sql.ts'
 import type { Row, Store, Write } from './store.ts'
 
@@ -143,6 +144,25 @@ function describeValues(store: () => Store): void {
     const found = await store().read(readOne(sql`select * from api_key where id = 'values'`, (row) => row))
     expect(Buffer.from(bytesOf(found, 'secret_hash'))).toEqual(large)
     expect(found).toMatchObject({ created_at: 1_800_000_000_000, revoked_at: null, alias: '' })
+  })
+
+  test('a key is for an account that is there, listed unless a runner has it, and revoked by its account alone', async () => {
+    const accountId = await addTestAccount(store(), { id: 'account-keys', nickname: 'keys' })
+    const made = { secretHash: new Uint8Array(32), alias: '', createdAt: 1 } as const
+    const add = (id: string, holder: 'person' | 'runner', owner = accountId) =>
+      store().commit(addKey({ ...made, id, accountId: owner, permissions: ['*'], holder }))
+    expect(await add('key-1', 'person')).toBe(true)
+    expect(await add('key-1', 'person')).toBe(false)
+    expect(await add('key-2', 'runner')).toBe(true)
+    expect(await add('key-3', 'person', 'nobody')).toBe(false)
+    const listed = async () => (await store().read(keysOfAccount(accountId))).map(({ id }) => id)
+    expect(await listed()).toEqual(['key-1'])
+    expect(await store().commit(revokeOwnKey('nobody', 'key-1', 2))).toBe(false)
+    expect(await store().commit(revokeOwnKey(accountId, 'key-2', 2))).toBe(false)
+    expect(await store().read(liveKeyById('key-1'))).toMatchObject({ permissions: ['*'], operator: false })
+    expect(await store().commit(revokeOwnKey(accountId, 'key-1', 2))).toBe(true)
+    expect(await store().commit(revokeOwnKey(accountId, 'key-1', 3))).toBe(true)
+    expect(await listed()).toEqual([])
   })
 
   test('counts, sums and comparisons are numbers', async () => {

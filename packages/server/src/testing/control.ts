@@ -21,12 +21,16 @@ import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
 import { silent } from '../kit/logger.ts'
+import { beginInstallation } from '../store/accounts.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
 import { addTestAccount, openTestStore } from './store.ts'
+
+const ann = { id: 'account-ann', nickname: 'ann', fullName: 'ann' }
 
 /** What the fakes beside the control plane do, and what was asked of them. */
 export interface Script {
   build: Builds['build']
+  /** All are ann's. */
   runners: RunnerView[]
   readonly failures: Map<RevisionId, string>
   readonly asked: string[]
@@ -36,12 +40,12 @@ export type TestControl = Awaited<ReturnType<typeof openTestControl>>
 
 /**
  * The control plane on a port of its own, before a real store, keyring, apps, blobs and logs. Builds and runners are
- * scripted. The owner is `ann`; `bob` is somebody else.
+ * scripted. The owner is `ann`, whose account is the first; `bob` is somebody else.
  */
 export async function openTestControl(options: Partial<Deps> & { readonly messageLimit?: number } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-control-'))
   const store = await openTestStore()
-  await addTestAccount(store, { id: 'account-ann', nickname: 'ann' })
+  await store.commit(beginInstallation('installation', { ...ann, createdAt: 0 }))
   await addTestAccount(store, { id: 'account-bob', nickname: 'bob' })
   const clock = systemClock()
   const keyring = await createKeyring(store, clock)
@@ -109,9 +113,12 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     channel,
     client: (key?: string | null) => createClient(IsolateController, channel(key)),
     /** A REST answer. */
-    async rest(path: string, { key = keys.ann, method = 'GET' }: { key?: string | null; method?: string } = {}) {
+    async rest(
+      path: string,
+      { key = keys.ann, ...asked }: { key?: string | null; method?: string; body?: string } = {},
+    ) {
       const headers = key === null ? {} : { authorization: `Key ${key}` }
-      const response = await createRest(deps).request(path, { method, headers })
+      const response = await createRest(deps).request(path, { ...asked, headers })
       const isJson = response.headers.get('content-type')?.startsWith('application/json')
       const body: unknown = await (isJson ? response.json() : response.text())
       return { status: response.status, body }
@@ -149,8 +156,8 @@ function newScript(): Script {
 
 function runnersOf(script: Script): Runners {
   return {
-    listing: async (_account, endedSince) =>
-      script.runners.filter(({ state }) => state !== 'terminated' || endedSince !== undefined),
+    listing: async (account, endedSince) =>
+      script.runners.filter(({ state }) => account === ann.id && (state !== 'terminated' || endedSince !== undefined)),
     stopRunner: async (id, { replaceFirst }) => void script.asked.push(`stop ${id}${replaceFirst ? ' replaced' : ''}`),
     killRunner: async (id) => void script.asked.push(`kill ${id}`),
     failureOf: (revisionId) => script.failures.get(revisionId),
