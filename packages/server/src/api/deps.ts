@@ -20,7 +20,7 @@ export interface Deps {
   readonly homes: Pick<Homes, 'of'>
   readonly keyring: Pick<Keyring, 'identify'>
   readonly blobs: Pick<BlobStore, 'put'>
-  readonly logs: Pick<LogStore, 'query' | 'tail'>
+  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow'>
   readonly builder: Builds
   readonly runners: Runners
   readonly server: ServerFacts

@@ -2,10 +2,12 @@ import { logLevels } from '@carrick/protocol/words'
 import type { CurrentUser, LogPage, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
 import type { Caller, Permission } from '../domain/permissions.ts'
 import type { Moment } from '../kit/clock.ts'
+import type { LogLine } from '../logs/log-store.ts'
 import { whoAmI } from './account.ts'
 import { appMetadata } from './apps.ts'
 import type { Deps } from './deps.ts'
-import { logHistory } from './logs.ts'
+import { EventStream } from './event-stream.ts'
+import { followLogs, logHistory } from './logs.ts'
 import type { Attention, Operation } from './operation.ts'
 import { runnerWindow } from './runners.ts'
 import { serverStatus } from './status.ts'
@@ -43,17 +45,13 @@ export const routes: readonly Route[] = [
   }),
 
   route('POST', '/logs/history', logHistory, {
-    read: ({ query }) => ({
-      runnerId: said(query['job_id']),
-      search: said(query['search']),
-      since: said(query['since']),
-      until: said(query['until']),
-      limit: said(query['page_size']),
-    }),
-    show: ({ lines, nextUntil }): LogPage => ({
-      items: lines.map(({ at, message, level }) => ({ timestamp: iso(at), message, level: logLevels[level] })),
-      next_until: isoOrNull(nextUntil),
-    }),
+    read: ({ query }) => ({ ...logWindow(query), runnerId: said(query['job_id']), limit: said(query['page_size']) }),
+    show: ({ lines, nextUntil }): LogPage => ({ items: lines.map(logItem), next_until: isoOrNull(nextUntil) }),
+  }),
+
+  route('POST', '/logs/stream', followLogs, {
+    read: ({ query }) => ({ ...logWindow(query), runnerId: said(query['job_id']) ?? '' }),
+    show: (batches) => new EventStream(shown(batches, logItem)),
   }),
 
   route('GET', '/applications/:owner/:name/metadata', appMetadata, {
@@ -76,6 +74,21 @@ function route<Input, Output>(
   const call: Route['call'] = async (deps, caller, request, attention) =>
     show(await operation(deps, caller, read(request), attention))
   return { method, path, permission: operation.permission, call }
+}
+
+function logWindow(query: Request['query']) {
+  return { search: said(query['search']), since: said(query['since']), until: said(query['until']) }
+}
+
+function logItem({ at, message, level }: LogLine): LogPage['items'][number] {
+  return { timestamp: iso(at), message, level: logLevels[level] }
+}
+
+async function* shown<Item>(
+  batches: AsyncGenerator<readonly Item[]>,
+  show: (item: Item) => object,
+): AsyncGenerator<readonly object[]> {
+  for await (const batch of batches) yield batch.map(show)
 }
 
 /** An empty query parameter says nothing. */

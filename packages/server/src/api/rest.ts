@@ -5,6 +5,7 @@ import { httpCredentials } from '../access/credentials.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { httpStatus } from '../domain/outcome.ts'
 import type { Deps } from './deps.ts'
+import { EventStream, streamed } from './event-stream.ts'
 import { routes } from './rest-routes.ts'
 import type { Route } from './rest-routes.ts'
 import { signpost } from './signpost.ts'
@@ -28,7 +29,8 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
   const credentials = httpCredentials(context.req.header('authorization'))
   const caller = credentials && deps.keyring.identify(credentials)
   const request = { query: context.req.query(), params: context.req.param() }
-  return context.json(await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} }))
+  const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
+  return answer instanceof EventStream ? streamed(answer, deps.log) : context.json(answer)
 }
 
 /** Every refusal has one shape, which the stock client prints. */

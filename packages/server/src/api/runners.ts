@@ -73,5 +73,5 @@ async function requireLive(deps: Deps, caller: Caller, id: string): Promise<void
   if (!runners.some((runner) => runner.id === id && runner.state !== 'terminated')) throw unknownRunner(id)
 }
 
-const unknownRunner = (id: string) =>
+export const unknownRunner = (id: string) =>
   new CarrickError('runner_not_found', `Runner "${id}" not found: \`fal runners list\` shows those that there are`)
