@@ -64,4 +64,37 @@ describe('an operator with the stock fal command', () => {
       expect(stdout).toMatch(/said before[^]*said meanwhile/)
     })
   })
+
+  describe('looks after a queue:', () => {
+    const submit = async (body: object) => {
+      const response = await carrick.ask('/queue/tester/talker', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      return ((await response.json()) as { request_id: string }).request_id
+    }
+
+    test('flush cancels what waits and leaves what runs', async () => {
+      const running = await submit({ seconds: 20 })
+      await until(async () => (await carrick.status()).running === 1, 'the first request to run')
+      const waiting = await Promise.all([submit({}), submit({})])
+      const size = async (...flags: string[]) =>
+        JSON.parse((await carrick.fal('queue', 'size', 'talker', '--output', 'json', ...flags)).stdout) as object
+      expect(await size()).toEqual({ size: 2 })
+      expect(await size('--by-user')).toEqual({ size: 2, by_user: { tester: 2 } })
+
+      expect((await carrick.fal('queue', 'flush', 'talker', '--caller-user-id', 'nobody')).code).toBe(0)
+      expect(await size()).toEqual({ size: 2 })
+      const flushed = await carrick.fal('queue', 'flush', 'talker')
+      expect(flushed.stdout).toContain('flushed')
+      expect(await size()).toEqual({ size: 0 })
+      for (const id of waiting) {
+        const result = await carrick.ask(`/queue/tester/talker/requests/${id}`)
+        expect([result.status, result.headers.get('x-fal-error-type')]).toEqual([499, 'client_cancelled'])
+      }
+      const result = async () => (await carrick.ask(`/queue/tester/talker/requests/${running}`)).status
+      await until(async () => (await result()) === 200, 'the running request to end well')
+    })
+  })
 })

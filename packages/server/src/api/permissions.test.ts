@@ -32,6 +32,9 @@ const doors = {
   'GET /users/current': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
+  'POST /logs/stream': 'logs:read',
+  'GET /applications/:owner/:name/queue': 'apps:read',
+  'DELETE /applications/:owner/:name/queue': 'apps:write',
   'GET /applications/:owner/:name/metadata': 'apps:read',
   'GET /v1/status': 'account:read',
 }

@@ -1,5 +1,5 @@
 import { logLevels } from '@carrick/protocol/words'
-import type { CurrentUser, LogPage, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
+import type { CurrentUser, LogPage, QueueFlushed, QueueSize, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
 import type { Caller, Permission } from '../domain/permissions.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { LogLine } from '../logs/log-store.ts'
@@ -9,6 +9,7 @@ import type { Deps } from './deps.ts'
 import { EventStream } from './event-stream.ts'
 import { followLogs, logHistory } from './logs.ts'
 import type { Attention, Operation } from './operation.ts'
+import { flushQueue, queueSize } from './queues.ts'
 import { runnerWindow } from './runners.ts'
 import { serverStatus } from './status.ts'
 
@@ -20,7 +21,7 @@ interface Request {
 
 /** One address: the permission of the operation behind it, and how it is called. */
 export interface Route {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   readonly permission: Permission
   readonly call: (deps: Deps, caller: Caller | undefined, request: Request, attention: Attention) => Promise<object>
@@ -55,8 +56,18 @@ export const routes: readonly Route[] = [
   }),
 
   route('GET', '/applications/:owner/:name/metadata', appMetadata, {
-    read: ({ params }) => ({ owner: params['owner'] ?? '', name: params['name'] ?? '' }),
+    read: ({ params }) => named(params),
     show: (metadata) => metadata,
+  }),
+
+  route('GET', '/applications/:owner/:name/queue', queueSize, {
+    read: ({ params, query }) => ({ ...named(params), byUser: query['by_user'] === 'true' }),
+    show: ({ size, byUser }): QueueSize => ({ size, ...(byUser === undefined ? {} : { by_user: byUser }) }),
+  }),
+
+  route('DELETE', '/applications/:owner/:name/queue', flushQueue, {
+    read: ({ params, query }) => ({ ...named(params), user: said(query['caller_user_id']) }),
+    show: (cancelled): QueueFlushed => ({ cancelled }),
   }),
 
   route('GET', '/v1/status', serverStatus, {
@@ -74,6 +85,10 @@ function route<Input, Output>(
   const call: Route['call'] = async (deps, caller, request, attention) =>
     show(await operation(deps, caller, read(request), attention))
   return { method, path, permission: operation.permission, call }
+}
+
+function named(params: Request['params']) {
+  return { owner: params['owner'] ?? '', name: params['name'] ?? '' }
 }
 
 function logWindow(query: Request['query']) {
