@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, until } from './carrick.ts'
 
@@ -76,7 +78,8 @@ describe('an operator with the stock fal command', () => {
     }
 
     test('flush cancels what waits and leaves what runs', async () => {
-      const running = await submit({ seconds: 20 })
+      const permission = join(carrick.folder, 'may-end')
+      const running = await submit({ until: permission })
       await until(async () => (await carrick.status()).running === 1, 'the first request to run')
       const waiting = await Promise.all([submit({}), submit({})])
       const size = async (...flags: string[]) =>
@@ -93,8 +96,40 @@ describe('an operator with the stock fal command', () => {
         const result = await carrick.ask(`/queue/tester/talker/requests/${id}`)
         expect([result.status, result.headers.get('x-fal-error-type')]).toEqual([499, 'client_cancelled'])
       }
+      await writeFile(permission, '')
       const result = async () => (await carrick.ask(`/queue/tester/talker/requests/${running}`)).status
       await until(async () => (await result()) === 200, 'the running request to end well')
+    })
+  })
+
+  describe('renews the runners of an app:', () => {
+    const serving = async () =>
+      (await runners()).filter(({ state }) => state === 'IDLE').map(({ runner_id }) => runner_id)
+
+    test('rollout puts a successor in the place of each, and then lets it go', async () => {
+      await call({})
+      const [old] = await serving()
+      expect((await carrick.fal('apps', 'rollout', 'talker')).code).toBe(0)
+      await until(async () => {
+        const now = await serving()
+        return now.length === 1 && now[0] !== old
+      }, 'the successor alone')
+      expect((await call({})).status).toBe(200)
+    })
+
+    test('rollout --force ends all at once, and the app serves on', async () => {
+      const [old] = await serving()
+      expect((await carrick.fal('apps', 'rollout', 'talker', '--force')).code).toBe(0)
+      await until(async () => !(await serving()).includes(old!), 'the old runner to be gone')
+      expect((await call({})).status).toBe(200)
+    })
+
+    test('an app that is not there is named', async () => {
+      const refused = await carrick.fal('apps', 'rollout', 'nobody')
+      expect([refused.code, refused.stdout + refused.stderr]).toEqual([
+        1,
+        expect.stringContaining('"nobody" not found'),
+      ])
     })
   })
 })

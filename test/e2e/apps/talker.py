@@ -1,5 +1,6 @@
-"""Says what it is told to, fails when asked to, and takes its time."""
+"""Says what it is told to, fails when asked to, and works until a file is there when asked to."""
 
+import os
 import time
 
 import fal
@@ -16,5 +17,6 @@ class Talker(fal.App):
         print(input.get("text", ""), flush=True)
         if input.get("fail"):
             raise ValueError(input["fail"])
-        time.sleep(input.get("seconds", 0))
+        while "until" in input and not os.path.exists(input["until"]):
+            time.sleep(0.1)
         return {}

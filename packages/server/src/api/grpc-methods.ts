@@ -11,7 +11,7 @@ import type { Method } from './grpc-serve.ts'
 import { aliasInfo, applicationInfo, logInfo, runnerInfo, serviceUrls } from './grpc-show.ts'
 import { authModes, strategies, wordOf } from './grpc-words.ts'
 import { listRevisions, setRevision } from './revisions.ts'
-import { killRunner, listAppRunners, listRunners, stopRunner } from './runners.ts'
+import { killRunner, listAppRunners, listRunners, renewRunners, stopRunner } from './runners.ts'
 
 type Service = ServiceImpl<typeof IsolateController>
 
@@ -101,6 +101,12 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
     () => ({}),
   ),
 
+  rolloutApplication: unary(
+    renewRunners,
+    ({ applicationName, environmentName, force }) => ({ name: applicationName, environment: environmentName, force }),
+    () => ({}),
+  ),
+
   run: unservedStream('Run'),
   interactiveRun: unservedStream('InteractiveRun'),
   map: unservedStream('Map'),
@@ -108,7 +114,6 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
   listUserKeys: unserved('ListUserKeys'),
   revokeUserKey: unserved('RevokeUserKey'),
   deleteApplication: unserved('DeleteApplication'),
-  rolloutApplication: unserved('RolloutApplication'),
   setSecret: unserved('SetSecret'),
   listSecrets: unserved('ListSecrets'),
   shellRunner: unservedStream('ShellRunner'),

@@ -23,6 +23,7 @@ const doors = {
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
   DeleteAlias: 'apps:write',
+  RolloutApplication: 'apps:write',
   ListAliases: 'apps:read',
   ListApplications: 'apps:read',
   ListRunners: 'runners:read',
