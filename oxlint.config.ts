@@ -55,6 +55,7 @@ export default defineConfig({
     'typescript/no-unsafe-type-assertion': 'off',
     'unicorn/consistent-function-scoping': 'off',
     'no-unmodified-loop-condition': 'off',
+    'no-underscore-dangle': 'off', // a `using` needs a name, also where only its end matters
     // About windows of a browser; ours are threads.
     'unicorn/require-post-message-target-origin': 'off',
   },

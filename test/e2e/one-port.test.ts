@@ -121,7 +121,7 @@ describe('one port', () => {
       const [silent, half] = [dial(), dial()]
       silent.write(Buffer.from(bytes, 'latin1'))
       half.end(Buffer.from(bytes, 'latin1'))
-      await Promise.all([once(silent.resume(), 'close'), once(half.resume(), 'close')])
+      await Promise.all([text(silent), text(half)])
     })
 
     test.each([

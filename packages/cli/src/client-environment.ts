@@ -1,4 +1,6 @@
 import { createBuilder } from '@carrick/server/builder'
+import { takeFileLock } from '@carrick/server/file-lock'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dataFolder } from './connection.ts'
 
@@ -11,7 +13,13 @@ const clientPackages = ['fal==1.83.0', 'fal_client==1.0.3']
  */
 export async function clientEnvironment(say: (line: string) => void): Promise<string> {
   const cache = process.env['CARRICK_CACHE'] ?? join(dataFolder(undefined), 'cache')
-  const builder = await createBuilder({ folder: join(cache, 'clients'), cacheFolder: cache })
+  const folder = join(cache, 'clients')
+  const signal = AbortSignal.timeout(30 * 60_000)
+  await mkdir(folder, { recursive: true })
+  // A builder takes its folder over and removes what is unfinished there: two commands at once take turns.
+  const onWait = () => say('Waiting for another carrick command, which builds the environment of the fal tools')
+  using _lock = await takeFileLock(join(folder, 'lock.sqlite'), { onWait, signal })
+  const builder = await createBuilder({ folder, cacheFolder: cache })
   const id = await builder.build(
     {
       kind: 'virtualenv',
@@ -19,7 +27,7 @@ export async function clientEnvironment(say: (line: string) => void): Promise<st
       layers: [clientPackages],
       compileBytecode: true,
     },
-    { onLine: say, signal: AbortSignal.timeout(30 * 60_000) },
+    { onLine: say, signal },
   )
   return builder.folderOf(id)
 }

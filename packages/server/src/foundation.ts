@@ -3,6 +3,7 @@ import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
 import { openLocalBlobs } from './blobs/local-blobs.ts'
+import { sweepBlobs } from './blobs/sweep.ts'
 import { createCaller } from './calls/undici-caller.ts'
 import type { Config } from './config.ts'
 import { writeBundle } from './front/bundle.ts'
@@ -12,6 +13,7 @@ import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
 import { createLogger } from './kit/logger.ts'
 import { openLogStore } from './logs/sqlite-logs.ts'
+import { namedBlobs } from './store/blobs.ts'
 import { newestMoment } from './store/revisions.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
 
@@ -43,6 +45,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   })
   closing.defer(() => logs.close())
   const blobs = await openLocalBlobs({ folder: folder.blobs })
+  await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
   const apps = await createApps(store)
   const homes = createHomes({ clock, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
   const caller = createCaller()

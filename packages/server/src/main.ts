@@ -59,7 +59,10 @@ export async function startPlatform(config: Config): Promise<Platform> {
     async stop() {
       readiness = 'draining'
       const graceMs = config.CARRICK_SHUTDOWN_MS
-      await Promise.all([started.dispatcher.stop({ graceMs }), people.close({ graceMs })])
+      const cutAt = foundation.clock.now() + graceMs
+      // The port stays open meanwhile: probes hear why, and whoever waits for a result gets it.
+      await Promise.all([started.dispatcher.stop({ graceMs }), started.gateway.idle({ graceMs })])
+      await people.close({ graceMs: Math.max(0, cutAt - foundation.clock.now()) })
       await started.scheduler.stop({ graceMs })
       await running.disposeAsync()
     },

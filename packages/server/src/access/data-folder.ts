@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
+import { tryFileLock } from '../kit/file-lock.ts'
 import { replaceFile } from '../kit/files.ts'
 
 const serverFile = z.object({
@@ -45,7 +45,7 @@ const lockName = 'lock.sqlite'
 export async function openDataFolder(folder: string): Promise<DataFolder> {
   const path = resolve(folder)
   await prepare(path)
-  const unlock = lock(path)
+  const held = lock(path)
   const files = pathsIn(path)
   await rm(files.serverFile, { force: true }) // of a server that ended without a word
   return {
@@ -54,7 +54,7 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
     writeServerFile: (content) => replaceFile(files.serverFile, `${JSON.stringify(content, null, 2)}\n`),
     async close() {
       await rm(files.serverFile, { force: true })
-      unlock()
+      held[Symbol.dispose]()
     },
   }
 }
@@ -96,25 +96,17 @@ async function prepare(path: string): Promise<void> {
   }
 }
 
-/** Takes the lock, and returns the way to give it back. */
-function lock(path: string): () => void {
-  const database = openLock(join(path, lockName))
-  try {
-    database.exec('begin exclusive')
-    return () => database.close()
-  } catch (cause) {
-    database.close()
-    const busy = messageOf(cause).includes('locked')
-    const why = busy
-      ? 'another Carrick server runs on it; stop that one, or choose another folder with --data'
-      : messageOf(cause)
-    throw new Error(`the data folder ${path} cannot be opened: ${why}`, { cause })
-  }
+/** Takes the lock. */
+function lock(path: string): Disposable {
+  const held = openLock(join(path, lockName))
+  if (held !== undefined) return held
+  const why = 'another Carrick server runs on it; stop that one, or choose another folder with --data'
+  throw new Error(`the data folder ${path} cannot be opened: ${why}`)
 }
 
-function openLock(file: string): DatabaseSync {
+function openLock(file: string): Disposable | undefined {
   try {
-    return new DatabaseSync(file, { timeout: 0 })
+    return tryFileLock(file)
   } catch (cause) {
     throw new Error(`the lock ${file} cannot be opened: ${messageOf(cause)}`, { cause })
   }

@@ -243,6 +243,12 @@ describe('a revision', () => {
     })
   })
 
+  test('of an app that is not there is no wonder: the app is what was not found', async () => {
+    const revision = await deploy('hello')
+    const error = await errorOf(control.client().setAlias({ alias: 'nope', revision }))
+    expect(error).toMatchObject({ rawMessage: expect.stringContaining('Application "nope" not found') })
+  })
+
   test('must be one of this app', async () => {
     await deploy('hello')
     const other = await deploy('other')
@@ -258,7 +264,13 @@ describe('a revision', () => {
 describe('a runner', () => {
   test('is listed with all that is known of it', async () => {
     control.script.runners = [
-      testRunner({ state: 'running', inFlight: 1, requests: ['request-1'], uptimeSeconds: 1.5, replacement: 'will' }),
+      testRunner({
+        state: 'running',
+        inFlight: 1,
+        requests: [{ id: 'request-1', since: 2_500 }],
+        uptimeSeconds: 1.5,
+        replacement: 'will',
+      }),
       testRunner({ id: 'runner-2', state: 'crash_backoff', expiresInSeconds: 2.1 }),
     ]
     const { runners } = await control.client().listRunners({ listPending: true })
@@ -270,7 +282,7 @@ describe('a runner', () => {
         state: RunnerInfo_State.RUNNING,
         inFlightRequests: 1,
         uptime: 1.5,
-        externalMetadata: { leases: [{ request_id: 'request-1' }] },
+        externalMetadata: { leases: [{ request_id: 'request-1', leased_at_epoch: 2.5 }] },
         replacement: 1,
         machineType: 'S',
       },

@@ -113,7 +113,7 @@ test('what was deployed is stored: the callable as it came, the environment, and
     metadata: { openapi: { paths: {} } },
     sourceCode: 'import fal',
   })
-  expect(await buffer(control.blobs.open(spec?.callable.blob ?? ''))).toEqual(Buffer.from(code))
+  expect(await buffer(await control.blobs.open(spec?.callable.blob ?? ''))).toEqual(Buffer.from(code))
 })
 
 test('build output comes as BUILDER lines before the result', async () => {
@@ -168,6 +168,13 @@ test('of two deploys at once the newer wins, and the older hears that it was sup
   expect(await older).toMatchObject({ code: Code.Aborted, rawMessage: expect.stringContaining('superseded') })
   await becomeHealthy(second)
   expect(await newer).toBe(second)
+})
+
+test('a deploy whose app is deleted meanwhile says so', async () => {
+  const pending = errorOf(register(rolling))
+  await rollingRevision()
+  await control.client().deleteAlias({ alias: 'hello' })
+  expect((await pending).rawMessage).toContain('the app was deleted')
 })
 
 test('many first deploys at once make one app', async () => {

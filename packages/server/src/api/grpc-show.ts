@@ -62,7 +62,9 @@ export function runnerInfo(runner: RunnerView): MessageInitShape<typeof RunnerIn
     inFlightRequests: runner.inFlight,
     ...(runner.expiresInSeconds === undefined ? {} : { expirationCountdown: Math.ceil(runner.expiresInSeconds) }),
     uptime: runner.uptimeSeconds,
-    externalMetadata: { leases: runner.requests.map((id) => ({ request_id: id })) },
+    externalMetadata: {
+      leases: runner.requests.map(({ id, since }) => ({ request_id: id, leased_at_epoch: since / 1_000 })),
+    },
     revision: runner.revisionId,
     alias: runner.appName,
     state: runnerStates[runner.state],
@@ -90,6 +92,6 @@ export function serviceUrls(
     run: `${base}/${owner}/${name}`,
     queue: `${base}/queue/${owner}/${name}`,
     ws: `${base.replace(/^http/, 'ws')}/ws/${owner}/${name}`,
-    log: `${base}/dashboard/apps/${owner}/${name}`,
+    log: `${base}/dashboard/apps/${owner}/${name}#logs`,
   }
 }

@@ -1,9 +1,10 @@
 import { logLevels } from '@carrick/protocol/words'
 import type { CurrentUser, LogPage, QueueFlushed, QueueSize, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
-import type { Caller, Permission } from '../domain/permissions.ts'
+import type { Access, Caller } from '../domain/permissions.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { LogLine } from '../logs/log-store.ts'
 import { whoAmI } from './account.ts'
+import { appPage } from './app-page.ts'
 import { appMetadata } from './apps.ts'
 import type { Deps } from './deps.ts'
 import { EventStream } from './event-stream.ts'
@@ -17,14 +18,22 @@ import { serverStatus } from './status.ts'
 interface Request {
   readonly query: Readonly<Record<string, string>>
   readonly params: Readonly<Record<string, string>>
+  /** As it was sent, percent signs and all. */
+  readonly path: string
+  readonly baseUrl: string
 }
 
-/** One address: the permission of the operation behind it, and how it is called. */
+/** One address: the permission of the operation behind it, and how it is called. A text in its answer is a page. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
-  readonly permission: Permission
-  readonly call: (deps: Deps, caller: Caller | undefined, request: Request, attention: Attention) => Promise<object>
+  readonly permission: Access
+  readonly call: (
+    deps: Deps,
+    caller: Caller | undefined,
+    request: Request,
+    attention: Attention,
+  ) => Promise<object | string>
 }
 
 /** Every address that there is. */
@@ -74,6 +83,16 @@ export const routes: readonly Route[] = [
     read: () => ({}),
     show: ({ freeBytes, ...facts }): ServerStatus => ({ ...facts, disk_free_bytes: freeBytes }),
   }),
+
+  {
+    method: 'GET',
+    path: '/dashboard/apps/:owner/:name/*',
+    permission: 'anyone',
+    call: async (_deps, _caller, { path, baseUrl }) => {
+      const [, , , owner = '', name = '', ...more] = path.split('/')
+      return appPage({ owner, name, path: more.join('/'), baseUrl })
+    },
+  },
 ]
 
 function route<Input, Output>(

@@ -8,13 +8,11 @@ import type { Deps } from './deps.ts'
 import { EventStream, streamed } from './event-stream.ts'
 import { routes } from './rest-routes.ts'
 import type { Route } from './rest-routes.ts'
-import { signpost } from './signpost.ts'
 
 /** The control plane over HTTP: what the stock `fal` command asks besides gRPC, and the platform's own API. */
 export function createRest(deps: Deps): Hono {
   const api = new Hono()
   for (const route of routes) api.on(route.method, route.path, (context) => serve(deps, route, context))
-  api.get(`${pages}*`, ({ req, text }) => text(signpost(req.path.slice(pages.length))))
   api.notFound((context) => {
     const { method, path } = context.req
     return context.json({ detail: `${method} ${path} not found: this server serves no such address` }, 404)
@@ -23,15 +21,24 @@ export function createRest(deps: Deps): Hono {
   return api
 }
 
-const pages = '/dashboard/apps/'
-
 async function serve(deps: Deps, { call }: Route, context: Context): Promise<Response> {
   const credentials = httpCredentials(context.req.header('authorization'))
   const caller = credentials && deps.keyring.identify(credentials)
-  const request = { query: context.req.query(), params: context.req.param() }
+  const { protocol, pathname } = new URL(context.req.url)
+  const connection = { secure: protocol === 'https:', authority: context.req.header('host') }
+  const request = {
+    query: context.req.query(),
+    params: context.req.param(),
+    path: pathname,
+    baseUrl: deps.baseUrl(connection),
+  }
   const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
-  return answer instanceof EventStream ? streamed(answer, deps.log) : context.json(answer)
+  if (answer instanceof EventStream) return streamed(answer, deps.log)
+  return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }
+
+/** A page shows words and runs nothing. */
+const pageHeaders = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
 
 /** Every refusal has one shape, which the stock client prints. */
 function refusal({ log }: Deps, error: Error, context: Context): Response {

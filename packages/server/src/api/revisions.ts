@@ -44,6 +44,7 @@ export const setRevision = operation(
     }),
   },
   async (deps, caller, { revisionId, authMode, strategy, ...named }, attention): Promise<AppView> => {
+    await findApp(deps, caller, named)
     const target = await findRevision()
     await build(deps, target.spec.environment, { force: false, attention }) // it may have been cleaned away since
     for (;;) {

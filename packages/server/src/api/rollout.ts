@@ -42,8 +42,10 @@ function stateOf(deps: Deps, { app, revisionId }: Rollout): 'rolling' | 'switche
 function whyOver(deps: Deps, { app, revisionId }: Rollout): CarrickError {
   const failure = deps.runners.failureOf(revisionId)
   if (failure === undefined) {
-    const message = `The deployment of "${app.name}" was superseded: a newer change of it came before it was healthy`
-    return new CarrickError('superseded', message)
+    const why = deps.apps.byId(app.id)
+      ? 'was superseded: a newer change of it came before it was healthy'
+      : 'was given up: the app was deleted before it was healthy'
+    return new CarrickError('superseded', `The deployment of "${app.name}" ${why}`)
   }
   const consequence =
     app.revisionId === undefined ? 'It was the first one, so there is no endpoint' : 'The old revision keeps serving'

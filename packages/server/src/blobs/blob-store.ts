@@ -5,7 +5,8 @@ import type { BlobKey } from '../domain/ids.ts'
 export interface BlobStore {
   /** Stores a stream of at most `limit` bytes, without holding it in memory. Rejects with `body_too_large` beyond it, `disk_full` when there is no room. */
   put(source: Readable | Uint8Array, limit?: number): Promise<{ key: BlobKey; length: number }>
-  open(key: BlobKey): Readable
+  /** Rejects when it is not there or cannot be read. Whoever opens it reads it to the end or destroys it. */
+  open(key: BlobKey): Promise<Readable>
   /** Its path, for a runner on this machine to read. */
   pathOf(key: BlobKey): string
 }

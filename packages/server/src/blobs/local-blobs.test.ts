@@ -27,7 +27,7 @@ describe('a blob', () => {
     const { key, length } = await blobs.put(bytes)
     expect(key).toBe(sha256(bytes))
     expect(length).toBe(bytes.length)
-    expect(await buffer(blobs.open(key))).toEqual(bytes)
+    expect(await buffer(await blobs.open(key))).toEqual(bytes)
     expect(await readFile(blobs.pathOf(key))).toEqual(bytes)
   })
 
@@ -40,7 +40,7 @@ describe('a blob', () => {
 
   test('may be empty', async () => {
     const { key } = await blobs.put(new Uint8Array())
-    expect(await buffer(blobs.open(key))).toHaveLength(0)
+    expect(await buffer(await blobs.open(key))).toHaveLength(0)
   })
 
   test('may be put by many at once, and is stored once', async () => {
@@ -52,7 +52,7 @@ describe('a blob', () => {
   test('is still there when the folder is opened again', async () => {
     const { key } = await blobs.put(Buffer.from('lasting'))
     const again = await openLocalBlobs({ folder })
-    expect((await buffer(again.open(key))).toString()).toBe('lasting')
+    expect((await buffer(await again.open(key))).toString()).toBe('lasting')
   })
 })
 

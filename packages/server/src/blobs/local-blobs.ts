@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -13,7 +12,7 @@ import type { BlobStore } from './blob-store.ts'
  * Blobs as files of one folder, which belongs to this process alone: `ab/abcdef…` holds the bytes whose SHA-256 is
  * `abcdef…`, `incoming/` what is not whole yet.
  */
-export async function openLocalBlobs({ folder }: { folder: string }): Promise<BlobStore> {
+export async function openLocalBlobs({ folder }: { folder: string }): Promise<LocalBlobs> {
   // Whoever was writing here is gone: the data folder has one server at a time.
   await rm(join(folder, 'incoming'), { recursive: true, force: true })
   await mkdir(join(folder, 'incoming'), { recursive: true })
@@ -22,10 +21,14 @@ export async function openLocalBlobs({ folder }: { folder: string }): Promise<Bl
   return new LocalBlobs(folder)
 }
 
+const form = /^[0-9a-f]{64}$/
+
 /** Made once, so that a put has one folder to sync and not two. */
 const shards = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'))
 
-class LocalBlobs implements BlobStore {
+export class LocalBlobs implements BlobStore {
+  /** What keys begin with: together they lead to all blobs. */
+  readonly prefixes = shards
   readonly #folder: string
 
   constructor(folder: string) {
@@ -48,13 +51,24 @@ class LocalBlobs implements BlobStore {
     }
   }
 
-  open(key: BlobKey): Readable {
-    return createReadStream(this.pathOf(key))
+  async open(key: BlobKey): Promise<Readable> {
+    const file = await open(this.pathOf(key), 'r')
+    return file.createReadStream()
   }
 
   pathOf(key: BlobKey): string {
-    if (!/^[0-9a-f]{64}$/.test(key)) throw new Error(`"${key}" is not the key of a blob`)
+    if (!form.test(key)) throw new Error(`"${key}" is not the key of a blob`)
     return join(this.#folder, shardOf(key), key)
+  }
+
+  async keysUnder(prefix: string): Promise<readonly BlobKey[]> {
+    const names = await readdir(join(this.#folder, prefix))
+    return names.filter((name) => form.test(name))
+  }
+
+  /** For a blob that nothing names. */
+  async remove(key: BlobKey): Promise<void> {
+    await rm(this.pathOf(key))
   }
 
   async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {

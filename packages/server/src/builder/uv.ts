@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
+import { takeFileLock } from '../kit/file-lock.ts'
 import { askProgram, runProgram } from './program.ts'
 import { findPythons } from './pythons.ts'
 
@@ -37,10 +38,14 @@ async function isUsable(uv: string, variables: Readonly<Record<string, string>>)
   return Number(major) > oldest[0]! || Number(minor) >= oldest[1]!
 }
 
+/** One process at a time: several servers and commands may share the folder. */
 async function install(folder: string, { toolsFolder, variables, onLine, signal }: UvOptions): Promise<void> {
   const python = await pythonWithVenv(variables)
-  await rm(folder, { recursive: true, force: true })
   await mkdir(toolsFolder, { recursive: true })
+  const onWait = () => onLine('Waiting for another carrick process, which installs uv')
+  using _lock = await takeFileLock(join(toolsFolder, 'uv.lock.sqlite'), { onWait, signal })
+  if (await isUsable(join(folder, 'bin/uv'), variables)) return
+  await rm(folder, { recursive: true, force: true })
   onLine('Installing uv, which builds environments (once)')
   const said: string[] = []
   const program = { variables, folder: toolsFolder, onLine: (line: string) => said.push(line), signal }

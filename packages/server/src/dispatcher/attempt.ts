@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { Call, CallLimits, Caller } from '../calls/call.ts'
 import { askToStop } from '../calls/cancel.ts'
@@ -54,10 +55,11 @@ export class Attempt {
     payload: RequestPayload,
     { number, caller, blobs, resultBytes, limits, onRunnerDone }: AttemptParts,
   ): Promise<Ended> {
-    if (this.#cancelled) return this.#unsent(onRunnerDone)
+    const call = await this.#call(payload, number, blobs)
+    if (this.#cancelled) return this.#unsent(call, onRunnerDone)
     this.#path = payload.path
     this.#callerId = payload.callerId
-    const answer = await caller.exchange(this.#slot.address, this.#call(payload, number, blobs), limits)
+    const answer = await caller.exchange(this.#slot.address, call, limits)
     if (answer.kind !== 'answered') {
       onRunnerDone(answer)
       return this.#broken(answer)
@@ -68,18 +70,25 @@ export class Attempt {
     onRunnerDone(end)
     const stored = await storing
     if ('error' in stored && stored.error instanceof CarrickError) return this.#notStored(stored.error)
-    if (end.kind !== 'answered') return this.#broken(end)
+    // An answer that cannot be stored is let go of. Nobody else ends one but the platform's own end.
+    const letGo = end.kind === 'aborted' && !limits.signal.aborted
+    if (end.kind !== 'answered' && !letGo) return this.#broken(end)
     if ('error' in stored) throw stored.error
     return { end, outcome: this.#answer(answer.status, answer.headers, stored.value) }
   }
 
-  #call({ method, path, headers, callerId, body }: RequestPayload, attempt: number, blobs: BlobStore): Call {
+  async #call(
+    { method, path, headers, callerId, body }: RequestPayload,
+    attempt: number,
+    blobs: BlobStore,
+  ): Promise<Call> {
     const plain = headersToRunner(headers, { ...this.#origin(path), callerId, attempt }).filter(
       ([name]) => name !== 'content-length',
     )
     if ('inline' in body)
       return { method, path, headers: plain, body: body.inline.byteLength === 0 ? null : body.inline }
-    return { method, path, headers: [...plain, ['content-length', String(body.length)]], body: blobs.open(body.blob) }
+    const sized = [...plain, ['content-length', String(body.length)] as const]
+    return { method, path, headers: sized, body: await blobs.open(body.blob) }
   }
 
   #origin(path: string): Origin {
@@ -105,7 +114,8 @@ export class Attempt {
     return { end: { kind: 'answered', status: outcome.status, needsRetry: false, stopRunner: false }, outcome }
   }
 
-  #unsent(onRunnerDone: (end: AttemptEnd) => void): Ended {
+  #unsent({ body }: Call, onRunnerDone: (end: AttemptEnd) => void): Ended {
+    if (body instanceof Readable) body.destroy()
     const outcome = cancelledOutcome(this.requestId)
     const end: AttemptEnd = { kind: 'answered', status: outcome.status }
     onRunnerDone(end)

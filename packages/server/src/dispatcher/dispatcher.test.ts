@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,7 +56,7 @@ interface Options {
 /** A store with the app `ann/hello`, and what a dispatcher needs around it. Time moves by hand. */
 async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes = 1_000_000 }: Options = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-dispatcher-'))
-  const disk = { full: false, refused: 0 }
+  const disk = { full: false, refused: 0, busyReads: 0 }
   const store = onDisk(await openTestStore(), disk)
   await addTestAccount(store, { id: 'account', nickname: 'ann' })
   const live = { ...scale, request_timeout: requestTimeout }
@@ -75,7 +75,7 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
-  return { store, disk, clock, blobs, caller, ...(await openPlatform()) }
+  return { store, disk, clock, blobs, blobFolder: join(folder, 'blobs'), caller, ...(await openPlatform()) }
 
   /** What one process holds in memory: opening it again is a restart. */
   async function openPlatform() {
@@ -100,6 +100,7 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
 
     return {
       home,
+      homes,
       dispatcher,
       verdicts,
       restart: openPlatform,
@@ -112,10 +113,10 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
       },
       async submit(id: string, more: Partial<NewRequest> = {}, content: Partial<RequestPayload> = {}) {
         const request = newRequest(id, more, content)
-        using slot = home.reserve(id)
+        using slot = homes.of('app').reserve(id)
         const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
         const started = slot && { slot: slot.keep(), payload: request.payload }
-        home.admit({ ...request, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
+        homes.of('app').admit({ ...request, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
       },
       /** Its stored end, with all waiting for retries skipped. */
       async outcome(id: string) {
@@ -135,15 +136,20 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
   }
 }
 
-/** The real store on a disk that may be full. */
-function onDisk(store: Store, disk: { full: boolean; refused: number }): Store {
+/** The real store on a disk that may be full, or busy. */
+function onDisk(store: Store, disk: { full: boolean; refused: number; busyReads: number }): Store {
   return {
     commit: async (write) => {
       if (!disk.full) return await store.commit(write)
       disk.refused += 1
       throw new CarrickError('disk_full', 'No room is left on the disk')
     },
-    read: (query) => store.read(query),
+    read: async (query) => {
+      const isPayload = query.statement.text.includes('from request_body')
+      if (!isPayload || disk.busyReads === 0) return await store.read(query)
+      disk.busyReads -= 1
+      throw new CarrickError('too_busy', 'Too many reads are waiting already')
+    },
     onChange: (topic, listener) => store.onChange(topic, listener),
     close: () => store.close(),
   }
@@ -179,6 +185,13 @@ function holding() {
     response.end()
   }
   return { held, asked, handler }
+}
+
+/** Those of this process. */
+async function filesOpenIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir('/proc/self/fd')
+  const files = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
+  return files.filter((file) => file.startsWith(folder))
 }
 
 const hangUp: RequestListener = (request) => void request.socket.destroy()
@@ -223,7 +236,7 @@ describe('a request', () => {
     await world.submit('a', {}, { body: { blob: key, length } })
     const { body } = await world.outcome('a')
     if (!('blob' in body)) throw new Error('the answer is not a blob')
-    expect(await buffer(world.blobs.open(body.blob))).toEqual(large)
+    expect(await buffer(await world.blobs.open(body.blob))).toEqual(large)
   })
 
   test('whose answer is larger than the bound is told so, and is not tried again', async () => {
@@ -232,6 +245,32 @@ describe('a request', () => {
     await world.submit('a')
     expect(await world.outcome('a')).toMatchObject({ status: 413, attempt: 1, error: { code: 'body_too_large' } })
     expect(world.verdicts).toEqual([])
+  })
+
+  test('whose answer cannot be stored for a reason of ours is told so, and the runner stays', async () => {
+    const world = await openWorld()
+    await world.addRunner((_, response) => void response.end(Buffer.alloc(300_000)))
+    await rm(join(world.blobFolder, 'incoming'), { recursive: true })
+    await world.submit('a')
+    expect(await world.outcome('a')).toMatchObject({ status: 500, attempt: 1, error: { code: 'internal_error' } })
+    expect(world.verdicts).toEqual([])
+    expect(world.home.load()).toMatchObject({ waiting: 0, running: 0 })
+  })
+
+  test('whose body is lost is told so, and the runner stays', async () => {
+    const world = await openWorld()
+    await world.addRunner((request, response) => void request.pipe(response))
+    await world.submit('a', {}, { body: { blob: '0'.repeat(64), length: 100_000 } })
+    expect(await world.outcome('a')).toMatchObject({ status: 500, attempt: 1, error: { code: 'internal_error' } })
+    expect(world.verdicts).toEqual([])
+  })
+
+  test('whose body cannot be read at once, because too many read, runs all the same', async () => {
+    const world = await openWorld()
+    await world.submit('a')
+    world.disk.busyReads = 2
+    await world.addRunner(ok)
+    expect(await world.outcome('a')).toMatchObject({ status: 200, attempt: 1, text: 'ok' })
   })
 
   test('that cannot start in time ends as 504 and says whose limit it was', async () => {
@@ -250,6 +289,17 @@ describe('a request', () => {
     expect(await world.outcome('a')).toMatchObject({ status: 404, error: { code: 'app_not_found' } })
     expect(await world.outcome('b')).toMatchObject({ status: 404 })
     expect(world.home.queueLength).toBe(0)
+  })
+
+  test('of an app that is deleted leaves nothing in memory', async () => {
+    const world = await openWorld()
+    await world.submit('a')
+    expect([...world.homes.all()]).toHaveLength(1)
+    await world.store.commit(deleteApp('app', start))
+    await world.outcome('a')
+    expect([...world.homes.all()]).toEqual([])
+    await world.submit('b')
+    expect(await world.outcome('b')).toMatchObject({ status: 404 })
   })
 })
 
@@ -295,6 +345,21 @@ describe('an attempt that fails', () => {
     expect(outcome.error?.code).toBe(code)
     if (code === undefined) expect(outcome.text).toBe('busy')
     else expect(JSON.parse(outcome.text)).toMatchObject({ error_type: code })
+  })
+
+  test.each<[how: string, handler: RequestListener]>([
+    ['is hung up on', hangUp],
+    ['is answered before it was read', (_, response) => void response.writeHead(413).end()],
+    ['is never read', () => {}],
+    ['is refused', ok],
+  ])('whose body %s leaves no file open', async (how, handler) => {
+    const world = await openWorld({ requestTimeout: 0.5 })
+    const { key, length } = await world.blobs.put(Buffer.alloc(5_000_000))
+    const runner = await world.addRunner(handler)
+    if (how === 'is refused') await runner[Symbol.asyncDispose]()
+    await world.submit('a', once, { body: { blob: key, length } })
+    expect(await world.outcome('a')).toMatchObject({ attempt: 1 })
+    await expect.poll(() => filesOpenIn(world.blobFolder), patient).toEqual([])
   })
 
   test('ten times ends the request with the last answer', async () => {
@@ -433,6 +498,20 @@ describe('a restart', () => {
     expect(await world.stateOf('a')).toBe('completed')
     expect(await world.stateOf('b')).toBe('waiting')
   })
+})
+
+test('what was stored as started before the end was announced is still sent', async () => {
+  const world = await openWorld()
+  const { held, handler } = holding()
+  await world.addRunner(handler)
+  await world.submit('a')
+  const response = await held
+  await world.addRunner(ok)
+  const stopped = world.dispatcher.stop({ graceMs: 60_000 })
+  await world.submit('b', once)
+  await expect.poll(() => world.stateOf('b'), patient).toBe('completed')
+  response.end()
+  await stopped
 })
 
 describe('a full disk', () => {

@@ -6,7 +6,7 @@ import { setTimeout as rest } from 'node:timers/promises'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RequestId } from '../domain/ids.ts'
 import { cancelledOutcome, overdueOutcome } from '../domain/outcome.ts'
-import type { Home } from '../home/home.ts'
+import type { Home, Match } from '../home/home.ts'
 import { appsWithUnfinished, completeWaiting, completeWaitingOf, requestCancel } from '../store/requests.ts'
 import type { Cancelled } from '../store/requests.ts'
 import { Alarms } from './alarms.ts'
@@ -87,17 +87,21 @@ class HomeDispatcher implements Dispatcher {
     await this.#idle()
   }
 
-  /** One look at a home: what is overdue ends, what meets a slot runs. */
+  /** One look at a home: what is overdue ends, what meets a slot runs. What was stored as started is sent to the last. */
   #pump(appId: AppId): void {
-    if (this.#stopped) return
     const { homes, apps, clock } = this.#parts
     const home = homes.of(appId)
+    this.#serveAll(home, () => home.takeStarted())
+    if (this.#stopped) return
     if (apps.byId(appId) === undefined) this.#do(this.#empty(home))
     for (const { id } of home.takeOverdue(clock.now())) this.#do(this.#endOverdue(id))
-    for (let match = home.take(); match; match = home.take()) {
-      this.#do(serve(match, home, this.#parts, this.#inFlight))
-    }
+    this.#serveAll(home, () => home.take())
     this.#alarms.set(appId, home.nextMoment())
+    if (apps.byId(appId) === undefined) homes.letGo(appId)
+  }
+
+  #serveAll(home: Home, take: () => Match | undefined): void {
+    for (let match = take(); match; match = take()) this.#do(serve(match, home, this.#parts, this.#inFlight))
   }
 
   async #endOverdue(requestId: RequestId): Promise<void> {

@@ -13,13 +13,12 @@ const pageSize = 5_000
  * the platform did: the usual rule decides, so a request that forbids retries does not run twice.
  */
 export async function recoverApp(appId: AppId, parts: SettleParts): Promise<void> {
-  const home = parts.homes.of(appId)
   let after = 0
   let page: readonly UnfinishedRequest[]
   do {
     page = await parts.store.read(unfinishedRequests(appId, after, pageSize))
     after = page.at(-1)?.request.seq ?? after
-    for (const { state, request } of page) if (state === 'waiting') home.admit(request)
+    for (const { state, request } of page) if (state === 'waiting') parts.homes.of(appId).admit(request)
     await Promise.all(page.filter(({ state }) => state === 'running').map((each) => endOfInterrupted(each, parts)))
   } while (page.length === pageSize)
 }

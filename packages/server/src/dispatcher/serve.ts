@@ -10,6 +10,7 @@ import { payloadOf } from '../store/bodies.ts'
 import { startAttempt } from '../store/requests.ts'
 import { Attempt } from './attempt.ts'
 import type { Ended } from './attempt.ts'
+import { readPatiently } from './persist.ts'
 import { goneOutcome, settle } from './settle.ts'
 import type { SettleParts } from './settle.ts'
 
@@ -34,7 +35,7 @@ export async function serve(match: Match, home: Home, parts: ServeParts, inFligh
   const attempt = new Attempt(match.request.id, slot, app ?? { owner: '', name: '' })
   inFlight.set(attempt.requestId, attempt)
   try {
-    const payload = settled(match.payload ?? parts.store.read(payloadOf(match.request.id)))
+    const payload = settled(match.payload ?? readPatiently(payloadOf(match.request.id), parts))
     const request = match.payload ? { ...match.request, attempt: 1 } : await start(match, home, parts)
     if (request === undefined) return
     const ended = app ? await run(attempt, request, await payload, { match, home, parts }) : gone(request.id)
@@ -84,6 +85,7 @@ async function run(
       onRunnerDone: (end) => (judge(end, slot.runnerId, home, parts), slot.release()),
     })
   } catch (error) {
+    if (signal.aborted) throw error
     parts.log.error({ err: error, requestId }, 'an attempt ended in an unforeseen way; its request is told so')
     return unforeseen(requestId)
   }

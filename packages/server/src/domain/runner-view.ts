@@ -15,16 +15,23 @@ export type RunnerViewState =
 /** Whether another runner takes its place: not wanted, started already, or to be started once it is gone. */
 export type Replacement = 'none' | 'will' | 'did'
 
+/** A request that a runner holds, and since when. */
+export interface Held {
+  readonly id: RequestId
+  readonly since: Moment
+}
+
 /** A runner as listings show it. */
 export interface RunnerView {
   readonly id: RunnerId
   readonly appId: AppId
+  /** Also of an app that was deleted. */
   readonly appName: string
   readonly revisionId: RevisionId
   readonly state: RunnerViewState
   readonly inFlight: number
   /** The requests that it holds now. */
-  readonly requests: readonly RequestId[]
+  readonly requests: readonly Held[]
   readonly uptimeSeconds: number
   /** Until its keep-alive ends; absent while it is busy or never expires. */
   readonly expiresInSeconds?: number

@@ -107,8 +107,11 @@ describe('requests', () => {
       const status = await statusOf(`/queue/ann/${app}/requests/${id}/status`, who)
       expect([who, status]).toEqual([who, expected[who]])
     }
-    // Naming a public app in the path opens nothing of another one.
-    if (app === 'private') expect(await statusOf(`/queue/ann/public/requests/${id}/status`, 'nobody')).toBe(404)
+    // Naming a public app in the path opens nothing of another one, nor to a key that may not call.
+    for (const who of ['nobody', 'reader'] as const) {
+      const status = await statusOf(`/queue/ann/public/requests/${id}/status`, who)
+      expect([who, status]).toEqual([who, app === 'public' ? 200 : 404])
+    }
   })
 
   async function statusOf(path: string, who: Who): Promise<number> {

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { expect, test, vi } from 'vitest'
 import { CarrickError } from '../domain/errors.ts'
 import type { Logger } from '../kit/logger.ts'
 import { silent } from '../kit/logger.ts'
@@ -40,6 +42,24 @@ test('while the platform goes down nothing new is taken in, and what was taken i
   expect((await gateway.fetch(url.slice(gateway.url.length))).status).toBe(202)
 })
 
+test('a request whose body ends while the platform goes down is accepted, and starts nothing', async () => {
+  const accepting = vi.fn(() => true)
+  await using gateway = await openTestGateway({ accepting })
+  const { home } = await gateway.addApp('hello', { runner: (_, res) => res.end() })
+  const reserve = vi.spyOn(home, 'reserve')
+  const outgoing = request(`${gateway.url}/queue/ann/hello`, {
+    method: 'POST',
+    headers: { authorization: `Key ${gateway.keys.ann}` },
+  })
+  outgoing.write('the first half')
+  await vi.waitFor(() => expect(accepting).toHaveBeenCalled())
+  accepting.mockReturnValue(false)
+  outgoing.end()
+  const [answer]: IncomingMessage[] = await once(outgoing, 'response')
+  expect(answer?.resume().statusCode).toBe(200)
+  expect(reserve).not.toHaveBeenCalled()
+})
+
 test('what nobody foresaw is a 500 with an id, and is logged once under it', async () => {
   const logged: object[] = []
   const log: Logger = { ...silent, error: (fields) => void logged.push(fields) }
@@ -59,7 +79,7 @@ test('what nobody foresaw is a 500 with an id, and is logged once under it', asy
 
 test('a full disk is told as such, and nothing is acknowledged', async () => {
   const full = () => Promise.reject(new CarrickError('disk_full', 'The disk is full'))
-  await using gateway = await openTestGateway({ blobs: { put: full, open: full as never, pathOf: () => '' } })
+  await using gateway = await openTestGateway({ blobs: { put: full, open: full, pathOf: () => '' } })
   const app = await gateway.addApp('hello')
   const answer = await gateway.fetch('/queue/ann/hello', { method: 'POST', body: 'x'.repeat(100_000) })
   expect([answer.status, await answer.json()]).toMatchObject([507, { error_type: 'disk_full' }])

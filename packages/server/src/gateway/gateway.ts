@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { setTimeout as rest } from 'node:timers/promises'
 import { CarrickError } from '../domain/errors.ts'
 import { assertNever } from '../kit/assert-never.ts'
 import { uuidv7 } from '../kit/ids.ts'
@@ -29,10 +30,17 @@ export interface Gateway {
   handle(req: IncomingMessage, res: ServerResponse): boolean
   /** Takes a WebSocket handshake to the app, and its connection from then on. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Resolves when the direct calls that are under way now have ended, after `graceMs` at the latest. */
+  idle(limits: { graceMs: number }): Promise<void>
 }
 
 export function createGateway(deps: GatewayDeps): Gateway {
   const routed = (req: IncomingMessage) => routeOf(askedBy(req), deps.names().hosts)
+  const calls = new Set<Promise<void>>()
+  const count = (call: Promise<void>) => {
+    calls.add(call)
+    void call.then(() => calls.delete(call))
+  }
   return {
     handle(req, res) {
       const route = routed(req)
@@ -41,11 +49,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return false
       }
       const requestId = 'requestId' in route ? route.requestId : uuidv7(deps.clock)
-      void answer(deps, { req, res, requestId }, route)
+      const answered = answer(deps, { req, res, requestId }, route)
+      if (route.kind === 'call') count(answered)
       return true
     },
     upgrade: (req, socket, head) =>
-      void tunnel(deps, { req, socket, head, requestId: uuidv7(deps.clock) }, routed(req)),
+      count(tunnel(deps, { req, socket, head, requestId: uuidv7(deps.clock) }, routed(req))),
+    async idle({ graceMs }) {
+      const over = new AbortController()
+      await Promise.race([Promise.all(calls), rest(graceMs, undefined, { signal: over.signal }).catch(() => {})])
+      over.abort()
+    },
   }
 }
 

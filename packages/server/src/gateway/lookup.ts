@@ -1,6 +1,6 @@
 import { mayCall, type Caller } from '../domain/permissions.ts'
 import type { KnownApp } from '../home/apps.ts'
-import { payloadOf } from '../store/bodies.ts'
+import { submitterOf } from '../store/bodies.ts'
 import type { StoredRequest } from '../store/request-rows.ts'
 import { requestById } from '../store/requests.ts'
 import { access, authenticate, callerIdFor, callerOf, owns } from './access.ts'
@@ -35,17 +35,19 @@ export async function visibleRequest(
   const known = request && deps.apps.byId(request.appId)
   if (request === undefined || known === undefined) return undefined
   const owner = owns(caller, known)
-  const visible = owner || known.app.authMode === 'public' || (await isSubmitter(deps, caller, known, request))
+  const visible = known.app.authMode === 'public' || (await isTheirs(deps, caller, { request, known, owner }))
   return visible ? { request, known, owner } : undefined
+}
+
+/** Whether it is the caller's own, or one of the caller's app. The path may name a public app, so the key has not been asked yet. */
+async function isTheirs(deps: GatewayDeps, caller: Caller | undefined, seen: VisibleRequest): Promise<boolean> {
+  return mayCall(caller, access.result) && (seen.owner || (await isSubmitter(deps, caller, seen)))
 }
 
 async function isSubmitter(
   { store }: GatewayDeps,
   caller: Caller | undefined,
-  known: KnownApp,
-  { id }: StoredRequest,
+  { request, known }: VisibleRequest,
 ): Promise<boolean> {
-  if (caller === undefined || !mayCall(caller, access.result)) return false
-  const payload = await store.read(payloadOf(id))
-  return payload?.callerId === callerIdFor(caller, known)
+  return (await store.read(submitterOf(request.id))) === callerIdFor(caller, known)
 }

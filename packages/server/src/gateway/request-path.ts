@@ -19,7 +19,7 @@ export interface RequestPath {
 }
 
 /** Everything before the last `requests` is advice: clients put more or less of the endpoint there. */
-const form = /^.*\/requests\/([^/?]+)(\/status\/stream|\/status|\/cancel|\/response|)\/?(?:\?(.*))?$/s
+const form = /^[^?]*\/requests\/([^/?]+)(\/status\/stream|\/status|\/cancel|\/response|)\/?(?:\?(.*))?$/s
 
 /** The request that a path below an app names; undefined when it has another form. */
 export function requestIn(path: string): RequestPath | undefined {

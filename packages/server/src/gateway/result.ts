@@ -1,5 +1,4 @@
 import { pipeline } from 'node:stream/promises'
-import { Readable } from 'node:stream'
 import { CarrickError } from '../domain/errors.ts'
 import { resultOf, type StoredResult } from '../store/bodies.ts'
 import { begin } from './answers.ts'
@@ -35,10 +34,12 @@ async function send(
   { status, headers, body }: StoredResult,
 ): Promise<void> {
   const length = 'inline' in body ? body.inline.byteLength : body.length
+  const large = 'inline' in body ? undefined : await blobs.open(body.blob)
   const kept = headers.filter(([name]) => name !== 'content-length' && name !== 'x-fal-request-id')
   const sized = hasBody(status) ? [['content-length', String(length)] as const] : []
   begin(res, status, [...kept, ...sized, ['x-fal-request-id', requestId]])
-  await pipeline('inline' in body ? Readable.from([body.inline]) : blobs.open(body.blob), res)
+  if ('inline' in body) res.end(body.inline)
+  if (large) await pipeline(large, res)
 }
 
 const hasBody = (status: number): boolean => status !== 204 && status !== 304

@@ -66,6 +66,8 @@ describe('in the queue', () => {
     ['GET', `/ann/hello/requests/1/requests/${id}`, `result ann/hello ${id}`],
     ['POST', '/ann/hello/requests/latest', 'submit ann/hello /requests/latest'],
     ['POST', `/ann/hello/requests/${id}`, `submit ann/hello /requests/${id}`],
+    ['GET', `/ann/hello/requests/${id}?back=/requests/1/status`, `result ann/hello ${id}`],
+    ['POST', `/ann/hello?back=/requests/${id}/cancel`, `submit ann/hello /?back=/requests/${id}/cancel`],
     ['PUT', `/ann/hello/requests/${id}/status`, 'refused route_not_found'],
     ['DELETE', `/ann/hello/requests/${id}`, 'refused route_not_found'],
     ['GET', '/ann/hello', 'refused route_not_found'],

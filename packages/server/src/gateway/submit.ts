@@ -49,14 +49,16 @@ export async function submit(
   })
 }
 
-/** Where a slot is free, the start of the first attempt is stored together with the request. */
-async function accept({ homes, store, clock }: GatewayDeps, request: NewRequest): Promise<void> {
-  const home = homes.of(request.appId)
-  using slot = home.reserve(request.id)
+/**
+ * Where a slot is free, the start of the first attempt is stored together with the request. Not while the platform goes
+ * down: nobody would send it, and it would count as an attempt.
+ */
+async function accept({ homes, store, clock, accepting }: GatewayDeps, request: NewRequest): Promise<void> {
+  using slot = accepting() ? homes.of(request.appId).reserve(request.id) : undefined
   const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
   const { payload, keyId: _keyId, ...queued } = request
   const started = slot && { slot: slot.keep(), payload }
-  home.admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
+  homes.of(request.appId).admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
 }
 
 async function contentOf(

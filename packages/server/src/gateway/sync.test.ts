@@ -143,6 +143,24 @@ describe('a body over the limit', () => {
   })
 })
 
+test.each(['leaves', 'sends more than is allowed'])(
+  'a caller that %s while the answer comes already does its runner no harm',
+  async (how) => {
+    const name = `early-${how.length}`
+    const app = await gateway.addApp(name, { runner: (req, res) => (res.write('first words'), void req.resume()) })
+    const before = gateway.verdicts.length
+    const outgoing = raw(`/ann/${name}`)
+    outgoing.write('x')
+    const answer = await answerTo(outgoing)
+    answer.on('error', () => {}).resume()
+    if (how === 'leaves') outgoing.destroy()
+    else Readable.from(Array.from({ length: 40 }, () => Buffer.alloc(64 * 1024))).pipe(outgoing)
+    await vi.waitFor(() => expect(app.home.load().running).toBe(0), 10_000)
+    expect(gateway.verdicts.slice(before)).toEqual([])
+    outgoing.destroy()
+  },
+)
+
 describe('when the caller leaves', () => {
   test('the app is asked to stop, and its slot stays taken until it has', async () => {
     const cancelled: unknown[] = []

@@ -59,7 +59,9 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
     const callersFault = answer.kind === 'answered' ? undefined : body?.failure()
     if (callersFault !== undefined) throw callersFault
     const end = await relay(answer, { res, requestId, runnerId: slot.runnerId, gone })
-    judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, end)
+    // A body that breaks off takes an answer that has begun along: that says nothing about the runner.
+    if (end.kind === 'answered' || body?.failure() === undefined)
+      judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, end)
     if (answer.kind !== 'answered') throw troubleOf(answer)
   } finally {
     gone.removeEventListener('abort', stop)

@@ -107,6 +107,7 @@ async function pass(
     return await pipeline(reply.answer, socket, { signal }).catch(() => {})
   }
   const { runner, early } = reply
+  for (const end of [socket, runner]) end.setMaxListeners(20) // two pipelines listen to each
   socket.write(headOf(status, [...headers, ['connection', 'Upgrade'], ['upgrade', 'websocket']]))
   socket.write(early)
   runner.write(head)

@@ -5,7 +5,8 @@ import type { RunnerLoad, ServingRunner, Slot } from './home.ts'
 
 interface Member {
   readonly runner: ServingRunner
-  readonly inFlight: Set<RequestId>
+  /** With the moment at which each began. */
+  readonly inFlight: Map<RequestId, Moment>
   idleSince: Moment
   used: boolean
   serving: boolean
@@ -74,7 +75,7 @@ export class Crew {
   }
 
   #join(runner: ServingRunner): Member {
-    return { runner, inFlight: new Set(), idleSince: this.#clock.now(), used: false, serving: true }
+    return { runner, inFlight: new Map(), idleSince: this.#clock.now(), used: false, serving: true }
   }
 
   /** The first with a free slot, starting behind the one that was taken last. */
@@ -90,7 +91,7 @@ export class Crew {
   }
 
   #hold(member: Member, requestId: RequestId): Slot {
-    member.inFlight.add(requestId)
+    member.inFlight.set(requestId, this.#clock.now())
     member.used = true
     this.#free -= 1
     this.#running += 1
@@ -130,7 +131,7 @@ function loadOf({ inFlight, idleSince, used }: Member): RunnerLoad {
     inFlight: inFlight.size,
     idleSince: inFlight.size === 0 ? idleSince : undefined,
     used,
-    requests: [...inFlight],
+    requests: Array.from(inFlight, ([id, since]) => ({ id, since })),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
+import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
 
 /** A place on a serving runner, held by one request. Given back once, by `release` or at the end of a `using`. */
@@ -38,7 +39,7 @@ export interface RunnerLoad {
   /** Whether it ever had a request. */
   readonly used: boolean
   /** Requests in flight, for listings. */
-  readonly requests: readonly RequestId[]
+  readonly requests: readonly Held[]
 }
 
 /** A first attempt whose start was stored together with its request, and what it sends. */
@@ -69,6 +70,8 @@ export interface Home {
   acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot>
   /** The next request and its slot, or undefined. The request leaves the queue. */
   take(): Match | undefined
+  /** The next of those only whose first attempt is on disk already. */
+  takeStarted(): Match | undefined
   /** Takes a waiting request out of the queue. False when it is not waiting here. */
   withdraw(id: RequestId): boolean
   /** How many are before it; undefined when it does not wait here. */
@@ -98,6 +101,8 @@ export interface Homes {
   of(appId: AppId): Home
   /** Apps that have a home: those with requests or runners. */
   all(): Iterable<Home>
+  /** Forgets the home of an app that is gone, unless somebody waits, runs or serves there. Whoever needs it asks for a new one. */
+  letGo(appId: AppId): void
   onWork(listener: (appId: AppId) => void): void
   onLoad(listener: (appId: AppId) => void): void
 }

@@ -128,7 +128,7 @@ describe('slots', () => {
     const { home } = openHome({ runners: ['a'] })
     const slot = home.reserve('one')!
     home.setRunners([])
-    expect(home.load().runners.get('a')).toMatchObject({ inFlight: 1, requests: ['one'] })
+    expect(home.load().runners.get('a')).toMatchObject({ inFlight: 1, requests: [{ id: 'one' }] })
     slot.release()
     expect(home.load().runners.size).toBe(0)
   })

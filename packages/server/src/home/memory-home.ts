@@ -37,9 +37,16 @@ export function createHomes(parts: HomeParts): Homes {
   return {
     of: (appId) => homes.get(appId) ?? make(appId),
     all: () => homes.values(),
+    letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
     onLoad: (listener) => load.listen(listener),
   }
+}
+
+function isDeserted(home: Home | undefined): boolean {
+  if (home === undefined || home.queueLength > 0) return false
+  const { waiting, running, runners } = home.load()
+  return waiting === 0 && running === 0 && runners.size === 0
 }
 
 interface DirectCaller {
@@ -108,7 +115,7 @@ class MemoryHome implements Home {
   }
 
   take(): Match | undefined {
-    const started = this.#started.shift()
+    const started = this.takeStarted()
     if (started) return started
     this.#queue.ripen(this.#clock.now())
     const request = this.#queue.head
@@ -118,6 +125,10 @@ class MemoryHome implements Home {
     this.#turn = 'caller'
     this.#settle()
     return { request, slot }
+  }
+
+  takeStarted(): Match | undefined {
+    return this.#started.shift()
   }
 
   withdraw(id: RequestId): boolean {

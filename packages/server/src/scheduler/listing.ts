@@ -1,6 +1,5 @@
 import type { App } from '../domain/app.ts'
-import type { RequestId } from '../domain/ids.ts'
-import type { Replacement, RunnerView, RunnerViewState } from '../domain/runner-view.ts'
+import type { Held, Replacement, RunnerView, RunnerViewState } from '../domain/runner-view.ts'
 import type { Runner, Terminated } from '../domain/runner.ts'
 import { idleLimitMs } from '../domain/scaling.ts'
 import { assertNever } from '../kit/assert-never.ts'
@@ -10,16 +9,17 @@ import type { Loaded } from './plan.ts'
 interface Extras {
   /** The app, unless it was deleted. */
   readonly app: App | undefined
-  readonly requests: readonly RequestId[]
+  readonly appName: string
+  readonly requests: readonly Held[]
   readonly replacement: Replacement
 }
 
 /** A live runner as people see it. */
-export function viewOfLive(loaded: Loaded, { app, requests, replacement }: Extras, now: Moment): RunnerView {
+export function viewOfLive(loaded: Loaded, { app, appName, requests, replacement }: Extras, now: Moment): RunnerView {
   const { runner, inFlight } = loaded
   const expiresAt = app && expiryOf(loaded, app)
   return {
-    ...common(runner, app, now),
+    ...common(runner, appName, now),
     state: stateOf(loaded, now),
     inFlight,
     requests,
@@ -30,16 +30,16 @@ export function viewOfLive(loaded: Loaded, { app, requests, replacement }: Extra
 }
 
 /** A runner that has ended. */
-export function viewOfEnded(runner: Terminated, app: App | undefined): RunnerView {
+export function viewOfEnded(runner: Terminated, appName: string): RunnerView {
   const { endedAt, reason } = runner
   const rest = { inFlight: 0, requests: [], replacement: 'none' as const }
-  return { ...common(runner, app, endedAt), state: 'terminated', ...rest, endedAt, reason }
+  return { ...common(runner, appName, endedAt), state: 'terminated', ...rest, endedAt, reason }
 }
 
-function common(runner: Runner, app: App | undefined, until: Moment) {
+function common(runner: Runner, appName: string, until: Moment) {
   const { id, appId, revisionId, machineType, createdAt } = runner
   const uptimeSeconds = Math.max(0, until - createdAt) / 1_000
-  return { id, appId, appName: app?.name ?? '', revisionId, machineType, uptimeSeconds, startedAt: createdAt }
+  return { id, appId, appName, revisionId, machineType, uptimeSeconds, startedAt: createdAt }
 }
 
 function stateOf({ runner, inFlight }: Loaded, now: Moment): RunnerViewState {

@@ -4,7 +4,7 @@ import type { Revision } from '../domain/revision.ts'
 import { rolloutStep, type RolloutStep } from '../domain/rollout.ts'
 import { isFailedStart, type LiveRunner, type Terminated } from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
-import type { LogStore } from '../logs/log-store.ts'
+import type { LogLevel, LogStore } from '../logs/log-store.ts'
 
 interface UnderWay {
   readonly revisionId: RevisionId
@@ -13,6 +13,8 @@ interface UnderWay {
 }
 
 const lastWords = 100
+/** What is said for debugging only. Whoever deploys is not shown it while it is said either. */
+const asides: ReadonlySet<LogLevel> = new Set(['trace', 'debug'])
 const failuresKept = 1_000
 
 /** The rolling deploys that are under way, and why others failed. */
@@ -55,7 +57,8 @@ export class Rollouts {
   fail(app: App, revision: Revision, runners: readonly LiveRunner[]): void {
     const failed = this.#underWay.get(app.id)?.failed
     const speaker = failed ?? runners.find(isOf(revision))
-    const words = speaker ? this.#logs.tail(speaker.id, lastWords).map(({ message }) => message) : []
+    const said = speaker ? this.#logs.tail(speaker.id, lastWords) : []
+    const words = said.filter(({ level }) => !asides.has(level)).map(({ message }) => message)
     this.#failures.delete(revision.id) // so that it counts among the newest
     this.#failures.set(revision.id, [reasonOf(failed, revision), ...words].join('\n'))
     const [oldest] = this.#failures.keys()

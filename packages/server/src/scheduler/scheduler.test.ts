@@ -196,6 +196,20 @@ describe('a runner that ends by itself', () => {
   })
 })
 
+test('a runner of a deleted app is still listed under its name', async () => {
+  await using at = await openTestScheduler()
+  at.backend.obedient = false
+  await at.deploy({ revision: 'r1', scale: { min_concurrency: 1 } })
+  const [id] = at.backend.alive
+  await at.accept(id!)
+  await at.store.commit(deleteApp('hello', at.clock.now()))
+  await at.apps.refresh()
+  await at.settled()
+  expect(await at.scheduler.listing('account-1', 0)).toMatchObject([{ state: 'terminating', appName: 'hello' }])
+  await at.pass(10 * second)
+  expect(await at.scheduler.listing('account-1', 0)).toMatchObject([{ state: 'terminated', appName: 'hello' }])
+})
+
 describe('a runner that is asked to end', () => {
   test('finishes its request first; its grace counts from there; then it is killed', async () => {
     await using at = await openTestScheduler()
@@ -207,7 +221,7 @@ describe('a runner that is asked to end', () => {
     await at.accept(id!)
     await at.scheduler.stopRunner(id!, { replaceFirst: false })
     expect(await at.scheduler.listing('account-1')).toMatchObject([
-      { state: 'draining', inFlight: 1, reason: 'stopped' },
+      { state: 'draining', inFlight: 1, reason: 'stopped', requests: [{ since: at.clock.now() }] },
     ])
     await at.pass(1_000 * second)
     expect(at.backend.finishing).toEqual([id])

@@ -7,13 +7,14 @@ import type { Keyring } from '../access/keyring.ts'
 import type { RunnerBackend, RunnerOutput } from '../backends/backend.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { StopReason } from '../domain/runner.ts'
+import type { LiveRunner, Runner, StopReason } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import { startLoop, type Loop } from '../kit/loop.ts'
 import type { LogStore } from '../logs/log-store.ts'
+import { appNames } from '../store/apps.ts'
 import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { unknownRunner, type Wish } from './asks.ts'
@@ -100,9 +101,11 @@ class PlatformScheduler implements Scheduler {
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
-    const { apps, store } = this.#parts
+    const { store } = this.#parts
     const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
-    return [...this.#liveViews(accountId), ...ended.map((runner) => viewOfEnded(runner, apps.byId(runner.appId)?.app))]
+    const live = this.#fleet.all().filter((runner) => runner.accountId === accountId)
+    const nameOf = await this.#names([...live, ...ended])
+    return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
 
   stopRunner(id: RunnerId, { replaceFirst }: { readonly replaceFirst: boolean }): Promise<void> {
@@ -136,11 +139,18 @@ class PlatformScheduler implements Scheduler {
     this.#ending.abort()
   }
 
-  #liveViews(accountId: AccountId): readonly RunnerView[] {
+  /** What the apps of these runners are called. Those that were deleted cost a read. */
+  async #names(runners: readonly Runner[]): Promise<(id: AppId) => string> {
+    const { apps, store } = this.#parts
+    const deleted = new Set(runners.map(({ appId }) => appId).filter((id) => apps.byId(id) === undefined))
+    const former = deleted.size === 0 ? undefined : await store.read(appNames([...deleted]))
+    return (id) => apps.byId(id)?.app.name ?? former?.get(id) ?? ''
+  }
+
+  #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {
     const { apps, homes, clock } = this.#parts
     const loads = new Map(Array.from(homes.all(), (home) => [home.appId, home.load()] as const))
-    const mine = this.#fleet.all().filter((runner) => runner.accountId === accountId)
-    return mine.map((runner) => {
+    return live.map((runner) => {
       const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
       const requests = load.runners.get(runner.id)?.requests ?? []
       const replacement = this.#memory.replacing.has(runner.id)
@@ -150,7 +160,7 @@ class PlatformScheduler implements Scheduler {
         : 'none'
       return viewOfLive(
         withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, requests, replacement },
+        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement },
         clock.now(),
       )
     })

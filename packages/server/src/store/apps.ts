@@ -41,6 +41,15 @@ export function appsOfAccount(accountId: AccountId, environment: string): Read<r
   )
 }
 
+/** What apps are called, also those that were deleted. */
+export function appNames(ids: readonly AppId[]): Read<ReadonlyMap<AppId, string>> {
+  const names = ids.map(() => '?').join(', ') || 'null'
+  return {
+    statement: { text: `select id, name from app where id in (${names})`, values: ids },
+    result: (rows) => new Map(rows.map((row) => [text(row, 'id'), text(row, 'name')])),
+  }
+}
+
 /** An app of this account by its whole name, unless it was deleted. */
 export function appByName(accountId: AccountId, name: string): Read<App | undefined> {
   return readOne(

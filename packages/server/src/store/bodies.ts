@@ -26,6 +26,11 @@ export function payloadOf(id: RequestId): Read<RequestPayload | undefined> {
   )
 }
 
+/** As whom the app was told its caller is: what clients ask about again and again needs no body. */
+export function submitterOf(id: RequestId): Read<string | undefined> {
+  return readOne(sql`select caller_id from request_body where request_id = ${id}`, (row) => text(row, 'caller_id'))
+}
+
 /** The result of a completed request; undefined while it has none. */
 export function resultOf(id: RequestId): Read<StoredResult | undefined> {
   return readOne(

@@ -118,7 +118,8 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     async rest(path: string, { key = keys.ann, method = 'GET' }: { key?: string | null; method?: string } = {}) {
       const headers = key === null ? {} : { authorization: `Key ${key}` }
       const response = await createRest(deps).request(path, { method, headers })
-      const body: unknown = await response.json()
+      const isJson = response.headers.get('content-type')?.startsWith('application/json')
+      const body: unknown = await (isJson ? response.json() : response.text())
       return { status: response.status, body }
     },
     async [Symbol.asyncDispose]() {

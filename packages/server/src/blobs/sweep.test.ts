@@ -1,0 +1,94 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { BlobKey } from '../domain/ids.ts'
+import { silent, type Logger } from '../kit/logger.ts'
+import { bodiesUnder, namedBlobs } from '../store/blobs.ts'
+import { acceptRequest, finishAttempt } from '../store/requests.ts'
+import { done, sql, write } from '../store/sql.ts'
+import { addTestAccount, addTestApp, openTestStore } from '../testing/store.ts'
+import { openLocalBlobs } from './local-blobs.ts'
+import { sweepBlobs } from './sweep.ts'
+
+async function openWorld() {
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-sweep-'))
+  const store = await openTestStore()
+  await addTestAccount(store)
+  await addTestApp(store)
+  const blobs = await openLocalBlobs({ folder })
+  onTestFinished(async () => {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  const put = async (content: string) => await blobs.put(Buffer.from(content))
+  const there = async () => {
+    const all = await Promise.all(blobs.prefixes.map((prefix) => blobs.keysUnder(prefix)))
+    return all.flat().toSorted()
+  }
+  return { folder, store, blobs, put, there }
+}
+
+type World = Awaited<ReturnType<typeof openWorld>>
+
+async function addRequest({ store }: World, id: string, { key, length }: { key: BlobKey; length: number }) {
+  const payload = { method: 'POST', path: '/', headers: [], body: { blob: key, length }, callerId: 'caller' }
+  const retry = { forbidden: false, budgets: {} }
+  const request = { id, appId: 'app-1', priority: 'normal' as const, acceptedAt: 1, retry, payload }
+  await store.commit(acceptRequest(request, { runnerId: 'runner-1', now: 1 }))
+}
+
+async function addRevision({ store }: World, id: string, blob: BlobKey) {
+  const spec = { callable: { method: 'dill', blob } }
+  const insert = sql`insert into revision (id, app_id, account_id, spec, created_at)
+                     values (${id}, 'app-1', 'account-1', ${spec}, 1)`
+  await store.commit(write([insert], done))
+}
+
+async function sweep({ blobs, store }: World, log: Logger = silent) {
+  await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
+}
+
+test('what a revision, a request or a result names stays, and the rest goes', async () => {
+  const world = await openWorld()
+  const [pickle, question, answer] = await Promise.all(['pickle', 'question', 'answer'].map(world.put))
+  await Promise.all(Array.from({ length: 300 }, (_, i) => world.put(`stray ${i}`)))
+  await Promise.all(Array.from({ length: 450 }, (_, i) => addRevision(world, `revision-${i}`, pickle!.key)))
+  await addRevision(world, 'the-last', pickle!.key)
+  await addRequest(world, 'one', question!)
+  const outcome = { status: 200, headers: [], body: { blob: answer!.key, length: answer!.length } }
+  await world.store.commit(finishAttempt({ requestId: 'one', attempt: 1, outcome, now: 2 }))
+  await sweep(world)
+  expect(await world.there()).toEqual([pickle!.key, question!.key, answer!.key].toSorted())
+})
+
+test('a callable far behind in the list of revisions stays', async () => {
+  const world = await openWorld()
+  const old = await world.put('old')
+  const pickle = await world.put('pickle')
+  for (let i = 100; i < 320; i += 1) await addRevision(world, `revision-${i}`, old.key)
+  await addRevision(world, 'revision-999', pickle.key)
+  await sweep(world)
+  expect(await world.there()).toEqual([old.key, pickle.key].toSorted())
+})
+
+test('what cannot be deleted is said, and stops nothing', async () => {
+  const world = await openWorld()
+  const key = '00'.repeat(32)
+  await mkdir(join(world.folder, '00', key))
+  const other = await world.put('stray')
+  const said: object[] = []
+  const log: Logger = { ...silent, warn: (fields) => void said.push(fields) }
+  await sweep(world, log)
+  expect(said).toMatchObject([{ key }])
+  expect(await readdir(join(world.folder, other.key.slice(0, 2)))).not.toContain(other.key)
+})
+
+test('finding what is named costs no look at what is not a blob', async () => {
+  const { store } = await openWorld()
+  const { text, values } = bodiesUnder('ab').statement
+  const statement = { text: `explain query plan ${text}`, values }
+  const plan = await store.read({ statement, result: (rows) => rows.map((row) => String(row['detail'])) })
+  expect(plan.filter((line) => line.startsWith('SCAN'))).toEqual([])
+  expect(plan.join()).toContain('request_body_blob')
+})

@@ -1,0 +1,26 @@
+import type { BlobKey } from '../domain/ids.ts'
+import type { Logger } from '../kit/logger.ts'
+import type { LocalBlobs } from './local-blobs.ts'
+
+interface SweepParts {
+  readonly blobs: LocalBlobs
+  /** Those that a row names, of the keys that begin with these digits. */
+  readonly namedUnder: (prefix: string) => Promise<ReadonlySet<BlobKey>>
+  readonly log: Logger
+}
+
+/**
+ * Deletes the blobs that no row names: a crash, a refused write or a caller that left came between the blob and its row.
+ * For the start only: a blob that is being put has no row yet. What cannot be deleted now is left for the next start.
+ */
+export async function sweepBlobs({ blobs, namedUnder, log }: SweepParts): Promise<void> {
+  for (const prefix of blobs.prefixes) {
+    const keys = await blobs.keysUnder(prefix)
+    const named = keys.length === 0 ? new Set() : await namedUnder(prefix)
+    for (const key of keys.filter((each) => !named.has(each))) {
+      await blobs
+        .remove(key)
+        .catch((error: unknown) => log.warn({ err: error, key }, 'a blob that nothing names could not be deleted'))
+    }
+  }
+}
