@@ -45,6 +45,14 @@ export const AccountList = z.object({
 })
 export type AccountList = z.infer<typeof AccountList>
 
+/** GET /applications/{owner}/{app}/queue; `by_user` when it was asked for. */
+export const QueueSize = z.object({ size: z.number(), by_user: z.record(z.string(), z.number()).optional() })
+export type QueueSize = z.infer<typeof QueueSize>
+
+/** DELETE /applications/{owner}/{app}/queue: how many requests were cancelled. */
+export const QueueFlushed = z.object({ cancelled: z.number() })
+export type QueueFlushed = z.infer<typeof QueueFlushed>
+
 /** GET /v1/status */
 export const ServerStatus = z.object({
   version: z.string(),

@@ -73,6 +73,7 @@ export async function startRoles(
     ...foundation,
     builder,
     runners: scheduler,
+    queues: dispatcher,
     server: { version, backend: backend.name, folder: folder.path },
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     isDraining: () => readiness() === 'draining',

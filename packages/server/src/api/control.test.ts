@@ -317,6 +317,19 @@ describe('a runner', () => {
     expect(control.script.asked).toEqual(['stop runner-1', 'stop runner-1 replaced', 'kill runner-1'])
   })
 
+  test('a rollout replaces those of its app that serve, and by force kills them', async () => {
+    const revisionId = await deploy('hello')
+    const appId = control.apps.find('ann', 'hello')!.app.id
+    control.script.runners = [
+      testRunner({ id: 'mine', appId, revisionId }),
+      testRunner({ id: 'pending', appId, revisionId, state: 'pending' }),
+      testRunner({ id: 'of another app' }),
+    ]
+    await control.client().rolloutApplication({ applicationName: 'hello' })
+    await control.client().rolloutApplication({ applicationName: 'hello', force: true })
+    expect(control.script.asked).toEqual(['stop mine replaced', 'kill mine'])
+  })
+
   test('that is not there, or has ended, is not found', async () => {
     control.script.runners = [testRunner({ state: 'terminated' })]
     for (const runnerId of ['runner-1', 'nope']) {

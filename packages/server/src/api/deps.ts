@@ -1,5 +1,5 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
-import type { AccountId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Connection } from '../domain/addresses.ts'
@@ -20,9 +20,10 @@ export interface Deps {
   readonly homes: Pick<Homes, 'of'>
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly blobs: Pick<BlobStore, 'put'>
-  readonly logs: Pick<LogStore, 'query' | 'tail'>
+  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow'>
   readonly builder: Builds
   readonly runners: Runners
+  readonly queues: Queues
   readonly server: ServerFacts
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
@@ -48,6 +49,12 @@ export interface Runners {
   killRunner(id: RunnerId): Promise<void>
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
+}
+
+/** What operations ask of the dispatcher. */
+export interface Queues {
+  /** Cancels what waits for an app, of one caller or of everybody, and tells how many. What runs goes on. */
+  flush(appId: AppId, callerId?: string): Promise<number>
 }
 
 /** What a server says of itself. */

@@ -12,7 +12,7 @@ import { aliasInfo, applicationInfo, keyInfo, logInfo, runnerInfo, serviceUrls }
 import { authModes, strategies, wordOf } from './grpc-words.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
 import { listRevisions, setRevision } from './revisions.ts'
-import { killRunner, listAppRunners, listRunners, stopRunner } from './runners.ts'
+import { killRunner, listAppRunners, listRunners, renewRunners, stopRunner } from './runners.ts'
 
 type Service = ServiceImpl<typeof IsolateController>
 
@@ -116,11 +116,16 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
     () => ({}),
   ),
 
+  rolloutApplication: unary(
+    renewRunners,
+    ({ applicationName, environmentName, force }) => ({ name: applicationName, environment: environmentName, force }),
+    () => ({}),
+  ),
+
   run: unservedStream('Run'),
   interactiveRun: unservedStream('InteractiveRun'),
   map: unservedStream('Map'),
   deleteApplication: unserved('DeleteApplication'),
-  rolloutApplication: unserved('RolloutApplication'),
   setSecret: unserved('SetSecret'),
   listSecrets: unserved('ListSecrets'),
   shellRunner: unservedStream('ShellRunner'),

@@ -1,17 +1,29 @@
 import { logLevels } from '@carrick/protocol/words'
 import { AccountRequest } from '@carrick/protocol/rest'
-import type { AccountList, CurrentUser, LogPage, NewAccount, RunnerWindow, ServerStatus } from '@carrick/protocol/rest'
+import type {
+  AccountList,
+  CurrentUser,
+  LogPage,
+  NewAccount,
+  QueueFlushed,
+  QueueSize,
+  RunnerWindow,
+  ServerStatus,
+} from '@carrick/protocol/rest'
 import type { z } from 'zod'
 import type { Access, Caller } from '../domain/permissions.ts'
 import type { Moment } from '../kit/clock.ts'
+import type { LogLine } from '../logs/log-store.ts'
 import { authorize } from '../access/authorize.ts'
 import { whoAmI } from './account.ts'
 import { createAccount, listAccounts } from './accounts.ts'
 import { appPage } from './app-page.ts'
 import { appMetadata } from './apps.ts'
 import type { Deps } from './deps.ts'
-import { logHistory } from './logs.ts'
+import { EventStream } from './event-stream.ts'
+import { followLogs, logHistory } from './logs.ts'
 import type { Attention, Operation } from './operation.ts'
+import { flushQueue, queueSize } from './queues.ts'
 import { runnerWindow } from './runners.ts'
 import { serverStatus } from './status.ts'
 
@@ -28,7 +40,7 @@ interface Request {
 
 /** One address: the permission of the operation behind it, and how it is called. A text in its answer is a page. */
 export interface Route {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   readonly permission: Access
   readonly call: (
@@ -58,22 +70,28 @@ export const routes: readonly Route[] = [
   }),
 
   route('POST', '/logs/history', logHistory, {
-    read: ({ query }) => ({
-      runnerId: said(query['job_id']),
-      search: said(query['search']),
-      since: said(query['since']),
-      until: said(query['until']),
-      limit: said(query['page_size']),
-    }),
-    show: ({ lines, nextUntil }): LogPage => ({
-      items: lines.map(({ at, message, level }) => ({ timestamp: iso(at), message, level: logLevels[level] })),
-      next_until: isoOrNull(nextUntil),
-    }),
+    read: ({ query }) => ({ ...logWindow(query), runnerId: said(query['job_id']), limit: said(query['page_size']) }),
+    show: ({ lines, nextUntil }): LogPage => ({ items: lines.map(logItem), next_until: isoOrNull(nextUntil) }),
+  }),
+
+  route('POST', '/logs/stream', followLogs, {
+    read: ({ query }) => ({ ...logWindow(query), runnerId: said(query['job_id']) ?? '' }),
+    show: (batches) => new EventStream(shown(batches, logItem)),
   }),
 
   route('GET', '/applications/:owner/:name/metadata', appMetadata, {
-    read: ({ params }) => ({ owner: params['owner'] ?? '', name: params['name'] ?? '' }),
+    read: ({ params }) => named(params),
     show: (metadata) => metadata,
+  }),
+
+  route('GET', '/applications/:owner/:name/queue', queueSize, {
+    read: ({ params, query }) => ({ ...named(params), byUser: query['by_user'] === 'true' }),
+    show: ({ size, byUser }): QueueSize => ({ size, ...(byUser === undefined ? {} : { by_user: byUser }) }),
+  }),
+
+  route('DELETE', '/applications/:owner/:name/queue', flushQueue, {
+    read: ({ params, query }) => ({ ...named(params), user: said(query['caller_user_id']) }),
+    show: (cancelled): QueueFlushed => ({ cancelled }),
   }),
 
   route('GET', '/v1/status', serverStatus, {
@@ -122,6 +140,25 @@ function route<Input, Output>(
     return show(await operation(deps, caller, await read(request), attention))
   }
   return { method, path, permission: operation.permission, call }
+}
+
+function named(params: Request['params']) {
+  return { owner: params['owner'] ?? '', name: params['name'] ?? '' }
+}
+
+function logWindow(query: Request['query']) {
+  return { search: said(query['search']), since: said(query['since']), until: said(query['until']) }
+}
+
+function logItem({ at, message, level }: LogLine): LogPage['items'][number] {
+  return { timestamp: iso(at), message, level: logLevels[level] }
+}
+
+async function* shown<Item>(
+  batches: AsyncGenerator<readonly Item[]>,
+  show: (item: Item) => object,
+): AsyncGenerator<readonly object[]> {
+  for await (const batch of batches) yield batch.map(show)
 }
 
 /** An empty query parameter says nothing. */

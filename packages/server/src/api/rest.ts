@@ -6,6 +6,7 @@ import { httpCredentials } from '../access/credentials.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { httpStatus } from '../domain/outcome.ts'
 import type { Deps } from './deps.ts'
+import { EventStream, streamed } from './event-stream.ts'
 import { checked } from './operation.ts'
 import { routes } from './rest-routes.ts'
 import type { Route } from './rest-routes.ts'
@@ -43,6 +44,7 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
     json: async (schema) => checked(schema, await jsonOf(context)),
   }
   const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
+  if (answer instanceof EventStream) return streamed(answer, deps.log)
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }
 

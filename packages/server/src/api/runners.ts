@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { CarrickError } from '../domain/errors.ts'
 import type { Caller } from '../domain/permissions.ts'
+import { renewalOf } from '../domain/rollout.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Moment } from '../kit/clock.ts'
 import { runnerById } from '../store/runners.ts'
@@ -50,6 +51,18 @@ export const killRunner = operation(
   },
 )
 
+/** Puts new runners in the place of an app's own: each once its successor is ready, or by force all at once. */
+export const renewRunners = operation(
+  { permission: 'apps:write', input: NamedApp.extend({ force: z.boolean().default(false) }) },
+  async (deps, caller, { force, ...named }): Promise<void> => {
+    const app = await findApp(deps, caller, named)
+    const runners = (await deps.runners.listing(caller.accountId)).filter(({ appId }) => appId === app.id)
+    await Promise.all(
+      runners.map((runner) => renew(deps, runner, renewalOf(runner, { active: app.revisionId, force }))),
+    )
+  },
+)
+
 /** When a runner lived; without an end it lives still. Also of runners that ended long ago. */
 export const runnerWindow = operation(
   { permission: 'logs:read', input: z.object({ id: z.string() }) },
@@ -59,6 +72,16 @@ export const runnerWindow = operation(
     return { startedAt: runner.createdAt, ...(runner.state === 'terminated' ? { endedAt: runner.endedAt } : {}) }
   },
 )
+
+/** One that ended meanwhile is as good as renewed. */
+async function renew({ runners }: Deps, { id }: RunnerView, how: ReturnType<typeof renewalOf>): Promise<void> {
+  try {
+    if (how === 'kill') await runners.killRunner(id)
+    if (how === 'replace') await runners.stopRunner(id, { replaceFirst: true })
+  } catch (error) {
+    if (!(error instanceof CarrickError && error.code === 'runner_not_found')) throw error
+  }
+}
 
 async function listed(deps: Deps, caller: Caller, { pending, endedSince }: Which): Promise<readonly RunnerView[]> {
   const since: Moment | undefined = endedSince && Math.max(endedSince, deps.clock.now() - oneDayMs)
@@ -73,5 +96,5 @@ async function requireLive(deps: Deps, caller: Caller, id: string): Promise<void
   if (!runners.some((runner) => runner.id === id && runner.state !== 'terminated')) throw unknownRunner(id)
 }
 
-const unknownRunner = (id: string) =>
+export const unknownRunner = (id: string) =>
   new CarrickError('runner_not_found', `Runner "${id}" not found: \`fal runners list\` shows those that there are`)

@@ -414,6 +414,41 @@ describe('cancelling', () => {
   })
 })
 
+describe('a flush', () => {
+  test('cancels what waits, leaves what runs, and what comes later is served', async () => {
+    const world = await openWorld()
+    const { held, handler } = holding()
+    await world.addRunner(handler)
+    await world.submit('runs')
+    const response = await held
+    await world.submit('waits')
+    await world.submit('retries', { priority: 'low' })
+    expect(await world.dispatcher.flush('app')).toBe(2)
+    expect(world.home.queueLength).toBe(0)
+    expect(await world.stateOf('runs')).toBe('running')
+    response.end('done')
+    expect(await world.outcome('runs')).toMatchObject({ status: 200, text: 'done' })
+    for (const id of ['waits', 'retries'])
+      expect(await world.outcome(id)).toMatchObject({ status: 499, attempt: 0, error: { code: 'client_cancelled' } })
+  })
+
+  test('of one caller leaves the others waiting', async () => {
+    const world = await openWorld()
+    await world.submit('mine', {}, { callerId: 'me' })
+    await world.submit('yours', {}, { callerId: 'you' })
+    expect(await world.dispatcher.flush('app', 'me')).toBe(1)
+    expect([await world.stateOf('mine'), await world.stateOf('yours')]).toEqual(['completed', 'waiting'])
+    expect(world.home.queueLength).toBe(1)
+  })
+
+  test('ends more requests than one page holds', async () => {
+    const world = await openWorld()
+    await Promise.all(Array.from({ length: 2_001 }, (_, index) => world.submit(`request-${index}`)))
+    expect(await world.dispatcher.flush('app')).toBe(2_001)
+    expect(world.home.queueLength).toBe(0)
+  })
+})
+
 describe('a restart', () => {
   test('takes up what waited and decides about what ran', async () => {
     const world = await openWorld()

@@ -10,6 +10,7 @@ import type { Home, Match } from '../home/home.ts'
 import { appsWithUnfinished, completeWaiting, completeWaitingOf, requestCancel } from '../store/requests.ts'
 import type { Cancelled } from '../store/requests.ts'
 import { Alarms } from './alarms.ts'
+import { flush } from './flush.ts'
 import { persist } from './persist.ts'
 import { recoverApp } from './recover.ts'
 import { serve } from './serve.ts'
@@ -23,6 +24,8 @@ export interface Dispatcher {
   recover(): Promise<void>
   /** Ends a request that waits; asks the app to stop one that runs. */
   cancel(requestId: RequestId): Promise<Cancelled>
+  /** Ends all that waits for an app, of one caller or of everybody, and tells how many. What runs goes on. */
+  flush(appId: AppId, callerId?: string): Promise<number>
   /** Looks at every home now. Nobody needs to but those who move the clock. */
   wake(): void
   /** Starts nothing more and waits for what runs. What still does after `graceMs` is cut off: the next start decides about it. */
@@ -64,6 +67,10 @@ class HomeDispatcher implements Dispatcher {
     // A home that no longer has it has matched it: then the store refuses to start the attempt.
     if (cancelled === 'ended') for (const home of homes.all()) if (home.withdraw(requestId)) break
     return cancelled
+  }
+
+  flush(appId: AppId, callerId?: string): Promise<number> {
+    return flush(appId, callerId, this.#parts)
   }
 
   wake(): void {

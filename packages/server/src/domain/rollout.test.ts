@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { oldRunnersKept, rolloutStep } from './rollout.ts'
+import { oldRunnersKept, rolloutStep, renewalOf } from './rollout.ts'
 import { pend, start, terminate, type Serving } from './runner.ts'
 
 const identity = { id: 'x', appId: 'a', accountId: 'b', revisionId: 'r', machineType: 'XS', createdAt: 0 }
@@ -30,3 +30,26 @@ test.each([
   [{ had: 1, ready: 1, desired: 0 }, 0],
   [{ had: 2, ready: 0, desired: 9 }, 2],
 ])('old runners that still serve: %o', (counts, kept) => expect(oldRunnersKept(counts)).toBe(kept))
+
+describe('a renewal of the runners', () => {
+  test.each([
+    ['pending', 'leave', 'leave'],
+    ['crash_backoff', 'leave', 'leave'],
+    ['setup', 'leave', 'kill'],
+    ['idle', 'replace', 'kill'],
+    ['running', 'replace', 'kill'],
+    ['draining', 'leave', 'kill'],
+    ['terminating', 'leave', 'kill'],
+    ['terminated', 'leave', 'leave'],
+  ] as const)('of one that is %s: %s, by force %s', (state, gently, byForce) => {
+    const runner = { state, revisionId: 'active' }
+    expect(renewalOf(runner, { active: 'active', force: false })).toBe(gently)
+    expect(renewalOf(runner, { active: 'active', force: true })).toBe(byForce)
+  })
+
+  test('leaves those that hand over to another revision, unless by force', () => {
+    const old = { state: 'running', revisionId: 'old' } as const
+    expect(renewalOf(old, { active: 'active', force: false })).toBe('leave')
+    expect(renewalOf(old, { active: 'active', force: true })).toBe('kill')
+  })
+})

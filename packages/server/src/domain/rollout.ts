@@ -1,4 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
+import type { RevisionId } from './ids.ts'
+import type { RunnerView } from './runner-view.ts'
 import type { LiveRunner, Terminated } from './runner.ts'
 
 /** A rolling deploy while it waits for the first healthy runner of its revision. */
@@ -30,4 +32,18 @@ export function rolloutStep({ since, startupTimeoutMs, runners, failed }: Rollou
  */
 export function oldRunnersKept({ had, ready, desired }: { had: number; ready: number; desired: number }): number {
   return Math.max(0, Math.min(had, desired) - ready)
+}
+
+/**
+ * What an app's renewal, the same revision on new runners, wants of one runner. Gently, each that serves goes once its
+ * successor is ready, so there are more than the cap for a while; by force, all that run end now. What has not started
+ * will be new anyway, and what goes already has nothing to be replaced for.
+ */
+export function renewalOf(
+  { state, revisionId }: Pick<RunnerView, 'state' | 'revisionId'>,
+  { active, force }: { readonly active: RevisionId | undefined; readonly force: boolean },
+): 'kill' | 'replace' | 'leave' {
+  if (state === 'pending' || state === 'crash_backoff' || state === 'terminated') return 'leave'
+  if (force) return 'kill'
+  return revisionId === active && (state === 'idle' || state === 'running') ? 'replace' : 'leave'
 }

@@ -16,18 +16,31 @@ export interface LogLine {
   readonly requestId?: RequestId
 }
 
-export interface LogQuery {
+/** Which lines are meant; what is absent leaves the choice open. */
+export interface LogFilter {
   readonly accountId?: AccountId
   readonly appId?: AppId
   readonly runnerId?: RunnerId
   readonly requestId?: RequestId
   /** Case-insensitive part of the message. */
   readonly search?: string
+}
+
+export interface LogQuery extends LogFilter {
   /** Inclusive. */
   readonly since?: Moment
   /** Exclusive. */
   readonly until?: Moment
   readonly limit: number
+}
+
+/** Lines as they come, for one reader, in the order in which they were appended. */
+export interface LogTail extends Disposable {
+  /**
+   * The lines that came since the last call. Waits for the first of them; none when the signal aborts before. Rejects
+   * with `too_busy` once the reader is too far behind: what came later is not kept for it.
+   */
+  next(signal: AbortSignal): Promise<readonly LogLine[]>
 }
 
 /** Log lines in, queries out. A flood of lines never touches the store's writer. */
@@ -38,5 +51,10 @@ export interface LogStore {
   query(query: LogQuery): Promise<readonly LogLine[]>
   /** The newest lines of one runner that are still in memory, oldest first: for deploy errors. */
   tail(runnerId: RunnerId, limit: number): readonly LogLine[]
+  /**
+   * Every line that is appended after the call. With a `query` made in the same turn nothing is missing between the
+   * two, and nothing is in both. Throws `too_busy` when there are too many readers already.
+   */
+  follow(filter: LogFilter): LogTail
   close(): Promise<void>
 }

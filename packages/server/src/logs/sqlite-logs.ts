@@ -6,9 +6,10 @@ import type { Logger } from '../kit/logger.ts'
 import { Backlog, type BacklogBounds, type DropReason, Quota } from './admission.ts'
 import { dayOf } from './days.ts'
 import { cutTo, ownerOf, weightOf } from './line.ts'
-import type { LogLine, LogQuery, LogStore } from './log-store.ts'
+import type { LogFilter, LogLine, LogQuery, LogStore, LogTail } from './log-store.ts'
 import { type Drop, pack, type PackedLine } from './messages.ts'
 import { Ring, type RingBounds, Rings } from './rings.ts'
+import { type TailBounds, Tails } from './tails.ts'
 import { LogThread } from './thread.ts'
 
 export interface LogStoreOptions {
@@ -22,6 +23,8 @@ export interface LogStoreOptions {
   readonly bytesPerLine?: number
   /** What may wait for the disk. */
   readonly backlog?: BacklogBounds
+  /** Who may follow lines as they come, and how far behind. */
+  readonly tails?: TailBounds
 }
 
 /** A batch goes to the thread when it is this long, or this old. */
@@ -48,6 +51,7 @@ class SqliteLogs implements LogStore {
   readonly #quota: Quota
   readonly #backlog: Backlog
   readonly #thread: LogThread
+  readonly #tails: Tails
   readonly #runners = new Rings<RunnerId>({ rings: 2_000, weight: 16 * mebibyte })
   readonly #requests = new Rings<RequestId>({ rings: 10_000, weight: 16 * mebibyte })
   /** Rings whose older lines are on their way from the disk. */
@@ -65,6 +69,7 @@ class SqliteLogs implements LogStore {
     this.#bytesPerLine = bytesPerLine
     this.#quota = new Quota(linesPerApp)
     this.#backlog = new Backlog(options.backlog ?? { weight: 64 * mebibyte, weightPerOwner: 16 * mebibyte })
+    this.#tails = new Tails(options.tails ?? { readers: 500, weight: 4 * mebibyte })
     this.#thread = new LogThread({ folder, retentionDays, linesPerApp }, log, {
       appended: () => this.#backlog.release(this.#sent.shift() ?? new Map()),
       counted: (day, counts) => this.#quota.add(day, counts),
@@ -85,6 +90,7 @@ class SqliteLogs implements LogStore {
     this.#lines.push(pack(line))
     this.#weights.set(owner, (this.#weights.get(owner) ?? 0) + weight)
     this.#remember(line)
+    this.#tails.push(line)
     this.#sendSoon()
   }
 
@@ -98,6 +104,10 @@ class SqliteLogs implements LogStore {
 
   tail(runnerId: RunnerId, limit: number): readonly LogLine[] {
     return this.#runners.get(runnerId)?.newest(limit) ?? []
+  }
+
+  follow(filter: LogFilter): LogTail {
+    return this.#tails.open(filter)
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,8 @@ import {
   retryLater,
   startAttempt,
   unfinishedRequests,
+  waitingByCaller,
+  waitingRequests,
 } from './requests.ts'
 import type { Store } from './store.ts'
 
@@ -165,6 +167,19 @@ export function describeRequests(store: () => Store): void {
         store().commit(completeWaiting({ requestId: `${appId}/${id}`, outcome: cancelled, now }))
       expect([await end('waiting'), await end('running')]).toEqual([true, false])
       expect(await store().read(resultOf(`${appId}/running`))).toBeUndefined()
+    })
+
+    test('what waits is counted by caller, and read page by page', async () => {
+      await newApp()
+      const seqs = await Promise.all(['a', 'b', 'c'].map(accept))
+      await store().commit(startAttempt({ requestId: `${appId}/a`, attempt: 1, runnerId: 'runner-1', now }))
+      expect(await store().read(waitingByCaller(appId))).toEqual([{ callerId: 'caller', count: 2 }])
+      const page = (more: object, after = 0) =>
+        store().read(waitingRequests({ appId, acceptedBy: now, ...more }, after, 1))
+      expect(await page({})).toEqual([{ id: `${appId}/b`, seq: seqs[1] }])
+      expect(await page({ callerId: 'caller' }, seqs[1])).toEqual([{ id: `${appId}/c`, seq: seqs[2] }])
+      expect(await page({ callerId: 'somebody else' })).toEqual([])
+      expect(await page({ acceptedBy: now - 1 })).toEqual([])
     })
 
     test('all that waits for an app can be ended in steps', async () => {

@@ -4,7 +4,7 @@ import type { NewRequest, Outcome } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
 import { insertBody, insertResult, insertResultsOfWaiting } from './bodies.ts'
 import { queuedRequest, storedRequest, type StoredRequest, type UnfinishedRequest } from './request-rows.ts'
-import { text } from './rows.ts'
+import { number, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Statement, StatementResult, Write } from './store.ts'
 
@@ -143,6 +143,43 @@ export function unfinishedRequests(appId: AppId, after: Seq, limit: number): Rea
          order by seq
          limit ${limit}`,
     (row) => queuedRequest(appId, row),
+  )
+}
+
+/** What waits for an app, whose: of one caller, or of all. */
+export interface WaitingOf {
+  readonly appId: AppId
+  readonly callerId?: string
+  readonly acceptedBy: Moment
+}
+
+/** A page of the requests that wait for an app and were accepted by then, in the order they came. */
+export function waitingRequests(
+  { appId, callerId, acceptedBy }: WaitingOf,
+  after: Seq,
+  limit: number,
+): Read<readonly { readonly id: RequestId; readonly seq: Seq }[]> {
+  return read(
+    sql`select request.id, request.seq
+          from request join request_body on request_body.request_id = request.id
+         where request.app_id = ${appId} and request.state <> 'completed' and request.state = 'waiting'
+           and request.accepted_at <= ${acceptedBy} and request_body.caller_id = coalesce(${callerId}, request_body.caller_id)
+           and request.seq > ${after}
+         order by request.seq
+         limit ${limit}`,
+    (row) => ({ id: text(row, 'id'), seq: number(row, 'seq') }),
+  )
+}
+
+/** How many requests of each caller wait for an app, most first. */
+export function waitingByCaller(appId: AppId): Read<readonly { readonly callerId: string; readonly count: number }[]> {
+  return read(
+    sql`select request_body.caller_id, count(*) as waiting
+          from request join request_body on request_body.request_id = request.id
+         where request.app_id = ${appId} and request.state <> 'completed' and request.state = 'waiting'
+         group by request_body.caller_id
+         order by waiting desc, request_body.caller_id`,
+    (row) => ({ callerId: text(row, 'caller_id'), count: number(row, 'waiting') }),
   )
 }
 

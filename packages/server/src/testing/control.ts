@@ -66,6 +66,12 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     logs,
     builder: { build: (definition, how) => script.build(definition, how) },
     runners: runnersOf(script),
+    queues: {
+      flush: async (appId, callerId) => {
+        script.asked.push(`flush ${apps.byId(appId)?.app.name} of ${callerId ?? 'everybody'}`)
+        return 1
+      },
+    },
     server: { version: '0.0.0', backend: 'process', folder },
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
