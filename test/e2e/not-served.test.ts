@@ -14,7 +14,6 @@ describe('the stock fal command hears what is not served yet:', () => {
     ['CreateUserKey', 'keys create --scope API'],
     ['ListEnvironments', 'environments list'],
     ['RolloutApplication', 'apps rollout echo'],
-    ['Run', 'run test/e2e/apps/function.py::add'],
   ])('%s, asked for by `fal %s`', async (name, command) => {
     const refused = await carrick.fal(...command.split(' '))
     expect(refused.code).toBe(1)

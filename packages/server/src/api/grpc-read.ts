@@ -4,6 +4,7 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type {
   ApplicationHealthCheckConfig,
   BuildEnvironmentRequest,
+  HostedRun,
   MachineRequirements,
   RegisterApplicationRequest,
   UpdateApplicationRequest,
@@ -50,6 +51,26 @@ export function deployInput(request: RegisterApplicationRequest) {
     volumes: request.volumes.length,
     dataMounts: request.dataMounts,
     setupFunction: request.setupFunc !== undefined,
+  }
+}
+
+export function runInput(request: HostedRun) {
+  const { callable, setupFunc, machineRequirements } = request
+  return {
+    name: request.applicationName,
+    environment: request.environmentName,
+    environments: request.environments.map(sentEnvironment),
+    ...(callable.case === 'function' ? { callable: callable.value } : {}),
+    ...(callable.case === 'entrypoint' ? { entrypoint: callable.value } : {}),
+    ...(setupFunc === undefined ? {} : { setup: setupFunc }),
+    serves: machineRequirements?.exposedPort !== undefined,
+    asked: askedScale(machineRequirements, undefined),
+    authMode: wordOf(authModes, request.authMode),
+    healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
+    files: request.files.length,
+    secrets: request.secrets?.names,
+    volumes: request.volumes.length,
+    dataMounts: request.dataMounts,
   }
 }
 

@@ -19,6 +19,7 @@ beforeAll(async () => {
 /** Every way into the control plane, and the permission that it takes. */
 const doors = {
   BuildEnvironment: 'apps:write',
+  Run: 'apps:write',
   RegisterApplication: 'apps:write',
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
