@@ -14,9 +14,9 @@ import { authModes, healthMethods, retryConditions, strategies, wordOf } from '.
 
 /** How the gRPC door reads requests. Nothing is checked here: operations do that. */
 
+/** The name says nothing about the build: `fal run` sends a function's, which need not be one of an app. */
 export function buildInput(request: BuildEnvironmentRequest) {
   return {
-    name: request.applicationName,
     environment: request.environmentName,
     environments: request.environments.map(sentEnvironment),
     files: request.files.length,
