@@ -11,7 +11,6 @@ describe('the stock fal command hears what is not served yet:', () => {
     ['ListSecrets', 'secrets list'],
     ['SetSecret', 'secrets set NAME=value'],
     ['ListEnvironments', 'environments list'],
-    ['Run', 'run test/e2e/apps/function.py::add'],
   ])('%s, asked for by `fal %s`', async (name, command) => {
     const refused = await carrick.fal(...command.split(' '))
     expect(refused.code).toBe(1)

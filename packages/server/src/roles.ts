@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createGrpcHandler } from './api/grpc.ts'
 import { createRest } from './api/rest.ts'
+import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
 import { createBuilder } from './builder/local-builder.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
@@ -46,9 +47,11 @@ export async function startRoles(
   const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, log })
   closing.defer(() => backend.close())
 
+  const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
   const launch = createLaunch({
     environments: builder,
     blobs,
+    results,
     bootstrap,
     surroundings: () => surroundings(foundation, addresses),
   })
@@ -74,6 +77,7 @@ export async function startRoles(
     builder,
     runners: scheduler,
     queues: dispatcher,
+    results,
     server: { version, backend: backend.name, folder: folder.path },
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     isDraining: () => readiness() === 'draining',

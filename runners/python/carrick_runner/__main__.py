@@ -5,7 +5,10 @@ Reads  CARRICK_CALLABLE  file with the pickled callable
        CARRICK_METHOD    module whose `loads` reads it; `cloudpickle` unless said otherwise
        CARRICK_PYTHON    optional: the Python version (3.11) that the callable was packaged by
        PORT, METRICS_PORT
-Exits with 0 when the callable returned, else non-zero after the traceback on stderr.
+       CARRICK_RESULT    optional: it runs for one caller. The file to put what it returned or raised into, of at most
+                         CARRICK_RESULT_LIMIT bytes; CARRICK_SETUP and CARRICK_SETUP_METHOD name the pickle of a function to
+                         call first, whose result is its first argument
+Exits with 0 when the callable returned or its result is in the file, else non-zero after the traceback on stderr.
 """
 
 import os

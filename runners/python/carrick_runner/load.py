@@ -45,9 +45,15 @@ def report(error: BaseException) -> None:
             report(error.__cause__)
         print(error, file=sys.stderr)
         return
+    error = own_part(error)
+    traceback.print_exception(type(error), error, error.__traceback__)
+
+
+def own_part(error: BaseException) -> BaseException:
+    """The exception that the author's code raised, without the SDK's wrapping and without our frames."""
     if type(error).__name__ == "UserFunctionException" and error.__cause__:
         error = error.__cause__
     shown = error.__traceback__
     while shown and shown.tb_next and shown.tb_frame.f_globals.get("__package__") == __package__:
         shown = shown.tb_next
-    traceback.print_exception(type(error), error, shown)
+    return error.with_traceback(shown)

@@ -8,7 +8,8 @@ import os
 import sys
 from typing import Any, Dict, Mapping, NoReturn
 
-from .load import load_callable, report
+from .load import CannotLoad, load_callable, report
+from .result import Result
 from .servers import adapt_servers
 from .streams import finish_lines, tag_output
 
@@ -18,6 +19,9 @@ def main() -> None:
     tag_output()
     adapt_servers()
     try:
+        if "CARRICK_RESULT" in os.environ:
+            _run_for_caller(os.environ)
+            _end(0)
         serve(_callable_of(os.environ))
     except SystemExit as exit:
         _end(exit.code)
@@ -34,21 +38,49 @@ _RETURNED = (
 )
 
 
-def _callable_of(variables: Mapping[str, str]) -> Any:
-    method = variables.get("CARRICK_METHOD") or "cloudpickle"
-    return load_callable(variables["CARRICK_CALLABLE"], method, variables.get("CARRICK_PYTHON"))
+def _run_for_caller(variables: Mapping[str, str]) -> None:
+    """Calls it once, after its setup function if there is one, and leaves behind what came of it."""
+    result = Result(
+        variables["CARRICK_RESULT"], _method_in(variables, "CARRICK_METHOD"), int(variables["CARRICK_RESULT_LIMIT"])
+    )
+    try:
+        target = _callable_of(variables)
+        setup = _callable_of(variables, "CARRICK_SETUP") if "CARRICK_SETUP" in variables else None
+    except CannotLoad as error:
+        report(error)
+        return result.unloadable(str(error))
+    try:
+        given = [serve(setup)] if setup else []
+        value = serve(target, *given)
+    except Exception as error:  # an exit is none: it would end the caller's process too
+        return result.raised(error)
+    return result.returned(value)
 
 
-def serve(target: Any) -> None:
-    """Calls it here, on the main thread, where its server can hear SIGTERM."""
-    result = target(**_ports_for(target))
+def _callable_of(variables: Mapping[str, str], name: str = "CARRICK_CALLABLE") -> Any:
+    method = _method_in(variables, "CARRICK_SETUP_METHOD" if name == "CARRICK_SETUP" else "CARRICK_METHOD")
+    return load_callable(variables[name], method, variables.get("CARRICK_PYTHON"))
+
+
+def _method_in(variables: Mapping[str, str], name: str) -> str:
+    return variables.get(name) or "cloudpickle"
+
+
+def serve(target: Any, *given: Any) -> Any:
+    """Calls it here, on the main thread, where its server can hear SIGTERM. Answers what it returns."""
+    result = target(*given, **_ports_for(target))
     if not inspect.isawaitable(result):
-        return
+        return result
     # Not asyncio.run: when the server fails, its clean-up of the other tasks buries the traceback that counts.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(result)
+    value = loop.run_until_complete(_awaited(result))
     loop.close()
+    return value
+
+
+async def _awaited(result: Any) -> Any:
+    return await result
 
 
 def _ports_for(target: Any) -> Dict[str, int]:

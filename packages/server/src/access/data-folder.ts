@@ -25,6 +25,8 @@ export interface DataFolder {
   readonly blobs: string
   readonly environments: string
   readonly runners: string
+  /** What runs brought forth, until it is fetched. */
+  readonly results: string
   readonly tls: string
   readonly tools: string
   readonly cache: string
@@ -75,6 +77,7 @@ function pathsIn(path: string) {
     blobs: join(path, 'blobs'),
     environments: join(path, 'environments'),
     runners: join(path, 'runners'),
+    results: join(path, 'results'),
     tls: join(path, 'tls'),
     tools: join(path, 'tools'),
     cache: join(path, 'cache'),

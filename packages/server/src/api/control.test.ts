@@ -343,13 +343,13 @@ describe('a runner', () => {
 
 describe('the door', () => {
   test('names what it does not serve', async () => {
-    const { listSecrets, run } = control.client()
+    const { listSecrets, map } = control.client()
     expect(await errorOf(listSecrets({}))).toMatchObject({
       code: Code.Unimplemented,
       rawMessage: 'This server does not serve ListSecrets yet',
     })
-    const first = run({})[Symbol.asyncIterator]().next()
-    expect(await errorOf(first)).toMatchObject({ code: Code.Unimplemented, rawMessage: expect.stringContaining('Run') })
+    const first = map({})[Symbol.asyncIterator]().next()
+    expect(await errorOf(first)).toMatchObject({ code: Code.Unimplemented, rawMessage: expect.stringContaining('Map') })
   })
 
   test('refuses a message beyond the limit', async () => {

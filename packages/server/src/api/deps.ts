@@ -1,14 +1,16 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
+import type { RunResults } from '../blobs/run-results.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
+import type { Terminated } from '../domain/runner.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
-import type { LogStore } from '../logs/log-store.ts'
+import type { LogLine, LogStore } from '../logs/log-store.ts'
 import type { Store } from '../store/store.ts'
 
 /** What control operations work with. */
@@ -24,6 +26,7 @@ export interface Deps {
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
+  readonly results: Pick<RunResults, 'take'>
   readonly server: ServerFacts
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
@@ -49,6 +52,10 @@ export interface Runners {
   killRunner(id: RunnerId): Promise<void>
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
+  /** Follows a run: what its runners say, and the one whose end is its end. To be called before its app is made. */
+  followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
+  /** Ends what is left of a run, within a second. */
+  endRun(appId: AppId): void
 }
 
 /** What operations ask of the dispatcher. */

@@ -23,14 +23,12 @@ export const buildEnvironment = operation(
   {
     permission: 'apps:write',
     input: z.object({
-      name: z.string().optional(),
       environment: EnvironmentName,
       environments: z.array(SentEnvironment),
       ...Unserved.shape,
     }),
   },
-  async (deps, _caller, { name, environment, environments, ...rest }, attention): Promise<EnvironmentId> => {
-    if (name !== undefined) checkAlias({ name, environment }) // nobody waits for a build to hear of a bad name
+  async (deps, _caller, { environments, ...rest }, attention): Promise<EnvironmentId> => {
     refuseUnserved(rest)
     const definition = definitionOf(environments)
     return build(deps, definition, { force: environments.some(({ force }) => force), attention })

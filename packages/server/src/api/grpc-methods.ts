@@ -6,6 +6,7 @@ import { deploy } from './deploy.ts'
 import type { Deps } from './deps.ts'
 import { buildEnvironment } from './environments.ts'
 import { buildInput, deployInput, keyInput, momentOf, scaleChanges } from './grpc-read.ts'
+import { runMethod } from './grpc-run.ts'
 import { narrated, unary, unserved, unservedStream } from './grpc-serve.ts'
 import type { Method } from './grpc-serve.ts'
 import { aliasInfo, applicationInfo, keyInfo, logInfo, runnerInfo, serviceUrls } from './grpc-show.ts'
@@ -122,7 +123,7 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
     () => ({}),
   ),
 
-  run: unservedStream('Run'),
+  run: runMethod,
   interactiveRun: unservedStream('InteractiveRun'),
   map: unservedStream('Map'),
   deleteApplication: unserved('DeleteApplication'),

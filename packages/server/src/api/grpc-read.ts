@@ -5,6 +5,7 @@ import type {
   ApplicationHealthCheckConfig,
   BuildEnvironmentRequest,
   CreateUserKeyRequest,
+  HostedRun,
   MachineRequirements,
   RegisterApplicationRequest,
   UpdateApplicationRequest,
@@ -14,9 +15,9 @@ import { authModes, healthMethods, keyScopes, retryConditions, strategies, wordO
 
 /** How the gRPC door reads requests. Nothing is checked here: operations do that. */
 
+/** The name says nothing about the build: `fal run` sends a function's, which need not be one of an app. */
 export function buildInput(request: BuildEnvironmentRequest) {
   return {
-    name: request.applicationName,
     environment: request.environmentName,
     environments: request.environments.map(sentEnvironment),
     files: request.files.length,
@@ -51,6 +52,26 @@ export function deployInput(request: RegisterApplicationRequest) {
     volumes: request.volumes.length,
     dataMounts: request.dataMounts,
     setupFunction: request.setupFunc !== undefined,
+  }
+}
+
+export function runInput(request: HostedRun) {
+  const { callable, setupFunc, machineRequirements } = request
+  return {
+    name: request.applicationName,
+    environment: request.environmentName,
+    environments: request.environments.map(sentEnvironment),
+    ...(callable.case === 'function' ? { callable: callable.value } : {}),
+    ...(callable.case === 'entrypoint' ? { entrypoint: callable.value } : {}),
+    ...(setupFunc === undefined ? {} : { setup: setupFunc }),
+    serves: machineRequirements?.exposedPort !== undefined,
+    asked: askedScale(machineRequirements, undefined),
+    authMode: wordOf(authModes, request.authMode),
+    healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
+    files: request.files.length,
+    secrets: request.secrets?.names,
+    volumes: request.volumes.length,
+    dataMounts: request.dataMounts,
   }
 }
 

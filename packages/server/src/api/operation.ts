@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { authorize } from '../access/authorize.ts'
+import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { Caller, Permission } from '../domain/permissions.ts'
 import type { LogLine } from '../logs/log-store.ts'
@@ -13,6 +14,8 @@ export interface Attention {
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal
   readonly say: (line: Progress) => void
+  /** Called once, by operations that make an app for their caller alone, when it has an address. */
+  readonly reached?: (app: Pick<App, 'owner' | 'name'>) => void
 }
 
 /** Something the control plane does: the permission it takes, the input it checks, and what it does. */

@@ -15,6 +15,7 @@ import { routes } from './rest-routes.ts'
 /** Every way into the control plane, and the permission that it takes. What is missing here fails. */
 const doors: Readonly<Record<string, Access>> = {
   BuildEnvironment: 'apps:write',
+  Run: 'apps:write',
   RegisterApplication: 'apps:write',
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
@@ -41,7 +42,6 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
   // These only say that they are not served.
-  Run: 'account:read',
   InteractiveRun: 'account:read',
   Map: 'account:read',
   DeleteApplication: 'account:read',

@@ -7,8 +7,8 @@ import { checkRequirements } from './requirements.ts'
 /** Counts up when the same definition begins to mean another environment. */
 const builderVersion = 1
 
-/** What a pickled app needs beyond its own requirements: the pickle's reader, and a module that the pickle refers to. */
-export const ourPackages: readonly string[] = ['cloudpickle>=3,<3.2', 'grpcio']
+/** What pickled code needs beyond its own requirements: the pickle's reader, a module that it refers to, and what pickles tracebacks. */
+export const ourPackages: readonly string[] = ['cloudpickle>=3,<3.2', 'grpcio', 'tblib>=3,<3.2']
 
 const mostLayers = 100
 

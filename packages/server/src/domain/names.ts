@@ -52,6 +52,13 @@ export function joinAlias({ base, environment }: AliasParts): string {
   return environment === mainEnvironment ? base : `${base}${separator}${environment}`
 }
 
+/** The alias of a run: what its caller named it as far as an app can be named so, and chance that tells it from all others. */
+export function runAlias(name: string, chance: string): string {
+  const { base, environment } = splitAlias(name)
+  const named = nearestName(base).slice(0, 40).replace(/-+$/, '')
+  return joinAlias({ base: `${named || 'run'}-${chance}`, environment })
+}
+
 /** Throws `invalid_app` unless this can be an app's name, without the environment's suffix. */
 export function checkAppName(name: string): void {
   if (!isName(name)) throw new CarrickError('invalid_app', refusal(`"${name}" cannot be the name of an app`, name))

@@ -50,7 +50,11 @@ export function createGrpcDoor(handler: GrpcListener, options: Partial<GrpcLimit
   server.on('sessionError', ignore) // the session is destroyed, and its streams with it
 
   return {
-    connect: (socket) => server.emit('connection', socket),
+    connect: (socket) => {
+      // A client that died sends its last packet and nothing else: no answer of ours can reach it any more.
+      socket.once('end', () => socket.destroy())
+      server.emit('connection', socket)
+    },
     drain: () => ((draining = true), sessions.forEach((session) => session.close())),
   }
 }

@@ -7,6 +7,7 @@ import { createLaunch, type RunnerStart } from './launch.ts'
 const launch = createLaunch({
   environments: { folderOf: (id) => `/environments/${id}` },
   blobs: { pathOf: (key) => `/blobs/${key}` },
+  results: { pathOf: (id) => `/results/${id}`, limit: 1_000 },
   bootstrap: '/carrick/carrick_runner',
   surroundings: () => ({
     grpcHost: 'localhost:8700',
@@ -62,4 +63,16 @@ test('a runner knows who it is, who it works for and where the platform is', () 
   })
   // With it every start would compile what it imports again.
   expect(variables).not.toHaveProperty('PYTHONDONTWRITEBYTECODE')
+})
+
+test('what runs for its caller is told where its result goes, what is deployed is not', () => {
+  const spec = { ...testSpec(), run: 'function', setup: { method: 'dill', blob: 'blob-2' } } as const
+  const { variables } = launch({ ...started, revision: { ...started.revision, spec } })
+  expect(variables).toMatchObject({
+    CARRICK_RESULT: '/results/runner',
+    CARRICK_RESULT_LIMIT: '1000',
+    CARRICK_SETUP: '/blobs/blob-2',
+    CARRICK_SETUP_METHOD: 'dill',
+  })
+  expect(launch(started).variables).not.toHaveProperty('CARRICK_RESULT')
 })

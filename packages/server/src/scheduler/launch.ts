@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { PreparedKey } from '../access/keyring.ts'
 import type { RunnerSpec } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
+import type { RunResults } from '../blobs/run-results.ts'
 import type { App } from '../domain/app.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
@@ -19,6 +20,7 @@ export interface LaunchParts {
   /** Knows the folder of an environment; its interpreter is `bin/python` below. */
   readonly environments: { folderOf(id: EnvironmentId): string }
   readonly blobs: Pick<BlobStore, 'pathOf'>
+  readonly results: Pick<RunResults, 'pathOf' | 'limit'>
   /** The folder `carrick_runner`. */
   readonly bootstrap: string
   readonly surroundings: () => Surroundings
@@ -43,10 +45,10 @@ export interface Surroundings {
 /** What a backend is told, from what a deploy fixed and what is true now. */
 export type Launch = (start: RunnerStart) => RunnerSpec
 
-export function createLaunch({ environments, blobs, bootstrap, surroundings }: LaunchParts): Launch {
+export function createLaunch({ environments, blobs, results, bootstrap, surroundings }: LaunchParts): Launch {
   return (start) => {
     const { runner, revision } = start
-    const { environment, environmentId, callable } = revision.spec
+    const { environment, environmentId, callable, setup, run } = revision.spec
     const folder = environments.folderOf(environmentId)
     return {
       id: runner.id,
@@ -59,6 +61,8 @@ export function createLaunch({ environments, blobs, bootstrap, surroundings }: L
         CARRICK_PYTHON: environment.pythonVersion,
         VIRTUAL_ENV: folder,
         PYTHONUNBUFFERED: '1',
+        ...(setup && { CARRICK_SETUP: blobs.pathOf(setup.blob), CARRICK_SETUP_METHOD: setup.method }),
+        ...(run && { CARRICK_RESULT: results.pathOf(runner.id), CARRICK_RESULT_LIMIT: String(results.limit) }),
         ...identityVariables(start),
         ...platformVariables(surroundings()),
       },

@@ -23,10 +23,11 @@ export class Memory {
 
   /** Learns from a change that is on disk. */
   learn({ from, to, start }: Change, now: Moment): void {
+    const isRun = this.#revisions.get(to.id)?.spec.run !== undefined // nothing of it is started twice
     if (start) this.#revisions.set(to.id, start.revision)
     if (to.state === 'serving') this.backoffs.delete(to.revisionId)
     if (to.state !== 'terminated') return
-    if (from?.state === 'setup' && isFailedStart(to)) {
+    if (from?.state === 'setup' && isFailedStart(to) && !isRun) {
       this.backoffs.set(to.revisionId, failedStart(this.backoffs.get(to.revisionId), to.createdAt, now))
     }
     this.replacing.delete(to.id)

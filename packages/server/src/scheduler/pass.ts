@@ -12,12 +12,14 @@ import type { Hands } from './hands.ts'
 import { Offers } from './offers.ts'
 import { demandOn, planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
+import type { Runs } from './runs.ts'
 import type { Sightings } from './sightings.ts'
 import { worldOf, worlds } from './worlds.ts'
 
 export interface PassParts extends RollParts, BirthParts {
   readonly homes: Homes
   readonly hands: Hands
+  readonly runs: Runs
   readonly sightings: Sightings
   /** Makes a pass come soon. */
   readonly wake: () => void
@@ -77,7 +79,7 @@ export class Pass {
   wantsMore(appId: AppId): boolean {
     const { fleet, homes, clock } = this.#parts
     const world = worldOf(appId, fleet.ofApp(appId), homes.of(appId), this.#parts)
-    if (world.app === undefined || world.active === undefined) return false
+    if (world.app === undefined || world.active === undefined || world.over) return false
     if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
     const { scale, revisionId } = world.app
     const demand = demandOn(world)
@@ -96,7 +98,7 @@ export class Pass {
 
   /** What became of the runners, and what people want of them. */
   async #see(signal: AbortSignal): Promise<void> {
-    const { fleet, clock, sightings, hands, memory } = this.#parts
+    const { fleet, clock, sightings, hands, memory, runs, apps } = this.#parts
     const listed = await sightings.look(signal)
     const draft = new Draft(fleet)
     fold(fleet, { listed, refused: this.#refused }, draft, clock.now())
@@ -106,6 +108,7 @@ export class Pass {
     for (const id of this.#refused) if (fleet.get(id) === undefined) this.#refused.delete(id)
     for (const id of strangers(fleet, listed)) if (hands.isFree(id)) hands.end(id)
     memory.tidy((id) => fleet.get(id) !== undefined)
+    runs.tidy((id) => apps.byId(id) !== undefined)
   }
 
   /** Every app's plan. Answers when there may be more to do. */
@@ -172,14 +175,16 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, rollouts, hands } = this.#parts
+    const { fleet, clock, memory, rollouts, hands, runs } = this.#parts
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
     this.#offers.tell(worlds(this.#parts), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       hands.take(change)
       memory.learn(change, clock.now())
-      if (change.to.state === 'terminated') rollouts.ended(change.to)
+      if (change.to.state !== 'terminated') continue
+      rollouts.ended(change.to)
+      runs.ended(change.to)
     }
     this.#offers.tell(worlds(this.#parts))
     if (failure !== undefined) throw failure

@@ -30,6 +30,8 @@ export interface AppWorld {
   readonly active?: Revision
   readonly rolling?: Revision
   readonly runners: readonly Loaded[]
+  /** It is a run, and its one call is over. */
+  readonly over?: boolean
   readonly demand: Demand
   readonly handover?: Handover
   /** Runners to be stopped once their successor serves, each with its successor where there is one. */
@@ -53,7 +55,7 @@ export interface Plan {
 /** The steps from the runners an app has to those it should have. Pure: same world, same plan. */
 export function planApp(world: AppWorld, now: Moment): Plan {
   const { app, active, rolling } = world
-  if (app === undefined) return endAll(world.runners, 'app_deleted')
+  if (app === undefined || world.over) return endAll(world.runners, 'app_deleted')
   const plans = [
     active && planActive(app, active, world, now),
     rolling && rolling.id !== active?.id && planRolling(rolling, world),

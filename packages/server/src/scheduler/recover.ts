@@ -2,7 +2,10 @@ import { setTimeout as rest } from 'node:timers/promises'
 import type { RunnerBackend } from '../backends/backend.ts'
 import type { RunnerId } from '../domain/ids.ts'
 import { terminate } from '../domain/runner.ts'
+import type { Apps } from '../home/apps.ts'
 import type { Clock } from '../kit/clock.ts'
+import { deleteApp } from '../store/apps.ts'
+import type { Store } from '../store/store.ts'
 import type { Fleet } from './fleet.ts'
 
 const lookEveryMs = 20
@@ -29,6 +32,13 @@ export async function endFormerRunners(
   const changes = fleet.all().map((from) => ({ from, to: terminate(from, 'server_restart', now) }))
   const { failure } = await fleet.commit(changes, now)
   if (failure !== undefined) throw failure
+}
+
+/** Deletes what `Run` made for callers of a former server process: their connections are gone. */
+export async function endFormerRuns({ apps, store, clock }: { apps: Apps; store: Store; clock: Clock }): Promise<void> {
+  const former = [...apps.all()].filter(({ active }) => active?.spec.run !== undefined)
+  await Promise.all(former.map(({ app }) => store.commit(deleteApp(app.id, clock.now()))))
+  if (former.length > 0) await apps.refresh()
 }
 
 /** Those that still run are told once more. */

@@ -7,13 +7,13 @@ import type { Keyring } from '../access/keyring.ts'
 import type { RunnerBackend, RunnerOutput } from '../backends/backend.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { LiveRunner, Runner, StopReason } from '../domain/runner.ts'
+import type { LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import { startLoop, type Loop } from '../kit/loop.ts'
-import type { LogStore } from '../logs/log-store.ts'
+import type { LogLine, LogStore } from '../logs/log-store.ts'
 import { appNames } from '../store/apps.ts'
 import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
@@ -26,8 +26,9 @@ import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
 import { accepts } from './probe.ts'
-import { endFormerRunners } from './recover.ts'
+import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
+import { Runs } from './runs.ts'
 import { endAllRunners } from './shutdown.ts'
 import { Sightings } from './sightings.ts'
 import { withLoad } from './worlds.ts'
@@ -57,6 +58,10 @@ export interface Scheduler {
   verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
+  /** Follows a run: what its runners say, and the one whose end is its end. */
+  followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
+  /** Ends what is left of a run, within a second. */
+  endRun(appId: AppId): void
   /** Makes a whole pass that begins after this call. Only needed by those who move the clock. */
   look(): Promise<void>
   /** Asks every runner to finish and returns when all are gone; what still runs after `graceMs` is killed. */
@@ -66,17 +71,21 @@ export interface Scheduler {
 /** Resolves when every runner of a former server process is seen gone: nothing may be dispatched before. */
 export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> {
   const fleet = new Fleet(parts.store)
+  await endFormerRuns(parts)
   await endFormerRunners(fleet, parts.backend, parts.clock, AbortSignal.timeout(patienceMs))
   return new PlatformScheduler(parts, fleet)
 }
 
 const patienceMs = 60_000
+/** What a run may still do after its caller has gone. */
+const lastSecondMs = 1_000
 
 class PlatformScheduler implements Scheduler {
   readonly #parts: SchedulerParts
   readonly #fleet: Fleet
   readonly #memory = new Memory()
   readonly #rollouts: Rollouts
+  readonly #runs = new Runs()
   readonly #hands: Hands
   readonly #pass: Pass
   readonly #loop: Loop
@@ -90,7 +99,14 @@ class PlatformScheduler implements Scheduler {
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs)
     this.#hands = new Hands({ ...parts, onRefused: (start, error) => this.#refused(start, error) }, this.#ending.signal)
-    const own = { fleet, memory: this.#memory, rollouts: this.#rollouts, hands: this.#hands, sightings }
+    const own = {
+      fleet,
+      memory: this.#memory,
+      rollouts: this.#rollouts,
+      runs: this.#runs,
+      hands: this.#hands,
+      sightings,
+    }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
 
@@ -124,6 +140,16 @@ class PlatformScheduler implements Scheduler {
 
   failureOf(revisionId: RevisionId): string | undefined {
     return this.#rollouts.failureOf(revisionId)
+  }
+
+  followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {
+    return this.#runs.follow(appId, say)
+  }
+
+  endRun(appId: AppId): void {
+    this.#runs.end(appId)
+    for (const { id } of this.#fleet.ofApp(appId)) this.#end(id, 'app_deleted', lastSecondMs)
+    this.#loop.wake()
   }
 
   look(): Promise<void> {
@@ -201,12 +227,17 @@ class PlatformScheduler implements Scheduler {
 
   #said(output: RunnerOutput): void {
     const runner = this.#fleet.get(output.runnerId) ?? this.#memory.former(output.runnerId)
-    if (runner) this.#parts.logs.append(logLineOf(output, runner, this.#parts.clock.now()))
+    if (runner) this.#log(logLineOf(output, runner, this.#parts.clock.now()))
+  }
+
+  #log(line: LogLine): void {
+    this.#parts.logs.append(line)
+    this.#runs.said(line)
   }
 
   #refused({ runner }: RunnerStart, error: unknown): void {
     const why = error instanceof Error ? error.message : String(error)
-    this.#parts.logs.append(bridgeLine(`The runner could not be started: ${why}`, runner, this.#parts.clock.now()))
+    this.#log(bridgeLine(`The runner could not be started: ${why}`, runner, this.#parts.clock.now()))
     this.#pass.refused(runner.id)
     this.#loop.wake()
   }

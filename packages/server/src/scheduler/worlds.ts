@@ -6,12 +6,14 @@ import type { Moment } from '../kit/clock.ts'
 import type { Fleet } from './fleet.ts'
 import type { Memory } from './memory.ts'
 import type { AppWorld, Loaded } from './plan.ts'
+import type { Runs } from './runs.ts'
 
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
   readonly fleet: Fleet
   readonly memory: Memory
+  readonly runs: Pick<Runs, 'isOver'>
 }
 
 const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
@@ -29,7 +31,7 @@ export function worldOf(
   id: AppId,
   runners: readonly LiveRunner[],
   home: Home | undefined,
-  { apps, memory }: WorldParts,
+  { apps, memory, runs }: WorldParts,
 ): AppWorld {
   const known = apps.byId(id)
   const load = home?.load() ?? noLoad
@@ -37,6 +39,7 @@ export function worldOf(
     ...known,
     runners: runners.map((runner) => withLoad(runner, load)),
     demand: load,
+    over: runs.isOver(id),
     ...(known ? { handover: memory.handoverOf(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),

@@ -12,9 +12,10 @@ import { createKeyring } from '../access/memory-keyring.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
 import { createGrpcHandler } from '../api/grpc.ts'
 import { createRest } from '../api/rest.ts'
+import type { RunResult } from '../blobs/run-results.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { baseUrl } from '../domain/addresses.ts'
-import type { RevisionId } from '../domain/ids.ts'
+import type { RevisionId, RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { createHomes } from '../home/memory-home.ts'
@@ -33,6 +34,9 @@ export interface Script {
   /** All are ann's. */
   runners: RunnerView[]
   readonly failures: Map<RevisionId, string>
+  /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
+  run: Runners['followRun']
+  readonly results: Map<RunnerId, RunResult>
   readonly asked: string[]
 }
 
@@ -72,6 +76,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    results: { take: async (id) => script.results.get(id) },
     server: { version: '0.0.0', backend: 'process', folder },
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
@@ -157,8 +162,17 @@ export function testRunner(more: Partial<RunnerView> = {}): RunnerView {
 }
 
 function newScript(): Script {
-  return { build: async () => 'e'.repeat(64), runners: [], failures: new Map(), asked: [] }
+  return {
+    build: async () => 'e'.repeat(64),
+    runners: [],
+    failures: new Map(),
+    run: forever,
+    results: new Map(),
+    asked: [],
+  }
 }
+
+const forever = () => new Promise<never>(() => {})
 
 function runnersOf(script: Script): Runners {
   return {
@@ -167,6 +181,8 @@ function runnersOf(script: Script): Runners {
     stopRunner: async (id, { replaceFirst }) => void script.asked.push(`stop ${id}${replaceFirst ? ' replaced' : ''}`),
     killRunner: async (id) => void script.asked.push(`kill ${id}`),
     failureOf: (revisionId) => script.failures.get(revisionId),
+    followRun: (appId, say) => script.run(appId, say),
+    endRun: (appId) => void script.asked.push(`end run ${appId}`),
   }
 }
 

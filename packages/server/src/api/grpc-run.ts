@@ -1,0 +1,59 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { HandlerContext } from '@connectrpc/connect'
+import { HostedRunStatus_State } from '@carrick/protocol/gen/controller_pb.js'
+import type { HostedRun, HostedRunResultSchema } from '@carrick/protocol/gen/controller_pb.js'
+import type { RunValue } from '../blobs/run-results.ts'
+import type { App } from '../domain/app.ts'
+import { uuidv7 } from '../kit/ids.ts'
+import type { Deps } from './deps.ts'
+import { grpcError } from './grpc-errors.ts'
+import { runInput } from './grpc-read.ts'
+import { callerOf, connectionKey } from './grpc-serve.ts'
+import type { Method } from './grpc-serve.ts'
+import { logInfo, serviceUrls } from './grpc-show.ts'
+import { narrate } from './narrate.ts'
+import type { Progress } from './operation.ts'
+import { run } from './run.ts'
+
+type Message = MessageInitShape<typeof HostedRunResultSchema>
+type Said = Progress | Pick<App, 'owner' | 'name'>
+
+/** `Run`: what the callable says while it runs, the address once, and last what it returned or raised. */
+export const runMethod: Method<(request: HostedRun, context: HandlerContext) => AsyncIterable<Message>> = {
+  permission: run.permission,
+  serve: (deps) => (request, context) => serve(deps, request, context),
+}
+
+async function* serve(deps: Deps, request: HostedRun, context: HandlerContext): AsyncGenerator<Message> {
+  const runId = uuidv7(deps.clock)
+  const base = deps.baseUrl(context.values.get(connectionKey))
+  try {
+    const work = narrate<Said, RunValue>((say) => {
+      const attention = { signal: context.signal, say, reached: say }
+      return run(deps, callerOf(deps, context.requestHeader), runInput(request), attention)
+    })
+    let step = await work.next()
+    for (; step.done !== true; step = await work.next()) yield { runId, ...progress(step.value, base) }
+    yield { runId, status: { state: HostedRunStatus_State.SUCCESS }, returnValue: returned(step.value) }
+  } catch (error) {
+    throw grpcError(error, { log: deps.log, method: context.method.name })
+  }
+}
+
+/** Clients print a banner for each message that carries an address: it comes in one. */
+function progress(said: readonly Said[], base: string): Message {
+  const lines = said.filter((each) => 'message' in each)
+  const address = said.find((each) => 'owner' in each)
+  return { logs: lines.map(logInfo), ...(address && { serviceUrls: serviceUrls(base, address) }) }
+}
+
+function returned({ method, definition, raised, traceback, typeName, message }: RunValue): Message['returnValue'] {
+  return {
+    method,
+    definition,
+    wasItRaised: raised,
+    ...(traceback !== undefined && { stringizedTraceback: traceback.toWellFormed() }),
+    ...(typeName !== undefined && { exceptionTypeName: typeName.toWellFormed() }),
+    ...(message !== undefined && { exceptionMessage: message.toWellFormed() }),
+  }
+}
