@@ -2,8 +2,10 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import type { AccountId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
+import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
+import type { Vault } from '../access/vault.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -19,6 +21,7 @@ export interface Deps {
   readonly apps: Apps
   readonly homes: Pick<Homes, 'of'>
   readonly keyring: Pick<Keyring, 'identify'>
+  readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
   readonly logs: Pick<LogStore, 'query' | 'tail'>
   readonly builder: Builds
@@ -34,8 +37,16 @@ export interface Deps {
 export interface Builds {
   build(
     definition: EnvironmentDefinition,
-    options: { readonly force?: boolean; readonly onLine: (line: string) => void; readonly signal: AbortSignal },
+    options: {
+      readonly force?: boolean
+      /** What `${NAME}` in requirements stands for. */
+      readonly secrets: SecretValues
+      readonly onLine: (line: string) => void
+      readonly signal: AbortSignal
+    },
   ): Promise<EnvironmentId>
+  /** Whether it is there, ready for a runner. */
+  has(id: EnvironmentId): Promise<boolean>
 }
 
 /** What operations ask of the scheduler. */

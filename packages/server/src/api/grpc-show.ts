@@ -4,15 +4,20 @@ import type { LogSchema } from '@carrick/protocol/gen/common_pb.js'
 import type {
   AliasInfoSchema,
   ApplicationInfoSchema,
+  EnvironmentInfoSchema,
   RunnerInfoSchema,
+  SecretSchema,
   ServiceURLsSchema,
 } from '@carrick/protocol/gen/controller_pb.js'
+import { mainEnvironment } from '../domain/names.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
+import type { Environment } from '../store/environments.ts'
 import type { AppView } from './apps.ts'
 import { authModes, logLevels, logSources, replacements, runnerStates } from './grpc-words.ts'
 import type { Progress } from './operation.ts'
 import type { RevisionView } from './revisions.ts'
+import type { SecretView } from './secrets.ts'
 
 /** How the gRPC door shows what operations answer. */
 
@@ -69,6 +74,24 @@ export function runnerInfo(runner: RunnerView): MessageInitShape<typeof RunnerIn
     replacement: replacements[runner.replacement],
     machineType: runner.machineType,
   }
+}
+
+export function environmentInfo({
+  name,
+  description,
+  createdAt,
+}: Environment): MessageInitShape<typeof EnvironmentInfoSchema> {
+  return {
+    name,
+    ...(description === undefined ? {} : { description }),
+    isDefault: name === mainEnvironment,
+    createdAt: timestampFromMs(createdAt),
+  }
+}
+
+export function secretInfo(secret: SecretView): MessageInitShape<typeof SecretSchema> {
+  const { name, environment, createdAt, defaultExposed } = secret
+  return { name, environmentName: environment, createdTime: timestampFromMs(createdAt), defaultExposed }
 }
 
 export function logInfo({ at, source, level, message }: Progress): MessageInitShape<typeof LogSchema> {

@@ -7,6 +7,10 @@ export const permissions = [
   'runners:write',
   'logs:read',
   'account:read',
+  'environments:read',
+  'environments:write',
+  'secrets:read',
+  'secrets:write',
 ] as const
 
 export type Permission = (typeof permissions)[number]

@@ -7,6 +7,9 @@ import { createLaunch, type RunnerStart } from './launch.ts'
 const launch = createLaunch({
   environments: { folderOf: (id) => `/environments/${id}` },
   blobs: { pathOf: (key) => `/blobs/${key}` },
+  vault: {
+    exposed: async ({ environment }, allowed) => ({ HF_TOKEN: `hf of ${environment}`, VIRTUAL_ENV: `${allowed?.length}` }),
+  },
   bootstrap: '/carrick/carrick_runner',
   surroundings: () => ({
     grpcHost: 'localhost:8700',
@@ -37,15 +40,15 @@ const started: RunnerStart = {
   key: { credentials: { keyId: 'id', secret: 'secret' }, write: { statements: [], result: () => {}, touches: [] } },
 }
 
-test('a runner is the environment’s own interpreter with our bootstrap', () => {
-  expect(launch(started).command).toEqual([
+test('a runner is the environment’s own interpreter with our bootstrap', async () => {
+  expect((await launch(started)).spec.command).toEqual([
     '/environments/environment-1/bin/python',
     '/carrick/carrick_runner/__main__.py',
   ])
 })
 
-test('a runner knows who it is, who it works for and where the platform is', () => {
-  const { variables } = launch(started)
+test('a runner knows who it is, who it works for and where the platform is', async () => {
+  const { variables } = (await launch(started)).spec
   expect(variables).toMatchObject({
     FAL_KEY: 'id:secret',
     FAL_KEY_ID: 'id',
@@ -62,4 +65,10 @@ test('a runner knows who it is, who it works for and where the platform is', () 
   })
   // With it every start would compile what it imports again.
   expect(variables).not.toHaveProperty('PYTHONDONTWRITEBYTECODE')
+})
+
+test('a runner is given the secrets of its environment, which take the place of nothing that the platform says', async () => {
+  const { spec, hidden } = await launch({ ...started, app: { ...started.app, environment: 'staging' } })
+  expect(spec.variables).toMatchObject({ HF_TOKEN: 'hf of staging', VIRTUAL_ENV: '/environments/environment-1' })
+  expect(hidden).toEqual(expect.arrayContaining(['hf of staging', 'secret']))
 })

@@ -21,6 +21,7 @@ import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
 import type { Launch, RunnerStart } from './launch.ts'
 import { viewOfEnded, viewOfLive } from './listing.ts'
+import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
@@ -75,6 +76,7 @@ class PlatformScheduler implements Scheduler {
   readonly #parts: SchedulerParts
   readonly #fleet: Fleet
   readonly #memory = new Memory()
+  readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #hands: Hands
   readonly #pass: Pass
@@ -88,7 +90,8 @@ class PlatformScheduler implements Scheduler {
     this.#fleet = fleet
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs)
-    this.#hands = new Hands({ ...parts, onRefused: (start, error) => this.#refused(start, error) }, this.#ending.signal)
+    const masks = this.#masks
+    this.#hands = new Hands({ ...parts, masks, onRefused: (start, error) => this.#refused(start, error) }, this.#ending.signal)
     const own = { fleet, memory: this.#memory, rollouts: this.#rollouts, hands: this.#hands, sightings }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
@@ -191,7 +194,9 @@ class PlatformScheduler implements Scheduler {
 
   #said(output: RunnerOutput): void {
     const runner = this.#fleet.get(output.runnerId) ?? this.#memory.former(output.runnerId)
-    if (runner) this.#parts.logs.append(logLineOf(output, runner, this.#parts.clock.now()))
+    if (runner === undefined) return
+    const text = this.#masks.mask(output.runnerId, output.text)
+    this.#parts.logs.append(logLineOf({ ...output, text }, runner, this.#parts.clock.now()))
   }
 
   #refused({ runner }: RunnerStart, error: unknown): void {
