@@ -8,11 +8,8 @@ describe('the stock fal command hears what is not served yet:', () => {
   afterAll(() => carrick[Symbol.asyncDispose]())
 
   test.each([
-    ['ListSecrets', 'secrets list'],
-    ['SetSecret', 'secrets set NAME=value'],
     ['ListUserKeys', 'keys list'],
     ['CreateUserKey', 'keys create --scope API'],
-    ['ListEnvironments', 'environments list'],
     ['RolloutApplication', 'apps rollout echo'],
     ['Run', 'run test/e2e/apps/function.py::add'],
   ])('%s, asked for by `fal %s`', async (name, command) => {
@@ -26,10 +23,5 @@ describe('the stock fal command hears what is not served yet:', () => {
     ['conda', 'conda.py::never'],
   ])('environments of the kind "%s"', async (kind, app) => {
     await expect(carrick.deploy(app, kind)).rejects.toThrow(`does not build environments of the kind "${kind}" yet`)
-  })
-
-  test('environments other than main', async () => {
-    const refused = await carrick.fal('apps', 'list', '--env', 'staging')
-    expect(refused.stdout + refused.stderr).toContain('Environment "staging" not found')
   })
 })

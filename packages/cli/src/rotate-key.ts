@@ -7,5 +7,8 @@ export async function rotate(flags: { data?: string; json?: boolean }): Promise<
   const folder = dataFolder(flags.data)
   const secrets = await rotateKey(folder)
   const what = secrets === 1 ? '1 secret is' : `${secrets} secrets are`
-  print({ text: `${what} under a new encryption key, and the old one is gone: back up ${folder}`, json: { secrets } }, flags)
+  print(
+    { text: `${what} under a new encryption key, and the old one is gone: back up ${folder}`, json: { secrets } },
+    flags,
+  )
 }

@@ -42,7 +42,10 @@ describe('a rotation', () => {
   test('puts every secret under a new key, and the old one is gone', async () => {
     await plant()
     const old = await readFile(file)
-    const sealed = await store.read({ statement: { text: 'select value from secret', values: [] }, result: (rows) => rows })
+    const sealed = await store.read({
+      statement: { text: 'select value from secret', values: [] },
+      result: (rows) => rows,
+    })
     expect(await rotateEncryptionKey(store, file)).toBe(1)
     expect((await readFile(file)).equals(old)).toBe(false)
     expect(

@@ -7,9 +7,12 @@ const seal = createSeal(key)
 const place = ['account', 'main', 'TOKEN']
 const unreadable = 'changed, moved, or sealed under another key'
 
-test.each(['', 'hf_1234', 'line one\nline two', '✓ ü 漢', 'x'.repeat(65_536)])('a value comes back as it was', (value) => {
-  expect(seal.open(seal.seal(value, place), place)).toBe(value)
-})
+test.each(['', 'hf_1234', 'line one\nline two', '✓ ü 漢', 'x'.repeat(65_536)])(
+  'a value comes back as it was',
+  (value) => {
+    expect(seal.open(seal.seal(value, place), place)).toBe(value)
+  },
+)
 
 test('the same value never looks the same twice, and never shows', () => {
   const [one, two] = [seal.seal('the plain value', place), seal.seal('the plain value', place)]

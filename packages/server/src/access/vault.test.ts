@@ -18,8 +18,11 @@ beforeEach(async () => {
 })
 afterEach(() => store.close())
 
-const keep = (name: string, value: string, { scope = main, exposed }: { scope?: typeof main; exposed?: boolean } = {}) =>
-  store.commit(vault.keep(scope, name, value, exposed))
+const keep = (
+  name: string,
+  value: string,
+  { scope = main, exposed }: { scope?: typeof main; exposed?: boolean } = {},
+) => store.commit(vault.keep(scope, name, value, exposed))
 
 test('an app without a list sees what is exposed by default, one with a list exactly that', async () => {
   await keep('OPEN', 'one')

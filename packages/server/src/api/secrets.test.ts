@@ -41,7 +41,9 @@ describe('environments', () => {
   test('main is always there, the default, and neither made nor deleted', async () => {
     const { listEnvironments, createEnvironment, deleteEnvironment } = control.client()
     expect((await listEnvironments({})).environments).toMatchObject([{ name: 'main', isDefault: true }])
-    expect(await errorOf(createEnvironment({ name: 'main' }))).toMatchObject({ rawMessage: expect.stringContaining('exists') })
+    expect(await errorOf(createEnvironment({ name: 'main' }))).toMatchObject({
+      rawMessage: expect.stringContaining('exists'),
+    })
     expect(await errorOf(deleteEnvironment({ name: 'main' }))).toMatchObject({ code: Code.InvalidArgument })
   })
 
@@ -60,12 +62,16 @@ describe('environments', () => {
     ])
   })
 
-  test.each(['', 'Staging', 'a--b', '-a', 'a/b', '../etc', 'a\0', 'x'.repeat(10_000)])('%j is no name', async (name) => {
-    expect(await errorOf(control.client().createEnvironment({ name }))).toMatchObject({ code: Code.InvalidArgument })
-  })
+  test.each(['', 'Staging', 'a--b', '-a', 'a/b', '../etc', 'a\0', 'x'.repeat(10_000)])(
+    '%j is no name',
+    async (name) => {
+      expect(await errorOf(control.client().createEnvironment({ name }))).toMatchObject({ code: Code.InvalidArgument })
+    },
+  )
 
   test('that are not there are "not found", whatever is asked of them', async () => {
-    const { createEnvironment, deleteEnvironment, listApplications, listAliases, listSecrets, setSecret } = control.client()
+    const { createEnvironment, deleteEnvironment, listApplications, listAliases, listSecrets, setSecret } =
+      control.client()
     await createEnvironment({ name: 'other' })
     const asked = [
       deleteEnvironment({ name: 'staging' }),
@@ -78,7 +84,10 @@ describe('environments', () => {
       control.client(control.keys.bob).listAliases({ environmentName: 'other' }),
     ]
     for (const error of await Promise.all(asked.map(errorOf))) {
-      expect(error).toMatchObject({ code: Code.NotFound, rawMessage: expect.stringMatching(/^Environment "\w+" not found/) })
+      expect(error).toMatchObject({
+        code: Code.NotFound,
+        rawMessage: expect.stringMatching(/^Environment "\w+" not found/),
+      })
     }
   })
 
@@ -121,7 +130,9 @@ describe('environments', () => {
     const bob = control.client(control.keys.bob)
     await bob.createEnvironment({ name: 'staging' })
     expect((await control.client().listEnvironments({})).environments).toHaveLength(1)
-    expect(await errorOf(control.client().deleteEnvironment({ name: 'staging' }))).toMatchObject({ code: Code.NotFound })
+    expect(await errorOf(control.client().deleteEnvironment({ name: 'staging' }))).toMatchObject({
+      code: Code.NotFound,
+    })
   })
 })
 
@@ -134,7 +145,9 @@ describe('secrets', () => {
     const answer = await control.client().listSecrets({})
     expect(answer.secrets).toMatchObject([{ name: 'TOKEN', environmentName: 'main', defaultExposed: true }])
     expect(answer.secrets[0]?.createdTime?.seconds).toBeGreaterThan(0n)
-    expect(JSON.stringify(answer, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))).not.toContain('nobody')
+    expect(
+      JSON.stringify(answer, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)),
+    ).not.toContain('nobody')
   })
 
   test('keep their flag when they are set without one', async () => {
@@ -149,7 +162,10 @@ describe('secrets', () => {
     expect(await names()).toEqual(['TOKEN'])
     await set('TOKEN')
     expect(await names()).toEqual([])
-    expect(await errorOf(set('TOKEN'))).toMatchObject({ code: Code.NotFound, rawMessage: expect.stringContaining('"TOKEN"') })
+    expect(await errorOf(set('TOKEN'))).toMatchObject({
+      code: Code.NotFound,
+      rawMessage: expect.stringContaining('"TOKEN"'),
+    })
   })
 
   test.each([

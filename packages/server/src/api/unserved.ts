@@ -10,12 +10,7 @@ export const Unserved = z.object({
 })
 
 /** Refuses the first such wish with a sentence that names it. */
-export function refuseUnserved({
-  files,
-  volumes,
-  dataMounts,
-  setupFunction,
-}: z.output<typeof Unserved>): void {
+export function refuseUnserved({ files, volumes, dataMounts, setupFunction }: z.output<typeof Unserved>): void {
   const wishes = [
     [files > 0, 'app_files'],
     [volumes > 0, 'volumes'],

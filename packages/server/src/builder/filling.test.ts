@@ -4,7 +4,7 @@ import { checkDefinition, environmentIdOf } from './definition.ts'
 import { filled, masking, unfilling, usedSecrets } from './filling.ts'
 
 const secrets = { TOKEN: 'gh p_1', VERSION: '1.17.0', UNUSED: 'never' }
-const private_ = 'app @ https://x:${TOKEN}@example.com/app.whl'
+const credentialed = 'app @ https://x:${TOKEN}@example.com/app.whl'
 
 describe('a requirement with ${NAME}', () => {
   test('has the secret filled in', () => {
@@ -28,13 +28,16 @@ describe('a requirement with ${NAME}', () => {
     expect(check('1.17.0')().layers).toEqual([['six==${VERSION}']])
   })
 
-  test.each(['1 --index-url=https://example.com', '1\n-r /etc/passwd', '${UV_INDEX_PASSWORD}', '1 @ file:///etc', 'ünique'])(
-    'is checked as the secret makes it, and the refusal of %j does not show that',
-    (value) => {
-      expect(check(value)).toThrow(/The requirement "six==\$\{VERSION\}" is refused/)
-      expect(check(value)).not.toThrow(value)
-    },
-  )
+  test.each([
+    '1 --index-url=https://example.com',
+    '1\n-r /etc/passwd',
+    '${UV_INDEX_PASSWORD}',
+    '1 @ file:///etc',
+    'ünique',
+  ])('is checked as the secret makes it, and the refusal of %j does not show that', (value) => {
+    expect(check(value)).toThrow(/The requirement "six==\$\{VERSION\}" is refused/)
+    expect(check(value)).not.toThrow(value)
+  })
 
   test('gives an environment of its own for each value, by fingerprint alone', () => {
     const id = (value: string, fingerprint = (text: string) => `print of ${text}`) =>
@@ -51,7 +54,7 @@ describe('a requirement with ${NAME}', () => {
 })
 
 test('only the secrets that are named are used', () => {
-  expect(usedSecrets([['six==${VERSION}'], [private_, '${MISSING}']], secrets)).toEqual({
+  expect(usedSecrets([['six==${VERSION}'], [credentialed, '${MISSING}']], secrets)).toEqual({
     TOKEN: 'gh p_1',
     VERSION: '1.17.0',
   })
@@ -63,5 +66,7 @@ test('secrets are masked as they are and as they stand in an address', () => {
 })
 
 test('what an installer noted names the secret instead', () => {
-  expect(unfilling(secrets)('{"url":"https://x:gh%20p_1@example.com"}')).toBe('{"url":"https://x:${TOKEN}@example.com"}')
+  expect(unfilling(secrets)('{"url":"https://x:gh%20p_1@example.com"}')).toBe(
+    '{"url":"https://x:${TOKEN}@example.com"}',
+  )
 })

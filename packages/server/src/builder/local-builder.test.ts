@@ -60,7 +60,12 @@ function start(
 ) {
   const lines: string[] = []
   const leaving = new AbortController()
-  const built = builder.build(definition, { force, secrets, onLine: (line) => lines.push(line), signal: leaving.signal })
+  const built = builder.build(definition, {
+    force,
+    secrets,
+    onLine: (line) => lines.push(line),
+    signal: leaving.signal,
+  })
   built.catch(() => {}) // some tests look at it later
   return { built, lines, leave: () => leaving.abort(new Error('the caller left')) }
 }
@@ -128,7 +133,11 @@ describe('a secret in a requirement', () => {
   test('reaches the index and stays in no file, line or id', async () => {
     packages.open()
     const fingerprint = (value: string) => `print of ${value.length}`
-    const builder = await open({ cacheFolder: join(folder, 'cache'), toolsFolder: join(root, 'cache/tools'), fingerprint })
+    const builder = await open({
+      cacheFolder: join(folder, 'cache'),
+      toolsFolder: join(root, 'cache/tools'),
+      fingerprint,
+    })
     const { built, lines } = start(builder, withToken(), { secrets })
     const id = await built
     expect(packages.asked().at(-1)).toContain('?token=canary-in-a-requirement')
@@ -153,9 +162,14 @@ describe('a secret in a requirement', () => {
 
   test('is not in the error of a build that fails', async () => {
     const builder = await open()
-    const bad = withLayers([packages.requirement().replace(/http.*/, 'http://127.0.0.1:1/${TOKEN}/x-1-py3-none-any.whl')])
+    const bad = withLayers([
+      packages.requirement().replace(/http.*/, 'http://127.0.0.1:1/${TOKEN}/x-1-py3-none-any.whl'),
+    ])
     const { built, lines } = start(builder, bad, { secrets })
-    await expect(built).rejects.toMatchObject({ code: 'build_failed', message: expect.stringContaining('127.0.0.1:1/****') })
+    await expect(built).rejects.toMatchObject({
+      code: 'build_failed',
+      message: expect.stringContaining('127.0.0.1:1/****'),
+    })
     await expect(built).rejects.not.toThrow('canary')
     expect(lines.join('\n')).not.toContain('canary')
     expect(await filesWith('canary-in-a-requirement', root)).toEqual([])
@@ -164,7 +178,9 @@ describe('a secret in a requirement', () => {
 
 /** The files below a folder that hold this text. */
 async function filesWith(text: string, below: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)('grep', ['-rlF', text, below]).catch((error: { stdout: string }) => error)
+  const { stdout } = await promisify(execFile)('grep', ['-rlF', text, below]).catch(
+    (error: { stdout: string }) => error,
+  )
   return stdout.split('\n').filter((line) => line !== '')
 }
 

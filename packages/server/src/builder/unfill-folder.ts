@@ -17,6 +17,6 @@ export async function unfillFolder(folder: string, secrets: SecretValues): Promi
 async function notesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries
-    .filter((entry) => entry.isFile() && entry.parentPath.endsWith('.dist-info') && /\.json$/.test(entry.name))
+    .filter((entry) => entry.isFile() && entry.parentPath.endsWith('.dist-info') && entry.name.endsWith('.json'))
     .map(({ parentPath, name }) => join(parentPath, name))
 }

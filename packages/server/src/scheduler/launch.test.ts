@@ -8,7 +8,10 @@ const launch = createLaunch({
   environments: { folderOf: (id) => `/environments/${id}` },
   blobs: { pathOf: (key) => `/blobs/${key}` },
   vault: {
-    exposed: async ({ environment }, allowed) => ({ HF_TOKEN: `hf of ${environment}`, VIRTUAL_ENV: `${allowed?.length}` }),
+    exposed: async ({ environment }, allowed) => ({
+      HF_TOKEN: `hf of ${environment}`,
+      VIRTUAL_ENV: `${allowed?.length}`,
+    }),
   },
   bootstrap: '/carrick/carrick_runner',
   surroundings: () => ({

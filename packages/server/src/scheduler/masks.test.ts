@@ -21,7 +21,11 @@ describe('what a runner writes', () => {
 
   test('shows no line of a value of several', () => {
     const mask = covering('-----BEGIN KEY-----\nabcdefghijklmnop\r\nshort')
-    expect(['-----BEGIN KEY-----', '  abcdefghijklmnop', 'short'].map(mask)).toEqual(['********', '  ********', 'short'])
+    expect(['-----BEGIN KEY-----', '  abcdefghijklmnop', 'short'].map(mask)).toEqual([
+      '********',
+      '  ********',
+      'short',
+    ])
   })
 
   test('shows no rest of a value in which another stands', () => {

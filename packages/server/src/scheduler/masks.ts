@@ -12,7 +12,10 @@ export class Masks {
   cover(id: RunnerId, values: readonly string[]): void {
     const lines = values.flatMap((value) => [value, ...value.split(/[\r\n]+/)])
     const hidden = [...new Set(lines)].filter((line) => line.length > longestShown)
-    this.#hidden.set(id, hidden.toSorted((one, other) => other.length - one.length))
+    this.#hidden.set(
+      id,
+      hidden.toSorted((one, other) => other.length - one.length),
+    )
   }
 
   /** Forgets what was hidden. */

@@ -91,7 +91,10 @@ class PlatformScheduler implements Scheduler {
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs)
     const masks = this.#masks
-    this.#hands = new Hands({ ...parts, masks, onRefused: (start, error) => this.#refused(start, error) }, this.#ending.signal)
+    this.#hands = new Hands(
+      { ...parts, masks, onRefused: (start, error) => this.#refused(start, error) },
+      this.#ending.signal,
+    )
     const own = { fleet, memory: this.#memory, rollouts: this.#rollouts, hands: this.#hands, sightings }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })

@@ -13,10 +13,7 @@ export interface Environment {
 }
 
 /** Makes an environment. `false` when the account has one of that name. */
-export function addEnvironment(
-  accountId: AccountId,
-  { name, description, createdAt }: Environment,
-): Write<boolean> {
+export function addEnvironment(accountId: AccountId, { name, description, createdAt }: Environment): Write<boolean> {
   return write(
     [
       sql`insert into environment (account_id, name, description, created_at)
