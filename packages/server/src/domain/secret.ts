@@ -11,7 +11,7 @@ export interface SecretScope {
 }
 
 /** Not a stored secret: every runner is given a key of its own under this name. */
-export const platformKey = 'FAL_KEY'
+const platformKey = 'FAL_KEY'
 
 const mostBytes = 64 * 1024
 const pattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
