@@ -88,7 +88,7 @@ describe('environments and secrets', () => {
     await fal('apps', 'runners', 'witness', '--env', 'staging')
   })
 
-  test('values are in no log line, file, answer, argument or word of the server', async () => {
+  test('values are in no log line, file, answer or argument of a process', async () => {
     const { runner } = await look('witness')
     await until(async () => (await fal('runners', 'logs', runner)).includes('the token is'), 'the line of the app')
     expect(await fal('runners', 'logs', runner)).toContain('the token is ********')
@@ -96,6 +96,7 @@ describe('environments and secrets', () => {
     expect(args.split('\n').filter((line) => line.includes('canary-'))).toEqual([])
     await carrick.down()
     const found = grep('canary-\\(of\\|closed\\|refused\\)', carrick.folder)
+    expect(grep('TOKEN', carrick.folder)).not.toEqual([]) // it does look into the database
     expect(found).toEqual([])
     expect(heard.join('\n')).not.toContain('canary-')
     await carrick.up()
