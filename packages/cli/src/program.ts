@@ -14,6 +14,7 @@ export function program(): Command {
   carrick.addCommand(up())
   carrick.addCommand(env())
   carrick.addCommand(status())
+  carrick.addCommand(secrets())
   carrick.addCommand(
     passedOn('fal', 'The stock fal command, from an environment that Carrick keeps, pointed at this server'),
   )
@@ -73,6 +74,18 @@ function accounts(): Command {
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./accounts.ts')).listAccounts(flags))
   return group
+}
+
+function secrets(): Command {
+  const rotate = new Command('rotate-key')
+    .description('Puts every secret under a new encryption key. The server must be stopped')
+    .addOption(data())
+    .option('--json', 'as JSON')
+    .exitOverride()
+    .action(async (flags) => (await import('./rotate-key.ts')).rotate(flags))
+  return new Command('secrets')
+    .description('What concerns all secrets of an installation; `carrick fal secrets` sets and lists them')
+    .addCommand(rotate)
 }
 
 function demo(): Command {

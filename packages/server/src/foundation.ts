@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
+import { createVault } from './access/vault.ts'
 import { openLocalBlobs } from './blobs/local-blobs.ts'
 import { sweepBlobs } from './blobs/sweep.ts'
 import { createCaller } from './calls/undici-caller.ts'
@@ -31,6 +32,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const clock = systemClock(await store.read(newestMoment()))
   const installation = await ensureInstallation({ store, clock, folder, owner: config.CARRICK_OWNER })
   const keyring = await createKeyring(store, clock, log)
+  const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
   const names = config.CARRICK_NAME.split(',').filter((name) => name !== '')
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
@@ -59,6 +61,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     clock,
     installation,
     keyring,
+    vault,
     names,
     certificates,
     bundleFile,

@@ -33,7 +33,7 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, blobs, folder, installation, bundleFile } = foundation
+  const { config, log, blobs, vault, folder, installation, bundleFile } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const builder = await createBuilder({
     ...foundation,
@@ -42,6 +42,7 @@ export async function startRoles(
     parallel: config.CARRICK_PARALLEL_BUILDS,
     timeoutMs: config.CARRICK_BUILD_TIMEOUT_MS,
     variables: { ...process.env, SSL_CERT_FILE: bundleFile },
+    fingerprint: (value) => vault.fingerprint(value),
   })
   closing.defer(() => builder.close())
   const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, log })
@@ -52,6 +53,7 @@ export async function startRoles(
     environments: builder,
     blobs,
     results,
+    vault,
     bootstrap,
     surroundings: () => surroundings(foundation, addresses),
   })

@@ -92,7 +92,8 @@ async function prepare(path: string): Promise<void> {
     await mkdir(path, { recursive: true, mode: 0o700 })
     // A folder that was there before and holds nothing of others becomes private too.
     const ours = new Set([lockName, ...Object.values(pathsIn('')).map((name) => name.split('/')[0])])
-    const foreign = (await readdir(path)).some((name) => !ours.has(name) && !name.startsWith(`${lockName}-`))
+    const isOurs = (name: string) => ours.has(name) || /^(?:lock\.sqlite-|encryption\.key\.)/.test(name)
+    const foreign = !(await readdir(path)).every(isOurs)
     if (!foreign) await chmod(path, 0o700)
   } catch (cause) {
     throw new Error(`the data folder ${path} cannot be used: ${messageOf(cause)}`, { cause })

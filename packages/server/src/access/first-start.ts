@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { z } from 'zod'
@@ -13,6 +12,7 @@ import { beginInstallation, begunInstallation, type Account } from '../store/acc
 import { addKey, liveKeyById } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { DataFolder } from './data-folder.ts'
+import { openEncryptionKey } from './encryption-key.ts'
 import type { Credentials } from './keyring.ts'
 import { hashOf, newCredentials } from './memory-keyring.ts'
 
@@ -41,7 +41,7 @@ export interface FirstStartOptions {
  */
 export async function ensureInstallation({ store, clock, folder, owner }: FirstStartOptions): Promise<Installation> {
   const { id, account } = await ensureAccount(store, clock, folder.path, owner || undefined)
-  const encryptionKey = await ensureEncryptionKey(folder.encryptionKeyFile)
+  const encryptionKey = await openEncryptionKey(store, folder.encryptionKeyFile)
   const credentials = await ensureCredentials(store, clock, folder.credentialsFile, account)
   return { id, accountId: account.id, nickname: account.nickname, credentials, encryptionKey }
 }
@@ -64,19 +64,6 @@ async function begin(store: Store, clock: Clock, owner: string | undefined) {
   const begun = await store.read(begunInstallation())
   if (begun === undefined) throw new Error('the store does not show the account that was written just now')
   return begun
-}
-
-async function ensureEncryptionKey(file: string): Promise<Uint8Array> {
-  const found = await readIfThere(file)
-  if (found === undefined) {
-    const key = randomBytes(32)
-    await replaceFile(file, key)
-    return key
-  }
-  if (found.length !== 32)
-    throw new Error(`${file} is damaged: it must hold 32 bytes. Put back the copy from your backup`)
-  await chmod(file, 0o600)
-  return found
 }
 
 const credentialsFile = z.object({ key_id: z.string().min(1), key_secret: z.string().min(1), nickname: z.string() })

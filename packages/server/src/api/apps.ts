@@ -6,7 +6,7 @@ import type { RunnerView } from '../domain/runner-view.ts'
 import { appByName, appsOfAccount, deleteApp as deleteRow, updateScale } from '../store/apps.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { Deps } from './deps.ts'
-import { EnvironmentName } from './environments.ts'
+import { EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from './operation.ts'
 import { ScaleInput } from './scale-input.ts'
 
@@ -23,6 +23,7 @@ export const NamedApp = z.object({ name: z.string(), environment: EnvironmentNam
 export const listApps = operation(
   { permission: 'apps:read', input: z.object({ environment: EnvironmentName }) },
   async (deps, caller, { environment }): Promise<readonly AppView[]> => {
+    await requireEnvironment(deps, caller, environment)
     const [apps, runners] = await Promise.all([
       deps.store.read(appsOfAccount(caller.accountId, environment)),
       deps.runners.listing(caller.accountId),
@@ -71,8 +72,9 @@ export async function findApp(
   { name, environment }: z.output<typeof NamedApp>,
 ): Promise<App> {
   const app = await deps.store.read(appByName(caller.accountId, name))
-  if (app === undefined || app.environment !== environment) throw unknownApp(name)
-  return app
+  if (app?.environment === environment) return app
+  await requireEnvironment(deps, caller, environment)
+  throw unknownApp(name)
 }
 
 /** The app as it is now. */

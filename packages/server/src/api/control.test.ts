@@ -343,10 +343,10 @@ describe('a runner', () => {
 
 describe('the door', () => {
   test('names what it does not serve', async () => {
-    const { listSecrets, map } = control.client()
-    expect(await errorOf(listSecrets({}))).toMatchObject({
+    const { deleteApplication, map } = control.client()
+    expect(await errorOf(deleteApplication({}))).toMatchObject({
       code: Code.Unimplemented,
-      rawMessage: 'This server does not serve ListSecrets yet',
+      rawMessage: 'This server does not serve DeleteApplication yet',
     })
     const first = map({})[Symbol.asyncIterator]().next()
     expect(await errorOf(first)).toMatchObject({ code: Code.Unimplemented, rawMessage: expect.stringContaining('Map') })

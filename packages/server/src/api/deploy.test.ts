@@ -232,7 +232,7 @@ const refusals: readonly (readonly [what: string, sent: Sent, code: Code, words:
     'module',
   ],
   ['files', { files: [{ hash: 'h', relativePath: 'a' }] }, Code.Unimplemented, 'app_files'],
-  ['a secret', { secrets: { names: ['TOKEN'] } }, Code.Unimplemented, 'TOKEN'],
+  ['an unknown secret', { secrets: { names: ['FAL_KEY', 'TOKEN'] } }, Code.NotFound, 'Secret "TOKEN" not found'],
   ['volumes', { volumes: [{ volumeName: 'v', mountPath: '/v' }] }, Code.Unimplemented, 'volumes'],
   ['an impossible number', { machineRequirements: { maxConcurrency: 0 } }, Code.InvalidArgument, 'max_concurrency'],
   ['a bad retry_config', { retryConfig: '{"never": 1}' }, Code.InvalidArgument, 'retry_config'],

@@ -7,9 +7,10 @@ import type { RevisionSpec } from '../domain/revision.ts'
 import { scaleForDeploy, scaleInCode } from '../domain/scale.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { appByName, registerRevision } from '../store/apps.ts'
+import { checkedSecrets } from './allowed-secrets.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
 import type { Deps } from './deps.ts'
-import { build, checkAlias, EnvironmentName } from './environments.ts'
+import { build, checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
@@ -38,6 +39,8 @@ const Deploy = z.object({
   metadata: z.record(z.string(), z.unknown()).default({}),
   sourceCode: z.string().optional(),
   privateLogs: z.boolean().default(false),
+  /** The secrets that it sees. Absent: those exposed by default; empty: none. */
+  secrets: z.array(z.string()).optional(),
   ...Resilience.shape,
   ...Unserved.shape,
 })
@@ -57,9 +60,10 @@ export interface Deployed {
 export const deploy = operation(
   { permission: 'apps:write', input: Deploy },
   async (deps, caller, input, attention): Promise<Deployed> => {
+    await requireEnvironment(deps, caller, input.environment)
     checkAlias(input)
     refuseUnserved(input)
-    const spec = await specOf(deps, input, attention)
+    const spec = await specOf(deps, caller, input, attention)
     attention.signal.throwIfAborted() // from here on it is done, whether somebody waits or not
 
     const { app, revisionId, rolling } = await register(deps, caller, input, spec)
@@ -70,7 +74,7 @@ export const deploy = operation(
 )
 
 /** All that the revision will be. The environment is built, or found, and the callable is on disk when this returns. */
-async function specOf(deps: Deps, input: Deploy, attention: Attention): Promise<RevisionSpec> {
+async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Attention): Promise<RevisionSpec> {
   const { callable, entrypoint, asked, metadata, sourceCode, privateLogs } = input
   if (entrypoint !== undefined) {
     throw new CarrickError(
@@ -85,7 +89,9 @@ async function specOf(deps: Deps, input: Deploy, attention: Attention): Promise<
   const scale = scaleInCode(asked)
   const resilience = resilienceOf(input)
   const force = input.environments.some((sent) => sent.force)
-  const environmentId = await build(deps, environment, { force, attention })
+  const secrets = await checkedSecrets(deps, caller, input)
+  const values = await deps.vault.exposed({ accountId: caller.accountId, environment: input.environment }, secrets)
+  const environmentId = await build(deps, environment, { force, secrets: values, attention })
   const { key: blob } = await deps.blobs.put(callable.definition)
   return {
     environment,
@@ -95,6 +101,7 @@ async function specOf(deps: Deps, input: Deploy, attention: Attention): Promise<
     ...resilience,
     privateLogs,
     metadata,
+    ...(secrets === undefined ? {} : { secrets }),
     ...(sourceCode === undefined ? {} : { sourceCode }),
   }
 }
@@ -122,6 +129,7 @@ async function register(deps: Deps, caller: Caller, input: Deploy, spec: Revisio
     if (await deps.store.commit(registerRevision(app, spec, next))) {
       return { app, revisionId, rolling: strategy === 'rolling' }
     }
+    await requireEnvironment(deps, caller, environment) // it may have been deleted meanwhile
   }
 }
 

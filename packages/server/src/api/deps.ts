@@ -4,8 +4,10 @@ import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../d
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Terminated } from '../domain/runner.ts'
+import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
+import type { Vault } from '../access/vault.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -21,6 +23,7 @@ export interface Deps {
   readonly apps: Apps
   readonly homes: Pick<Homes, 'of'>
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
+  readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
   readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow'>
   readonly builder: Builds
@@ -38,8 +41,16 @@ export interface Deps {
 export interface Builds {
   build(
     definition: EnvironmentDefinition,
-    options: { readonly force?: boolean; readonly onLine: (line: string) => void; readonly signal: AbortSignal },
+    options: {
+      readonly force?: boolean
+      /** What `${NAME}` in requirements stands for. */
+      readonly secrets: SecretValues
+      readonly onLine: (line: string) => void
+      readonly signal: AbortSignal
+    },
   ): Promise<EnvironmentId>
+  /** Whether it is there, ready for a runner. */
+  has(id: EnvironmentId): Promise<boolean>
 }
 
 /** What operations ask of the scheduler. */

@@ -4,16 +4,27 @@ import type { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { deleteApp, listApps, updateApp } from './apps.ts'
 import { deploy } from './deploy.ts'
 import type { Deps } from './deps.ts'
+import { createEnvironment, deleteEnvironment, listEnvironments } from './environment-list.ts'
 import { buildEnvironment } from './environments.ts'
 import { buildInput, deployInput, keyInput, momentOf, scaleChanges } from './grpc-read.ts'
 import { runMethod } from './grpc-run.ts'
 import { narrated, unary, unserved, unservedStream } from './grpc-serve.ts'
 import type { Method } from './grpc-serve.ts'
-import { aliasInfo, applicationInfo, keyInfo, logInfo, runnerInfo, serviceUrls } from './grpc-show.ts'
+import {
+  aliasInfo,
+  applicationInfo,
+  environmentInfo,
+  keyInfo,
+  logInfo,
+  runnerInfo,
+  secretInfo,
+  serviceUrls,
+} from './grpc-show.ts'
 import { authModes, strategies, wordOf } from './grpc-words.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
 import { listRevisions, setRevision } from './revisions.ts'
 import { killRunner, listAppRunners, listRunners, renewRunners, stopRunner } from './runners.ts'
+import { listSecrets, setSecret } from './secrets.ts'
 
 type Service = ServiceImpl<typeof IsolateController>
 
@@ -123,16 +134,46 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
     () => ({}),
   ),
 
+  setSecret: unary(
+    setSecret,
+    ({ name, value, environmentName, defaultExposed }) => ({
+      name,
+      value,
+      environment: environmentName,
+      defaultExposed,
+    }),
+    () => ({}),
+  ),
+
+  listSecrets: unary(
+    listSecrets,
+    ({ environmentName }) => ({ environment: environmentName }),
+    (secrets) => ({ secrets: secrets.map(secretInfo) }),
+  ),
+
+  listEnvironments: unary(
+    listEnvironments,
+    () => ({}),
+    (environments) => ({ environments: environments.map(environmentInfo) }),
+  ),
+
+  createEnvironment: unary(
+    createEnvironment,
+    ({ name, description }) => ({ name, description }),
+    (environment) => ({ environment: environmentInfo(environment) }),
+  ),
+
+  deleteEnvironment: unary(
+    deleteEnvironment,
+    ({ name }) => ({ name }),
+    () => ({}),
+  ),
+
   run: runMethod,
   interactiveRun: unservedStream('InteractiveRun'),
   map: unservedStream('Map'),
   deleteApplication: unserved('DeleteApplication'),
-  setSecret: unserved('SetSecret'),
-  listSecrets: unserved('ListSecrets'),
   shellRunner: unservedStream('ShellRunner'),
-  listEnvironments: unserved('ListEnvironments'),
-  createEnvironment: unserved('CreateEnvironment'),
-  deleteEnvironment: unserved('DeleteEnvironment'),
 }
 
 /** The service, ready to be routed to. */

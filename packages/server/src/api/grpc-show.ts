@@ -4,18 +4,23 @@ import type { LogSchema } from '@carrick/protocol/gen/common_pb.js'
 import type {
   AliasInfoSchema,
   ApplicationInfoSchema,
+  EnvironmentInfoSchema,
   RunnerInfoSchema,
+  SecretSchema,
   ServiceURLsSchema,
   UserKeyInfoSchema,
 } from '@carrick/protocol/gen/controller_pb.js'
 import { scopeOf } from '../domain/grant.ts'
+import { mainEnvironment } from '../domain/names.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
+import type { Environment } from '../store/environments.ts'
 import type { ListedKey } from '../store/keys.ts'
 import type { AppView } from './apps.ts'
 import { authModes, keyScopes, logLevels, logSources, noScope, replacements, runnerStates } from './grpc-words.ts'
 import type { Progress } from './operation.ts'
 import type { RevisionView } from './revisions.ts'
+import type { SecretView } from './secrets.ts'
 
 /** How the gRPC door shows what operations answer. */
 
@@ -85,6 +90,24 @@ export function keyInfo({ id, createdAt, alias, permissions }: ListedKey): Messa
     scope: scope === undefined ? noScope : keyScopes[scope],
     alias,
   }
+}
+
+export function environmentInfo({
+  name,
+  description,
+  createdAt,
+}: Environment): MessageInitShape<typeof EnvironmentInfoSchema> {
+  return {
+    name,
+    ...(description === undefined ? {} : { description }),
+    isDefault: name === mainEnvironment,
+    createdAt: timestampFromMs(createdAt),
+  }
+}
+
+export function secretInfo(secret: SecretView): MessageInitShape<typeof SecretSchema> {
+  const { name, environment, createdAt, defaultExposed } = secret
+  return { name, environmentName: environment, createdTime: timestampFromMs(createdAt), defaultExposed }
 }
 
 export function logInfo({ at, source, level, message }: Progress): MessageInitShape<typeof LogSchema> {

@@ -30,6 +30,11 @@ const doors: Readonly<Record<string, Access>> = {
   CreateUserKey: 'keys:write',
   ListUserKeys: 'keys:read',
   RevokeUserKey: 'keys:write',
+  CreateEnvironment: 'environments:write',
+  DeleteEnvironment: 'environments:write',
+  ListEnvironments: 'environments:read',
+  SetSecret: 'secrets:write',
+  ListSecrets: 'secrets:read',
   'GET /users/current': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
@@ -45,12 +50,7 @@ const doors: Readonly<Record<string, Access>> = {
   InteractiveRun: 'account:read',
   Map: 'account:read',
   DeleteApplication: 'account:read',
-  SetSecret: 'account:read',
-  ListSecrets: 'account:read',
   ShellRunner: 'account:read',
-  ListEnvironments: 'account:read',
-  CreateEnvironment: 'account:read',
-  DeleteEnvironment: 'account:read',
 }
 
 /** What each key may do, said once more so that a preset does not grow unnoticed. `true` is everything in an account. */

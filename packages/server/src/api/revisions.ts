@@ -6,7 +6,7 @@ import { setNextRevision } from '../store/apps.ts'
 import { revisionsById, revisionsOfAccount, revisionsOfApp } from '../store/revisions.ts'
 import { active, findApp, NamedApp, showApp } from './apps.ts'
 import type { AppView } from './apps.ts'
-import { build, EnvironmentName } from './environments.ts'
+import { build, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from './operation.ts'
 import { rolledOut } from './rollout.ts'
 
@@ -21,6 +21,7 @@ export const listRevisions = operation(
   { permission: 'apps:read', input: z.object({ name: z.string().optional(), environment: EnvironmentName }) },
   async (deps, caller, { name, environment }): Promise<readonly RevisionView[]> => {
     const app = name === undefined ? undefined : await findApp(deps, caller, { name, environment })
+    if (app === undefined) await requireEnvironment(deps, caller, environment)
     const [revisions, runners] = await Promise.all([
       deps.store.read(app ? revisionsOfApp(app.id) : revisionsOfAccount(caller.accountId, environment)),
       deps.runners.listing(caller.accountId),
@@ -46,7 +47,7 @@ export const setRevision = operation(
   async (deps, caller, { revisionId, authMode, strategy, ...named }, attention): Promise<AppView> => {
     await findApp(deps, caller, named)
     const target = await findRevision()
-    await build(deps, target.spec.environment, { force: false, attention }) // it may have been cleaned away since
+    await requireBuilt(target)
     for (;;) {
       const app = await findApp(deps, caller, named)
       if (target.appId !== app.id) throw unknownRevision()
@@ -68,6 +69,17 @@ export const setRevision = operation(
       const [found] = await deps.store.read(revisionsById([revisionId]))
       if (found === undefined || found.accountId !== caller.accountId) throw unknownRevision()
       return found
+    }
+
+    /** Its environment may have been cleaned away since. Built of other secrets it would be another one. */
+    async function requireBuilt({ spec }: Revision): Promise<void> {
+      if (await deps.builder.has(spec.environmentId)) return
+      const scope = { accountId: caller.accountId, environment: named.environment }
+      const secrets = await deps.vault.exposed(scope, spec.secrets)
+      const built = await build(deps, spec.environment, { force: false, secrets, attention })
+      if (built === spec.environmentId) return
+      const message = `Revision "${revisionId}" was built with secrets that have changed since: deploy it again`
+      throw new CarrickError('deploy_failed', message)
     }
 
     function unknownRevision(): CarrickError {

@@ -9,9 +9,10 @@ import type { PickledCallable, RevisionSpec } from '../domain/revision.ts'
 import { scaleInCode, type ScaleChanges, type ScaleSettings } from '../domain/scale.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { deleteApp, registerRevision } from '../store/apps.ts'
+import { checkedSecrets } from './allowed-secrets.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
 import type { Deps } from './deps.ts'
-import { build, EnvironmentName } from './environments.ts'
+import { build, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
@@ -37,6 +38,8 @@ const Run = z.object({
   asked: ScaleInput,
   authMode: z.enum(['private', 'public', 'shared']).default('public'),
   ...Resilience.shape,
+  /** The secrets that it sees. Absent: those exposed by default; empty: none. */
+  secrets: z.array(z.string()).optional(),
   ...Unserved.shape,
 })
 type Run = z.output<typeof Run>
@@ -49,7 +52,8 @@ export const run = operation(
   { permission: 'apps:write', input: Run },
   async (deps, caller, input, attention): Promise<RunValue> => {
     refuseUnserved(input)
-    const spec = await specOf(deps, input, attention)
+    await requireEnvironment(deps, caller, input.environment)
+    const spec = await specOf(deps, caller, input, attention)
     const app = newApp(deps, caller, input)
     const ended = deps.runners.followRun(app.id, attention.say)
     const leaving = whenLeft(deps, attention)
@@ -64,7 +68,7 @@ export const run = operation(
   },
 )
 
-async function specOf(deps: Deps, input: Run, attention: Attention): Promise<RevisionSpec> {
+async function specOf(deps: Deps, caller: Caller, input: Run, attention: Attention): Promise<RevisionSpec> {
   const { callable, setup, entrypoint, environments, serves } = input
   if (entrypoint !== undefined) {
     throw new CarrickError('unimplemented', `This server does not run python_entry_point ("${entrypoint}") yet`)
@@ -76,7 +80,9 @@ async function specOf(deps: Deps, input: Run, attention: Attention): Promise<Rev
   const scale = scaleOf(input)
   const resilience = resilienceOf(input)
   const force = environments.some((sent) => sent.force)
-  const environmentId = await build(deps, environment, { force, attention })
+  const secrets = await checkedSecrets(deps, caller, input)
+  const values = await deps.vault.exposed({ accountId: caller.accountId, environment: input.environment }, secrets)
+  const environmentId = await build(deps, environment, { force, secrets: values, attention })
   return {
     environment,
     environmentId,
@@ -85,6 +91,7 @@ async function specOf(deps: Deps, input: Run, attention: Attention): Promise<Rev
     ...(setup === undefined ? {} : { setup: await stored(deps, setup) }),
     scale,
     ...resilience,
+    ...(secrets === undefined ? {} : { secrets }),
     privateLogs: false,
     metadata: {},
   }

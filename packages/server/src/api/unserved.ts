@@ -4,24 +4,15 @@ import { CarrickError } from '../domain/errors.ts'
 /** Wishes of a deploy that nothing here fulfils yet. Dropping one in silence would deploy a different app. */
 export const Unserved = z.object({
   files: z.number().default(0),
-  secrets: z.array(z.string()).default([]),
   volumes: z.number().default(0),
   dataMounts: z.array(z.string()).default([]),
   setupFunction: z.boolean().default(false),
 })
 
-/** Refuses the first such wish with a sentence that names it. `FAL_KEY` is no stored secret: every runner has one. */
-export function refuseUnserved({
-  files,
-  secrets,
-  volumes,
-  dataMounts,
-  setupFunction,
-}: z.output<typeof Unserved>): void {
-  const named = secrets.filter((name) => name !== 'FAL_KEY')
+/** Refuses the first such wish with a sentence that names it. */
+export function refuseUnserved({ files, volumes, dataMounts, setupFunction }: z.output<typeof Unserved>): void {
   const wishes = [
     [files > 0, 'app_files'],
-    [named.length > 0, `secrets (${named.join(', ')})`],
     [volumes > 0, 'volumes'],
     [dataMounts.length > 0, 'data_mounts'],
     [setupFunction, 'a setup function'],

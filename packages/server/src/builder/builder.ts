@@ -1,5 +1,6 @@
 import type { EnvironmentId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { SecretValues } from '../domain/secret.ts'
 
 /** Turns definitions into environments on disk. Equal definitions are built once, also when asked for at the same time. */
 export interface Builder {
@@ -17,6 +18,8 @@ export interface Builder {
 export interface BuildOptions {
   /** Build again although a finished one exists (`--no-cache`). Runners of the old one are not disturbed. */
   readonly force?: boolean
+  /** What `${NAME}` in requirements stands for. Values stay out of ids, files, variables, lines and errors. */
+  readonly secrets?: SecretValues
   readonly onLine: (line: string) => void
   readonly signal: AbortSignal
 }

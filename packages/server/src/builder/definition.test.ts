@@ -71,8 +71,8 @@ describe('a requirement', () => {
     ['app @ /srv/app', 'it is neither a package'],
     ['folder/app', 'it is neither a package'],
     ['git+ssh://example.com/app', 'it is neither a package'],
-    ['app @ https://${SECRET}@example.com/app.zip', 'variables are not filled in'],
-    ['six; python_version < "${PATH}"', 'variables are not filled in'],
+    ['app @ https://${SECRET}@example.com/app.zip', 'which this app does not see'],
+    ['six; python_version < "${PATH}"', 'which this app does not see'],
     ['x'.repeat(5_000), 'longer than'],
   ])('may not be %j', (requirement, reason) => {
     expect(check(requirement)).toThrow(reason)

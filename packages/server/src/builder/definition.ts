@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { SecretValues } from '../domain/secret.ts'
+import { usedSecrets } from './filling.ts'
 import { checkRequirements } from './requirements.ts'
 
 /** Counts up when the same definition begins to mean another environment. */
@@ -12,8 +14,11 @@ export const ourPackages: readonly string[] = ['cloudpickle>=3,<3.2', 'grpcio', 
 
 const mostLayers = 100
 
-/** The definition without comments and empty layers. Throws `bad_request` when something in it is refused. */
-export function checkDefinition(definition: EnvironmentDefinition): EnvironmentDefinition {
+/**
+ * The definition without comments and empty layers, `${NAME}` still in it. Throws `bad_request` when something in it is
+ * refused, also when what a secret makes of it would be.
+ */
+export function checkDefinition(definition: EnvironmentDefinition, secrets: SecretValues = {}): EnvironmentDefinition {
   if (!/^3\.\d{1,2}$/.test(definition.pythonVersion)) {
     const asked = JSON.stringify(definition.pythonVersion)
     throw new CarrickError('bad_request', `The Python version ${asked} is not a minor version, such as "3.11".`)
@@ -24,13 +29,29 @@ export function checkDefinition(definition: EnvironmentDefinition): EnvironmentD
       `The environment has ${definition.layers.length} layers; at most ${mostLayers} are taken.`,
     )
   }
-  const layers = definition.layers.map(checkRequirements).filter((layer) => layer.length > 0)
+  const layers = definition.layers.map((layer) => checkRequirements(layer, secrets)).filter((layer) => layer.length > 0)
   return { ...definition, layers }
 }
 
-/** Equal for definitions that give the same environment. The order counts, of layers and within them. */
-export function environmentIdOf(definition: EnvironmentDefinition): EnvironmentId {
-  const { kind, pythonVersion, compileBytecode, layers } = checkDefinition(definition)
-  const described = JSON.stringify([builderVersion, kind, pythonVersion, compileBytecode, ourPackages, layers])
-  return createHash('sha256').update(described).digest('hex')
+/** The secrets of a build, and how one is told from another without being shown. */
+export interface Filling {
+  readonly secrets: SecretValues
+  readonly fingerprint: (value: string) => string
+}
+
+const nothing: Filling = { secrets: {}, fingerprint: () => '' }
+
+/**
+ * Equal for definitions that give the same environment. The order counts, of layers and within them. A secret that a
+ * requirement names counts by its fingerprint.
+ */
+export function environmentIdOf(
+  definition: EnvironmentDefinition,
+  { secrets, fingerprint }: Filling = nothing,
+): EnvironmentId {
+  const { kind, pythonVersion, compileBytecode, layers } = checkDefinition(definition, secrets)
+  const used = Object.entries(usedSecrets(layers, secrets)).map(([name, value]) => [name, fingerprint(value)])
+  const described = [builderVersion, kind, pythonVersion, compileBytecode, ourPackages, layers]
+  if (used.length > 0) described.push(used)
+  return createHash('sha256').update(JSON.stringify(described)).digest('hex')
 }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -53,10 +53,19 @@ const withLayers = (...layers: string[][]): EnvironmentDefinition => ({
 })
 
 /** A build with all that it says. */
-function start(builder: LocalBuilder, definition: EnvironmentDefinition, { force = false } = {}) {
+function start(
+  builder: LocalBuilder,
+  definition: EnvironmentDefinition,
+  { force = false, secrets = {} }: { force?: boolean; secrets?: Record<string, string> } = {},
+) {
   const lines: string[] = []
   const leaving = new AbortController()
-  const built = builder.build(definition, { force, onLine: (line) => lines.push(line), signal: leaving.signal })
+  const built = builder.build(definition, {
+    force,
+    secrets,
+    onLine: (line) => lines.push(line),
+    signal: leaving.signal,
+  })
   built.catch(() => {}) // some tests look at it later
   return { built, lines, leave: () => leaving.abort(new Error('the caller left')) }
 }
@@ -116,6 +125,78 @@ describe('a build', () => {
       expect(await runPython(environment, 'import gated')).toBe('')
   })
 })
+
+describe('a secret in a requirement', () => {
+  const secrets = { TOKEN: 'canary-in-a-requirement', OTHER: 'canary-not-named' }
+  const withToken = () => withLayers([packages.requirement().replace(/$/, '?token=${TOKEN}')])
+
+  test('reaches the index and stays in no file, line or id', async () => {
+    packages.open()
+    const fingerprint = (value: string) => `print of ${value.length}`
+    const builder = await open({
+      cacheFolder: join(folder, 'cache'),
+      toolsFolder: join(root, 'cache/tools'),
+      fingerprint,
+    })
+    const { built, lines } = start(builder, withToken(), { secrets })
+    const id = await built
+    expect(packages.asked().at(-1)).toContain('?token=canary-in-a-requirement')
+    expect(await runPython(builder.folderOf(id), 'import gated; print(gated.value)')).toBe('1')
+    expect(lines.join('\n')).toContain('?token=****')
+    expect(lines.join('\n')).not.toContain('canary')
+    expect(await filesWith('canary-in-a-requirement', folder)).toEqual([])
+    expect(await filesWith('token=${TOKEN}', builder.folderOf(id))).toHaveLength(1)
+    expect(await start(await open({ fingerprint }), withToken(), { secrets }).built).toBe(id)
+  })
+
+  test('is in no variable and no argument of the build', async () => {
+    const builder = await open()
+    const { built, leave } = start(builder, withToken(), { secrets })
+    await packages.arrival()
+    const processes = await processesIn(folder)
+    expect(processes.join('\n')).toContain('UV_CACHE_DIR')
+    expect(processes.join('\n')).not.toContain('canary')
+    leave()
+    await expect(built).rejects.toThrow('the caller left')
+  })
+
+  test('is not in the error of a build that fails', async () => {
+    const builder = await open()
+    const bad = withLayers([
+      packages.requirement().replace(/http.*/, 'http://127.0.0.1:1/${TOKEN}/x-1-py3-none-any.whl'),
+    ])
+    const { built, lines } = start(builder, bad, { secrets })
+    await expect(built).rejects.toMatchObject({
+      code: 'build_failed',
+      message: expect.stringContaining('127.0.0.1:1/****'),
+    })
+    await expect(built).rejects.not.toThrow('canary')
+    expect(lines.join('\n')).not.toContain('canary')
+    expect(await filesWith('canary-in-a-requirement', root)).toEqual([])
+  })
+})
+
+/** The files below a folder that hold this text. */
+async function filesWith(text: string, below: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('grep', ['-rlF', text, below]).catch(
+    (error: { stdout: string }) => error,
+  )
+  return stdout.split('\n').filter((line) => line !== '')
+}
+
+/** Arguments and variables of the processes that work in a folder. */
+async function processesIn(path: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '')
+      if (!cwd.startsWith(path)) return []
+      const texts = ['cmdline', 'environ'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => ''))
+      return Promise.all(texts)
+    }),
+  )
+  return found.flat()
+}
 
 describe('equal definitions at the same time', () => {
   test('are built once, and everybody hears everything', async () => {

@@ -2,6 +2,7 @@
  * Builder: definitions become environment folders on this machine. Reads and writes its own folder, runs uv. One per
  * folder; of its builds a bounded number at a time.
  */
+import { createHmac, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
@@ -10,6 +11,7 @@ import { type Clock, systemClock } from '../kit/clock.ts'
 import { type Logger, silent } from '../kit/logger.ts'
 import type { Builder, BuildOptions } from './builder.ts'
 import { checkDefinition, environmentIdOf } from './definition.ts'
+import { usedSecrets } from './filling.ts'
 import { Maker } from './maker.ts'
 import { Places } from './places.ts'
 import { findPythons } from './pythons.ts'
@@ -30,6 +32,8 @@ export interface LocalBuilderOptions {
   readonly timeoutMs?: number
   /** The environment from which index, proxy and certificate settings are taken, and nothing else. */
   readonly variables?: Variables
+  /** Tells secrets apart in ids of environments without showing them. Without it, every start builds those anew. */
+  readonly fingerprint?: (value: string) => string
 }
 
 /** Takes over the folder: what an earlier builder left unfinished is removed. */
@@ -42,6 +46,7 @@ export class LocalBuilder implements Builder {
   readonly #maker: Maker
   readonly #turns: Turns
   readonly #variables: Readonly<Record<string, string>>
+  readonly #fingerprint: (value: string) => string
   readonly #timeoutMs: number
   readonly #log: Logger
   readonly #clock: Clock
@@ -53,17 +58,20 @@ export class LocalBuilder implements Builder {
     this.#variables = buildVariables(variables, join(cacheFolder, 'uv'))
     this.#maker = new Maker({ places, toolsFolder, variables: this.#variables })
     this.#turns = new Turns(options.parallel ?? 2)
+    this.#fingerprint = options.fingerprint ?? fingerprintOfThisStart()
     this.#timeoutMs = options.timeoutMs ?? 30 * 60_000
     this.#log = options.log ?? silent
     this.#clock = options.clock ?? systemClock()
   }
 
-  async build(asked: EnvironmentDefinition, { force = false, onLine, signal }: BuildOptions): Promise<EnvironmentId> {
-    const definition = checkDefinition(asked)
-    const id = environmentIdOf(definition)
+  async build(asked: EnvironmentDefinition, options: BuildOptions): Promise<EnvironmentId> {
+    const { force = false, secrets: given = {}, onLine, signal } = options
+    const definition = checkDefinition(asked, given)
+    const secrets = usedSecrets(definition.layers, given)
+    const id = environmentIdOf(definition, { secrets, fingerprint: this.#fingerprint })
     signal.throwIfAborted()
     if (!force && (await this.has(id))) return id
-    const work: Work = (say, stop) => this.#build(id, definition, { force, onLine: say, signal: stop })
+    const work: Work = (say, stop) => this.#build(id, definition, { force, secrets, onLine: say, signal: stop })
     return await this.#shared(`${id} ${force}`, work).join(onLine, signal)
   }
 
@@ -130,4 +138,9 @@ export class LocalBuilder implements Builder {
       `The environment could not be built within ${seconds} seconds: the build was ended.`,
     )
   }
+}
+
+function fingerprintOfThisStart(): (value: string) => string {
+  const key = randomBytes(32)
+  return (value) => createHmac('sha256', key).update(value).digest('hex')
 }

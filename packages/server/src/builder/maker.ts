@@ -29,7 +29,7 @@ export class Maker {
   /** Builds an environment in a new place. It counts from the moment at which this resolves; before, nothing is left. */
   async make(id: EnvironmentId, definition: EnvironmentDefinition, options: BuildOptions): Promise<void> {
     const { places, variables } = this.#parts
-    const { force: refresh = false, onLine, signal } = options
+    const { force: refresh = false, secrets = {}, onLine, signal } = options
     const { path: python, version } = await findPython(definition.pythonVersion, variables)
     const uv = await this.#provideUv(onLine)
     signal.throwIfAborted()
@@ -37,7 +37,7 @@ export class Maker {
     const folder = places.folderOf(id, generation)
     try {
       onLine(`Building an environment with Python ${version}`)
-      await makeVenv({ uv, python, folder, definition, refresh, variables, onLine, signal })
+      await makeVenv({ uv, python, folder, definition, secrets, refresh, variables, onLine, signal })
       await this.#sync(folder, signal)
       await places.finish(id, generation)
     } catch (error) {

@@ -7,6 +7,8 @@ import { lineCutter } from './lines.ts'
 export interface ProgramOptions {
   readonly variables: Readonly<Record<string, string>>
   readonly folder: string
+  /** What it reads from its standard input. Without it that is empty. */
+  readonly input?: string
   readonly onLine: (line: string) => void
   readonly signal: AbortSignal
 }
@@ -16,9 +18,11 @@ export interface ProgramOptions {
  * is aborted, it ends with all that it started, and the reason is thrown.
  */
 export async function runProgram(program: string, args: readonly string[], options: ProgramOptions): Promise<boolean> {
-  const { variables, folder, onLine, signal } = options
+  const { variables, folder, input, onLine, signal } = options
   signal.throwIfAborted()
-  const child = spawn(program, args, { cwd: folder, env: variables, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { cwd: folder, env: variables, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin.on('error', () => {}) // it ended without reading: its exit code says why
+  child.stdin.end(input)
   const kill = () => killGroup(child.pid)
   signal.addEventListener('abort', kill)
   try {

@@ -1,4 +1,6 @@
 import { CarrickError } from '../domain/errors.ts'
+import type { SecretValues } from '../domain/secret.ts'
+import { filled } from './filling.ts'
 
 const mostRequirements = 2_000
 const longest = 4_096
@@ -13,16 +15,16 @@ const marker = '(?:;.*)?'
 const pattern = new RegExp(String.raw`^(?:${name}${extras}(?:${versions}|\s*@\s*${url}\s*)|${url}\s*)${marker}$`)
 
 /**
- * The requirements of one layer as the installer may see them: without comments and empty lines. Throws `bad_request`
- * for what would be more than the name of a package, such as an option, a path on this machine or a variable.
+ * The requirements of one layer without comments and empty lines. Throws `bad_request` for what would, filled in, be more
+ * than the name of a package, such as an option, a path on this machine or a variable; no message holds a secret.
  */
-export function checkRequirements(layer: readonly string[]): string[] {
+export function checkRequirements(layer: readonly string[], secrets: SecretValues = {}): string[] {
   if (layer.length > mostRequirements)
     throw refusal(`${layer.length} requirements`, `at most ${mostRequirements} are taken`)
   return layer
     .map(withoutComment)
     .filter((requirement) => requirement !== '')
-    .map(checked)
+    .map((requirement) => checked(requirement, secrets))
 }
 
 /** As in a requirements file: a `#` begins a comment at the start and after a space. */
@@ -30,8 +32,8 @@ function withoutComment(requirement: string): string {
   return requirement.replace(/(^|[ \t])#.*$/, '').trim()
 }
 
-function checked(requirement: string): string {
-  const reason = objection(requirement)
+function checked(requirement: string, secrets: SecretValues): string {
+  const reason = objection(filled(requirement, secrets))
   if (reason !== undefined) throw refusal(JSON.stringify(requirement.slice(0, 200)), reason)
   return requirement
 }
@@ -42,7 +44,7 @@ function objection(requirement: string): string | undefined {
   if (requirement.startsWith('-'))
     return 'it is an option of the installer; indexes are chosen where the server is started'
   // The installer would fill in its own variables, and the index's password can be one of them.
-  if (requirement.includes('${')) return 'variables are not filled in here'
+  if (requirement.includes('${')) return 'a secret in it is written ${NAME}, and nothing else is filled in'
   if (/(?:^|@\s*)(?:git\+)?file:/i.test(requirement) || /^[~./]/.test(requirement)) {
     return 'it is a path, and the server does not install from its own disk'
   }

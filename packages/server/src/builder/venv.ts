@@ -1,9 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { SecretValues } from '../domain/secret.ts'
 import { ourPackages } from './definition.ts'
+import { filled, masking } from './filling.ts'
 import { runProgram } from './program.ts'
+import { unfillFolder } from './unfill-folder.ts'
 
 export interface VenvOptions {
   /** The command that starts uv. */
@@ -13,6 +16,8 @@ export interface VenvOptions {
   /** Where the environment is and stays: it cannot be moved. */
   readonly folder: string
   readonly definition: EnvironmentDefinition
+  /** Those that the definition names, and no others. */
+  readonly secrets: SecretValues
   /** Ask the index again about everything. */
   readonly refresh: boolean
   readonly variables: Readonly<Record<string, string>>
@@ -20,36 +25,57 @@ export interface VenvOptions {
   readonly signal: AbortSignal
 }
 
-/** Makes a virtual environment, one layer after the other. Rejects with `build_failed` and the words of what failed. */
+/**
+ * Makes a virtual environment, one layer after the other. Rejects with `build_failed` and the words of what failed.
+ * Where secrets are filled in, they are in no word and in no file that stays.
+ */
 export async function makeVenv(options: VenvOptions): Promise<void> {
+  const { folder, secrets } = options
+  if (Object.keys(secrets).length === 0) return installAll(options)
+  // What the installer keeps of a download names its address, with the secret in it: such builds share nothing.
+  const cache = join(folder, '.cache')
+  try {
+    await installAll({ ...options, variables: { ...options.variables, UV_CACHE_DIR: cache } })
+  } finally {
+    await rm(cache, { recursive: true, force: true })
+  }
+  await unfillFolder(folder, secrets)
+}
+
+async function installAll(options: VenvOptions): Promise<void> {
   const { folder, python, definition } = options
   await mkdir(folder, { recursive: true })
   await runUv(['venv', '--quiet', '--allow-existing', '--python', python, folder], options)
   const layers = definition.layers.length > 0 ? definition.layers : [[]]
   for (const [index, layer] of layers.entries()) {
     const isLast = index === layers.length - 1
-    await install(layer, index, isLast && definition.compileBytecode, options)
+    await install(layer, isLast && definition.compileBytecode, options)
   }
 }
 
 /** Our packages are in every layer's resolution, so that no layer takes them away and a conflict is explained. */
-async function install(layer: readonly string[], index: number, compile: boolean, options: VenvOptions): Promise<void> {
-  const { folder, refresh } = options
-  const file = join(folder, `requirements-${index + 1}.txt`)
-  await writeFile(file, [...ourPackages, ...layer, ''].join('\n'))
+async function install(layer: readonly string[], compile: boolean, options: VenvOptions): Promise<void> {
+  const { folder, secrets, refresh } = options
+  const requirements = layer.map((requirement) => filled(requirement, secrets))
+  const input = [...ourPackages, ...requirements, ''].join('\n')
   const flags = [...(compile ? ['--compile-bytecode'] : []), ...(refresh ? ['--refresh'] : [])]
-  await runUv(['pip', 'install', '--python', join(folder, 'bin/python'), ...flags, '--requirements', file], options)
+  // By its standard input: files, arguments and variables could be read by others.
+  const args = ['pip', 'install', '--python', join(folder, 'bin/python'), ...flags, '--requirements', '-']
+  await runUv(args, options, input)
 }
 
-async function runUv(args: readonly string[], { uv, folder, variables, onLine, signal }: VenvOptions): Promise<void> {
+async function runUv(args: readonly string[], options: VenvOptions, input = ''): Promise<void> {
+  const { uv, folder, variables, onLine, signal } = options
+  const masked = masking(options.secrets)
   const said: string[] = []
-  const hear = (line: string) => {
-    if (line.startsWith('Using Python ')) return // a path that means nothing to whoever reads this
+  const hear = (spoken: string) => {
+    if (spoken.startsWith('Using Python ')) return // a path that means nothing to whoever reads this
+    const line = masked(spoken)
     said.push(line)
     onLine(line)
   }
   const [program = 'uv', ...before] = uv
-  if (!(await runProgram(program, [...before, ...args], { variables, folder, onLine: hear, signal })))
+  if (!(await runProgram(program, [...before, ...args], { variables, folder, input, onLine: hear, signal })))
     throw failure(said)
 }
 

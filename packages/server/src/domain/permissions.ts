@@ -14,6 +14,10 @@ export const permissions = [
   'keys:write',
   'accounts:read',
   'accounts:write',
+  'environments:read',
+  'environments:write',
+  'secrets:read',
+  'secrets:write',
 ] as const
 
 export type Permission = (typeof permissions)[number]

@@ -7,7 +7,7 @@ export interface EnvironmentDefinition {
   readonly kind: 'virtualenv'
   /** Minor version, such as `3.11`. */
   readonly pythonVersion: string
-  /** Requirements installed one layer after the other. */
+  /** Requirements installed one layer after the other. `${NAME}` in them stands for a secret. */
   readonly layers: readonly (readonly string[])[]
   readonly compileBytecode: boolean
 }
@@ -48,6 +48,8 @@ export interface RevisionSpec {
   readonly retryBudgets: RetryBudgets
   readonly healthCheck?: HealthCheck
   readonly privateLogs: boolean
+  /** Names of the secrets that its runners see. Absent: those exposed by default; empty: none. */
+  readonly secrets?: readonly string[]
   /** `openapi`, `message`, `annotations`, and what else the deploy sent. */
   readonly metadata: Readonly<Record<string, unknown>>
   readonly sourceCode?: string

@@ -3,11 +3,13 @@ import type { RunnerId } from '../domain/ids.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { Change } from './fleet.ts'
 import type { Launch, RunnerStart } from './launch.ts'
+import type { Masks } from './masks.ts'
 
 export interface HandsParts {
   readonly backend: RunnerBackend
   readonly launch: Launch
   readonly log: Logger
+  readonly masks: Pick<Masks, 'cover' | 'uncover'>
   /** Told of a start that the backend refused. */
   readonly onRefused: (start: RunnerStart, error: unknown) => void
 }
@@ -44,6 +46,7 @@ export class Hands {
     this.#do(id, 'end', async () => {
       await this.#parts.backend.kill(id, this.#signal)
       await this.#parts.backend.forget(id)
+      this.#parts.masks.uncover(id) // it is gone: no line of it can come any more
     })
   }
 
@@ -53,10 +56,12 @@ export class Hands {
   }
 
   #start(start: RunnerStart): void {
-    const { backend, launch, onRefused } = this.#parts
+    const { backend, launch, masks, onRefused } = this.#parts
     this.#do(start.runner.id, 'start', async () => {
       try {
-        await backend.start(launch(start), this.#signal)
+        const { spec, hidden } = await launch(start)
+        masks.cover(spec.id, hidden)
+        await backend.start(spec, this.#signal)
       } catch (error) {
         onRefused(start, error)
         throw error

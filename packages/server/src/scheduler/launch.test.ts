@@ -8,6 +8,12 @@ const launch = createLaunch({
   environments: { folderOf: (id) => `/environments/${id}` },
   blobs: { pathOf: (key) => `/blobs/${key}` },
   results: { pathOf: (id) => `/results/${id}`, limit: 1_000 },
+  vault: {
+    exposed: async ({ environment }, allowed) => ({
+      HF_TOKEN: `hf of ${environment}`,
+      VIRTUAL_ENV: `${allowed?.length}`,
+    }),
+  },
   bootstrap: '/carrick/carrick_runner',
   surroundings: () => ({
     grpcHost: 'localhost:8700',
@@ -38,15 +44,15 @@ const started: RunnerStart = {
   key: { credentials: { keyId: 'id', secret: 'secret' }, write: { statements: [], result: () => {}, touches: [] } },
 }
 
-test('a runner is the environment’s own interpreter with our bootstrap', () => {
-  expect(launch(started).command).toEqual([
+test('a runner is the environment’s own interpreter with our bootstrap', async () => {
+  expect((await launch(started)).spec.command).toEqual([
     '/environments/environment-1/bin/python',
     '/carrick/carrick_runner/__main__.py',
   ])
 })
 
-test('a runner knows who it is, who it works for and where the platform is', () => {
-  const { variables } = launch(started)
+test('a runner knows who it is, who it works for and where the platform is', async () => {
+  const { variables } = (await launch(started)).spec
   expect(variables).toMatchObject({
     FAL_KEY: 'id:secret',
     FAL_KEY_ID: 'id',
@@ -65,14 +71,20 @@ test('a runner knows who it is, who it works for and where the platform is', () 
   expect(variables).not.toHaveProperty('PYTHONDONTWRITEBYTECODE')
 })
 
-test('what runs for its caller is told where its result goes, what is deployed is not', () => {
+test('what runs for its caller is told where its result goes, what is deployed is not', async () => {
   const spec = { ...testSpec(), run: 'function', setup: { method: 'dill', blob: 'blob-2' } } as const
-  const { variables } = launch({ ...started, revision: { ...started.revision, spec } })
+  const { variables } = (await launch({ ...started, revision: { ...started.revision, spec } })).spec
   expect(variables).toMatchObject({
     CARRICK_RESULT: '/results/runner',
     CARRICK_RESULT_LIMIT: '1000',
     CARRICK_SETUP: '/blobs/blob-2',
     CARRICK_SETUP_METHOD: 'dill',
   })
-  expect(launch(started).variables).not.toHaveProperty('CARRICK_RESULT')
+  expect((await launch(started)).spec.variables).not.toHaveProperty('CARRICK_RESULT')
+})
+
+test('a runner is given the secrets of its environment, which take the place of nothing that the platform says', async () => {
+  const { spec, hidden } = await launch({ ...started, app: { ...started.app, environment: 'staging' } })
+  expect(spec.variables).toMatchObject({ HF_TOKEN: 'hf of staging', VIRTUAL_ENV: '/environments/environment-1' })
+  expect(hidden).toEqual(expect.arrayContaining(['hf of staging', 'secret']))
 })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { PreparedKey } from '../access/keyring.ts'
+import type { Vault } from '../access/vault.ts'
 import type { RunnerSpec } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { RunResults } from '../blobs/run-results.ts'
@@ -21,6 +22,7 @@ export interface LaunchParts {
   readonly environments: { folderOf(id: EnvironmentId): string }
   readonly blobs: Pick<BlobStore, 'pathOf'>
   readonly results: Pick<RunResults, 'pathOf' | 'limit'>
+  readonly vault: Pick<Vault, 'exposed'>
   /** The folder `carrick_runner`. */
   readonly bootstrap: string
   readonly surroundings: () => Surroundings
@@ -42,20 +44,28 @@ export interface Surroundings {
   readonly sharedFolder: string
 }
 
-/** What a backend is told, from what a deploy fixed and what is true now. */
-export type Launch = (start: RunnerStart) => RunnerSpec
+/** What a backend is told, and which of it nobody may read in logs. */
+export interface Launched {
+  readonly spec: RunnerSpec
+  readonly hidden: readonly string[]
+}
 
-export function createLaunch({ environments, blobs, results, bootstrap, surroundings }: LaunchParts): Launch {
-  return (start) => {
-    const { runner, revision } = start
+/** How a runner starts, from what a deploy fixed and what is true now. */
+export type Launch = (start: RunnerStart) => Promise<Launched>
+
+export function createLaunch({ environments, blobs, results, vault, bootstrap, surroundings }: LaunchParts): Launch {
+  return async (start) => {
+    const { app, runner, revision, key } = start
     const { environment, environmentId, callable, setup, run } = revision.spec
     const folder = environments.folderOf(environmentId)
-    return {
+    const secrets = await vault.exposed(app, revision.spec.secrets)
+    const spec = {
       id: runner.id,
       appId: runner.appId,
       revisionId: runner.revisionId,
       command: [join(folder, 'bin', 'python'), join(bootstrap, '__main__.py')],
       variables: {
+        ...secrets, // first: what the platform says comes before what a secret is called
         CARRICK_CALLABLE: blobs.pathOf(callable.blob),
         CARRICK_METHOD: callable.method,
         CARRICK_PYTHON: environment.pythonVersion,
@@ -67,6 +77,7 @@ export function createLaunch({ environments, blobs, results, bootstrap, surround
         ...platformVariables(surroundings()),
       },
     }
+    return { spec, hidden: [...Object.values(secrets), key.credentials.secret] }
   }
 }
 

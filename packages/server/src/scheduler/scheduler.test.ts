@@ -325,6 +325,17 @@ describe('what runners say', () => {
     expect(at.lines.map(({ level }) => level)).toEqual(['stdout', 'stderr', 'warning', 'error', 'stdout'])
     expect(at.lines[0]).toMatchObject({ runnerId: id, appId: 'hello', revisionId: 'r1', accountId: 'account-1' })
   })
+
+  test('is in the logs without what it was given in secret', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1' })
+    at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    const [keyId, secret] = at.backend.started.at(-1)?.variables['FAL_KEY']?.split(':') ?? []
+    at.backend.say(id!, `my key is ${keyId}:${secret}`)
+    expect(at.lines.map(({ message }) => message)).toEqual([`my key is ${keyId}:********`])
+  })
 })
 
 test('the runners of a deleted app end', async () => {

@@ -22,6 +22,7 @@ import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
 import type { Launch, RunnerStart } from './launch.ts'
 import { viewOfEnded, viewOfLive } from './listing.ts'
+import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
@@ -84,6 +85,7 @@ class PlatformScheduler implements Scheduler {
   readonly #parts: SchedulerParts
   readonly #fleet: Fleet
   readonly #memory = new Memory()
+  readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
   readonly #hands: Hands
@@ -98,7 +100,11 @@ class PlatformScheduler implements Scheduler {
     this.#fleet = fleet
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs)
-    this.#hands = new Hands({ ...parts, onRefused: (start, error) => this.#refused(start, error) }, this.#ending.signal)
+    const masks = this.#masks
+    this.#hands = new Hands(
+      { ...parts, masks, onRefused: (start, error) => this.#refused(start, error) },
+      this.#ending.signal,
+    )
     const own = {
       fleet,
       memory: this.#memory,
@@ -227,7 +233,9 @@ class PlatformScheduler implements Scheduler {
 
   #said(output: RunnerOutput): void {
     const runner = this.#fleet.get(output.runnerId) ?? this.#memory.former(output.runnerId)
-    if (runner) this.#log(logLineOf(output, runner, this.#parts.clock.now()))
+    if (runner === undefined) return
+    const text = this.#masks.mask(output.runnerId, output.text)
+    this.#log(logLineOf({ ...output, text }, runner, this.#parts.clock.now()))
   }
 
   #log(line: LogLine): void {

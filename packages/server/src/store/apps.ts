@@ -1,5 +1,6 @@
 import type { App, AuthMode, DeploymentStrategy } from '../domain/app.ts'
 import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
+import { mainEnvironment } from '../domain/names.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Moment } from '../kit/clock.ts'
@@ -63,7 +64,7 @@ export function appByName(accountId: AccountId, name: string): Read<App | undefi
 /**
  * Stores a revision and makes it the app's next one; an app that does not exist yet is made. Recreate moves the app at
  * once, rolling names the revision as the one to bring up: an older rolling deploy is superseded. `false` when somebody
- * else made or changed the app meanwhile: then nothing happened.
+ * else made or changed the app meanwhile, or its environment is gone: then nothing happened.
  */
 export function registerRevision(
   app: Pick<App, 'id' | 'accountId' | 'name' | 'environment'>,
@@ -73,8 +74,13 @@ export function registerRevision(
   return write(
     [
       sql`insert into app (id, account_id, name, environment, auth_mode, scale, created_at, updated_at)
-          values (${app.id}, ${app.accountId}, ${app.name}, ${app.environment}, ${next.authMode},
-                  ${next.basedOn}, ${next.now}, ${next.now})
+          select ${app.id}, id, ${app.name}, ${app.environment}, ${next.authMode},
+                 ${next.basedOn}, ${next.now}, ${next.now}
+            from account
+           where id = ${app.accountId}
+             and (${app.environment} = ${mainEnvironment}
+                  or exists (select 1 from environment
+                              where account_id = ${app.accountId} and name = ${app.environment}))
               on conflict do nothing`,
       setNext(app.id, next),
       sql`insert into revision (id, app_id, account_id, spec, created_at)

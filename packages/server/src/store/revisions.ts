@@ -38,6 +38,8 @@ export function newestMoment(): Read<Moment> {
         from (select max(created_at) as moment from account
               union all select max(updated_at) from app
               union all select max(created_at) from revision
+              union all select max(created_at) from environment
+              union all select max(created_at) from secret
               union all select max(created_at) from runner
               union all select max(ended_at) from runner where state = 'terminated'
               union all select max(accepted_at) from recent

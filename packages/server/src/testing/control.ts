@@ -9,6 +9,7 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { formatKey } from '../access/credentials.ts'
 import { createKeyring } from '../access/memory-keyring.ts'
+import { createVault } from '../access/vault.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
 import { createGrpcHandler } from '../api/grpc.ts'
 import { createRest } from '../api/rest.ts'
@@ -68,7 +69,8 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     keyring,
     blobs,
     logs,
-    builder: { build: (definition, how) => script.build(definition, how) },
+    vault: createVault({ store, clock, encryptionKey: new Uint8Array(32) }),
+    builder: { build: (definition, how) => script.build(definition, how), has: async () => true },
     runners: runnersOf(script),
     queues: {
       flush: async (appId, callerId) => {

@@ -23,6 +23,8 @@ export interface PackageServer {
   requirement(name?: string): string
   /** Resolves when somebody stands before the gate. */
   arrival(): Promise<void>
+  /** The paths that were asked for, in order. */
+  asked(): readonly string[]
   /** How many stand before the gate. */
   waiting(): number
   open(): void
@@ -36,7 +38,9 @@ export async function startPackageServer(): Promise<PackageServer> {
   let arrival = Promise.withResolvers<void>()
   let isShut = true
   let waiting = 0
-  const server = createServer(async (_, response) => {
+  const asked: string[] = []
+  const server = createServer(async (request, response) => {
+    asked.push(request.url ?? '')
     waiting += 1
     response.once('close', () => (waiting -= 1))
     arrival.resolve()
@@ -49,6 +53,7 @@ export async function startPackageServer(): Promise<PackageServer> {
   return {
     requirement: (name = 'one') => `gated @ http://127.0.0.1:${port}/${name}/gated-1.0-py3-none-any.whl`,
     arrival: () => arrival.promise,
+    asked: () => asked,
     waiting: () => waiting,
     open: () => ((isShut = false), gate.resolve()),
     shut() {

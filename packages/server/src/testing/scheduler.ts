@@ -18,12 +18,15 @@ import { manualClock } from './clock.ts'
 import { FakeBackend } from './fake-backend.ts'
 import { addTestAccount, openTestStore, type TestStore } from './store.ts'
 
-const launch: Launch = ({ runner, key }) => ({
-  id: runner.id,
-  appId: runner.appId,
-  revisionId: runner.revisionId,
-  command: ['serve'],
-  variables: { FAL_KEY: `${key.credentials.keyId}:${key.credentials.secret}` },
+const launch: Launch = async ({ runner, key }) => ({
+  spec: {
+    id: runner.id,
+    appId: runner.appId,
+    revisionId: runner.revisionId,
+    command: ['serve'],
+    variables: { FAL_KEY: `${key.credentials.keyId}:${key.credentials.secret}` },
+  },
+  hidden: [key.credentials.secret],
 })
 
 export function testSpec(said: ScaleChanges = {}, grace = 5): RevisionSpec {
