@@ -4,9 +4,11 @@ import type { Reporter, TestModule } from 'vitest/node'
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state))
-    const brokenFiles = modules.filter((module) => module.state() === 'failed' && module.errors().length > 0).length
+    // A file that cannot be loaded, or a group whose preparation fails, has tests that never ran.
+    const groups = modules.flatMap((module) => [module, ...module.children.allSuites()])
+    const broken = groups.filter((group) => group.errors().length > 0).length
     const count = (state: string) => states.filter((each) => each === state).length
-    const failed = count('failed') + brokenFiles + unhandledErrors.length
+    const failed = count('failed') + broken + unhandledErrors.length
     const skipped = count('skipped')
     process.on('exit', () => {
       console.log(`${count('passed')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)

@@ -48,10 +48,12 @@ export class Carrick implements AsyncDisposable {
   async up(): Promise<void> {
     const args = [bin, 'up', '--port', String(this.#port), '--data', this.folder, '--owner', 'tester']
     this.#process = spawn(process.execPath, args, { env: this.#environment(), stdio: ['ignore', 'pipe', 'inherit'] })
+    let isReady = false
     for await (const line of createInterface({ input: this.#process.stdout! })) {
-      if (line.startsWith('Carrick is ready')) break
+      isReady = line.startsWith('Carrick is ready')
+      if (isReady) break
     }
-    if (this.#process.exitCode !== null) throw new Error('the server ended before it was ready')
+    if (!isReady) throw new Error('the server ended before it was ready; why stands on stderr')
     const { stdout } = await this.carrick('env', '--json')
     this.variables = JSON.parse(stdout) as Record<string, string>
     this.#port = Number(new URL(this.url).port)

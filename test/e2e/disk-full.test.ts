@@ -1,5 +1,5 @@
 import { truncateSync } from 'node:fs'
-import { open, statfs } from 'node:fs/promises'
+import { open, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { mayMount, smallDisk } from '../../packages/server/src/testing/small-disk.ts'
@@ -12,45 +12,57 @@ test.skipIf(!mayMount())(
   async () => {
     await using disk = await smallDisk(400)
     await using carrick = await Carrick.start({ CARRICK_LOG_LEVEL: 'error' }, disk.path)
-    await carrick.deploy('echo.py::Echo', 'echo')
-    const submit = (text: string) =>
-      carrick.ask('/queue/tester/echo', { method: 'POST', headers: json, body: JSON.stringify({ text }) })
-
+    await carrick.deploy('gate.py::Gate', 'gate')
+    const gate = join(disk.path, 'gate')
     const ballast = join(disk.path, 'ballast')
-    await fill(disk.path, ballast)
+    const submit = (padding: number) => {
+      const body = JSON.stringify({ file: gate, padding: 'x'.repeat(padding) })
+      return carrick.ask('/queue/tester/gate', { method: 'POST', headers: json, body })
+    }
     const taken: string[] = []
     const refused: Response[] = []
-    // Small bodies, until the room that the store has set aside for itself is used up as well.
-    for (let sent = 0; sent < 2_000 && refused.length < 20; sent += 1) {
-      const answer = await submit('x'.repeat(20_000))
+    const keep = async (answer: Response) => {
       if (answer.status === 200) taken.push(((await answer.json()) as { request_id: string }).request_id)
       else refused.push(answer)
-      await fill(disk.path, ballast)
     }
-    const large = await submit('x'.repeat(200_000))
-    for (const answer of [...refused, large]) {
+    for (let sent = 0; sent < 12; sent += 1) await keep(await submit(0)) // more than run at a time
+    expect(taken).toHaveLength(12)
+
+    // The store may have some room set aside for itself: that is used up too.
+    for (let sent = 0; sent < 1_000 && refused.length < 20; sent += 1) {
+      await fill(disk.path, ballast)
+      await keep(await submit(20_000))
+    }
+    expect(refused).toHaveLength(20)
+    await keep(await submit(200_000)) // too large to stand in the store itself
+    for (const answer of refused) {
       expect([answer.status, answer.headers.get('x-fal-error-type')]).toEqual([507, 'disk_full'])
       expect(await answer.json()).toMatchObject({ detail: expect.stringContaining('disk is full') })
     }
-    expect(refused).toHaveLength(20)
-    expect(taken.length).toBeGreaterThan(0)
-    await expect(carrick.deploy('echo.py::Echo', 'echo')).rejects.toThrow('disk is full')
-    const scaled = await carrick.fal('apps', 'scale', 'echo', '--keep-alive', '7')
+    await expect(carrick.deploy('gate.py::Gate', 'gate')).rejects.toThrow('disk is full')
+    const scaled = await carrick.fal('apps', 'scale', 'gate', '--keep-alive', '7')
     expect([scaled.code, scaled.stdout + scaled.stderr]).toEqual([1, expect.stringContaining('disk is full')])
+
+    // What ends now has no room for its outcome either: nobody is told of it before it is stored.
+    await writeFile(gate, '')
+    const requests = '/queue/tester/gate/requests'
+    expect(await (await carrick.ask(`${requests}/${taken[0]}/status`)).json()).not.toMatchObject({
+      status: 'COMPLETED',
+    })
     expect((await carrick.ask('/readyz')).status).toBe(200)
 
     truncateSync(ballast)
-    const outcomeOf = (id: string) => carrick.ask(`/queue/tester/echo/requests/${id}`)
     for (const id of taken) {
-      await until(async () => (await outcomeOf(id)).status === 200, `the result of ${id}`)
+      await until(async () => (await carrick.ask(`${requests}/${id}`)).status === 200, `the result of ${id}`)
+      expect(await (await carrick.ask(`${requests}/${id}`)).json()).toEqual({ attempt: '1' })
     }
-    expect((await submit('there is room')).status).toBe(200)
-    await carrick.deploy('echo.py::Echo', 'echo')
-    expect((await carrick.fal('apps', 'scale', 'echo', '--keep-alive', '7')).code).toBe(0)
+    expect((await submit(200_000)).status).toBe(200)
+    await carrick.deploy('gate.py::Gate', 'gate')
+    expect((await carrick.fal('apps', 'scale', 'gate', '--keep-alive', '7')).code).toBe(0)
   },
 )
 
-/** Makes a file of what is left on its disk. */
+/** Makes a file of all that is left on a disk. */
 async function fill(disk: string, ballast: string): Promise<void> {
   await using file = await open(ballast, 'a')
   const { bavail, bsize } = await statfs(disk)

@@ -36,6 +36,12 @@ describe('opening a data folder', () => {
     expect(await modeOf(place)).toBe(0o755)
   })
 
+  test('says where none can be made', async () => {
+    await expect(openDataFolder('/proc/carrick/data')).rejects.toThrow(
+      'the data folder /proc/carrick/data cannot be used',
+    )
+  })
+
   test('says which path is no folder', async () => {
     const file = join(place, 'file')
     await writeFile(file, '')

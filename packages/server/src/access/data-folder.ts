@@ -1,5 +1,5 @@
-import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { tryFileLock } from '../kit/file-lock.ts'
 import { replaceFile } from '../kit/files.ts'
@@ -89,7 +89,7 @@ function pathsIn(path: string) {
 
 async function prepare(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path)
     // A folder that was there before and holds nothing of others becomes private too.
     const ours = new Set([lockName, ...Object.values(pathsIn('')).map((name) => name.split('/')[0])])
     const isOurs = (name: string) => ours.has(name) || /^(?:lock\.sqlite-|encryption\.key\.)/.test(name)
@@ -97,6 +97,20 @@ async function prepare(path: string): Promise<void> {
     if (!foreign) await chmod(path, 0o700)
   } catch (cause) {
     throw new Error(`the data folder ${path} cannot be used: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** Makes a folder, and those above it. Node's own `recursive` never comes back where nothing can be made, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const make = () => mkdir(path, { mode: 0o700 })
+  try {
+    await make().catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      await makeFolder(dirname(path))
+      await make()
+    })
+  } catch (error) {
+    if (!(await stat(path).catch(() => undefined))?.isDirectory()) throw error
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createKeyring } from '../access/memory-keyring.ts'
+import { CarrickError } from '../domain/errors.ts'
 import { pend, start } from '../domain/runner.ts'
 import { deleteApp } from '../store/apps.ts'
 import { addRunner } from '../store/runners.ts'
@@ -356,6 +357,20 @@ test('a planned stop asks every runner to finish and waits for all', async () =>
   expect(at.backend.alive).toEqual([])
   expect(await at.stored(serving!)).toMatchObject({ reason: 'shutdown', exit: { code: 143 } })
   expect(await at.stored(starting!)).toMatchObject({ reason: 'shutdown' })
+})
+
+test('a planned stop waits for the runners and not for room to record their ends', async () => {
+  await using store = await openTestStore()
+  await addTestAccount(store)
+  let isFull = false
+  const commit: typeof store.commit = (change) =>
+    isFull ? Promise.reject(new CarrickError('disk_full', 'no room')) : store.commit(change)
+  const at = await openTestScheduler({ store: { ...store, commit } })
+  await at.deploy({ revision: 'r1', scale: { min_concurrency: 2 } })
+  await at.accept(at.backend.alive[0]!)
+  isFull = true
+  await at.scheduler.stop({ graceMs: 3_600_000 })
+  expect(at.backend.alive).toEqual([])
 })
 
 test('after an unclean end every former runner is gone before anything else, strangers too', async () => {
