@@ -1,6 +1,5 @@
 import { Hono } from 'hono'
 import type { Context } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { httpCredentials } from '../access/credentials.ts'
 import { CarrickError } from '../domain/errors.ts'
@@ -14,7 +13,7 @@ import type { Route } from './rest-routes.ts'
 /** The control plane over HTTP: what the stock `fal` command asks besides gRPC, and the platform's own API. */
 export function createRest(deps: Deps): Hono {
   const api = new Hono()
-  for (const route of routes) api.on(route.method, route.path, small, (context) => serve(deps, route, context))
+  for (const route of routes) api.on(route.method, route.path, (context) => serve(deps, route, context))
   api.notFound((context) => {
     const { method, path } = context.req
     return context.json({ detail: `${method} ${path} not found: this server serves no such address` }, 404)
@@ -24,12 +23,6 @@ export function createRest(deps: Deps): Hono {
 }
 
 const mostBytes = 64 * 1024
-const small = bodyLimit({
-  maxSize: mostBytes,
-  onError: () => {
-    throw new CarrickError('body_too_large', `The body is larger than the ${mostBytes} bytes that are taken here`)
-  },
-})
 
 async function serve(deps: Deps, { call }: Route, context: Context): Promise<Response> {
   const credentials = httpCredentials(context.req.header('authorization'))
@@ -52,12 +45,26 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
 const pageHeaders = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
 
 async function jsonOf({ req }: Context): Promise<unknown> {
-  const text = await req.text()
+  const text = await smallText(req.raw)
   try {
     return JSON.parse(text)
   } catch (cause) {
     throw new CarrickError('bad_request', 'The body is not JSON', { cause })
   }
+}
+
+/** Reads no more than it takes to know that there is too much. */
+async function smallText({ body }: Request): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > mostBytes) {
+      throw new CarrickError('body_too_large', `The body is larger than the ${mostBytes} bytes that are taken here`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 /** Every refusal has one shape, which the stock client prints. */
