@@ -19,8 +19,6 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 300_000,
           fileParallelism: false,
-          // The official clients are other people's processes: one that hung after its call had ended was seen once.
-          retry: 2,
         },
       },
     ],

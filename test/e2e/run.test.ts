@@ -93,7 +93,8 @@ answer = [functions.add(4, b=5), len(functions.large(8 * 1024 * 1024 + 1)), func
     expect(answer).toEqual([9, 8 * 1024 * 1024 + 1, 42, ['one', 'two', 'three']])
   })
 
-  test('an exception raised in Python is of the author’s class, with its cause', async () => {
+  // The client was seen once to hang after the server had ended the call; why is not known. No other test is tried again.
+  test('an exception raised in Python is of the author’s class, with its cause', { retry: 1 }, async () => {
     const answer = await python<unknown>(
       `try: functions.spoil()
 except Exception as error: answer = [type(error).__name__, error.args, repr(error.__cause__)]`,
