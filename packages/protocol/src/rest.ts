@@ -53,6 +53,25 @@ export type QueueSize = z.infer<typeof QueueSize>
 export const QueueFlushed = z.object({ cancelled: z.number() })
 export type QueueFlushed = z.infer<typeof QueueFlushed>
 
+/** GET /v1/events: newest first; `next_cursor` goes into `cursor` for those before. */
+export const EventList = z.object({
+  events: z.array(
+    z.object({
+      id: z.string(),
+      key_id: z.string(),
+      at: z.iso.datetime(),
+      action: z.string(),
+      subject: z.string(),
+      /** `begun` is what a crash leaves of a change whose end is not known. */
+      outcome: z.enum(['begun', 'done', 'failed']),
+      detail: z.record(z.string(), z.unknown()),
+    }),
+  ),
+  next_cursor: z.string().nullable(),
+  has_more: z.boolean(),
+})
+export type EventList = z.infer<typeof EventList>
+
 /** GET /v1/status */
 export const ServerStatus = z.object({
   version: z.string(),

@@ -2,6 +2,7 @@
 Started as `python <path>/carrick_runner/__main__.py` by an app's own interpreter.
 
 Reads  CARRICK_CALLABLE  file with the pickled callable
+       CARRICK_ENTRYPOINT  instead of it: the callable as `module:attribute`
        CARRICK_METHOD    module whose `loads` reads it; `cloudpickle` unless said otherwise
        CARRICK_PYTHON    optional: the Python version (3.11) that the callable was packaged by
        PORT, METRICS_PORT

@@ -1,4 +1,4 @@
-"""From a file with a pickle to the app's callable, or to words that say why there is none."""
+"""From a file with a pickle, or the name of an entry point, to the app's callable, or to words that say why there is none."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ def load_callable(path: str, method: str, packaged_by: Optional[str]) -> Any:
         # Bytecode of another Python is refused in words that nobody understands.
         hint = _SAME_PYTHON if isinstance(error, (TypeError, ValueError, SystemError)) else ""
         raise CannotLoad(f"The app could not be loaded by Python {here}: {error} {hint}".rstrip()) from error
+
+
+def load_entrypoint(entrypoint: str) -> Any:
+    """What `module:attribute` names, dots in either half included."""
+    module, _, attribute = entrypoint.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+        return found
+    except ModuleNotFoundError as error:
+        raise CannotLoad(
+            f"The app's entry point {entrypoint} could not be loaded: its environment has no module named "
+            f"'{error.name}'. Add the package that brings it to the app's requirements."
+        ) from error
+    except Exception as error:
+        raise CannotLoad(f"The app's entry point {entrypoint} could not be loaded: {error}") from error
 
 
 _SAME_PYTHON = (

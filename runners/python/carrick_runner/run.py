@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any, Dict, Mapping, NoReturn
 
-from .load import CannotLoad, load_callable, report
+from .load import CannotLoad, load_callable, load_entrypoint, report
 from .result import Result
 from .servers import adapt_servers
 from .streams import finish_lines, tag_output
@@ -58,6 +58,8 @@ def _run_for_caller(variables: Mapping[str, str]) -> None:
 
 
 def _callable_of(variables: Mapping[str, str], name: str = "CARRICK_CALLABLE") -> Any:
+    if name == "CARRICK_CALLABLE" and "CARRICK_ENTRYPOINT" in variables:
+        return load_entrypoint(variables["CARRICK_ENTRYPOINT"])
     method = _method_in(variables, "CARRICK_SETUP_METHOD" if name == "CARRICK_SETUP" else "CARRICK_METHOD")
     return load_callable(variables[name], method, variables.get("CARRICK_PYTHON"))
 

@@ -25,6 +25,16 @@ class Calling(unittest.TestCase):
         )
         self.assertEqual((code, out), (0, "True\n"))
 
+    def test_an_entry_point_is_imported_and_called(self):
+        with Runner("", CARRICK_ENTRYPOINT="from_source:loads.nothing") as runner:
+            self.assertEqual(runner.exit_code(), 1)
+            self.assertIn("entry point from_source:loads.nothing could not be loaded", runner.stderr)
+        with Runner("", CARRICK_ENTRYPOINT="this.module:is_not") as runner:
+            self.assertEqual(runner.exit_code(), 1)
+            self.assertIn("Add the package that brings it", runner.stderr)
+        with Runner("", CARRICK_ENTRYPOINT="os:getcwd") as runner:
+            self.assertEqual(runner.exit_code(), 0)
+
     def test_a_callable_object_gets_both_ports_and_its_coroutine_is_awaited(self):
         code, out, _ = ran(
             "import os\n"

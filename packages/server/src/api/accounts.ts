@@ -28,6 +28,7 @@ export const createAccount = operation(
     await deps.keyring.refresh()
     return { account, credentials }
   },
+  { action: 'create_account', about: ({ nickname }) => ({ subject: nickname }) },
 )
 
 /** Everybody who has an account on this server. */

@@ -43,6 +43,7 @@ export const updateApp = operation(
       if (await deps.store.commit(changed)) return showApp(deps, caller, named)
     }
   },
+  { action: 'scale_app', about: ({ name, changes }) => ({ subject: name, changes }) },
 )
 
 /** Deletes an app for good: its endpoint is gone, its runners end. Answers what it was before. */
@@ -54,6 +55,7 @@ export const deleteApp = operation(
     await deps.apps.refresh()
     return app
   },
+  { action: 'delete_app', about: ({ name }) => ({ subject: name }) },
 )
 
 /** What the active revision's deploy said about itself: `openapi`, `message`, and more. */

@@ -179,13 +179,13 @@ describe('an app', () => {
     const revision = await deploy('hello')
     const bob = control.client(control.keys.bob)
     for (const work of [
-      bob.deleteAlias({ alias: 'hello' }),
-      bob.updateApplication({ applicationName: 'hello' }),
-      bob.listApplications({ applicationName: 'hello' }),
-      bob.listAliasRunners({ alias: 'hello' }),
-      bob.setAlias({ alias: 'hello', revision }),
+      () => bob.deleteAlias({ alias: 'hello' }),
+      () => bob.updateApplication({ applicationName: 'hello' }),
+      () => bob.listApplications({ applicationName: 'hello' }),
+      () => bob.listAliasRunners({ alias: 'hello' }),
+      () => bob.setAlias({ alias: 'hello', revision }),
     ]) {
-      expect(await errorOf(work)).toMatchObject({ code: Code.NotFound })
+      expect(await errorOf(work())).toMatchObject({ code: Code.NotFound })
     }
     expect((await bob.listAliases({})).aliases).toEqual([])
   })

@@ -113,7 +113,8 @@ test('what was deployed is stored: the callable as it came, the environment, and
     metadata: { openapi: { paths: {} } },
     sourceCode: 'import fal',
   })
-  expect(await buffer(await control.blobs.open(spec?.callable.blob ?? ''))).toEqual(Buffer.from(code))
+  const blob = spec !== undefined && 'blob' in spec.callable ? spec.callable.blob : ''
+  expect(await buffer(await control.blobs.open(blob))).toEqual(Buffer.from(code))
 })
 
 test('build output comes as BUILDER lines before the result', async () => {
@@ -224,7 +225,7 @@ const refusals: readonly (readonly [what: string, sent: Sent, code: Code, words:
   ['a name that cannot be one', { applicationName: 'Hello_World' }, Code.InvalidArgument, 'hello-world'],
   ['no name', { applicationName: undefined }, Code.InvalidArgument, 'name'],
   ['no code', { callable: { case: undefined } }, Code.InvalidArgument, 'code'],
-  ['an entry point', { callable: { case: 'entrypoint', value: 'a:B.run_local' } }, Code.Unimplemented, 'a:B.run_local'],
+  ['no entry point', { callable: { case: 'entrypoint', value: 'a.B' } }, Code.InvalidArgument, 'module:attribute'],
   [
     'a wrong module',
     { callable: { case: 'function', value: { method: 'os; x', definition: code } } },

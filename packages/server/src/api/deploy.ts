@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { App, DeploymentStrategy } from '../domain/app.ts'
-import { CarrickError } from '../domain/errors.ts'
 import type { RevisionId } from '../domain/ids.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
@@ -8,6 +7,7 @@ import { scaleForDeploy, scaleInCode } from '../domain/scale.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { appByName, registerRevision } from '../store/apps.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
+import { SentCode, storedCode } from './callable.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
 import type { Deps } from './deps.ts'
 import { build, checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
@@ -23,13 +23,7 @@ const Deploy = z.object({
   name: z.string('An app needs a name'),
   environment: EnvironmentName,
   environments: z.array(SentEnvironment),
-  callable: z
-    .object({
-      method: z.string().regex(/^[A-Za-z_][\w.]*$/, 'is not the name of a Python module'),
-      definition: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
-    })
-    .optional(),
-  entrypoint: z.string().optional(),
+  ...SentCode.shape,
   asked: ScaleInput,
   resetScale: z.boolean().default(false),
   authMode: z.enum(['private', 'public', 'shared']).default('private'),
@@ -71,20 +65,22 @@ export const deploy = operation(
     if (rolling) await rolledOut(deps, { app, revisionId }, attention)
     return { owner: caller.nickname, name: input.name, revisionId, environmentId: spec.environmentId }
   },
+  {
+    action: 'deploy',
+    about: ({ name, strategy, authMode, resetScale }, deployed) => ({
+      subject: name,
+      revision: deployed?.revisionId,
+      strategy,
+      authMode,
+      resetScale,
+    }),
+  },
 )
 
 /** All that the revision will be. The environment is built, or found, and the callable is on disk when this returns. */
 async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Attention): Promise<RevisionSpec> {
-  const { callable, entrypoint, asked, metadata, sourceCode, privateLogs } = input
-  if (entrypoint !== undefined) {
-    throw new CarrickError(
-      'unimplemented',
-      `This server does not serve apps by python_entry_point ("${entrypoint}") yet`,
-    )
-  }
-  if (callable === undefined || callable.definition.length === 0) {
-    throw new CarrickError('bad_request', 'This deploy came without the code of the app')
-  }
+  const { asked, metadata, sourceCode, privateLogs } = input
+  const callable = await storedCode(deps, input)
   const environment = definitionOf(input.environments)
   const scale = scaleInCode(asked)
   const resilience = resilienceOf(input)
@@ -92,11 +88,10 @@ async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Atte
   const secrets = await checkedSecrets(deps, caller, input)
   const values = await deps.vault.exposed({ accountId: caller.accountId, environment: input.environment }, secrets)
   const environmentId = await build(deps, environment, { force, secrets: values, attention })
-  const { key: blob } = await deps.blobs.put(callable.definition)
   return {
     environment,
     environmentId,
-    callable: { method: callable.method, blob },
+    callable,
     scale,
     ...resilience,
     privateLogs,

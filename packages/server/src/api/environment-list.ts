@@ -25,6 +25,7 @@ export const createEnvironment = operation(
     if (isNew) return environment
     throw new CarrickError('environment_exists', `Environment "${name}" exists already`)
   },
+  { action: 'create_environment', about: ({ name }) => ({ subject: name }) },
 )
 
 /** Deletes an environment with all its apps, their revisions and its secrets. Its runners end. */
@@ -37,4 +38,5 @@ export const deleteEnvironment = operation(
     if (!(await deps.store.commit(deleteRow(caller.accountId, name, deps.clock.now())))) throw unknownEnvironment(name)
     await deps.apps.refresh()
   },
+  { action: 'delete_environment', about: ({ name }) => ({ subject: name }) },
 )

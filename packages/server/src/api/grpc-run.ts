@@ -21,6 +21,7 @@ type Said = Progress | Pick<App, 'owner' | 'name'>
 /** `Run`: what the callable says while it runs, the address once, and last what it returned or raised. */
 export const runMethod: Method<(request: HostedRun, context: HandlerContext) => AsyncIterable<Message>> = {
   permission: run.permission,
+  audited: run.audited,
   serve: (deps) => (request, context) => serve(deps, request, context),
 }
 

@@ -15,6 +15,8 @@ export const connectionKey = createContextKey<Connection>({ secure: false, autho
 /** One method of the service: the permission of the operation behind it, and how the door serves it. */
 export interface Method<Handler> {
   readonly permission: Permission
+  /** Whether that operation leaves an entry in the account's record of changes. */
+  readonly audited: boolean
   readonly serve: (deps: Deps) => Handler
 }
 
@@ -32,7 +34,7 @@ export function unary<Request, Input, Output, Answer>(
       throw grpcError(error, { log: deps.log, method: context.method.name })
     }
   }
-  return { permission: operation.permission, serve }
+  return { permission: operation.permission, audited: operation.audited, serve }
 }
 
 /** A method that streams what the operation says while it works, and then its answer. */
@@ -56,7 +58,11 @@ export function narrated<Request, Input, Output, Lines, Last>(
       throw grpcError(error, { log: deps.log, method: context.method.name })
     }
   }
-  return { permission: operation.permission, serve: (deps) => (request, context) => serve(deps, request, context) }
+  return {
+    permission: operation.permission,
+    audited: operation.audited,
+    serve: (deps) => (request, context) => serve(deps, request, context),
+  }
 }
 
 /** A unary method that this server knows only by name. */

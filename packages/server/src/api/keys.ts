@@ -29,6 +29,10 @@ export const createKey = operation(
     await requireNoMoreThanHeld(deps, caller, grant)
     return deps.keyring.mint(caller.accountId, grant, alias)
   },
+  {
+    action: 'create_key',
+    about: ({ alias, ...asked }, made) => ({ subject: made?.keyId ?? '', alias, ...asked }),
+  },
 )
 
 /** The live keys that the caller's account made, without their secrets. */
@@ -43,6 +47,7 @@ export const revokeKey = operation(
     if (!(await deps.store.commit(revokeOwnKey(caller.accountId, id, deps.clock.now())))) throw unknownKey(id)
     await deps.keyring.refresh()
   },
+  { action: 'revoke_key', about: ({ id }) => ({ subject: id }) },
 )
 
 async function requireNoMoreThanHeld(deps: Deps, caller: Caller, grant: readonly Granted[]): Promise<void> {

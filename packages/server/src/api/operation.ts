@@ -4,6 +4,7 @@ import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { Caller, Permission } from '../domain/permissions.ts'
 import type { LogLine } from '../logs/log-store.ts'
+import { recorded, type Audit } from './audit.ts'
 import type { Deps } from './deps.ts'
 
 /** What an operation says while it works. */
@@ -21,22 +22,30 @@ export interface Attention {
 /** Something the control plane does: the permission it takes, the input it checks, and what it does. */
 export interface Operation<Input, Output> {
   readonly permission: Permission
+  /** Whether it leaves an entry in the account's record of changes. */
+  readonly audited: boolean
   (deps: Deps, caller: Caller | undefined, input: Input, attention: Attention): Promise<Output>
 }
 
-/** An operation that runs only for a caller who may, and only with input that its schema accepts. */
+/**
+ * An operation that runs only for a caller who may, and only with input that its schema accepts. One that changes
+ * something names what stands about it in the account's record of changes.
+ */
 export function operation<Schema extends z.ZodType, Output>(
   { permission, input }: { readonly permission: Permission; readonly input: Schema },
   run: (deps: Deps, caller: Caller, input: z.output<Schema>, attention: Attention) => Promise<Output>,
+  audit?: Audit<z.output<Schema>, Output>,
 ): Operation<z.input<Schema>, Output> {
   return Object.assign(
     async (deps: Deps, caller: Caller | undefined, given: z.input<Schema>, attention: Attention) => {
       const allowed = authorize(caller, permission)
       if (deps.isDraining())
         throw new CarrickError('draining', 'This server is shutting down. Try again when it is back')
-      return run(deps, allowed, checked(input, given), attention)
+      const asked = checked(input, given)
+      const work = () => run(deps, allowed, asked, attention)
+      return audit === undefined ? work() : recorded({ deps, caller: allowed, audit, input: asked }, work)
     },
-    { permission },
+    { permission, audited: audit !== undefined },
   )
 }
 

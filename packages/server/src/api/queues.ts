@@ -42,6 +42,7 @@ export const flushQueue = operation(
     const accounts = await deps.store.read(allAccounts())
     return deps.queues.flush(id, accounts.find(({ nickname }) => nickname === user)?.id ?? user)
   },
+  { action: 'flush_queue', about: ({ name, user }, cancelled) => ({ subject: name, user, cancelled }) },
 )
 
 function ownApp({ apps }: Deps, caller: Caller, { owner, name }: z.output<typeof Which>): App {

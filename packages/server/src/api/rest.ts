@@ -8,7 +8,7 @@ import type { Deps } from './deps.ts'
 import { EventStream, streamed } from './event-stream.ts'
 import { checked } from './operation.ts'
 import { routes } from './rest-routes.ts'
-import type { Route } from './rest-routes.ts'
+import type { Request as Asked, Route } from './routes/route.ts'
 
 /** The control plane over HTTP: what the stock `fal` command asks besides gRPC, and the platform's own API. */
 export function createRest(deps: Deps): Hono {
@@ -29,14 +29,17 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
   const caller = credentials && deps.keyring.identify(credentials)
   const { protocol, pathname } = new URL(context.req.url)
   const connection = { secure: protocol === 'https:', authority: context.req.header('host') }
-  const request: Parameters<Route['call']>[2] = {
+  const request: Asked = {
     query: context.req.query(),
     params: context.req.param(),
     path: pathname,
     baseUrl: deps.baseUrl(connection),
+    header: (name) => context.req.header(name),
+    body: context.req.raw.body,
     json: async (schema) => checked(schema, await jsonOf(context)),
   }
   const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
+  if (answer instanceof Response) return answer
   if (answer instanceof EventStream) return streamed(answer, deps.log)
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }

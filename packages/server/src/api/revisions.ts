@@ -87,4 +87,8 @@ export const setRevision = operation(
       return new CarrickError('revision_not_found', `Revision "${revisionId}" of "${named.name}" not found: ${hint}`)
     }
   },
+  {
+    action: 'set_revision',
+    about: ({ name, revisionId, strategy, authMode }) => ({ subject: name, revision: revisionId, strategy, authMode }),
+  },
 )

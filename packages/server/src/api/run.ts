@@ -5,11 +5,12 @@ import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { runAlias } from '../domain/names.ts'
 import type { Caller } from '../domain/permissions.ts'
-import type { PickledCallable, RevisionSpec } from '../domain/revision.ts'
+import type { RevisionSpec } from '../domain/revision.ts'
 import { scaleInCode, type ScaleChanges, type ScaleSettings } from '../domain/scale.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { deleteApp, registerRevision } from '../store/apps.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
+import { Pickled, SentCode, stored, storedCode } from './callable.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
 import type { Deps } from './deps.ts'
 import { build, EnvironmentName, requireEnvironment } from './environments.ts'
@@ -20,19 +21,13 @@ import { outcomeOf } from './run-outcome.ts'
 import { ScaleInput } from './scale-input.ts'
 import { refuseUnserved, Unserved } from './unserved.ts'
 
-const Pickled = z.object({
-  method: z.string().regex(/^[A-Za-z_][\w.]*$/, 'is not the name of a Python module'),
-  definition: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
-})
-
 const Run = z.object({
   /** What the caller calls it. Its alias begins with that, and no other has the same. */
   name: z.string().default(''),
   environment: EnvironmentName,
   environments: z.array(SentEnvironment),
-  callable: Pickled.optional(),
+  ...SentCode.shape,
   setup: Pickled.optional(),
-  entrypoint: z.string().optional(),
   /** It names a port: it is an app, and nobody waits for it to return. */
   serves: z.boolean(),
   asked: ScaleInput,
@@ -66,16 +61,12 @@ export const run = operation(
       await tearDown(deps, app)
     }
   },
+  { action: 'run', about: ({ name, environment, serves }) => ({ subject: name, environment, serves }) },
 )
 
 async function specOf(deps: Deps, caller: Caller, input: Run, attention: Attention): Promise<RevisionSpec> {
-  const { callable, setup, entrypoint, environments, serves } = input
-  if (entrypoint !== undefined) {
-    throw new CarrickError('unimplemented', `This server does not run python_entry_point ("${entrypoint}") yet`)
-  }
-  if (callable === undefined || callable.definition.length === 0) {
-    throw new CarrickError('bad_request', 'This run came without the code to run')
-  }
+  const { setup, environments, serves } = input
+  const callable = await storedCode(deps, input)
   const environment = definitionOf(environments)
   const scale = scaleOf(input)
   const resilience = resilienceOf(input)
@@ -86,7 +77,7 @@ async function specOf(deps: Deps, caller: Caller, input: Run, attention: Attenti
   return {
     environment,
     environmentId,
-    callable: await stored(deps, callable),
+    callable,
     run: serves ? 'app' : 'function',
     ...(setup === undefined ? {} : { setup: await stored(deps, setup) }),
     scale,
@@ -95,10 +86,6 @@ async function specOf(deps: Deps, caller: Caller, input: Run, attention: Attenti
     privateLogs: false,
     metadata: {},
   }
-}
-
-async function stored({ blobs }: Deps, { method, definition }: z.output<typeof Pickled>): Promise<PickledCallable> {
-  return { method, blob: (await blobs.put(definition)).key }
 }
 
 /** One runner at once, and no other unless the app asks for more. A function opens no port: all of its time is start-up. */

@@ -40,6 +40,7 @@ export const stopRunner = operation(
     await requireLive(deps, caller, id)
     await deps.runners.stopRunner(id, { replaceFirst })
   },
+  { action: 'stop_runner', about: ({ id, replaceFirst }) => ({ subject: id, replaceFirst }) },
 )
 
 /** Ends a runner now; what it was doing is lost. */
@@ -49,6 +50,7 @@ export const killRunner = operation(
     await requireLive(deps, caller, id)
     await deps.runners.killRunner(id)
   },
+  { action: 'kill_runner', about: ({ id }) => ({ subject: id }) },
 )
 
 /** Puts new runners in the place of an app's own: each once its successor is ready, or by force all at once. */
@@ -61,6 +63,7 @@ export const renewRunners = operation(
       runners.map((runner) => renew(deps, runner, renewalOf(runner, { active: app.revisionId, force }))),
     )
   },
+  { action: 'roll_out', about: ({ name, force }) => ({ subject: name, force }) },
 )
 
 /** When a runner lived; without an end it lives still. Also of runners that ended long ago. */

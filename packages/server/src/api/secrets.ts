@@ -40,4 +40,13 @@ export const setSecret = operation(
     const isKept = await deps.store.commit(deps.vault.keep(scope, name, value, defaultExposed))
     if (!isKept) throw unknownEnvironment(environment)
   },
+  {
+    action: 'set_secret',
+    about: ({ name, value, environment, defaultExposed }) => ({
+      subject: name,
+      environment,
+      unset: value === undefined,
+      defaultExposed,
+    }),
+  },
 )

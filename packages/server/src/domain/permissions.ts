@@ -18,6 +18,17 @@ export const permissions = [
   'environments:write',
   'secrets:read',
   'secrets:write',
+  'runners:exec',
+  'files:read',
+  'files:write',
+  'storage:upload',
+  'kv:read',
+  'kv:write',
+  'workflows:read',
+  'workflows:write',
+  'requests:read',
+  'metrics:read',
+  'events:read',
 ] as const
 
 export type Permission = (typeof permissions)[number]
@@ -28,17 +39,37 @@ export type Access = Permission | 'anyone'
 /** What a key is stored with. `*` is everything its account may do, also what later versions add. */
 export type Granted = Permission | '*'
 
+const looking = ['apps:read', 'logs:read'] as const
+const content = ['files:read', 'workflows:read'] as const
+const files = ['files:read', 'files:write'] as const
+
 /** Named sets, as keys are made from them. */
 export const presets = {
   ADMIN: ['*'],
-  API: ['apps:call', 'apps:read', 'logs:read', 'account:read'],
-  DEPLOY: ['apps:read', 'apps:write', 'runners:read', 'logs:read', 'account:read'],
-  READONLY: ['apps:read', 'runners:read', 'logs:read', 'account:read'],
-  BILLING: ['account:read'],
-  COMPUTE: ['apps:read', 'runners:read', 'runners:write', 'logs:read', 'account:read'],
-  SERVERLESS: ['apps:read', 'apps:write', 'apps:call', 'runners:read', 'runners:write', 'logs:read', 'account:read'],
-  AGENT: ['apps:read', 'apps:call', 'account:read'],
-  RUNNER: ['apps:call', 'account:read'],
+  API: ['apps:call', ...looking, 'account:read', 'storage:upload', 'requests:read', 'metrics:read', ...content],
+  DEPLOY: ['apps:read', 'apps:write', 'runners:read', 'logs:read', 'account:read', 'storage:upload', ...files],
+  READONLY: ['runners:read', ...looking, 'account:read', 'requests:read', 'metrics:read', 'events:read', ...content],
+  BILLING: ['account:read', 'metrics:read'],
+  COMPUTE: ['runners:read', 'runners:write', 'runners:exec', ...looking, 'account:read', 'metrics:read'],
+  SERVERLESS: [
+    'apps:write',
+    'apps:call',
+    ...looking,
+    'runners:read',
+    'runners:write',
+    'runners:exec',
+    'account:read',
+    'storage:upload',
+    'requests:read',
+    'metrics:read',
+    ...files,
+    'kv:read',
+    'kv:write',
+    'workflows:read',
+    'workflows:write',
+  ],
+  AGENT: ['apps:read', 'apps:call', 'account:read', 'storage:upload', 'workflows:read'],
+  RUNNER: ['apps:call', 'account:read', 'storage:upload', 'kv:read', 'kv:write'],
 } as const satisfies Record<string, readonly Granted[]>
 
 /** What only the first account may do, because it is about everybody. */

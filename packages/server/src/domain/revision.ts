@@ -18,6 +18,11 @@ export interface PickledCallable {
   readonly blob: BlobKey
 }
 
+/** What the runner imports: `module:attribute`. Its code is one of the environment's requirements. */
+export interface EntryPoint {
+  readonly entrypoint: string
+}
+
 export type RetryCondition = 'timeout' | 'server_error' | 'connection_error'
 
 /** Extra attempts per condition; a condition that is absent has the platform's default. */
@@ -36,7 +41,7 @@ export interface HealthCheck {
 export interface RevisionSpec {
   readonly environment: EnvironmentDefinition
   readonly environmentId: EnvironmentId
-  readonly callable: PickledCallable
+  readonly callable: PickledCallable | EntryPoint
   /** Present on what `Run` made, which ends with its caller's connection: an app that serves, or a function that returns. */
   readonly run?: 'app' | 'function'
   /** Called first, in the same process; the callable gets what it returned. */

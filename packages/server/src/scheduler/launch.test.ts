@@ -83,6 +83,13 @@ test('what runs for its caller is told where its result goes, what is deployed i
   expect((await launch(started)).spec.variables).not.toHaveProperty('CARRICK_RESULT')
 })
 
+test('an entry point is named, and no file is', async () => {
+  const spec = { ...testSpec(), callable: { entrypoint: 'shop.app:Shop.run_local' } }
+  const { variables } = (await launch({ ...started, revision: { ...started.revision, spec } })).spec
+  expect(variables).toMatchObject({ CARRICK_ENTRYPOINT: 'shop.app:Shop.run_local', CARRICK_METHOD: 'pickle' })
+  expect(variables).not.toHaveProperty('CARRICK_CALLABLE')
+})
+
 test('a runner is given the secrets of its environment, which take the place of nothing that the platform says', async () => {
   const { spec, hidden } = await launch({ ...started, app: { ...started.app, environment: 'staging' } })
   expect(spec.variables).toMatchObject({ HF_TOKEN: 'hf of staging', VIRTUAL_ENV: '/environments/environment-1' })

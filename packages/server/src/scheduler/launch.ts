@@ -66,8 +66,7 @@ export function createLaunch({ environments, blobs, results, vault, bootstrap, s
       command: [join(folder, 'bin', 'python'), join(bootstrap, '__main__.py')],
       variables: {
         ...secrets, // first: what the platform says comes before what a secret is called
-        CARRICK_CALLABLE: blobs.pathOf(callable.blob),
-        CARRICK_METHOD: callable.method,
+        ...codeVariables(callable, blobs),
         CARRICK_PYTHON: environment.pythonVersion,
         VIRTUAL_ENV: folder,
         PYTHONUNBUFFERED: '1',
@@ -79,6 +78,12 @@ export function createLaunch({ environments, blobs, results, vault, bootstrap, s
     }
     return { spec, hidden: [...Object.values(secrets), key.credentials.secret] }
   }
+}
+
+function codeVariables(callable: Revision['spec']['callable'], blobs: LaunchParts['blobs']): Record<string, string> {
+  // What an entry point returns goes back by the module that needs no requirement.
+  if ('entrypoint' in callable) return { CARRICK_ENTRYPOINT: callable.entrypoint, CARRICK_METHOD: 'pickle' }
+  return { CARRICK_CALLABLE: blobs.pathOf(callable.blob), CARRICK_METHOD: callable.method }
 }
 
 function identityVariables({ runner, app, key: { credentials } }: RunnerStart): Record<string, string> {

@@ -32,19 +32,19 @@ async function callablesOf(store: Store): Promise<readonly BlobKey[]> {
   let page: readonly Callable[] = []
   do {
     page = await store.read(callablesAfter(page.at(-1)?.revisionId ?? '', pageSize))
-    for (const { blob } of page) callables.push(blob)
+    for (const { blob } of page) if (blob !== undefined) callables.push(blob)
   } while (page.length === pageSize)
   return callables
 }
 
 interface Callable {
   readonly revisionId: RevisionId
-  readonly blob: BlobKey
+  readonly blob: BlobKey | undefined
 }
 
 function callablesAfter(id: RevisionId, limit: number): Read<readonly Callable[]> {
-  return read(sql`select id, spec from revision where id > ${id} order by id limit ${limit}`, (row) => ({
-    revisionId: text(row, 'id'),
-    blob: json<RevisionSpec>(row, 'spec').callable.blob,
-  }))
+  return read(sql`select id, spec from revision where id > ${id} order by id limit ${limit}`, (row) => {
+    const { callable } = json<RevisionSpec>(row, 'spec')
+    return { revisionId: text(row, 'id'), blob: 'blob' in callable ? callable.blob : undefined }
+  })
 }

@@ -1,0 +1,40 @@
+import { logLevels } from '@carrick/protocol/words'
+import type { LogPage, RunnerWindow } from '@carrick/protocol/rest'
+import type { LogLine } from '../../logs/log-store.ts'
+import { EventStream } from '../event-stream.ts'
+import { followLogs, logHistory } from '../logs.ts'
+import { runnerWindow } from '../runners.ts'
+import { iso, isoOrNull, route, said, type Request } from './route.ts'
+
+/** What runners said, and when they lived. */
+export const logRoutes = [
+  route('GET', '/runners/:id', runnerWindow, {
+    read: ({ params }) => ({ id: params['id'] ?? '' }),
+    show: ({ startedAt, endedAt }): RunnerWindow => ({ started_at: iso(startedAt), ended_at: isoOrNull(endedAt) }),
+  }),
+
+  route('POST', '/logs/history', logHistory, {
+    read: ({ query }) => ({ ...logWindow(query), runnerId: said(query['job_id']), limit: said(query['page_size']) }),
+    show: ({ lines, nextUntil }): LogPage => ({ items: lines.map(logItem), next_until: isoOrNull(nextUntil) }),
+  }),
+
+  route('POST', '/logs/stream', followLogs, {
+    read: ({ query }) => ({ ...logWindow(query), runnerId: said(query['job_id']) ?? '' }),
+    show: (batches) => new EventStream(shown(batches, logItem)),
+  }),
+]
+
+function logWindow(query: Request['query']) {
+  return { search: said(query['search']), since: said(query['since']), until: said(query['until']) }
+}
+
+function logItem({ at, message, level }: LogLine): LogPage['items'][number] {
+  return { timestamp: iso(at), message, level: logLevels[level] }
+}
+
+async function* shown<Item>(
+  batches: AsyncGenerator<readonly Item[]>,
+  show: (item: Item) => object,
+): AsyncGenerator<readonly object[]> {
+  for await (const batch of batches) yield batch.map(show)
+}

@@ -1,0 +1,66 @@
+import type { z } from 'zod'
+import type { Access, Caller } from '../../domain/permissions.ts'
+import { authorize } from '../../access/authorize.ts'
+import type { Moment } from '../../kit/clock.ts'
+import type { Deps } from '../deps.ts'
+import type { Attention, Operation } from '../operation.ts'
+
+/** What the door hands on of a request. */
+export interface Request {
+  readonly query: Readonly<Record<string, string>>
+  readonly params: Readonly<Record<string, string>>
+  /** As it was sent, percent signs and all. */
+  readonly path: string
+  readonly baseUrl: string
+  readonly header: (name: string) => string | undefined
+  /** What a small body holds, which is read and checked now. */
+  readonly json: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>
+  /** The body as it comes, for those that may be large. It is read once, by whoever takes it. */
+  readonly body: ReadableStream<Uint8Array> | null
+}
+
+/** One address: the permission of the operation behind it, and how it is called. */
+export interface Route {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly permission: Access
+  /** Whether the operation behind it leaves an entry in the account's record of changes. */
+  readonly audited: boolean
+  /** A text is a page, a `Response` is sent as it is, everything else is JSON. */
+  readonly call: (
+    deps: Deps,
+    caller: Caller | undefined,
+    request: Request,
+    attention: Attention,
+  ) => Promise<object | string>
+}
+
+/** An address of an operation: how its input is read off a request, and how its output is shown. */
+export function route<Input, Output>(
+  method: Route['method'],
+  path: string,
+  operation: Operation<Input, Output>,
+  {
+    read,
+    show,
+  }: {
+    readonly read: (request: Request) => Input | Promise<Input>
+    readonly show: (output: Output, request: Request) => object | string
+  },
+): Route {
+  const call: Route['call'] = async (deps, caller, request, attention) => {
+    authorize(caller, operation.permission) // before anything that they sent is read
+    return show(await operation(deps, caller, await read(request), attention), request)
+  }
+  return { method, path, permission: operation.permission, audited: operation.audited, call }
+}
+
+/** The app that an address names. */
+export function named(params: Request['params']): { owner: string; name: string } {
+  return { owner: params['owner'] ?? '', name: params['name'] ?? '' }
+}
+
+/** An empty query parameter says nothing. */
+export const said = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
+export const iso = (moment: Moment): string => new Date(moment).toISOString()
+export const isoOrNull = (moment: Moment | undefined): string | null => (moment === undefined ? null : iso(moment))
