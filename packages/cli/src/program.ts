@@ -12,6 +12,7 @@ export function program(): Command {
     .showHelpAfterError()
     .enablePositionalOptions()
   carrick.addCommand(up())
+  carrick.addCommand(config())
   carrick.addCommand(env())
   carrick.addCommand(status())
   carrick.addCommand(secrets())
@@ -26,15 +27,33 @@ export function program(): Command {
 }
 
 function up(): Command {
-  return new Command('up')
+  return settingFlags(new Command('up'))
     .description('Runs the whole platform in this terminal. The first start makes everything it needs')
+    .action(async (flags) => (await import('./up.ts')).up(flags))
+}
+
+function config(): Command {
+  const group = new Command('config').description('The settings: flags, variables, carrick.toml in the data folder')
+  settingFlags(group.command('check'))
+    .description('Says whether all settings are in order, and what is wrong with them')
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./config.ts')).checkConfig(flags))
+  settingFlags(group.command('show'))
+    .description('Shows the settings in force and where each comes from, as a carrick.toml')
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./config.ts')).showConfig(flags))
+  return group
+}
+
+/** The settings that can be typed. */
+function settingFlags(command: Command): Command {
+  return command
     .option('--port <number>', 'the one port; 0 takes a free one (default: 8700)', port)
     .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
     .addOption(data())
     .addOption(new Option('--backend <name>', 'where runners run').choices(['process']))
     .option('--owner <name>', "the first account's nickname (default: your login name)")
     .option('--name <host...>', 'more host names of this server')
-    .action(async (flags) => (await import('./up.ts')).up(flags))
 }
 
 function port(text: string): string {
