@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
-import { settings, type Config, type SettingName } from '../config.ts'
+import { listOf, settings, type Config, type SettingName } from '../config.ts'
+import { networksOf } from '../kit/networks.ts'
 import { allowedFor, described, isSetting, settingNames } from './allowed.ts'
 
 /** What somebody gave for a setting, and where: `--port`, `CARRICK_PORT`, `/data/carrick.toml line 3: port`. */
@@ -60,5 +61,15 @@ function contradictions(config: Config): readonly string[] {
       `CARRICK_ACME_NAMES asks ${config.CARRICK_ACME_DIRECTORY} for a certificate: read its terms of service, then set CARRICK_ACME_AGREE_TERMS to true`,
     (account === '') !== (hmac === '') &&
       'CARRICK_ACME_EAB_KEY_ID and CARRICK_ACME_EAB_HMAC_KEY belong together: give both or none',
+    wrongProxy(config),
   ].filter((complaint) => complaint !== false)
+}
+
+function wrongProxy({ CARRICK_TRUSTED_PROXIES: proxies }: Config): string | false {
+  try {
+    networksOf(listOf(proxies))
+    return false
+  } catch (error) {
+    return `CARRICK_TRUSTED_PROXIES: ${error instanceof Error ? error.message : String(error)}`
+  }
 }
