@@ -10,6 +10,7 @@ export async function up(flags: SettingFlags): Promise<void> {
   console.log(
     `Carrick is ready at ${platform.url} (owner ${platform.owner}). In another terminal: eval "$(npx carrick env)"`,
   )
+  for (const line of platform.warnings) console.error(line)
   await askedToStop()
   console.error('Draining; press Ctrl-C again to end at once.')
   // The next start finds everything in order also after an end at once: it is what a crash looks like.

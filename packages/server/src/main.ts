@@ -2,8 +2,11 @@
  * Builds everything, starts it in order, stops it in reverse: `foundation.ts` opens what the roles stand on, `roles.ts`
  * makes the roles and says who is told of what, and here they get their ports. Nothing else constructs a role.
  */
+import { X509Certificate } from 'node:crypto'
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
 import { listOf, type Config } from './config.ts'
 import { baseUrl, type ServerNames } from './domain/addresses.ts'
+import { exposure } from './exposure.ts'
 import { notYet, type Readiness } from './doors.ts'
 import { openFoundation, type Foundation } from './foundation.ts'
 import { createFront, type Front } from './front/front.ts'
@@ -21,6 +24,8 @@ export interface Platform {
   /** The first address to give to people: `https://localhost:8700`. */
   readonly url: string
   readonly owner: string
+  /** What to know about who can reach it, in lines; none when nobody else can. */
+  readonly warnings: readonly string[]
   /** Lets what runs finish, within CARRICK_SHUTDOWN_MS, and stops. */
   stop(): Promise<void>
 }
@@ -62,6 +67,15 @@ export async function startPlatform(config: Config): Promise<Platform> {
   return {
     url,
     owner: installation.nickname,
+    warnings: exposure({
+      host: config.CARRICK_HOST,
+      port: addresses.names.port,
+      names: foundation.names,
+      addresses: Object.values(networkInterfaces()).flatMap((all = []) =>
+        all.filter(isReachable).map(({ address }) => address),
+      ),
+      fingerprint: new X509Certificate(foundation.certificates.caPem).fingerprint256,
+    }),
     async stop() {
       readiness = 'draining'
       const graceMs = config.CARRICK_SHUTDOWN_MS
@@ -116,3 +130,5 @@ type Shown = Pick<PublicTls, 'identities'> & Partial<Pick<PublicTls, 'challenges
 function namesOf({ names }: Foundation, { port }: { port: number }): ServerNames {
   return { hosts: [...names, 'localhost', '127.0.0.1', '::1'], port }
 }
+
+const isReachable = ({ internal, scopeid }: NetworkInterfaceInfo) => !internal && !scopeid

@@ -82,4 +82,6 @@ export interface ServerFacts {
   readonly backend: string
   /** The data folder. */
   readonly folder: string
+  /** The CA that signed the local certificate. */
+  readonly caPem: string
 }

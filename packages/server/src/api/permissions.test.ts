@@ -45,6 +45,7 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /v1/status': 'account:read',
   'GET /v1/events': 'events:read',
   'GET /dashboard/apps/:owner/:name/*': 'anyone',
+  'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
   // These only say that they are not served.
@@ -145,6 +146,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /v1/status': {},
   'GET /v1/events': {},
   'GET /dashboard/apps/:owner/:name/*': {},
+  'GET /.well-known/carrick/ca.pem': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
   Run: {},
