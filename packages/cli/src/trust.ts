@@ -35,9 +35,10 @@ export function verdictOn(url: string, roots: readonly string[]): Promise<{ trus
   })
 }
 
-/** The roots that this machine's tools trust now. */
-export function machineRoots(): Promise<readonly string[]> {
-  return rootsInForce(process.env['SSL_CERT_FILE'])
+/** The roots that this machine's tools trust, without the CAs of Carrick servers: `carrick env` puts those there for one terminal. */
+export async function machineRoots(): Promise<readonly string[]> {
+  const roots = await rootsInForce(process.env['SSL_CERT_FILE'])
+  return roots.filter((pem) => !new X509Certificate(pem).subject.startsWith('CN=Carrick local CA '))
 }
 
 /** The CA of a Carrick server, from the server itself: whose it is, only its fingerprint can tell. */
