@@ -7,9 +7,10 @@ export const canAsk = (): boolean => process.stdin.isTTY && process.stderr.isTTY
 
 /** Asks at the terminal, on stderr. With `hidden` nothing of the answer is shown. Throws an interruption on Ctrl-C. */
 export function prompt(question: string, { hidden = false } = {}): Promise<string> {
-  process.stderr.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const reader = createInterface({ input: process.stdin, output: hidden ? nowhere : process.stderr, terminal: true })
+  // Not before the terminal has stopped to show by itself what is typed.
+  process.stderr.write(question)
   return new Promise((resolve, reject) => {
     const leave = (why: string) => reject(Object.assign(new Error(why), { name: 'Interruption' }))
     reader.once('SIGINT', () => (leave('interrupted'), reader.close()))

@@ -15,6 +15,8 @@ export interface Order {
 }
 
 const answerMs = 30_000
+/** When it is first looked whether the server has checked a name; then at twice that, and so on. */
+const firstLookMs = 1_000
 
 /** A new key of an account. */
 export async function newAccountKey(): Promise<string> {
@@ -35,6 +37,7 @@ export async function order({
   const client = new Client({
     directoryUrl: directory,
     accountKey: accountKeyPem,
+    backoffMin: firstLookMs,
     ...(eab && { externalAccountBinding: eab }),
   })
   const key = await crypto.createPrivateEcdsaKey('P-256')
