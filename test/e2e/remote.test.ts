@@ -299,7 +299,7 @@ describe('from another machine', () => {
       const socket = connectTls({ host: serverAddress, port, servername: name, rejectUnauthorized: false })
       await once(socket, 'secureConnect')
       const certificate = new X509Certificate(socket.getPeerCertificate().raw)
-      socket.destroy()
+      await once(socket.end().resume(), 'close')
       return certificate
     }
     const isOfPebble = async (name: string) => (await shownFor(name)).issuer.includes('Pebble')

@@ -124,7 +124,7 @@ function createProver(contextFor: Challenges['contextFor'], handshakeTimeout: nu
     },
     ALPNProtocols: ['acme-tls/1'],
   })
-  prover.on('secureConnection', (socket) => socket.on('error', ignore).end())
+  prover.on('secureConnection', (socket) => socket.on('error', ignore).resume().end())
   prover.on('tlsClientError', (_error, socket) => socket.destroy())
   return prover
 }

@@ -29,7 +29,6 @@ const everyMs = 2_000
  * cannot be shown now; a later one that cannot be is reported once, and the one before it stays.
  */
 export async function useOwnCertificate({ files, names, clock, log, identities }: OwnOptions): Promise<Loop> {
-  let seen = await readOwn(files)
   const use = (identity: Identity) => {
     const wrong = wrongWith(identity, files, clock.now())
     if (wrong !== undefined) throw new Error(wrong)
@@ -38,12 +37,17 @@ export async function useOwnCertificate({ files, names, clock, log, identities }
     if (lacking.length > 0)
       log.warn({ file: files.cert, names: lacking }, 'the certificate is not for these names: they get the local one')
   }
-  use(seen)
+  let judged = await readOwn(files)
+  let last = judged
+  use(judged)
   return startLoop(
     async () => {
-      const now = await readOwn(files)
-      if (now.certPem === seen.certPem && now.keyPem === seen.keyPem) return
-      seen = now
+      const now = await readOwn(files).catch(() => unreadable)
+      // The two files are written one after the other: they are judged when they have come to rest.
+      const isAtRest = isSame(now, last)
+      last = now
+      if (!isAtRest || isSame(now, judged)) return
+      judged = now
       try {
         use(now)
         log.info({ file: files.cert }, 'the certificate was read again')
@@ -55,8 +59,11 @@ export async function useOwnCertificate({ files, names, clock, log, identities }
   )
 }
 
+const unreadable: Identity = { certPem: '', keyPem: '' }
+const isSame = (one: Identity, other: Identity) => one.certPem === other.certPem && one.keyPem === other.keyPem
+
 /** Why a certificate cannot be shown, as a sentence; undefined when it can. */
-export function wrongWith(identity: Identity, files: OwnFiles, now: Moment): string | undefined {
+function wrongWith(identity: Identity, files: OwnFiles, now: Moment): string | undefined {
   const certificate = parsed(identity.certPem)
   if (certificate === undefined) return `${files.cert} holds no certificate in PEM`
   if (!belongTogether(identity))
@@ -68,7 +75,7 @@ export function wrongWith(identity: Identity, files: OwnFiles, now: Moment): str
 }
 
 /** Those of the names that a certificate is not for. */
-export function namesLacking({ certPem }: Identity, names: readonly string[]): readonly string[] {
+function namesLacking({ certPem }: Identity, names: readonly string[]): readonly string[] {
   const certificate = new X509Certificate(certPem)
   return names.filter((name) => !holds(certificate, name))
 }
