@@ -79,7 +79,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
 function namesIn(config: Config): readonly string[] {
   const { CARRICK_NAME: names, CARRICK_ACME_NAMES: acme, CARRICK_HOST: host } = config
   const bound = isIP(host) !== 0 && !isUnspecific(host) ? [host] : []
-  return [...new Set([...listOf(names), ...listOf(acme), ...bound])]
+  return [...new Set([...listOf(names), ...listOf(acme), ...bound].map((name) => name.toLowerCase()))]
 }
 
 /** An address that stands for all of a machine's, or that other machines cannot reach. */

@@ -24,7 +24,7 @@ export async function openPublicTls(foundation: Foundation, closing: AsyncDispos
     const watch = await useOwnCertificate({ files, names, clock, log, identities })
     closing.defer(() => watch.stop())
   }
-  const acmeNames = listOf(config.CARRICK_ACME_NAMES)
+  const acmeNames = [...new Set(listOf(config.CARRICK_ACME_NAMES.toLowerCase()))]
   const { CARRICK_ACME_EAB_KEY_ID: kid, CARRICK_ACME_EAB_HMAC_KEY: hmacKey } = config
   return {
     identities,

@@ -7,7 +7,7 @@ import { ensureCertificates } from '../../../packages/server/src/front/certifica
 import { root, until } from '../carrick.ts'
 
 /** The ACME server that the people of Let's Encrypt test clients with. `.ci/run` installs it. */
-export const program = join(root, '.cache', 'tools', 'pebble')
+const program = join(root, '.cache', 'tools', 'pebble')
 export const isThere = existsSync(program)
 
 /** An account that it asks for: external account binding. */

@@ -11,7 +11,7 @@ import { heldBy, openAcmeFolder, type AcmeFolder } from './acme-folder.ts'
 import type { Order } from './acme-order.ts'
 import type { Challenges } from './challenges.ts'
 import type { Identities } from './identities.ts'
-import { renewal } from './renewal.ts'
+import { renewal, type Standing } from './renewal.ts'
 
 export interface AcmeOptions extends Omit<Order, 'accountKeyPem' | 'challenges'> {
   readonly folder: string
@@ -28,36 +28,42 @@ const everyMs = 5_000
 
 /** Shows the certificate that is kept, and orders one now and whenever it is time. What fails is logged and tried again later. */
 export async function startAcme(options: AcmeOptions): Promise<Loop> {
+  const { clock, log, names, directory, identities } = options
   const folder = await openAcmeFolder(options.folder)
   const kept = await folder.identity()
-  let standing = { ...(kept && { held: heldBy(kept) }), ...(await folder.tries()) }
-  if (kept !== undefined) options.identities.use(kept)
+  const held = kept && heldBy(kept)
+  let standing: Standing = { ...(held && { held }), ...(await folder.tries()) }
+  if (kept !== undefined && heldBy(kept).validTo > clock.now()) identities.use(kept)
 
   return startLoop(
     async (signal) => {
-      const { clock, log, names, directory } = options
       if (renewal(standing, names, clock.now()).kind === 'wait') return
       const triedAt = clock.now()
+      const { failures } = standing
       try {
         const identity = await unlessAborted(signal, place(options, folder))
         await folder.keep(identity)
         standing = { held: heldBy(identity), failures: 0, triedAt }
-        options.identities.use(identity)
-        log.info({ names, until: standing.held?.validTo }, 'there is a new certificate from the ACME server')
+        identities.use(identity)
+        if (renewal(standing, names, clock.now()).kind === 'order') throw new Error(unfit(standing))
+        log.info({ names }, 'there is a new certificate from the ACME server')
       } catch (error) {
         if (signal.aborted) return
-        standing = { ...standing, failures: standing.failures + 1, triedAt }
+        standing = { ...standing, failures: failures + 1, triedAt }
         const next = renewal(standing, names, triedAt)
         const again = next.kind === 'wait' ? new Date(next.until).toISOString() : 'now'
-        log.error(
-          { err: error, names, directory, again },
-          'no certificate from the ACME server; it is tried again later',
-        )
+        log.error({ err: error, names, directory, again }, 'no fit certificate from the ACME server: it is tried again')
       }
       await folder.keepTries({ failures: standing.failures, triedAt })
     },
-    { name: 'certificate order', everyMs, log: options.log },
+    { name: 'certificate order', everyMs, log },
   )
+}
+
+/** Why a certificate that has just come would be ordered again at once, which must not be done without a pause. */
+function unfit({ held }: Standing): string {
+  const [from, to] = [held?.validFrom ?? 0, held?.validTo ?? 0].map((moment) => new Date(moment).toISOString())
+  return `the ACME server gave a certificate for ${held?.names.join(', ')}, good from ${from} to ${to}, and another one was asked for`
 }
 
 async function place(options: AcmeOptions, folder: AcmeFolder) {
