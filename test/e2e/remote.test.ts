@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { rootsInForce } from '../../packages/server/src/front/bundle.ts'
+import { issueAuthority, issueServer } from '../../packages/server/src/front/issuer.ts'
 import { Carrick, clients, root, until, type Ended } from './carrick.ts'
 import { createMachine, serverAddress } from './remote/machine.ts'
 import { missing, startNginx } from './remote/nginx.ts'
@@ -55,7 +56,7 @@ describe('from another machine', () => {
       await writeFile(trust, `${await readFile(trust, 'utf8')}\n${pebble.caPem}`)
       await writeFile(carrick.variables['NODE_EXTRA_CA_CERTS'] ?? '', await readFile(trust, 'utf8'))
     }
-    await settle({ acme_names: ['fal.test'], acme_challenge: 'tls-alpn-01' })
+    await settle(byAcme({ acme_names: ['fal.test'], acme_challenge: 'tls-alpn-01' }))
     url = `https://gpubox:${port}`
     fingerprint = new X509Certificate(await readFile(join(carrick.folder, 'tls', 'ca.pem'))).fingerprint256
   })
@@ -67,24 +68,32 @@ describe('from another machine', () => {
   })
 
   /** Starts the server again with these settings in its carrick.toml. */
-  async function settle(acme: Record<string, unknown>): Promise<void> {
+  async function settle(more: Record<string, unknown>): Promise<void> {
     await carrick.down()
     const settings = {
       host: typeof machine === 'string' ? '127.0.0.1' : serverAddress,
       name: ['gpubox', 'localhost'],
       trusted_proxies: [serverAddress, '127.0.0.1'],
-      ...(pebble && {
-        ...acme,
-        acme_directory: pebble.directory,
-        acme_email: 'ops@fal.test',
-        acme_agree_terms: true,
-        acme_eab_key_id: account.id,
-        acme_eab_hmac_key: account.key,
-      }),
+      ...more,
     }
+    await writeToml(settings)
+    await carrick.up()
+  }
+
+  const byAcme = (wanted: Record<string, unknown>): Record<string, unknown> => ({
+    ...(pebble && {
+      ...wanted,
+      acme_directory: pebble.directory,
+      acme_email: 'ops@fal.test',
+      acme_agree_terms: true,
+      acme_eab_key_id: account.id,
+      acme_eab_hmac_key: account.key,
+    }),
+  })
+
+  async function writeToml(settings: Record<string, unknown>): Promise<void> {
     const lines = Object.entries(settings).map(([name, value]) => `${name} = ${JSON.stringify(value)}\n`)
     await writeFile(join(carrick.folder, 'carrick.toml'), lines.join(''))
-    await carrick.up()
   }
 
   /** The other machine's own environment: nothing of this server is in it. */
@@ -107,6 +116,14 @@ describe('from another machine', () => {
     const { code, stdout, stderr } = await there('env', '--url', of, '--json')
     expect([code, stderr]).toEqual([0, ''])
     return JSON.parse(stdout) as Record<string, string>
+  }
+
+  const shownFor = async (name: string) => {
+    const socket = connectTls({ host: serverAddress, port, servername: name, rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const certificate = new X509Certificate(socket.getPeerCertificate().raw)
+    await once(socket.end().resume(), 'close')
+    return certificate
   }
 
   describe('carrick login', () => {
@@ -295,13 +312,6 @@ describe('from another machine', () => {
 
   describe('a certificate from an ACME server', () => {
     const withAcme = acmeTrouble === undefined ? test : test.skip
-    const shownFor = async (name: string) => {
-      const socket = connectTls({ host: serverAddress, port, servername: name, rejectUnauthorized: false })
-      await once(socket, 'secureConnect')
-      const certificate = new X509Certificate(socket.getPeerCertificate().raw)
-      await once(socket.end().resume(), 'close')
-      return certificate
-    }
     const isOfPebble = async (name: string) => (await shownFor(name)).issuer.includes('Pebble')
 
     withAcme(
@@ -341,10 +351,44 @@ describe('from another machine', () => {
     })
 
     withAcme(`is ordered anew when other names are wanted, proved by http-01${because(acmeTrouble)}`, async () => {
-      await settle({ acme_names: ['www.fal.test'], acme_challenge: 'http-01', acme_http_port: proofPort })
+      await settle(byAcme({ acme_names: ['www.fal.test'], acme_challenge: 'http-01', acme_http_port: proofPort }))
       await until(() => isOfPebble('www.fal.test'), 'a certificate for the other name')
       expect(await isOfPebble('fal.test')).toBe(false)
     })
+  })
+
+  describe("an operator's own certificate", () => {
+    withMachine(
+      `is shown for its names, and the next one after its files changed; --ca trusts its CA${noMachine}`,
+      async () => {
+        const now = Date.now()
+        const ca = await issueAuthority(now)
+        const files = {
+          tls_cert: join(folder, 'own.pem'),
+          tls_key: join(folder, 'own.key.pem'),
+          ca: join(folder, 'company.pem'),
+        }
+        const put = async () => {
+          const { certPem, keyPem } = await issueServer(ca, ['other.test'], now)
+          await writeFile(files.tls_cert, certPem)
+          await writeFile(files.tls_key, keyPem, { mode: 0o600 })
+          return new X509Certificate(certPem).fingerprint256
+        }
+        await writeFile(files.ca, ca.certPem)
+        const first = await put()
+        await settle({ tls_cert: files.tls_cert, tls_key: files.tls_key })
+        expect((await shownFor('other.test')).fingerprint256).toBe(first)
+
+        const other = `https://other.test:${port}`
+        expect(await thereWith({ CARRICK_KEY: key() }, 'login', other)).toEqual(failure('--ca FILE'))
+        expect((await thereWith({ CARRICK_KEY: key() }, 'login', other, '--ca', files.ca)).stderr).toBe('')
+        expect((await there('status', '--url', other)).stdout).toContain(`is up at ${other} `)
+        expect((await there('status', '--url', url)).stdout).toContain(`is up at ${url} `)
+
+        const second = await put()
+        await until(async () => (await shownFor('other.test')).fingerprint256 === second, 'the next certificate')
+      },
+    )
   })
 })
 
