@@ -11,7 +11,10 @@ export interface Request {
   readonly params: Readonly<Record<string, string>>
   /** As it was sent, percent signs and all. */
   readonly path: string
+  /** The start of our addresses, as the caller named us. */
   readonly baseUrl: string
+  /** The start of addresses that are handed on to others. */
+  readonly publicUrl: string
   readonly header: (name: string) => string | undefined
   /** What a small body holds, which is read and checked now. */
   readonly json: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>
@@ -26,6 +29,8 @@ export interface Route {
   readonly permission: Access
   /** Whether the operation behind it leaves an entry in the account's record of changes. */
   readonly audited: boolean
+  /** Whether scripts of other origins may ask for it: keys travel in a header and never in a cookie. */
+  readonly forBrowsers?: boolean
   /** A text is a page, a `Response` is sent as it is, everything else is JSON. */
   readonly call: (
     deps: Deps,
