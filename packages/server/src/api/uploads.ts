@@ -150,7 +150,10 @@ export async function completeUpload(deps: Deps, id: ObjectId, listed: readonly 
 /** Puts the bytes on disk. What is known to be too much is refused before a byte of it is read. */
 async function stored(deps: Deps, { stream, declared }: Incoming, limit: number): Promise<StoredFile> {
   if (declared > limit) throw tooLarge(deps)
-  return deps.objects.put(stream, limit)
+  return deps.objects.put(stream, limit).catch((error: unknown) => {
+    if (stream.errored === null) throw error
+    throw new CarrickError('client_disconnected', 'The upload broke off, and nothing of it was kept', { cause: error })
+  })
 }
 
 /** A file that no row came to name is taken away again. */
