@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from typing import Any
 
-from .imports import after_import
+from .imports import Change, after_import
+
+_VENDOR_VALUES = "https://kv.fal.media/"
 
 
 def adapt_storage() -> None:
     if "CARRICK_KV_URL" in os.environ:
-        after_import("fal.toolkit.kv", _use_our_values)
+        _now_or_later("urllib.request", _lead_to_our_values)
     if "CARRICK_CDN_URL" in os.environ and "FAL_REST_HOST" in os.environ:
-        after_import("fal_client.client", _use_our_files)
+        _now_or_later("fal_client.client", _use_our_files)
 
 
-def _use_our_values(kv: Any) -> None:
-    if hasattr(kv, "FAL_KV_HOST"):
-        kv.FAL_KV_HOST = os.environ["CARRICK_KV_URL"]
+def _now_or_later(name: str, change: Change) -> None:
+    if name in sys.modules:
+        change(sys.modules[name])
+    else:
+        after_import(name, change)
+
+
+def _lead_to_our_values(request: Any) -> None:
+    """Not in the SDK's own module: a pickled app brings a copy of that along, host and all."""
+    begin = request.Request.__init__
+    ours = os.environ["CARRICK_KV_URL"].rstrip("/") + "/"
+
+    @functools.wraps(begin)
+    def begin_with_ours(self: Any, url: Any, *args: Any, **named: Any) -> None:
+        if isinstance(url, str) and url.startswith(_VENDOR_VALUES):
+            url = ours + url[len(_VENDOR_VALUES) :]
+        begin(self, url, *args, **named)
+
+    request.Request.__init__ = begin_with_ours
 
 
 def _use_our_files(client: Any) -> None:
