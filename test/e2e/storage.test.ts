@@ -1,13 +1,13 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick, clients, root } from './carrick.ts'
+import { Carrick, clients, root, until } from './carrick.ts'
 
 const run = promisify(execFile)
 
@@ -139,6 +139,53 @@ except Exception as error:
     print(json.dumps(str(error)))
 `)
   expect(told).toMatch(/Status 400.*initial_acl/)
+})
+
+describe('over the wire', () => {
+  const initiated = async () => {
+    const response = await carrick.ask('/storage/upload/initiate', { method: 'POST', body: '{"file_name": "a.txt"}' })
+    return (await response.json()) as { file_url: string; upload_url: string }
+  }
+  const draftsLeft = async () => (await readdir(join(carrick.folder, 'objects/incoming'))).length
+
+  test('an upload that breaks off leaves nothing, and may be sent again', async () => {
+    const { file_url: fileUrl, upload_url: uploadUrl } = await initiated()
+    const { port, pathname } = new URL(uploadUrl)
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(`PUT ${pathname} HTTP/1.1\r\nhost: localhost:${port}\r\ncontent-length: 1000\r\n\r\nonly these`)
+    await until(async () => (await draftsLeft()) === 1, 'the upload to begin')
+    socket.destroy()
+    await until(async () => (await draftsLeft()) === 0, 'what is left of the upload to go')
+    expect((await fetch(fileUrl)).status).toBe(404)
+    expect((await fetch(uploadUrl, { method: 'PUT', body: 'whole' })).status).toBe(200)
+    expect(await textAt(fileUrl)).toBe('whole')
+    const { status, headers } = await fetch(fileUrl, { method: 'HEAD' })
+    expect([status, headers.get('content-length')]).toEqual([200, '5'])
+  })
+
+  test('a browser may ask through a proxied client, whatever the path of the proxy', async () => {
+    const headers = {
+      origin: 'https://app.example',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,content-type,x-fal-target-url',
+    }
+    for (const path of ['/', '/api/proxy', '/users/current']) {
+      const response = await carrick.ask(path, { method: 'OPTIONS', key: null, headers })
+      expect([path, response.status, response.headers.get('access-control-allow-origin')]).toEqual([path, 204, '*'])
+    }
+  })
+
+  test('what is stored outlives the server, and what nothing names does not', async () => {
+    const { file_url: fileUrl, upload_url: uploadUrl } = await initiated()
+    await fetch(uploadUrl, { method: 'PUT', body: 'kept' })
+    const stray = join(carrick.folder, 'objects/ab', 'ab'.repeat(20))
+    await writeFile(stray, 'named by nothing')
+    await carrick.down('SIGKILL')
+    await carrick.up()
+    expect(await textAt(fileUrl)).toBe('kept')
+    await expect(stat(stray)).rejects.toThrow('ENOENT')
+    expect((await fetch(uploadUrl, { method: 'PUT', body: 'kept' })).status).toBe(200)
+  })
 })
 
 test('`fal deploy` sends a local project along, and the environment holds it', async () => {
