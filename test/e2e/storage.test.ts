@@ -163,6 +163,22 @@ describe('over the wire', () => {
     expect([status, headers.get('content-length')]).toEqual([200, '5'])
   })
 
+  test('one that is too large is refused at once, and the server outlives its sender', async () => {
+    const { upload_url: uploadUrl } = await initiated()
+    const { port, pathname } = new URL(uploadUrl)
+    const socket = connect(Number(port), '127.0.0.1')
+    const length = 17 * 1024 * 1024 * 1024
+    socket.write(`PUT ${pathname} HTTP/1.1\r\nhost: localhost:${port}\r\ncontent-length: ${length}\r\n\r\nonly these`)
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 [^]*CARRICK_UPLOAD_LIMIT/)
+    socket.destroy()
+    const unread = connect(Number(port), '127.0.0.1')
+    unread.write(`PUT ${pathname}x HTTP/1.1\r\nhost: localhost:${port}\r\ncontent-length: 1000\r\n\r\nonly these`)
+    await once(unread, 'data')
+    unread.destroy()
+    expect((await fetch(uploadUrl, { method: 'PUT', body: 'small' })).status).toBe(200)
+  })
+
   test('a browser may ask through a proxied client, whatever the path of the proxy', async () => {
     const headers = {
       origin: 'https://app.example',

@@ -26,5 +26,7 @@ export interface Incoming {
 
 export function incoming({ body, header }: Pick<Request, 'body' | 'header'>): Incoming {
   const stream = body === null ? Readable.from([]) : Readable.fromWeb(body)
+  // Nobody may be reading when the client goes away: a refusal is on its way, or not even begun.
+  stream.on('error', () => {})
   return { stream, declared: Number(header('content-length') ?? 0) }
 }

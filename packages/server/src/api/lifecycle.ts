@@ -38,7 +38,7 @@ export function lifecycleIn(header: (name: string) => string | undefined): Lifec
   if (sent === null) return {}
   const { expiration_duration_seconds: seconds, initial_acl: acl } = sent
   return {
-    ...(seconds === undefined ? {} : { lifetimeMs: seconds === null ? Infinity : seconds * 1_000 }),
+    ...(seconds === undefined ? {} : { lifetimeMs: seconds === null ? Infinity : Math.ceil(seconds * 1_000) }),
     ...(acl ? { acl: aclOf(acl) } : {}),
   }
 }

@@ -48,7 +48,7 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
     publicUrl: deps.publicUrl(connection),
     header: (name) => context.req.header(name),
     body: context.req.raw.body,
-    json: async (schema) => checked(schema, await jsonOf(context)),
+    json: async (schema, most = mostBytes) => checked(schema, await jsonOf(context, most)),
   }
   const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
   if (answer instanceof Response) return answer
@@ -68,8 +68,8 @@ async function callerIn(
 /** A page shows words and runs nothing. */
 const pageHeaders = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
 
-async function jsonOf({ req }: Context): Promise<unknown> {
-  const text = await smallText(req.raw.body, mostBytes)
+async function jsonOf({ req }: Context, most: number): Promise<unknown> {
+  const text = await smallText(req.raw.body, most)
   try {
     return JSON.parse(text)
   } catch (cause) {

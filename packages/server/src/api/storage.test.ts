@@ -285,6 +285,16 @@ describe('in parts', () => {
     expect((await complete(url, parts)).status).toBe(status)
   })
 
+  test('the list may be as long as there may be parts', async () => {
+    const { upload_url: url = '' } = await begin()
+    const parts = Array.from({ length: 10_000 }, (_, at) => ({ partNumber: at + 1, etag: 'e'.repeat(32) }))
+    const refused = await complete(url, parts)
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      expect.objectContaining({ detail: expect.stringContaining('Part 1 is listed and was not uploaded') }),
+    ])
+  })
+
   test.each(['0', '10001', '-1', '1.5', 'x'])('there is no part %s', async (number) => {
     const { upload_url: url = '' } = await begin()
     const before = await files()

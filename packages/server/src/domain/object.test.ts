@@ -91,7 +91,7 @@ describe('parts are put together', () => {
         { number: 1, etag: 'e1' },
         { number: 1, etag: 'e1' },
       ],
-      'Part 1 is listed twice',
+      'or is listed twice',
     ],
   ])('%j is refused: %s', (listed, why) => expect(() => chosenParts(parts, listed)).toThrow(why))
 })

@@ -117,23 +117,25 @@ export interface ListedPart {
 
 /** The parts that make up the object, in order, and those that were not listed. Throws `bad_request` for a list that does not fit. */
 export function chosenParts(parts: readonly Part[], listed: readonly ListedPart[]) {
-  const kept = listed.toSorted((one, other) => one.number - other.number).map((each) => partListed(parts, each))
-  const repeated = kept.find(({ number }, at) => kept[at + 1]?.number === number)
-  if (repeated !== undefined) throw new CarrickError('bad_request', `Part ${repeated.number} is listed twice`)
-  if (kept.length === 0 && parts.length > 0)
+  if (listed.length === 0 && parts.length > 0)
     throw new CarrickError('bad_request', `No part is listed, and ${parts.length} were uploaded`)
-  return { kept, dropped: parts.filter((part) => !kept.includes(part)) }
+  const left = new Map(parts.map((part) => [part.number, part]))
+  const kept = listed.toSorted((one, other) => one.number - other.number).map((each) => taken(left, each))
+  return { kept, dropped: [...left.values()] }
 }
 
-function partListed(parts: readonly Part[], { number, etag }: ListedPart): Part {
-  const part = parts.find((each) => each.number === number)
-  if (part === undefined) throw new CarrickError('bad_request', `Part ${number} is listed and was not uploaded`)
+/** The part that is listed, which is left for no second one. */
+function taken(left: Map<number, Part>, { number, etag }: ListedPart): Part {
+  const part = left.get(number)
+  if (part === undefined)
+    throw new CarrickError('bad_request', `Part ${number} is listed and was not uploaded, or is listed twice`)
   if (part.etag !== bareEtag(etag)) {
     throw new CarrickError(
       'bad_request',
       `Part ${number} has the etag "${part.etag}", not the one that is listed: upload it again`,
     )
   }
+  left.delete(number)
   return part
 }
 

@@ -16,8 +16,8 @@ export interface Request {
   /** The start of addresses that are handed on to others. */
   readonly publicUrl: string
   readonly header: (name: string) => string | undefined
-  /** What a small body holds, which is read and checked now. */
-  readonly json: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>
+  /** What a small body holds, which is read and checked now: 64 KiB at most unless said otherwise. */
+  readonly json: <Schema extends z.ZodType>(schema: Schema, mostBytes?: number) => Promise<z.output<Schema>>
   /** The body as it comes, for those that may be large. It is read once, by whoever takes it. */
   readonly body: ReadableStream<Uint8Array> | null
 }

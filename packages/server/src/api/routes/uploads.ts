@@ -25,6 +25,8 @@ const SentPart = z
   })
   .transform(({ partNumber, part_number: other, etag }) => ({ number: partNumber ?? other ?? 0, etag }))
 const Completion = z.object({ parts: z.array(SentPart).max(10_000) })
+/** As many parts as there may be, and clients that like spaces. */
+const longestList = 2 * 1024 * 1024
 
 /** Where its reader finds an object. */
 const fileUrl = ({ publicUrl }: Request, { id, name }: StoredObject) =>
@@ -67,7 +69,7 @@ async function takePart(deps: Deps, object: StoredObject, request: Request): Pro
 }
 
 async function complete(deps: Deps, object: StoredObject, request: Request): Promise<object> {
-  const { parts } = await request.json(Completion)
+  const { parts } = await request.json(Completion, longestList)
   const whole = await completeUpload(deps, object.id, parts)
   return { url: fileUrl(request, whole), etag: whole.whole?.etag, size: whole.whole?.length }
 }
