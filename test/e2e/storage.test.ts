@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -161,6 +161,17 @@ describe('over the wire', () => {
     expect(await textAt(fileUrl)).toBe('whole')
     const { status, headers } = await fetch(fileUrl, { method: 'HEAD' })
     expect([status, headers.get('content-length')]).toEqual([200, '5'])
+  })
+
+  test('what comes in by the port of the runners goes on by it, and is read at the address of people', async () => {
+    const { ingress } = JSON.parse(await readFile(join(carrick.folder, 'server.json'), 'utf8')) as { ingress: string }
+    const headers = { authorization: `Key ${carrick.variables['FAL_KEY']}` }
+    const started = await fetch(`http://${ingress}/storage/upload/initiate`, { method: 'POST', headers, body: '{}' })
+    const told = (await started.json()) as { file_url: string; upload_url: string }
+    expect(told.upload_url).toMatch(new RegExp(`^http://${ingress}/storage/uploads/`))
+    expect(told.file_url).toMatch(new RegExp(`^${carrick.url}/storage/files/`))
+    await fetch(told.upload_url, { method: 'PUT', body: 'from a runner' })
+    expect(await textAt(told.file_url)).toBe('from a runner')
   })
 
   test('one that is too large is refused at once, and the server outlives its sender', async () => {
