@@ -20,6 +20,7 @@ const doors: Readonly<Record<string, Access>> = {
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
   DeleteAlias: 'apps:write',
+  DeleteApplication: 'apps:write',
   RolloutApplication: 'apps:write',
   ListAliases: 'apps:read',
   ListApplications: 'apps:read',
@@ -50,7 +51,6 @@ const doors: Readonly<Record<string, Access>> = {
   // These only say that they are not served.
   InteractiveRun: 'account:read',
   Map: 'account:read',
-  DeleteApplication: 'account:read',
   ShellRunner: 'account:read',
 }
 

@@ -93,9 +93,13 @@ export function registerRevision(
   )
 }
 
-/** Makes a stored revision the app's next one. `false` when the app was changed meanwhile or is gone. */
+/** Makes a stored revision the app's next one. `false` when the app was changed meanwhile, or one of the two is gone. */
 export function setNextRevision(appId: AppId, next: NextRevision): Write<boolean> {
-  return write([setNext(appId, next)], firstWon, ['app'])
+  const move = setNext(appId, next)
+  const stored = sql` and exists (select 1 from revision
+                                   where id = ${next.revisionId} and app_id = ${appId} and deleted_at is null)`
+  const statement = { text: move.text + stored.text, values: [...move.values, ...stored.values] }
+  return write([statement], firstWon, ['app'])
 }
 
 /**
