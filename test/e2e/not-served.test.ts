@@ -16,10 +16,7 @@ describe('the stock fal command hears what is not served yet:', () => {
     },
   )
 
-  test.each([
-    ['container', 'container.py::Container'],
-    ['conda', 'conda.py::never'],
-  ])('environments of the kind "%s"', async (kind, app) => {
+  test.each([['container', 'container.py::Container']])('environments of the kind "%s"', async (kind, app) => {
     await expect(carrick.deploy(app, kind)).rejects.toThrow(`does not build environments of the kind "${kind}" yet`)
   })
 })

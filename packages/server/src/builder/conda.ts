@@ -10,16 +10,9 @@ export function condaArguments(definition: CondaDefinition, place: { folder: str
   const { pythonVersion, packages } = definition
   const named = definition.channels.filter((channel) => channel !== 'nodefaults') // there are none here
   const channels = named.length > 0 ? named : [usualChannel]
-  return [
-    'create',
-    '--yes',
-    ...['--root-prefix', place.root],
-    ...['--prefix', place.folder],
-    '--override-channels',
-    ...channels.flatMap((channel) => ['--channel', channel]),
-    `python=${pythonVersion}`,
-    ...packages,
-  ]
+  const places = ['--root-prefix', place.root, '--prefix', place.folder]
+  const sources = ['--override-channels', ...channels.flatMap((channel) => ['--channel', channel])]
+  return ['create', '--yes', ...places, ...sources, `python=${pythonVersion}`, ...packages]
 }
 
 /** Makes room for micromamba, which takes no folder that exists. Answers the folder to start it in. */
