@@ -6,6 +6,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, root, until, type Ended } from './carrick.ts'
 import { serveTinyPackage } from './tiny-package.ts'
 
+interface Deployed {
+  readonly revision: string
+  readonly app_name: string
+  readonly status: string
+}
+
+interface Runners {
+  readonly runners: readonly { readonly revision: string; readonly state: string }[]
+}
+
 interface Listed {
   readonly alias: string
   readonly active_runners: number
@@ -34,7 +44,7 @@ describe('the stock fal command', () => {
   })
 
   const said = ({ stdout, stderr }: Ended) => stdout + stderr
-  const json = <T>({ stdout }: Ended) => JSON.parse(stdout.slice(stdout.search(/^\{/m))) as T
+  const json = ({ stdout }: Ended): unknown => JSON.parse(stdout.slice(stdout.search(/^\{/m)))
 
   async function fal(...args: string[]): Promise<Ended> {
     const ended = await carrick.fal(...args)
@@ -49,14 +59,14 @@ describe('the stock fal command', () => {
   }
 
   /** `fal deploy … --json` in a folder of ours. */
-  async function deploy(...args: string[]): Promise<{ revision: string; app_name: string; status: string }> {
+  async function deploy(...args: string[]): Promise<Deployed> {
     const ended = await carrick.falIn(folder, ['deploy', ...args, '--json'])
     expect(ended.code, `fal deploy ${args.join(' ')}\n${said(ended)}`).toBe(0)
-    return json(ended)
+    return json(ended) as Deployed
   }
 
   const listed = async (...flags: string[]) =>
-    json<{ apps: Listed[] }>(await fal('apps', 'list', '--json', ...flags)).apps
+    (json(await fal('apps', 'list', '--json', ...flags)) as { apps: Listed[] }).apps
   const list = async (...flags: string[]) => (await listed(...flags)).map(({ alias }) => alias)
 
   const ask = (path: string, body: object, headers: Record<string, string> = {}, key = carrick.variables['FAL_KEY']) =>
@@ -286,9 +296,7 @@ describe('the stock fal command', () => {
 
       expect(await refused('apps', 'delete-rev', old)).toMatch(/is the active one, so it was not deleted: make another/)
       await fal('apps', 'set-rev', 'second', active ?? '', '--strategy', 'rolling')
-      const runners = async () =>
-        json<{ runners: { revision: string; state: string }[] }>(await fal('apps', 'runners', 'second', '--json'))
-          .runners
+      const runners = async () => (json(await fal('apps', 'runners', 'second', '--json')) as Runners).runners
       await fal('apps', 'delete-rev', old)
       await until(async () => !(await runners()).some(({ revision }) => revision === old), 'its runners to end')
       expect(await revisions('second')).toEqual([active, ...earlier.slice(0, -1)])
@@ -300,7 +308,7 @@ describe('the stock fal command', () => {
     test('runners shows each state, and those that ended when it is asked to', async () => {
       await answer('second')
       const show = async (...flags: string[]) =>
-        json<{ runners: { state: string }[] }>(await fal('apps', 'runners', 'second', '--json', ...flags)).runners
+        (json(await fal('apps', 'runners', 'second', '--json', ...flags)) as Runners).runners
       expect((await show('--state', 'idle', 'running')).length).toBeGreaterThan(0)
       const ended = await show('--since', '1h ago', '--state', 'terminated')
       expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['TERMINATED']))
@@ -408,6 +416,23 @@ describe('the stock fal command', () => {
         expect(said(ended)).toContain('You must be authenticated')
       }
     })
+  })
+
+  test('every command finds the app of an environment, and that one alone', async () => {
+    const env = ['--env', 'staging']
+    await fal('environments', 'create', 'staging')
+    const { revision, app_name } = await deploy('many_words.py', '--app-name', 'second', '--detach', ...env)
+    expect(app_name).toBe('second')
+    expect(await list(...env)).toEqual(['second--staging'])
+    expect((await fal('apps', 'list-rev', 'second', ...env)).stdout).toContain(revision)
+    await fal('apps', 'set-rev', 'second', revision, '--auth', 'public', ...env)
+    await fal('apps', 'scale', 'second', '--keep-alive', '77', ...env)
+    expect(live('second--staging')).toMatchObject({ revision, auth_mode: 'public', keep_alive: 77 })
+    expect(live('second')).toMatchObject({ keep_alive: 60 })
+    await fal('apps', 'rollout', 'second', ...env)
+    expect((json(await fal('apps', 'runners', 'second', '--json', ...env)) as Runners).runners).toEqual([])
+    await fal('apps', 'delete', 'second', ...env)
+    expect(await list(...env)).toEqual([])
   })
 
   test('delete ends an app', async () => {
