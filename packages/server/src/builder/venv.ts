@@ -1,10 +1,11 @@
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import { ourPackages } from './definition.ts'
 import { filled, masking } from './filling.ts'
+import { gitConfiguration, withoutCredentials } from './git-credentials.ts'
 import { runProgram } from './program.ts'
 import { unfillFolder } from './unfill-folder.ts'
 
@@ -41,12 +42,23 @@ export async function makeVenv(options: VenvOptions): Promise<void> {
   if (Object.keys(secrets).length === 0) return installAll(options)
   // What the installer keeps of a download names its address, with the secret in it: such builds share nothing.
   const cache = join(folder, '.cache')
+  const gitFile = `${folder}.git-credentials` // beside the folder, which a base may want empty
   try {
-    await installAll({ ...options, variables: { ...options.variables, UV_CACHE_DIR: cache } })
+    const variables = { ...options.variables, UV_CACHE_DIR: cache, ...(await gitVariables(gitFile, options)) }
+    await installAll({ ...options, variables })
   } finally {
-    await rm(cache, { recursive: true, force: true })
+    await Promise.all([cache, gitFile].map((path) => rm(path, { recursive: true, force: true })))
   }
   await unfillFolder(folder, secrets)
+}
+
+/** Git shows what it is asked for in its arguments, so it is asked without passwords, and reads them in a file. */
+async function gitVariables(file: string, { definition, secrets }: VenvOptions): Promise<Record<string, string>> {
+  const requirements = definition.layers.flat().map((requirement) => filled(requirement, secrets))
+  const configuration = gitConfiguration(requirements)
+  if (configuration === '') return {}
+  await writeFile(file, configuration, { mode: 0o600 })
+  return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'include.path', GIT_CONFIG_VALUE_0: file }
 }
 
 async function installAll(options: VenvOptions): Promise<void> {
@@ -62,7 +74,10 @@ async function installAll(options: VenvOptions): Promise<void> {
 /** Our packages are in every layer's resolution, so that no layer takes them away and a conflict is explained. */
 async function install(layer: readonly string[], compile: boolean, options: VenvOptions): Promise<void> {
   const { folder, secrets, refresh, uv } = options
-  const requirements = layer.map((requirement) => filled(requirement, secrets))
+  const hasSecrets = Object.keys(secrets).length > 0
+  const requirements = layer
+    .map((requirement) => filled(requirement, secrets))
+    .map((requirement) => (hasSecrets ? withoutCredentials(requirement) : requirement))
   const input = [...ourPackages, ...requirements, ''].join('\n')
   const flags = [...(compile ? ['--compile-bytecode'] : []), ...(refresh ? ['--refresh'] : [])]
   // By its standard input: files, arguments and variables could be read by others.
