@@ -31,17 +31,6 @@ export function allApps(): Read<readonly App[]> {
   )
 }
 
-/** The apps that an account has in one of its environments, by name. */
-export function appsOfAccount(accountId: AccountId, environment: string): Read<readonly App[]> {
-  return read(
-    sql`select app.*, account.nickname as owner
-          from app join account on account.id = app.account_id
-         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null
-         order by app.name`,
-    parseApp,
-  )
-}
-
 /** What apps are called, also those that were deleted. */
 export function appNames(ids: readonly AppId[]): Read<ReadonlyMap<AppId, string>> {
   const names = ids.map(() => '?').join(', ') || 'null'
