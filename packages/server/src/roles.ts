@@ -80,7 +80,7 @@ export async function startRoles(
     runners: scheduler,
     queues: dispatcher,
     results,
-    server: { version, backend: backend.name, folder: folder.path },
+    server: { version, backend: backend.name, folder: folder.path, deployCheck: config.CARRICK_DEPLOY_CHECK },
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     isDraining: () => readiness() === 'draining',
   }

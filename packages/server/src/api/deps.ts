@@ -82,4 +82,6 @@ export interface ServerFacts {
   readonly backend: string
   /** The data folder. */
   readonly folder: string
+  /** Whether clients are to ask before they deploy. */
+  readonly deployCheck: boolean
 }

@@ -20,6 +20,7 @@ const doors: Readonly<Record<string, Access>> = {
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
   DeleteAlias: 'apps:write',
+  DeleteApplication: 'apps:write',
   RolloutApplication: 'apps:write',
   ListAliases: 'apps:read',
   ListApplications: 'apps:read',
@@ -36,6 +37,7 @@ const doors: Readonly<Record<string, Access>> = {
   SetSecret: 'secrets:write',
   ListSecrets: 'secrets:read',
   'GET /users/current': 'account:read',
+  'GET /users/teams': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
   'POST /logs/stream': 'logs:read',
@@ -50,7 +52,6 @@ const doors: Readonly<Record<string, Access>> = {
   // These only say that they are not served.
   InteractiveRun: 'account:read',
   Map: 'account:read',
-  DeleteApplication: 'account:read',
   ShellRunner: 'account:read',
 }
 
@@ -136,6 +137,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   ListUserKeys: {},
   RevokeUserKey: { keyId: '$key' },
   'GET /users/current': {},
+  'GET /users/teams': {},
   'GET /runners/:id': { ':id': 'runner-of-ann' },
   'POST /logs/history': { '?': 'job_id=runner-of-ann' },
   'POST /logs/stream': { '?': 'job_id=runner-of-ann' },
