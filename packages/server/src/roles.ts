@@ -37,7 +37,7 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, blobs, vault, folder, installation, bundleFile } = foundation
+  const { config, log, blobs, vault, folder, installation, bundleFile, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const builder = await createBuilder({
     ...foundation,
@@ -84,7 +84,13 @@ export async function startRoles(
     runners: scheduler,
     queues: dispatcher,
     results,
-    server: { version, backend: backend.name, folder: folder.path },
+    server: {
+      version,
+      backend: backend.name,
+      folder: folder.path,
+      deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',
+      caPem: certificates.caPem,
+    },
     storage: storageLimits(config),
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),

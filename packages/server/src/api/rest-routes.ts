@@ -4,6 +4,7 @@ import { eventRoutes } from './routes/events.ts'
 import { logRoutes } from './routes/logs.ts'
 import { objectRoutes } from './routes/objects.ts'
 import { pageRoutes } from './routes/pages.ts'
+import { trustRoutes } from './routes/trust.ts'
 import type { Route } from './routes/route.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { valueRoutes } from './routes/values.ts'
@@ -18,4 +19,5 @@ export const routes: readonly Route[] = [
   ...uploadRoutes,
   ...objectRoutes,
   ...valueRoutes,
+  ...trustRoutes,
 ]

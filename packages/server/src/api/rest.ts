@@ -1,11 +1,14 @@
+import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { httpCredentials } from '../access/credentials.ts'
+import type { Connection } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { httpStatus } from '../domain/outcome.ts'
 import type { Caller } from '../domain/permissions.ts'
+import { authorityOf, isSecure } from '../kit/secure.ts'
 import { smallText } from './body.ts'
 import type { Deps } from './deps.ts'
 import { EventStream, streamed } from './event-stream.ts'
@@ -38,12 +41,11 @@ const mostBytes = 64 * 1024
 
 async function serve(deps: Deps, { call }: Route, context: Context): Promise<Response> {
   const caller = await callerIn(deps, context.req.header('authorization'))
-  const { protocol, pathname } = new URL(context.req.url)
-  const connection = { secure: protocol === 'https:', authority: context.req.header('host') }
+  const connection = connectionOf(context)
   const request: Asked = {
     query: context.req.query(),
     params: context.req.param(),
-    path: pathname,
+    path: new URL(context.req.url).pathname,
     baseUrl: deps.baseUrl(connection),
     publicUrl: deps.publicUrl(connection),
     header: (name) => context.req.header(name),
@@ -63,6 +65,13 @@ async function callerIn(
 ): Promise<Caller | undefined> {
   const credentials = httpCredentials(authorization)
   return credentials === undefined ? uploadTokens.identify(authorization) : keyring.identify(credentials)
+}
+
+/** How a request reached us. Without a Node server around it, as its URL says. */
+function connectionOf({ req, env }: Context): Connection {
+  const { incoming } = (env ?? {}) as Partial<HttpBindings>
+  if (incoming !== undefined) return { secure: isSecure(incoming), authority: authorityOf(incoming) }
+  return { secure: new URL(req.url).protocol === 'https:', authority: req.header('host') }
 }
 
 /** A page shows words and runs nothing. */

@@ -81,7 +81,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
       },
     },
     results: { take: async (id) => script.results.get(id) },
-    server: { version: '0.0.0', backend: 'process', folder },
+    server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
     objects: await openObjectFiles({ folder: join(folder, 'objects') }),
     uploadTokens: createUploadTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
     storage: { uploadBytes: 1_000_000, retentionMs: Infinity },
