@@ -25,6 +25,7 @@ export function createGrpcHandler(deps: Deps, { messageLimit }: GrpcOptions): Gr
     connect: false,
     grpcWeb: false,
     readMaxBytes: messageLimit,
+    compressMinBytes: 1024 * 1024, // below, it takes longer than it saves on a local network
     contextValues: (request) => createContextValues().set(connectionKey, connectionOf(request)),
   })
   return (request, response) => {
