@@ -84,4 +84,6 @@ export interface ServerFacts {
   readonly folder: string
   /** Whether clients are to ask before they deploy. */
   readonly deployCheck: boolean
+  /** The CA that signed the local certificate. */
+  readonly caPem: string
 }

@@ -47,6 +47,7 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /v1/status': 'account:read',
   'GET /v1/events': 'events:read',
   'GET /dashboard/apps/:owner/:name/*': 'anyone',
+  'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
   // These only say that they are not served.
@@ -147,6 +148,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /v1/status': {},
   'GET /v1/events': {},
   'GET /dashboard/apps/:owner/:name/*': {},
+  'GET /.well-known/carrick/ca.pem': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
   Run: {},
@@ -271,10 +273,11 @@ async function annsThings() {
   return { aliases, applications, listed, asked: [...control.script.asked] }
 }
 
-/** What of ann's stands in an answer. A refusal repeats the id that was sent, which tells nothing. */
+/** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */
 function marksIn(said: string): readonly string[] {
   const marks = ['account-ann', 'made-by-ann', control.keys.ann.split(':')[0] ?? '', revision, 'runner-of-ann']
-  return marks.filter((mark) => said.replaceAll(/"[^"]*" (of "[^"]*" )?not found/g, '').includes(mark))
+  const told = said.replaceAll(/"[^"]*" (of "[^"]*" )?not found|"(subject|revision)":"[^"]*"/g, '')
+  return marks.filter((mark) => told.includes(mark))
 }
 
 function aimed(door: string): Input {
