@@ -19,7 +19,7 @@ export interface AppView {
 /** An app by its name, in the caller's account. */
 export const NamedApp = z.object({ name: z.string(), environment: EnvironmentName })
 
-/** The apps that have an endpoint. */
+/** The apps that have an endpoint. Hosts of functions have none that anybody should call. */
 export const listApps = operation(
   { permission: 'apps:read', input: z.object({ environment: EnvironmentName }) },
   async (deps, caller, { environment }): Promise<readonly AppView[]> => {
@@ -28,9 +28,11 @@ export const listApps = operation(
       deps.store.read(appsOfAccount(caller.accountId, environment)),
       deps.runners.listing(caller.accountId),
     ])
-    return apps.filter(({ revisionId }) => revisionId !== undefined).map((app) => viewOf(app, runners))
+    return apps.filter((app) => app.revisionId !== undefined && !isHost(deps, app)).map((app) => viewOf(app, runners))
   },
 )
+
+const isHost = (deps: Pick<Deps, 'apps'>, { id }: App): boolean => deps.apps.byId(id)?.active?.spec.run === 'host'
 
 /** Changes live scale settings; what is left out stays. */
 export const updateApp = operation(

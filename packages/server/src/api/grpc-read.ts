@@ -64,7 +64,7 @@ export function runInput(request: HostedRun) {
     ...(callable.case === 'function' ? { callable: callable.value } : {}),
     ...(callable.case === 'entrypoint' ? { entrypoint: callable.value } : {}),
     ...(setupFunc === undefined ? {} : { setup: setupFunc }),
-    serves: machineRequirements?.exposedPort !== undefined,
+    hasPort: machineRequirements?.exposedPort !== undefined,
     asked: askedScale(machineRequirements, undefined),
     authMode: wordOf(authModes, request.authMode),
     healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
