@@ -36,11 +36,13 @@ describe('runs', () => {
     return { child, url: address() ?? '' }
   }
 
-  test('a function prints, returns, and nothing of it is left', async () => {
+  test('a function prints and returns; its runner is no app, and goes when nobody calls it again', async () => {
     const { code, stdout } = await run('functions.py::add')
     expect(code, stdout).toBe(0)
     expect(stdout).toContain('adding 2 and 3')
-    expect(await nothingLeft()).toBe(true)
+    expect(await apps()).toEqual([])
+    expect((await carrick.status()).apps).toBe(0)
+    await until(nothingLeft, 'the end of the runner')
   })
 
   test('an exception comes with its causes', async () => {

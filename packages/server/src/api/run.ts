@@ -55,7 +55,8 @@ export const run = operation(
     const prepared = await prepare(deps, caller, input, attention)
     using leaving = whenLeft(deps, attention)
     const how = { ...attention, signal: leaving.signal }
-    return serves(input) ? runApp(deps, caller, input, prepared, how) : callFunction(deps, caller, input, prepared, how)
+    const work = serves(input) ? runApp : callFunction
+    return await work(deps, caller, input, prepared, how)
   },
   { action: 'run', about: (input) => ({ subject: input.name, environment: input.environment, serves: serves(input) }) },
 )
