@@ -37,8 +37,8 @@ export class CallInProgress {
   }
 
   /** Resolves when every line of the call was heard, as far as that can be known. */
-  allHeard(): Promise<void> {
-    return within(this.#allHeard.promise, lastLinesMs).then(() => {})
+  async allHeard(): Promise<void> {
+    await within(this.#allHeard.promise, lastLinesMs)
   }
 
   /** How the runner ended; undefined when that is not seen in time. */

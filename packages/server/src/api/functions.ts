@@ -5,7 +5,6 @@ import { runAlias } from '../domain/names.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { RunResult } from '../domain/run-value.ts'
 import type { Terminated } from '../domain/runner.ts'
-import { scaleInCode, type ScaleChanges, type ScaleSettings } from '../domain/scale.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -14,6 +13,7 @@ import type { Logger } from '../kit/logger.ts'
 import type { LogLine } from '../logs/log-store.ts'
 import { deleteApp, registerRevision } from '../store/apps.ts'
 import type { Store } from '../store/store.ts'
+import { unknownEnvironment } from './environments.ts'
 import { FunctionHost, type Asked, type HostParts, type HostRunners } from './function-host.ts'
 
 /** Everything that two calls have in common when one runner may serve both. */
@@ -48,35 +48,10 @@ interface FunctionsParts extends HostParts {
   }
 }
 
-/** Runners of one host at a time, unless the function names a number: more calls wait. */
-const mostRunners = 100
-/** What a runner between two calls may still need after SIGTERM. */
-const graceSeconds = 1
-
-/** The code of every host: our own bootstrap, which calls what it is sent. */
-export const hostCode = { entrypoint: 'carrick_runner.jobs:serve' } as const
-
-/** What a host's revision says beside its environment and secrets. A host has runners only for calls, one for each. */
-export function hostSpec(asked: ScaleChanges): Pick<RevisionSpec, 'callable' | 'run' | 'scale'> & {
-  readonly terminationGracePeriodSeconds: number
-} {
-  const scale: ScaleSettings = scaleInCode({
-    ...asked,
-    min_concurrency: 0,
-    max_concurrency: asked.max_concurrency ?? mostRunners,
-    concurrency_buffer: 0,
-    concurrency_buffer_perc: 0,
-    scaling_delay: 0,
-    max_multiplexing: 1,
-    request_start_timeout: 0,
-  })
-  return { callable: hostCode, run: 'host', scale, terminationGracePeriodSeconds: graceSeconds }
-}
-
-interface Open {
+interface Host {
   readonly key: string
   readonly app: Pick<App, 'id' | 'accountId' | 'name' | 'environment'>
-  readonly host: FunctionHost
+  readonly runners: FunctionHost
   readonly unfollow: () => void
   /** Resolves when the app is on disk and known. */
   readonly ready: Promise<void>
@@ -89,9 +64,9 @@ interface Open {
  * the last of its runners. A start of the server deletes those of a former process.
  */
 export function createFunctions(parts: FunctionsParts): Functions {
-  const hosts = new Map<string, Open>()
+  const hosts = new Map<string, Host>()
 
-  function open(facts: HostFacts): Open {
+  function open(facts: HostFacts): Host {
     const key = keyOf(facts)
     const known = hosts.get(key)
     // Somebody may have deleted it, or the environment that it was in.
@@ -102,7 +77,7 @@ export function createFunctions(parts: FunctionsParts): Functions {
     return made
   }
 
-  function make(key: string, { accountId, name, environment, spec }: HostFacts): Open {
+  function make(key: string, { accountId, name, environment, spec }: HostFacts): Host {
     const { clock, runners } = parts
     const app = { id: uuidv7(clock), accountId, environment, name: runAlias(name, randomBytes(6).toString('hex')) }
     const host = new FunctionHost(app.id, spec.scale, parts)
@@ -110,22 +85,23 @@ export function createFunctions(parts: FunctionsParts): Functions {
       heard: (line) => host.heard(line),
       ended: (runner) => (host.ended(runner), closeIfLeft(made)),
     })
-    const made: Open = { key, app, host, unfollow, calls: 0, isReady: false, ready: register() }
+    const made: Host = { key, app, runners: host, unfollow, calls: 0, isReady: false, ready: register() }
     return made
 
     async function register(): Promise<void> {
       const next = { revisionId: uuidv7(clock), strategy: 'recreate', scale: spec.scale, basedOn: spec.scale } as const
-      await parts.store.commit(registerRevision(app, spec, { ...next, authMode: 'private', now: clock.now() }))
+      const registered = registerRevision(app, spec, { ...next, authMode: 'private', now: clock.now() })
+      if (!(await parts.store.commit(registered))) throw unknownEnvironment(environment)
       await parts.apps.refresh()
       made.isReady = true
     }
   }
 
-  function closeIfLeft(open: Open): void {
-    if (open.calls === 0 && !parts.runners.hasRunners(open.app.id)) close(open)
+  function closeIfLeft(host: Host): void {
+    if (host.calls === 0 && !parts.runners.hasRunners(host.app.id)) close(host)
   }
 
-  function close({ key, app, unfollow }: Open): void {
+  function close({ key, app, unfollow }: Host): void {
     if (hosts.get(key)?.app === app) hosts.delete(key)
     unfollow()
     void remove(app.id)
@@ -147,7 +123,7 @@ export function createFunctions(parts: FunctionsParts): Functions {
       used.calls += 1
       try {
         await used.ready
-        return await used.host.call(asked)
+        return await used.runners.call(asked)
       } finally {
         used.calls -= 1
         closeIfLeft(used)

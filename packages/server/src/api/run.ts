@@ -14,8 +14,8 @@ import { checkedSecrets } from './allowed-secrets.ts'
 import { Pickled, SentCode, sentCode, storedCode } from './callable.ts'
 import { definitionOf, SentEnvironment } from './definition.ts'
 import type { Deps } from './deps.ts'
-import { build, EnvironmentName, requireEnvironment } from './environments.ts'
-import { hostSpec } from './functions.ts'
+import { build, EnvironmentName, requireEnvironment, unknownEnvironment } from './environments.ts'
+import { hostSpec } from './host-spec.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
@@ -120,7 +120,8 @@ async function runApp(
   try {
     const next = { revisionId: uuidv7(deps.clock), strategy: 'recreate', scale, basedOn: scale } as const
     const whose = { authMode: input.authMode, now: deps.clock.now() } as const
-    await deps.store.commit(registerRevision(app, spec, { ...next, ...whose }))
+    if (!(await deps.store.commit(registerRevision(app, spec, { ...next, ...whose }))))
+      throw unknownEnvironment(input.environment)
     await deps.apps.refresh()
     reached?.({ owner: caller.nickname, name: app.name })
     return await outcomeOf(deps, await Promise.race([ended, rejection(signal)]), scale)
