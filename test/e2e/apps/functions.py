@@ -19,7 +19,7 @@ class Spoilt(Exception):
         self.grams = grams
 
 
-@fal.function(machine_type="XS")
+@fal.function(machine_type="XS", keep_alive=1)
 def add(a: int = 2, b: int = 3) -> int:
     print(f"adding {a} and {b}")
     return a + b

@@ -67,8 +67,7 @@ const serves = ({ hasPort, entrypoint }: Pick<Run, 'hasPort' | 'entrypoint'>): b
 
 /** An environment that is there, and what its runners will see of it. */
 interface Prepared {
-  readonly spec: Pick<RevisionSpec, 'environment' | 'environmentId' | 'secrets' | 'privateLogs' | 'metadata'> &
-    ReturnType<typeof resilienceOf>
+  readonly spec: Omit<RevisionSpec, 'callable' | 'run' | 'scale'>
   readonly values: SecretValues
 }
 
