@@ -15,7 +15,8 @@ import queue
 import signal
 import threading
 from concurrent.futures import Future
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from .calling import call
@@ -42,8 +43,7 @@ _answered.set()
 def serve(exposed_port: int) -> None:
     """Takes calls on this port for as long as the process lives. They run here, on the main thread, one after the other."""
     handler = type("Handler", (_Handler,), {"word": os.environ.pop("CARRICK_JOB_KEY")})
-    server = ThreadingHTTPServer(("127.0.0.1", exposed_port), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", exposed_port), handler)
     stop = _Stop()
     threading.Thread(target=server.serve_forever, name="carrick-jobs", daemon=True).start()
     performer = _Performer()
@@ -53,6 +53,13 @@ def serve(exposed_port: int) -> None:
             result = performer.perform(job)
             _answered.clear()
             job.answer.set_result(result)
+
+
+class _Server(ThreadingTCPServer):
+    """HTTPServer would ask a resolver for the name of this machine first."""
+
+    allow_reuse_address = True
+    daemon_threads = True
 
 
 class _Stop:

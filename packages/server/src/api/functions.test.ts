@@ -145,6 +145,22 @@ test('a process that dies fails its own call, and the next one has another', asy
   expect(await at.started(2)).not.toBe(id)
 })
 
+test('a runner that had died before the call began costs nothing but its place', async () => {
+  await using at = await openFunctions()
+  const { result } = at.call()
+  const dead = await at.started(1)
+  at.platform.backend.accept(dead, await closedPort())
+  const id = await at.started(2)
+  await using runner = await openHostRunner(at, id)
+  at.platform.backend.accept(id, runner.address)
+  expect(await result).toMatchObject({ kind: 'value' })
+})
+
+async function closedPort() {
+  await using runner = await openTestRunner(() => {})
+  return runner.address
+}
+
 test('the runner of a caller that has gone is ended at once', async () => {
   await using at = await openFunctions()
   const gone = new AbortController()
