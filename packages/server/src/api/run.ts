@@ -12,7 +12,7 @@ import { uuidv7 } from '../kit/ids.ts'
 import { deleteApp, registerRevision } from '../store/apps.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
 import { Pickled, SentCode, sentCode, storedCode } from './callable.ts'
-import { definitionOf, SentEnvironment } from './definition.ts'
+import { definitionOf } from './definition.ts'
 import type { Deps } from './deps.ts'
 import { build, EnvironmentName, requireEnvironment, unknownEnvironment } from './environments.ts'
 import { hostSpec } from './host-spec.ts'
@@ -21,6 +21,7 @@ import type { Attention } from './operation.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { outcomeOf, valueOf } from './run-outcome.ts'
 import { ScaleInput } from './scale-input.ts'
+import { SentEnvironment } from './sent-environment.ts'
 import { refuseUnserved, Unserved } from './unserved.ts'
 
 const Run = z.object({
@@ -32,8 +33,8 @@ const Run = z.object({
   environments: z.array(SentEnvironment),
   ...SentCode.shape,
   setup: Pickled.optional(),
-  /** It names a port. */
-  hasPort: z.boolean(),
+  /** It is an app: nobody waits for it to return. */
+  serves: z.boolean(),
   asked: ScaleInput,
   authMode: z.enum(['private', 'public', 'shared']).default('public'),
   ...Resilience.shape,
@@ -55,15 +56,11 @@ export const run = operation(
     const prepared = await prepare(deps, caller, input, attention)
     using leaving = whenLeft(deps, attention)
     const how = { ...attention, signal: leaving.signal }
-    const work = serves(input) ? runApp : callFunction
+    const work = input.serves ? runApp : callFunction
     return await work(deps, caller, input, prepared, how)
   },
-  { action: 'run', about: (input) => ({ subject: input.name, environment: input.environment, serves: serves(input) }) },
+  { action: 'run', about: ({ name, environment, serves }) => ({ subject: name, environment, serves }) },
 )
-
-/** What an entry point says about itself is asked of it as if it were a function, port or not. */
-const serves = ({ hasPort, entrypoint }: Pick<Run, 'hasPort' | 'entrypoint'>): boolean =>
-  hasPort && entrypoint?.endsWith('.build_metadata') !== true
 
 /** An environment that is there, and what its runners will see of it. */
 interface Prepared {

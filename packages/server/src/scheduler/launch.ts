@@ -71,7 +71,7 @@ export function createLaunch(parts: LaunchParts): Launch {
         ...secrets, // first: what the platform says comes before what a secret is called
         ...codeVariables(callable, blobs),
         CARRICK_PYTHON: environment.pythonVersion,
-        VIRTUAL_ENV: folder,
+        [environment.kind === 'conda' ? 'CONDA_PREFIX' : 'VIRTUAL_ENV']: folder,
         PYTHONUNBUFFERED: '1',
         ...runVariables(start, { results, jobKeyOf }),
         ...identityVariables(start),
