@@ -1,12 +1,13 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, clients, root, until } from './carrick.ts'
-import { startEntryPoints } from './entry-points.ts'
+import { serveTinyPackage } from './tiny-package.ts'
 
 const addition = { method: 'POST', body: '{"a": 2, "b": 3}', headers: { 'content-type': 'application/json' } }
 
@@ -248,20 +249,31 @@ with AppClient.connect(echo.Echo) as client:
   })
 
   test('apps and functions that are given by entry point run, and say what they are', async () => {
-    await using project = await startEntryPoints()
-    const greeting = await background('greet', [], project.folder)
-    expect((await once(greeting.child, 'close'))[0], greeting.said()).toBe(0)
-    expect(greeting.said()).toContain('greeting from an entry point')
+    const folder = await mkdtemp(join(tmpdir(), 'carrick-entry-points-'))
+    const tiny = await serveTinyPackage(folder)
+    const tables = Object.entries({ greeter: 'Greeter', wave: 'wave' }).map(
+      ([name, symbol]) =>
+        `[tool.fal.apps.${name}]\npython_entry_point = "tiny_greeter:${symbol}"\nrequirements = ["${tiny.requirement}"]\n`,
+    )
+    await writeFile(join(folder, 'pyproject.toml'), tables.join(''))
+    try {
+      const waving = await background('wave', [], folder)
+      expect((await once(waving.child, 'close'))[0], waving.said()).toBe(0)
+      expect(waving.said()).toContain('waving from an entry point')
 
-    const { child, said } = await background('shop', [], project.folder)
-    await until(() => address(said()) !== undefined, 'the address')
-    expect(said()).toContain('/buy')
-    const path = new URL(address(said())!).pathname
-    const answer = await carrick.ask(path, { ...addition, body: '{"what": "milk"}' })
-    expect(await answer.json()).toEqual({ bought: 'milk' })
-    const ended = once(child, 'exit')
-    child.kill('SIGINT')
-    await ended
+      const { child, said } = await background('greeter', [], folder)
+      await until(() => address(said()) !== undefined, 'the address')
+      const path = new URL(address(said())!).pathname
+      expect(path).toMatch(/\/greet$/) // what the app says of itself came before
+      const answer = await carrick.ask(path, { ...addition, body: '{"name": "you"}' })
+      expect(await answer.json()).toMatchObject({ text: 'hello you' })
+      const ended = once(child, 'exit')
+      child.kill('SIGINT')
+      await ended
+    } finally {
+      tiny.close()
+      await rm(folder, { recursive: true })
+    }
   })
 
   test('a hostile pickle runs in a runner and nowhere else', async () => {
