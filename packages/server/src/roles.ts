@@ -1,7 +1,9 @@
+import { createHmac, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StorageLimits } from './api/deps.ts'
 import { dropExpired } from './api/expiry.ts'
+import { createFunctions } from './api/functions.ts'
 import { createGrpcHandler } from './api/grpc.ts'
 import { createRest } from './api/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
@@ -11,6 +13,7 @@ import type { Config } from './config.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
+import type { RunnerId } from './domain/ids.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { startLoop } from './kit/loop.ts'
@@ -53,12 +56,16 @@ export async function startRoles(
   closing.defer(() => backend.close())
 
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
+  // Every runner of a former process is gone, so the words may be others at each start.
+  const jobSecret = randomBytes(32)
+  const jobKeyOf = (id: RunnerId) => createHmac('sha256', jobSecret).update(id).digest('hex')
   const launch = createLaunch({
     environments: builder,
     blobs,
     results,
     vault,
     bootstrap,
+    jobKeyOf,
     surroundings: () => surroundings(foundation, addresses),
   })
   // From here on no former runner is left, so nothing runs twice by accident.
@@ -80,6 +87,12 @@ export async function startRoles(
   })
   const control = {
     ...foundation,
+    functions: createFunctions({
+      ...foundation,
+      runners: scheduler,
+      jobKeyOf,
+      limits: { resultBytes: config.CARRICK_MESSAGE_LIMIT, connectTimeoutMs },
+    }),
     builder,
     runners: scheduler,
     queues: dispatcher,

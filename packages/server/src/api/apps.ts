@@ -20,15 +20,19 @@ export interface AppView {
 /** An app by its name, in the caller's account. */
 export const NamedApp = z.object({ name: z.string(), environment: EnvironmentName })
 
-/** The apps that have an endpoint, by name. They stand in memory as their last change left them: thousands cost no read. */
+/**
+ * The apps that have an endpoint, by name; hosts of functions have none that anybody should call. They stand in memory
+ * as their last change left them: thousands cost no read.
+ */
 export const listApps = operation(
   { permission: 'apps:read', input: z.object({ environment: EnvironmentName }) },
   async (deps, caller, { environment }): Promise<readonly AppView[]> => {
     await requireEnvironment(deps, caller, environment)
     const runners = countActive(await deps.runners.listing(caller.accountId))
-    return Array.from(deps.apps.all(), ({ app }) => app)
+    return [...deps.apps.all()]
+      .filter(({ active }) => active !== undefined && active.spec.run !== 'host')
+      .map(({ app }) => app)
       .filter((app) => app.accountId === caller.accountId && app.environment === environment)
-      .filter(({ revisionId }) => revisionId !== undefined)
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))
       .map((app) => ({ app, activeRunners: runners.get(app.id) ?? 0 }))
   },

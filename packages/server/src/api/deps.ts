@@ -16,6 +16,7 @@ import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
 import type { Store } from '../store/store.ts'
+import type { Functions } from './functions.ts'
 
 /** What control operations work with. */
 export interface Deps {
@@ -35,6 +36,7 @@ export interface Deps {
   readonly runners: Runners
   readonly queues: Queues
   readonly results: Pick<RunResults, 'take'>
+  readonly functions: Functions
   readonly server: ServerFacts
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
@@ -66,6 +68,8 @@ export interface Builds {
   ): Promise<EnvironmentId>
   /** Whether it is there, ready for a runner. */
   has(id: EnvironmentId): Promise<boolean>
+  /** Where it is: each build of it has a folder of its own. */
+  folderOf(id: EnvironmentId): string
 }
 
 /** What operations ask of the scheduler. */

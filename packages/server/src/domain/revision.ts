@@ -56,10 +56,8 @@ export interface RevisionSpec {
   readonly environment: EnvironmentDefinition
   readonly environmentId: EnvironmentId
   readonly callable: PickledCallable | EntryPoint
-  /** Present on what `Run` made, which ends with its caller's connection: an app that serves, or a function that returns. */
-  readonly run?: 'app' | 'function'
-  /** Called first, in the same process; the callable gets what it returned. */
-  readonly setup?: PickledCallable
+  /** Present on what `Run` made: an app that ends with its caller's connection, or the host whose runners call functions. */
+  readonly run?: 'app' | 'host'
   /** As written in code, defaults filled in. What is live now stands on the app. */
   readonly scale: ScaleSettings
   readonly terminationGracePeriodSeconds: number

@@ -12,9 +12,10 @@ import { createKeyring } from '../access/memory-keyring.ts'
 import { createUploadTokens } from '../access/upload-tokens.ts'
 import { createVault } from '../access/vault.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
+import type { Functions } from '../api/functions.ts'
 import { createGrpcHandler } from '../api/grpc.ts'
 import { createRest } from '../api/rest.ts'
-import type { RunResult } from '../blobs/run-results.ts'
+import type { RunResult } from '../domain/run-value.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
@@ -40,6 +41,8 @@ export interface Script {
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
   run: Runners['followRun']
   readonly results: Map<RunnerId, RunResult>
+  /** What a function brings forth. It goes on for ever unless a test says otherwise. */
+  call: Functions['call']
   readonly asked: string[]
 }
 
@@ -72,7 +75,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     blobs,
     logs,
     vault: createVault({ store, clock, encryptionKey: new Uint8Array(32) }),
-    builder: { build: (definition, how) => script.build(definition, how), has: async () => true },
+    builder: { build: (definition, how) => script.build(definition, how), has: async () => true, folderOf: (id) => id },
     runners: runnersOf(script),
     queues: {
       flush: async (appId, callerId) => {
@@ -80,6 +83,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    functions: { call: (facts, asked) => script.call(facts, asked) },
     results: { take: async (id) => script.results.get(id) },
     server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
     objects: await openObjectFiles({ folder: join(folder, 'objects') }),
@@ -176,6 +180,7 @@ function newScript(): Script {
     failures: new Map(),
     run: forever,
     results: new Map(),
+    call: forever,
     asked: [],
   }
 }
