@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createGrpcHandler } from './api/grpc.ts'
 import { createRest } from './api/rest.ts'
@@ -33,7 +32,7 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, blobs, vault, folder, installation, bundleFile } = foundation
+  const { config, log, vault, folder, installation, bundleFile } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const builder = await createBuilder({
     ...foundation,
@@ -45,15 +44,25 @@ export async function startRoles(
     fingerprint: (value) => vault.fingerprint(value),
   })
   closing.defer(() => builder.close())
-  const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, log })
+  const backend = await createProcessBackend({
+    folder: folder.runners,
+    installation: installation.id,
+    log,
+    mounts: config.CARRICK_MOUNTS === 'auto',
+    needed: [folder.path, bootstrap],
+  })
+  const { withoutMounts } = backend
+  if (withoutMounts !== undefined) {
+    log.warn({}, `runners see no /data, only its real path in CARRICK_DATA_FOLDER, because ${withoutMounts}`)
+  }
   closing.defer(() => backend.close())
 
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
   const launch = createLaunch({
+    ...foundation,
     environments: builder,
-    blobs,
+    withoutMounts,
     results,
-    vault,
     bootstrap,
     surroundings: () => surroundings(foundation, addresses),
   })
@@ -80,6 +89,12 @@ export async function startRoles(
     runners: scheduler,
     queues: dispatcher,
     results,
+    withoutMounts,
+    fileLimits: {
+      bytes: config.CARRICK_FILE_LIMIT,
+      archiveBytes: config.CARRICK_UNZIP_LIMIT,
+      archiveEntries: 100_000,
+    },
     server: { version, backend: backend.name, folder: folder.path },
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     isDraining: () => readiness() === 'draining',
@@ -94,7 +109,7 @@ export async function startRoles(
 }
 
 /** How the platform looks to a runner. */
-function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Addresses): Surroundings {
+function surroundings({ bundleFile }: Foundation, { names, ingress }: Addresses): Surroundings {
   return {
     grpcHost: `${names.hosts[0]}:${names.port}`,
     restHost: ingress,
@@ -103,6 +118,5 @@ function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Ad
     wsRunHost: `${ingress}/ws`,
     bundle: bundleFile,
     region: 'local',
-    sharedFolder: join(folder.path, 'data'),
   }
 }

@@ -1,9 +1,19 @@
 import { accountRoutes } from './routes/account.ts'
+import { appFileRoutes } from './routes/app-files.ts'
 import { appRoutes } from './routes/apps.ts'
 import { eventRoutes } from './routes/events.ts'
+import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
 import { pageRoutes } from './routes/pages.ts'
 import type { Route } from './routes/route.ts'
 
 /** Every address that there is. */
-export const routes: readonly Route[] = [...accountRoutes, ...appRoutes, ...logRoutes, ...eventRoutes, ...pageRoutes]
+export const routes: readonly Route[] = [
+  ...accountRoutes,
+  ...appRoutes,
+  ...logRoutes,
+  ...eventRoutes,
+  ...appFileRoutes,
+  ...fileRoutes,
+  ...pageRoutes,
+]

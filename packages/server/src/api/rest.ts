@@ -36,10 +36,13 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
     baseUrl: deps.baseUrl(connection),
     header: (name) => context.req.header(name),
     body: context.req.raw.body,
-    json: async (schema) => checked(schema, await jsonOf(context)),
+    json: async (schema, most = mostBytes) => checked(schema, await jsonOf(context, most)),
   }
   const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
-  if (answer instanceof Response) return answer
+  if (answer instanceof Response) {
+    if (context.req.raw.method === 'HEAD') await answer.body?.cancel() // nobody will read it
+    return answer
+  }
   if (answer instanceof EventStream) return streamed(answer, deps.log)
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }
@@ -47,8 +50,8 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
 /** A page shows words and runs nothing. */
 const pageHeaders = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
 
-async function jsonOf({ req }: Context): Promise<unknown> {
-  const text = await smallText(req.raw)
+async function jsonOf({ req }: Context, most: number): Promise<unknown> {
+  const text = await smallText(req.raw, most)
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -57,13 +60,13 @@ async function jsonOf({ req }: Context): Promise<unknown> {
 }
 
 /** Reads no more than it takes to know that there is too much. */
-async function smallText({ body }: Request): Promise<string> {
+async function smallText({ body }: Request, most: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of body ?? []) {
     bytes += chunk.byteLength
-    if (bytes > mostBytes) {
-      throw new CarrickError('body_too_large', `The body is larger than the ${mostBytes} bytes that are taken here`)
+    if (bytes > most) {
+      throw new CarrickError('body_too_large', `The body is larger than the ${most} bytes that are taken here`)
     }
     chunks.push(chunk)
   }

@@ -16,6 +16,7 @@ import type { Deps } from './deps.ts'
 import { build, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
+import { Places, placesOf } from './places.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { outcomeOf } from './run-outcome.ts'
 import { ScaleInput } from './scale-input.ts'
@@ -35,6 +36,7 @@ const Run = z.object({
   ...Resilience.shape,
   /** The secrets that it sees. Absent: those exposed by default; empty: none. */
   secrets: z.array(z.string()).optional(),
+  ...Places.shape,
   ...Unserved.shape,
 })
 type Run = z.output<typeof Run>
@@ -66,6 +68,7 @@ export const run = operation(
 
 async function specOf(deps: Deps, caller: Caller, input: Run, attention: Attention): Promise<RevisionSpec> {
   const { setup, environments, serves } = input
+  const places = await placesOf(deps, caller, input)
   const callable = await storedCode(deps, input)
   const environment = definitionOf(environments)
   const scale = scaleOf(input)
@@ -82,6 +85,7 @@ async function specOf(deps: Deps, caller: Caller, input: Run, attention: Attenti
     ...(setup === undefined ? {} : { setup: await stored(deps, setup) }),
     scale,
     ...resilience,
+    ...places,
     ...(secrets === undefined ? {} : { secrets }),
     privateLogs: false,
     metadata: {},

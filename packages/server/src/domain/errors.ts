@@ -21,6 +21,7 @@ export const kinds = {
   bad_request: 'bad_input',
   invalid_app: 'bad_input',
   build_failed: 'bad_input',
+  file_in_the_way: 'bad_input', // not a conflict: the stock client takes that for a file that is there already
   deploy_failed: 'not_ready',
   unauthenticated: 'unauthenticated',
   forbidden: 'forbidden',
@@ -32,6 +33,9 @@ export const kinds = {
   key_not_found: 'not_found',
   secret_not_found: 'not_found',
   route_not_found: 'not_found',
+  file_not_found: 'not_found',
+  upload_not_found: 'not_found',
+  fetch_failed: 'bad_gateway',
   environment_exists: 'conflict',
   superseded: 'conflict',
   account_exists: 'conflict',

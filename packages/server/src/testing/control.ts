@@ -19,6 +19,9 @@ import { baseUrl } from '../domain/addresses.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
+import { openAccountFiles } from '../files/account-files.ts'
+import { createFetch } from '../files/fetch-from.ts'
+import { createUploads } from '../files/uploads.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
@@ -58,6 +61,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
   const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
   const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
+  const files = await openAccountFiles({ folder: join(folder, 'data'), keepFree: 0 })
   const script = newScript()
   let port = 0
   const deps: Deps = {
@@ -78,6 +82,11 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    files,
+    uploads: createUploads({ staging: files.staging, clock }),
+    fetch: createFetch({ allow: '127.0.0.1/32', timeoutMs: 10_000 }),
+    fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
+    withoutMounts: undefined,
     results: { take: async (id) => script.results.get(id) },
     server: { version: '0.0.0', backend: 'process', folder },
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
@@ -119,6 +128,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     apps,
     blobs,
     logs,
+    files,
     keyring,
     keys,
     script,

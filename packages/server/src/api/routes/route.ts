@@ -13,8 +13,8 @@ export interface Request {
   readonly path: string
   readonly baseUrl: string
   readonly header: (name: string) => string | undefined
-  /** What a small body holds, which is read and checked now. */
-  readonly json: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>
+  /** What a small body holds, which is read and checked now; of 64 KiB at most unless `mostBytes` allows more. */
+  readonly json: <Schema extends z.ZodType>(schema: Schema, mostBytes?: number) => Promise<z.output<Schema>>
   /** The body as it comes, for those that may be large. It is read once, by whoever takes it. */
   readonly body: ReadableStream<Uint8Array> | null
 }

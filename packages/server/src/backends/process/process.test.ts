@@ -31,7 +31,7 @@ const server = `
 
 function specOf(before: string): RunnerSpec {
   const command = [process.execPath, '-e', `${before};${server}`]
-  return { id: randomUUID(), appId: 'app', revisionId: 'revision', command, variables: {} }
+  return { id: randomUUID(), appId: 'app', revisionId: 'revision', command, variables: {}, mounts: [] }
 }
 
 test('a survivor whose record was never written is found by its environment', async () => {
