@@ -76,7 +76,6 @@ const doors: Readonly<Record<string, Access>> = {
 /** What changes something and yet leaves no entry in the record of changes, and why. What is missing here fails. */
 const unaudited: Readonly<Record<string, string>> = {
   BuildEnvironment: 'an environment is found by its content: building it changes nothing of an account',
-  'PUT /files/file/multipart/*': 'a part is no file yet; the upload is recorded when it is complete',
   'POST /files/missing_hashes': 'it only looks, for those who deploy',
   'POST /files/app/multipart/:hash/initiate':
     'what a deploy may name changes nothing until one does, and that is recorded',
@@ -86,6 +85,7 @@ const unaudited: Readonly<Record<string, string>> = {
     'what a deploy may name changes nothing until one does, and that is recorded',
   'POST /files/app/multipart/:hash/:upload/cancel':
     'what a deploy may name changes nothing until one does, and that is recorded',
+  'PUT /files/file/multipart/*': 'a part is no file yet; the upload is recorded when it is complete',
 }
 
 /** What each key may do, said once more so that a preset does not grow unnoticed. `true` is everything in an account. */

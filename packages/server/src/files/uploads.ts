@@ -94,7 +94,7 @@ export function createUploads({ staging, clock }: { staging: Staging; clock: Clo
       upload.completed ??= whole(upload, parts, staging)
         .then(async (file) => {
           await using _draft = file
-          return use(file)
+          return await use(file)
         })
         .finally(() => Promise.all([...upload.parts.values()].map((part) => part[Symbol.asyncDispose]())))
       return upload.completed

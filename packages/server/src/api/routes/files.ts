@@ -1,6 +1,7 @@
 import { FileParts, FolderHash, FromUrl, NewPath } from '@carrick/protocol/rest'
 import { checkFolder, fetchFile, listFiles, moveFile, putFile, readFile, removeFile } from '../files.ts'
 import { beginUpload, cancelUpload, completeUpload, uploadPart } from '../file-uploads.ts'
+import { authorize } from '../../access/authorize.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import { fileAnswer, fileItem, form, mostPartsBytes, pathAfter } from './file-words.ts'
 import { route, type Route } from './route.ts'
@@ -32,7 +33,8 @@ const cancelled = route('POST', `${multipart}/*`, cancelUpload, {
 /** The path of the file stands in the middle, slashes and all, so the end of the address says what is asked. */
 const multipartSteps: Route = {
   ...completed, // the step that changes something, and is recorded
-  call: (deps, caller, request, attention) => {
+  call: async (deps, caller, request, attention) => {
+    authorize(caller, completed.permission)
     const last = request.path.split('/').at(-1)
     const step = { initiate: begun, complete: completed, cancel: cancelled }[last ?? '']
     if (step === undefined) throw new CarrickError('route_not_found', `POST ${request.path} not found`)
