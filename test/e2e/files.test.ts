@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createHash } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:http'
@@ -89,6 +90,7 @@ describe('files, with the stock fal command', () => {
         if (req.url === '/away') answer.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end()
         else answer.end('from elsewhere')
       }).listen(0, '127.0.0.1')
+      await once(site, 'listening')
       const { port } = site.address() as AddressInfo
       await succeed('upload-url', `http://127.0.0.1:${port}/file`, '/data/fetched/file.txt')
       expect(await (await carrick.ask('/files/file//data/fetched/file.txt')).text()).toBe('from elsewhere')
@@ -122,9 +124,8 @@ print(json.dumps(sync_dir(sys.argv[1], "/data/sync/here")))`
     })
 
     test('a key that may only read reads', async () => {
-      const made = await carrick.fal('keys', 'create', '--preset', 'READONLY', '--desc', 'reader', '--json')
-      const [, id, secret] = /"key_id": "([^"]+)"[^]*"key_secret": "([^"]+)"/.exec(made.stdout) ?? []
-      const key = { FAL_KEY: `${id}:${secret}` }
+      const made = await carrick.fal('keys', 'create', '--preset', 'READONLY')
+      const key = { FAL_KEY: /FAL_KEY='(\S+)'/.exec(made.stdout)?.[1] ?? '' }
       expect((await carrick.falWith(key, 'files', 'list', '/data')).stdout).toContain('large.bin')
       const refused = await carrick.falWith(key, 'files', 'rm', '/data/large.bin')
       expect(refused.code).not.toBe(0)
