@@ -28,9 +28,10 @@ export async function formFile<Result>(
   }
   form.on('file', (name, content) => {
     content.on('error', failed)
-    if (name !== field || file !== undefined) return void content.resume()
-    file = content
-    use(content).then(used.resolve, used.reject)
+    if (name === field && file === undefined) {
+      file = content
+      use(content).then(used.resolve, used.reject)
+    } else content.resume()
   })
   form.on('error', failed)
   source.on('error', failed)

@@ -125,7 +125,7 @@ describe('a link that a runner put there', () => {
 })
 
 test('what is no ordinary file is not waited for', async () => {
-  execFileSync('mkfifo', [join(root, 'pipe')])
+  execFileSync('python3', ['-c', 'import os, sys; os.mkfifo(sys.argv[1])', join(root, 'pipe')])
   await expect(read('pipe')).rejects.toMatchObject({ message: expect.stringContaining('no ordinary file') as string })
   await expect(read('.')).rejects.toMatchObject({ code: 'bad_request' })
 })

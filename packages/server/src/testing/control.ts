@@ -138,13 +138,19 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     /** A REST answer. */
     async rest(
       path: string,
-      { key = keys.ann, ...asked }: { key?: string | null; method?: string; body?: string } = {},
+      { key = keys.ann, ...asked }: { key?: string | null; method?: string; body?: string | FormData } = {},
     ) {
       const headers = key === null ? {} : { authorization: `Key ${key}` }
       const response = await createRest(deps).request(path, { ...asked, headers })
       const isJson = response.headers.get('content-type')?.startsWith('application/json')
       const body: unknown = await (isJson ? response.json() : response.text())
       return { status: response.status, body }
+    },
+    /** The same, with headers and a body as they are, and the answer as it is. */
+    restRaw: (path: string, asked: RequestInit) => {
+      const headers = new Headers(asked.headers)
+      headers.set('authorization', `Key ${keys.ann}`)
+      return createRest(deps).request(path, { ...asked, headers })
     },
     async [Symbol.asyncDispose]() {
       for (const session of sessions) session.abort()

@@ -1,4 +1,4 @@
-import { FileHashes, FileParts, StoredParts } from '@carrick/protocol/rest'
+import { FileHashes, StoredParts } from '@carrick/protocol/rest'
 import { appFilePart, beginAppFile, cancelAppFile, completeAppFile, missingHashes } from '../app-files.ts'
 import { form, mostPartsBytes } from './file-words.ts'
 import { route } from './route.ts'
