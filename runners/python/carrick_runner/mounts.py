@@ -95,17 +95,18 @@ def _bring_along(root: str, hidden: "set[str]") -> None:
     # The one that holds the new root comes first, while there is little in it.
     entries = sorted(os.scandir("/"), key=lambda entry: not root.startswith(entry.path + "/"))
     for entry in entries:
-        target = root + entry.path
-        if entry.name in hidden or os.path.lexists(target):
+        if entry.name in hidden:
             continue
+        target = root + entry.path
         if entry.is_symlink():
-            os.symlink(os.readlink(entry.path), target)
+            if not os.path.lexists(target):
+                os.symlink(os.readlink(entry.path), target)
+            continue
+        if entry.is_dir():
+            os.makedirs(target, exist_ok=True)
         else:
-            if entry.is_dir():
-                os.mkdir(target)
-            else:
-                open(target, "x").close()
-            _mount(entry.path, target, MS_BIND | MS_REC)
+            open(target, "a").close()
+        _mount(entry.path, target, MS_BIND | MS_REC)
 
 
 def _place(mount: Mapping[str, Any], target: str, layer: str, in_user_namespace: bool) -> None:
