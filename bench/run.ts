@@ -8,6 +8,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   files: async () => (await import('./files.bench.ts')).files,
   memory: async () => (await import('./memory.bench.ts')).memory,
   redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
+  control: async () => (await import('./control.bench.ts')).control,
 }
 
 const asked = process.argv.slice(2)

@@ -32,7 +32,7 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, vault, folder, installation, bundleFile } = foundation
+  const { config, log, vault, folder, installation, bundleFile, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const builder = await createBuilder({
     ...foundation,
@@ -95,7 +95,13 @@ export async function startRoles(
       archiveBytes: config.CARRICK_UNZIP_LIMIT,
       archiveEntries: 100_000,
     },
-    server: { version, backend: backend.name, folder: folder.path },
+    server: {
+      version,
+      backend: backend.name,
+      folder: folder.path,
+      deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',
+      caPem: certificates.caPem,
+    },
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     isDraining: () => readiness() === 'draining',
   }

@@ -21,6 +21,7 @@ const doors: Readonly<Record<string, Access>> = {
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
   DeleteAlias: 'apps:write',
+  DeleteApplication: 'apps:write',
   RolloutApplication: 'apps:write',
   ListAliases: 'apps:read',
   ListApplications: 'apps:read',
@@ -37,6 +38,7 @@ const doors: Readonly<Record<string, Access>> = {
   SetSecret: 'secrets:write',
   ListSecrets: 'secrets:read',
   'GET /users/current': 'account:read',
+  'GET /users/teams': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
   'POST /logs/stream': 'logs:read',
@@ -46,6 +48,7 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /v1/status': 'account:read',
   'GET /v1/events': 'events:read',
   'GET /dashboard/apps/:owner/:name/*': 'anyone',
+  'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
   'GET /files/list/*': 'files:read',
@@ -69,7 +72,6 @@ const doors: Readonly<Record<string, Access>> = {
   // These only say that they are not served.
   InteractiveRun: 'account:read',
   Map: 'account:read',
-  DeleteApplication: 'account:read',
   ShellRunner: 'account:read',
 }
 
@@ -165,6 +167,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   ListUserKeys: {},
   RevokeUserKey: { keyId: '$key' },
   'GET /users/current': {},
+  'GET /users/teams': {},
   'GET /runners/:id': { ':id': 'runner-of-ann' },
   'POST /logs/history': { '?': 'job_id=runner-of-ann' },
   'POST /logs/stream': { '?': 'job_id=runner-of-ann' },
@@ -174,6 +177,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /v1/status': {},
   'GET /v1/events': {},
   'GET /dashboard/apps/:owner/:name/*': {},
+  'GET /.well-known/carrick/ca.pem': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
   'GET /files/list/*': { '*': 'models' },
@@ -319,7 +323,7 @@ async function annsThings() {
   return { aliases, applications, listed, files, asked: [...control.script.asked] }
 }
 
-/** What of ann's stands in an answer. A refusal repeats the id that was sent, which tells nothing. */
+/** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */
 function marksIn(said: string): readonly string[] {
   const marks = [
     'account-ann',
@@ -329,7 +333,8 @@ function marksIn(said: string): readonly string[] {
     'runner-of-ann',
     'file-of-ann',
   ]
-  return marks.filter((mark) => said.replaceAll(/"[^"]*" (of "[^"]*" )?not found/g, '').includes(mark))
+  const told = said.replaceAll(/"[^"]*" (of "[^"]*" )?not found|"(subject|revision)":"[^"]*"/g, '')
+  return marks.filter((mark) => told.includes(mark))
 }
 
 function aimed(door: string): Input {

@@ -5,6 +5,7 @@ import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
 import { pageRoutes } from './routes/pages.ts'
+import { trustRoutes } from './routes/trust.ts'
 import type { Route } from './routes/route.ts'
 
 /** Every address that there is. */
@@ -16,4 +17,5 @@ export const routes: readonly Route[] = [
   ...appFileRoutes,
   ...fileRoutes,
   ...pageRoutes,
+  ...trustRoutes,
 ]

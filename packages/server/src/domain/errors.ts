@@ -38,6 +38,7 @@ export const kinds = {
   fetch_failed: 'bad_gateway',
   environment_exists: 'conflict',
   superseded: 'conflict',
+  revision_in_use: 'not_ready',
   account_exists: 'conflict',
   body_too_large: 'too_large',
   queue_full: 'limited',

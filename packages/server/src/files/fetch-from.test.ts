@@ -8,7 +8,7 @@ import { createFetch } from './fetch-from.ts'
 const loopback = '127.0.0.1/32'
 
 /** Fetches with a resolver that knows what the test says, and notes what it was asked. */
-function fetcher(known: Record<string, readonly string[]> = {}, allow = loopback) {
+function fetcher(known: Record<string, readonly string[]> = {}, allow: readonly string[] = [loopback]) {
   const asked: string[] = []
   const fetch = createFetch({
     allow,

@@ -2,12 +2,13 @@ import { lookup } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
 import { CarrickError } from '../domain/errors.ts'
-import { isAllowedAddress, rangesOf } from '../domain/public-address.ts'
+import { isPublicAddress } from '../domain/public-address.ts'
+import { networksOf } from '../kit/networks.ts'
 import type { Bytes } from './staging.ts'
 
 export interface FetchOptions {
   /** Ranges that may be fetched from although they are not public (CARRICK_FETCH_ALLOW). */
-  readonly allow: string
+  readonly allow: readonly string[]
   readonly timeoutMs: number
   /** The addresses of a host. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
@@ -28,14 +29,15 @@ const mostRedirects = 5
  * Throws `bad_request` for what may not be fetched, `fetch_failed` for what does not come.
  */
 export function createFetch({ allow, timeoutMs, resolve = addressesOf }: FetchOptions): Fetch {
-  const ranges = rangesOf(allow)
+  const allowed = networksOf(allow)
+  const mayReach = (address: string) => isPublicAddress(address) || allowed(address)
 
   async function checkedAddresses({ hostname }: URL): Promise<readonly string[]> {
     const host = hostname.replace(/^\[|\]$/g, '')
     const addresses = /^[\d.]+$|:/.test(host)
       ? [host]
       : await resolve(host).catch((error: unknown) => unreachable(host, error))
-    if (addresses.length > 0 && addresses.every((address) => isAllowedAddress(address, ranges))) return addresses
+    if (addresses.length > 0 && addresses.every(mayReach)) return addresses
     throw new CarrickError(
       'bad_request',
       `${host} is not fetched: it is, or leads to, an address that is not public. The operator can allow it (CARRICK_FETCH_ALLOW)`,

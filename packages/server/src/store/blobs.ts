@@ -45,9 +45,16 @@ interface Named {
 }
 
 function namedAfter(id: RevisionId, limit: number): Read<readonly Named[]> {
-  return read(sql`select id, spec from revision where id > ${id} order by id limit ${limit}`, (row) => {
-    const { callable, setup, files = [] } = json<RevisionSpec>(row, 'spec')
-    const pickles = [callable, setup].flatMap((each) => (each && 'blob' in each ? [each.blob] : []))
-    return { revisionId: text(row, 'id'), blobs: [...pickles, ...files.map(({ blob }) => blob)] }
-  })
+  return read(
+    sql`select revision.id, revision.spec
+          from revision join app on app.id = revision.app_id
+         where revision.id > ${id} and revision.deleted_at is null and app.deleted_at is null
+         order by revision.id
+         limit ${limit}`,
+    (row) => {
+      const { callable, setup, files = [] } = json<RevisionSpec>(row, 'spec')
+      const pickles = [callable, setup].flatMap((each) => (each && 'blob' in each ? [each.blob] : []))
+      return { revisionId: text(row, 'id'), blobs: [...pickles, ...files.map(({ blob }) => blob)] }
+    },
+  )
 }
