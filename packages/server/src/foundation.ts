@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
+import { createUploadTokens } from './access/upload-tokens.ts'
 import { createVault } from './access/vault.ts'
 import { openLocalBlobs } from './blobs/local-blobs.ts'
+import { openObjectFiles } from './blobs/object-files.ts'
 import { sweepBlobs } from './blobs/sweep.ts'
 import { createCaller } from './calls/undici-caller.ts'
 import { listOf, type Config } from './config.ts'
@@ -22,6 +24,7 @@ import { createLogger } from './kit/logger.ts'
 import { openLogStore } from './logs/sqlite-logs.ts'
 import { forgetAppFiles } from './store/app-files.ts'
 import { namedBlobs } from './store/blobs.ts'
+import { objectFilesUnder } from './store/objects.ts'
 import { newestMoment } from './store/revisions.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
 
@@ -43,6 +46,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const installation = await ensureInstallation({ store, clock, folder, owner: config.CARRICK_OWNER })
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
+  const uploadTokens = createUploadTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
@@ -63,6 +67,9 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const uploads = createUploads({ staging: files.staging, clock })
   const appTrees = await openAppTrees({ folder: folder.appFiles, blobs })
   const fetch = createFetch({ allow: listOf(config.CARRICK_FETCH_ALLOW), timeoutMs: config.CARRICK_FETCH_TIMEOUT_MS })
+  const objects = await openObjectFiles({ folder: folder.objects })
+  const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
+  await sweepBlobs({ blobs: objects, namedUnder, log })
   const apps = await createApps(store)
   const homes = createHomes({ clock, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
   const caller = createCaller()
@@ -86,6 +93,8 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     uploads,
     appTrees,
     fetch,
+    objects,
+    uploadTokens,
     apps,
     homes,
     caller,

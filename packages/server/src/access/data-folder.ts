@@ -23,6 +23,8 @@ export interface DataFolder {
   readonly storeFile: string
   readonly logs: string
   readonly blobs: string
+  /** What was uploaded. */
+  readonly objects: string
   readonly environments: string
   readonly runners: string
   /** A folder per account, which its runners see as `/data`. */
@@ -81,6 +83,7 @@ function pathsIn(path: string) {
     storeFile: join(path, 'carrick.sqlite'),
     logs: join(path, 'logs'),
     blobs: join(path, 'blobs'),
+    objects: join(path, 'objects'),
     environments: join(path, 'environments'),
     runners: join(path, 'runners'),
     data: join(path, 'data'),

@@ -4,9 +4,12 @@ import { appRoutes } from './routes/apps.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
+import { objectRoutes } from './routes/objects.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { trustRoutes } from './routes/trust.ts'
 import type { Route } from './routes/route.ts'
+import { uploadRoutes } from './routes/uploads.ts'
+import { valueRoutes } from './routes/values.ts'
 
 /** Every address that there is. */
 export const routes: readonly Route[] = [
@@ -17,5 +20,8 @@ export const routes: readonly Route[] = [
   ...appFileRoutes,
   ...fileRoutes,
   ...pageRoutes,
+  ...uploadRoutes,
+  ...objectRoutes,
+  ...valueRoutes,
   ...trustRoutes,
 ]

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Mount } from '../backends/backend.ts'
 import type { App } from '../domain/app.ts'
+import { CarrickError } from '../domain/errors.ts'
 import { dataPath, filePathOf } from '../domain/file-path.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { AccountFiles } from '../files/account-files.ts'
@@ -26,6 +27,11 @@ export async function placesOf(
 ): Promise<Places> {
   const { files: appFiles, dataMounts = [dataPath] } = revision.spec
   if (withoutMounts !== undefined) {
+    if (appFiles !== undefined || revision.spec.dataMounts !== undefined)
+      throw new CarrickError(
+        'unimplemented',
+        `This app needs folders of its own, and ${withoutMounts}: deploy it again`,
+      )
     const folder = await files.folderOf(app.accountId)
     const said = `There is no ${dataPath} here, because ${withoutMounts}: its files are in ${folder} (CARRICK_DATA_FOLDER)`
     return { mounts: [], variables: { ...toldOf(folder), CARRICK_RUNNER_WITHOUT_MOUNTS: said } }
