@@ -98,3 +98,33 @@ export const ServerStatus = z.object({
   disk_free_bytes: z.number(),
 })
 export type ServerStatus = z.infer<typeof ServerStatus>
+
+/** GET /files/list/{path}: what is in a folder. */
+export const FileItem = z.object({
+  /** Absolute, below `/data`. */
+  path: z.string(),
+  name: z.string(),
+  size: z.number(),
+  is_file: z.boolean(),
+  created_time: z.iso.datetime(),
+  updated_time: z.iso.datetime(),
+})
+export type FileItem = z.infer<typeof FileItem>
+
+/** POST /files/file/url/{path} */
+export const FromUrl = z.object({ url: z.string() })
+
+/** POST /files/rename/{path} */
+export const NewPath = z.object({ destination: z.string() })
+
+/** POST /files/dir/check_hash/{path} */
+export const FolderHash = z.object({ hash: z.string() })
+
+/** POST …/complete: the parts as the answers to them said. */
+export const FileParts = z.object({ parts: z.array(z.object({ part_number: z.number(), etag: z.string() })) })
+
+/** POST /files/app/multipart/{hash}/{upload}/complete. All that `metadata` says is text. */
+export const StoredParts = z.object({ ...FileParts.shape, metadata: z.object({ mode: z.string() }) })
+
+/** POST /files/missing_hashes */
+export const FileHashes = z.object({ hashes: z.array(z.string()) })

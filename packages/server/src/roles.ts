@@ -1,5 +1,4 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StorageLimits } from './api/deps.ts'
 import { dropExpired } from './api/expiry.ts'
@@ -40,7 +39,7 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, blobs, vault, folder, installation, bundleFile, certificates } = foundation
+  const { config, log, vault, folder, installation, bundleFile, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const builder = await createBuilder({
     ...foundation,
@@ -52,7 +51,17 @@ export async function startRoles(
     fingerprint: (value) => vault.fingerprint(value),
   })
   closing.defer(() => builder.close())
-  const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, log })
+  const backend = await createProcessBackend({
+    folder: folder.runners,
+    installation: installation.id,
+    log,
+    mounts: config.CARRICK_MOUNTS === 'auto',
+    needed: [folder.path, bootstrap],
+  })
+  const { withoutMounts } = backend
+  if (withoutMounts !== undefined) {
+    log.warn({}, `runners see no /data, only its real path in CARRICK_DATA_FOLDER, because ${withoutMounts}`)
+  }
   closing.defer(() => backend.close())
 
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
@@ -60,10 +69,10 @@ export async function startRoles(
   const jobSecret = randomBytes(32)
   const jobKeyOf = (id: RunnerId) => createHmac('sha256', jobSecret).update(id).digest('hex')
   const launch = createLaunch({
+    ...foundation,
     environments: builder,
-    blobs,
+    withoutMounts,
     results,
-    vault,
     bootstrap,
     jobKeyOf,
     surroundings: () => surroundings(foundation, addresses),
@@ -97,6 +106,12 @@ export async function startRoles(
     runners: scheduler,
     queues: dispatcher,
     results,
+    withoutMounts,
+    fileLimits: {
+      bytes: config.CARRICK_FILE_LIMIT,
+      archiveBytes: config.CARRICK_UNZIP_LIMIT,
+      archiveEntries: 100_000,
+    },
     server: {
       version,
       backend: backend.name,
@@ -132,7 +147,7 @@ function storageLimits({
 }
 
 /** How the platform looks to a runner. */
-function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Addresses): Surroundings {
+function surroundings({ bundleFile }: Foundation, { names, ingress }: Addresses): Surroundings {
   return {
     grpcHost: `${names.hosts[0]}:${names.port}`,
     restHost: ingress,
@@ -143,6 +158,5 @@ function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Ad
     kvUrl: `https://${ingress}/kv`,
     bundle: bundleFile,
     region: 'local',
-    sharedFolder: join(folder.path, 'data'),
   }
 }

@@ -10,6 +10,9 @@ import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
 import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
+import type { AccountFiles } from '../files/account-files.ts'
+import type { Fetch } from '../files/fetch-from.ts'
+import type { Uploads } from '../files/uploads.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -37,6 +40,12 @@ export interface Deps {
   readonly queues: Queues
   readonly results: Pick<RunResults, 'take'>
   readonly functions: Functions
+  readonly files: AccountFiles
+  readonly uploads: Uploads
+  readonly fetch: Fetch
+  readonly fileLimits: FileLimits
+  /** Why runners can have no folders of their own, as half a sentence; undefined where they can. */
+  readonly withoutMounts: string | undefined
   readonly server: ServerFacts
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
@@ -44,6 +53,14 @@ export interface Deps {
   readonly publicUrl: (connection: Connection) => string
   /** True from the moment at which the server was asked to stop. */
   readonly isDraining: () => boolean
+}
+
+/** How much a file of an account may be. */
+export interface FileLimits {
+  readonly bytes: number
+  /** Unpacked. */
+  readonly archiveBytes: number
+  readonly archiveEntries: number
 }
 
 /** What an operator decides about uploads. */

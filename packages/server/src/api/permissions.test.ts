@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { DescMethod, DescMethodStreaming, DescMethodUnary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Transport } from '@connectrpc/connect'
@@ -52,6 +53,24 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
+  'GET /files/list/*': 'files:read',
+  'GET /files/file/*': 'files:read',
+  'POST /files/dir/check_hash/*': 'files:read',
+  'POST /files/file/multipart/*': 'files:write',
+  'PUT /files/file/multipart/*': 'files:write',
+  'POST /files/file/local/*': 'files:write',
+  'POST /files/file/url/*': 'files:write',
+  'DELETE /files/file/*': 'files:write',
+  'POST /files/rename/*': 'files:write',
+  'GET /v1/serverless/files/list/*': 'files:read',
+  'GET /v1/serverless/files/file/*': 'files:read',
+  'POST /v1/serverless/files/file/local/*': 'files:write',
+  'POST /v1/serverless/files/file/url/*': 'files:write',
+  'POST /files/missing_hashes': 'apps:write',
+  'POST /files/app/multipart/:hash/initiate': 'apps:write',
+  'PUT /files/app/multipart/:hash/:upload/:part': 'apps:write',
+  'POST /files/app/multipart/:hash/:upload/complete': 'apps:write',
+  'POST /files/app/multipart/:hash/:upload/cancel': 'apps:write',
   'POST /storage/auth/token': 'storage:upload',
   'POST /storage/upload/initiate': 'storage:upload',
   'POST /storage/upload/initiate-multipart': 'storage:upload',
@@ -78,6 +97,16 @@ const doors: Readonly<Record<string, Access>> = {
 /** What changes something and yet leaves no entry in the record of changes, and why. What is missing here fails. */
 const unaudited: Readonly<Record<string, string>> = {
   BuildEnvironment: 'an environment is found by its content: building it changes nothing of an account',
+  'POST /files/missing_hashes': 'it only looks, for those who deploy',
+  'POST /files/app/multipart/:hash/initiate':
+    'what a deploy may name changes nothing until one does, and that is recorded',
+  'PUT /files/app/multipart/:hash/:upload/:part':
+    'what a deploy may name changes nothing until one does, and that is recorded',
+  'POST /files/app/multipart/:hash/:upload/complete':
+    'what a deploy may name changes nothing until one does, and that is recorded',
+  'POST /files/app/multipart/:hash/:upload/cancel':
+    'what a deploy may name changes nothing until one does, and that is recorded',
+  'PUT /files/file/multipart/*': 'a part is no file yet; the upload is recorded when it is complete',
   'PUT /kv/set/:store/:name{.+}': 'values are the data of apps, which set them as often as they like',
   'DELETE /kv/delete/:store/:name{.+}': 'as above',
 }
@@ -189,6 +218,24 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /.well-known/carrick/ca.pem': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
+  'GET /files/list/*': { '*': 'models' },
+  'GET /files/file/*': { '*': 'models/of-ann' },
+  'POST /files/dir/check_hash/*': { '*': 'models', hash: 'x' },
+  'POST /files/file/multipart/*': { '*': 'models/of-ann/initiate' },
+  'PUT /files/file/multipart/*': {},
+  'POST /files/file/local/*': {},
+  'POST /files/file/url/*': {},
+  'DELETE /files/file/*': { '*': 'models' },
+  'POST /files/rename/*': { '*': 'models', destination: 'mine' },
+  'GET /v1/serverless/files/list/*': { '*': 'models' },
+  'GET /v1/serverless/files/file/*': { '*': 'models/of-ann' },
+  'POST /v1/serverless/files/file/local/*': {},
+  'POST /v1/serverless/files/file/url/*': {},
+  'POST /files/missing_hashes': { hashes: [] },
+  'POST /files/app/multipart/:hash/initiate': {},
+  'PUT /files/app/multipart/:hash/:upload/:part': {},
+  'POST /files/app/multipart/:hash/:upload/complete': {},
+  'POST /files/app/multipart/:hash/:upload/cancel': {},
   Run: {},
   InteractiveRun: {},
   Map: {},
@@ -288,6 +335,8 @@ function bobMay(preset: 'ADMIN' | 'API', door: string): boolean {
 }
 
 async function giveAnnThings(): Promise<void> {
+  await using draft = await control.files.staging.receive(Readable.from([Buffer.from('file-of-ann')]), 100)
+  await control.files.place('account-ann', [{ path: ['models', 'of-ann'], draft: draft.path }])
   const environments = [{ kind: 'virtualenv', configuration: { python_version: '3.11', requirements: ['fal'] } }]
   const callable = { case: 'function', value: { method: 'cloudpickle', definition: new Uint8Array([1]) } } as const
   const request = { applicationName: 'hello', environments, callable, deploymentStrategy: DeploymentStrategy.RECREATE }
@@ -325,17 +374,25 @@ async function annsThings() {
     client.listApplications({}),
     client.listUserKeys({}),
   ])
+  const files = await control.files.peek('account-ann', ['models', 'of-ann'], 100)
   const [object, parts, kept] = await Promise.all([
     control.store.read(objectById(upload.id)),
     control.store.read(partsOf(upload.id)),
     control.store.read(valueAt({ ...value, accountId: 'account-ann' }, 1)),
   ])
-  return { aliases, applications, listed, asked: [...control.script.asked], object, parts, kept }
+  return { aliases, applications, listed, asked: [...control.script.asked], object, parts, kept, files }
 }
 
 /** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */
 function marksIn(said: string): readonly string[] {
-  const marks = ['account-ann', 'made-by-ann', control.keys.ann.split(':')[0] ?? '', revision, 'runner-of-ann']
+  const marks = [
+    'account-ann',
+    'made-by-ann',
+    control.keys.ann.split(':')[0] ?? '',
+    revision,
+    'runner-of-ann',
+    'file-of-ann',
+  ]
   const told = said.replaceAll(/"[^"]*" (of "[^"]*" )?not found|"(subject|revision)":"[^"]*"/g, '')
   return marks.filter((mark) => told.includes(mark))
 }
@@ -385,7 +442,7 @@ async function call(transport: Transport, method: DescMethod, input: Input): Pro
 async function overRest(door: string, key: string | null, input: Input) {
   const [method = '', path = ''] = door.split(' ')
   const given = new Map(Object.entries(input) as [string, string][])
-  const address = path.replaceAll(/:\w+/g, (name) => given.get(name) ?? 'x') + `?${given.get('?') ?? ''}`
+  const address = path.replaceAll(/:\w+|\*$/g, (name) => given.get(name) ?? 'x') + `?${given.get('?') ?? ''}`
   const { status, body } = await control.rest(address, {
     method,
     key,

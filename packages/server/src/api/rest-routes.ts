@@ -1,6 +1,8 @@
 import { accountRoutes } from './routes/account.ts'
+import { appFileRoutes } from './routes/app-files.ts'
 import { appRoutes } from './routes/apps.ts'
 import { eventRoutes } from './routes/events.ts'
+import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
 import { objectRoutes } from './routes/objects.ts'
 import { pageRoutes } from './routes/pages.ts'
@@ -15,6 +17,8 @@ export const routes: readonly Route[] = [
   ...appRoutes,
   ...logRoutes,
   ...eventRoutes,
+  ...appFileRoutes,
+  ...fileRoutes,
   ...pageRoutes,
   ...uploadRoutes,
   ...objectRoutes,

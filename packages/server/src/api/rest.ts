@@ -53,7 +53,10 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
     json: async (schema, most = mostBytes) => checked(schema, await jsonOf(context, most)),
   }
   const answer = await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} })
-  if (answer instanceof Response) return answer
+  if (answer instanceof Response) {
+    if (context.req.raw.method === 'HEAD') await answer.body?.cancel() // nobody will read it
+    return answer
+  }
   if (answer instanceof EventStream) return streamed(answer, deps.log)
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }

@@ -51,6 +51,14 @@ export interface HealthCheck {
   readonly callRegularly: boolean
 }
 
+/** A file that runners find below `/app`. */
+export interface AppFile {
+  /** Relative to it. */
+  readonly path: string
+  readonly mode: number
+  readonly blob: BlobKey
+}
+
 /** All that a deploy fixed. Stored as JSON, never changed afterwards. */
 export interface RevisionSpec {
   readonly environment: EnvironmentDefinition
@@ -67,6 +75,10 @@ export interface RevisionSpec {
   readonly privateLogs: boolean
   /** Names of the secrets that its runners see. Absent: those exposed by default; empty: none. */
   readonly secrets?: readonly string[]
+  /** What its runners find below `/app`. Absent: they have no `/app` of their own. */
+  readonly files?: readonly AppFile[]
+  /** What of `/data` its runners see, as paths below it. Absent: all of it. */
+  readonly dataMounts?: readonly string[]
   /** `openapi`, `message`, `annotations`, and what else the deploy sent. */
   readonly metadata: Readonly<Record<string, unknown>>
   readonly sourceCode?: string
