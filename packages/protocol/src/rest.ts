@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 /** The body of every refusal. */
-export const Refusal = z.object({ detail: z.string() })
+export const Refusal = z.object({ detail: z.string(), error_type: z.string().optional() })
 
 /** GET /users/current */
 export const CurrentUser = z.object({
@@ -60,6 +60,8 @@ export const EventList = z.object({
       id: z.string(),
       key_id: z.string(),
       at: z.iso.datetime(),
+      /** Null while it is not known how it ended. */
+      ended_at: moment,
       action: z.string(),
       subject: z.string(),
       /** `begun` is what a crash leaves of a change whose end is not known. */
@@ -83,3 +85,14 @@ export const ServerStatus = z.object({
   disk_free_bytes: z.number(),
 })
 export type ServerStatus = z.infer<typeof ServerStatus>
+
+/** GET /billing/user_details: nobody is billed on one's own machines. */
+export const BillingDetails = z.object({ user_id: z.string(), is_paying: z.boolean(), is_locked: z.boolean() })
+export type BillingDetails = z.infer<typeof BillingDetails>
+
+/** POST /requests/billable-units/{request_id} */
+export const BillableUnits = z.object({ billable_units: z.string() })
+
+/** What it answers: whether the request has a record that this stands on. */
+export const UnitsReported = z.object({ recorded: z.boolean() })
+export type UnitsReported = z.infer<typeof UnitsReported>

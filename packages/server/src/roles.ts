@@ -83,6 +83,7 @@ export async function startRoles(
     server: { version, backend: backend.name, folder: folder.path },
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     isDraining: () => readiness() === 'draining',
+    commits: () => foundation.store.stats(),
   }
   return {
     gateway,

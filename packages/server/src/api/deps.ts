@@ -13,6 +13,7 @@ import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
+import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 
 /** What control operations work with. */
@@ -21,16 +22,18 @@ export interface Deps {
   readonly log: Logger
   readonly store: Store
   readonly apps: Apps
-  readonly homes: Pick<Homes, 'of'>
+  readonly homes: Pick<Homes, 'of' | 'totals'>
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
-  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow'>
+  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
   readonly results: Pick<RunResults, 'take'>
   readonly server: ServerFacts
+  /** What was committed since the start. */
+  readonly commits: () => CommitStats
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** True from the moment at which the server was asked to stop. */

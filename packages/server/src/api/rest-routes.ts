@@ -2,8 +2,28 @@ import { accountRoutes } from './routes/account.ts'
 import { appRoutes } from './routes/apps.ts'
 import { eventRoutes } from './routes/events.ts'
 import { logRoutes } from './routes/logs.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { pageRoutes } from './routes/pages.ts'
+import { platformAccountRoutes } from './routes/platform-account.ts'
+import { platformAppRoutes } from './routes/platform-apps.ts'
+import { platformChangeRoutes } from './routes/platform-changes.ts'
+import { platformDataRoutes } from './routes/platform-data.ts'
+import { platformLogRoutes } from './routes/platform-logs.ts'
 import type { Route } from './routes/route.ts'
 
 /** Every address that there is. */
-export const routes: readonly Route[] = [...accountRoutes, ...appRoutes, ...logRoutes, ...eventRoutes, ...pageRoutes]
+export const routes: readonly Route[] = [
+  ...accountRoutes,
+  ...appRoutes,
+  ...logRoutes,
+  ...eventRoutes,
+  ...pageRoutes,
+  ...metricsRoutes,
+  ...platformAppRoutes,
+  ...platformChangeRoutes,
+  ...platformDataRoutes,
+  ...platformLogRoutes,
+  ...platformAccountRoutes,
+  ...openApiRoutes(() => routes),
+]

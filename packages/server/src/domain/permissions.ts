@@ -87,6 +87,8 @@ export interface Caller {
   readonly nickname: string
   readonly keyId: string
   readonly permissions: ReadonlySet<Permission>
+  /** Whether the account is the first one, which looks after the server. */
+  readonly operator?: boolean
 }
 
 /** Whether an operation is open to this caller; undefined is somebody without a valid key. */

@@ -8,12 +8,14 @@ import type { Attention, Operation } from '../operation.ts'
 /** What the door hands on of a request. */
 export interface Request {
   readonly query: Readonly<Record<string, string>>
+  /** Every value of each query parameter, in the order they came. */
+  readonly queries: Readonly<Record<string, readonly string[]>>
   readonly params: Readonly<Record<string, string>>
   /** As it was sent, percent signs and all. */
   readonly path: string
   readonly baseUrl: string
   readonly header: (name: string) => string | undefined
-  /** What a small body holds, which is read and checked now. */
+  /** What a small body holds, which is read and checked now. A body that is empty is `undefined`. */
   readonly json: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>
   /** The body as it comes, for those that may be large. It is read once, by whoever takes it. */
   readonly body: ReadableStream<Uint8Array> | null
@@ -33,6 +35,20 @@ export interface Route {
     request: Request,
     attention: Attention,
   ) => Promise<object | string>
+  /** What the OpenAPI document says of it. Every address under `/v1` has one. */
+  readonly description?: Description
+}
+
+/** What an address takes and answers, as the schemas that it is read and shown by. */
+export interface Description {
+  /** One line. */
+  readonly summary: string
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodType
+  /** Of its answer, or of each event of a stream. Absent where the answer has no body, or is no JSON. */
+  readonly answer?: z.ZodType
+  readonly status: 200 | 201 | 204
+  readonly media: 'application/json' | 'text/event-stream' | 'text/plain'
 }
 
 /** An address of an operation: how its input is read off a request, and how its output is shown. */
