@@ -390,7 +390,8 @@ async function call(transport: Transport, method: DescMethod, input: Input): Pro
 async function overRest(door: string, key: string | null, input: Input) {
   const [method = '', path = ''] = door.split(' ')
   const given = new Map(Object.entries(input) as [string, string][])
-  const address = path.replaceAll(/:\w+/g, (name) => given.get(name) ?? 'x') + `?${given.get('?') ?? ''}&${endless[door] ?? ''}`
+  const address =
+    path.replaceAll(/:\w+/g, (name) => given.get(name) ?? 'x') + `?${given.get('?') ?? ''}&${endless[door] ?? ''}`
   const { status, body } = await control.rest(address, {
     method,
     key,

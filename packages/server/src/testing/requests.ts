@@ -25,7 +25,13 @@ export async function endTestRequest(
 ): Promise<void> {
   const text = new TextEncoder()
   const { acceptedAt, startedAt, finishedAt } = times
-  const payload = { method: 'POST', path, headers: [], body: { inline: text.encode(input) }, callerId: 'caller' } as const
+  const payload = {
+    method: 'POST',
+    path,
+    headers: [],
+    body: { inline: text.encode(input) },
+    callerId: 'caller',
+  } as const
   const retry = { forbidden: false, budgets: {} }
   const slot = startedAt === undefined ? undefined : { runnerId: 'runner-1', now: startedAt }
   await store.commit(acceptRequest({ id, appId, priority: 'normal', acceptedAt, retry, payload }, slot))
