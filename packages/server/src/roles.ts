@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createGrpcHandler } from './api/grpc.ts'
+import { startEventSweep } from './api/event-sweep.ts'
 import { createRest } from './api/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
@@ -74,6 +75,8 @@ export async function startRoles(
     cancel: (id) => dispatcher.cancel(id),
     accepting: () => readiness() === 'ready',
   })
+  const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
+  closing.defer(() => eventSweep.stop())
   const control = {
     ...foundation,
     builder,

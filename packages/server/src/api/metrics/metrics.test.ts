@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { openTestControl, testRunner, type TestControl } from '../../testing/control.ts'
 import { registerTestRevision } from '../../testing/scheduler.ts'
 import { addTestAccount } from '../../testing/store.ts'
-import { accountMetrics } from './account.ts'
+import { accountExposition, accountMetrics } from './account.ts'
 import { serverMetrics } from './server.ts'
 
 let control: TestControl
@@ -41,13 +41,16 @@ test("an account's metrics are about its own apps, by the names that the field h
 
 test('runners count by what they do', async () => {
   const of = (id: string, state: 'idle' | 'running' | 'setup' | 'terminated') =>
-    testRunner({ id, state, appId: 'ann-app', machineType: 'GPU-H100' })
+    testRunner({ id, state, appId: 'hello', machineType: 'GPU-H100' })
   control.script.runners = [of('1', 'idle'), of('2', 'running'), of('3', 'setup'), of('4', 'terminated')]
-  await control.store.commit({
-    statements: [{ text: "update app set account_id = 'account-ann', id = 'ann-app' where id = 'none'", values: [] }],
-    result: () => {},
-    touches: [],
-  })
+  const app = control.apps.byId('hello')!.app
+  const { traffic } = control.deps.homes.of('hello')
+  const text = await accountExposition([
+    { app, queued: 0, running: 0, traffic: traffic.counts(), runners: control.script.runners },
+  ])
+  const labels = 'application="eve/hello",state="running",machine_type="GPU-H100"'
+  expect(text).toContain(`fal_app_runners{${labels}} 2`)
+  expect(text).toContain(`fal_app_runners{${labels.replace('running', 'dead')}} 1`)
   const server = await lines('/metrics', { key: control.keys.ann })
   expect(server).toContain('carrick_runners{state="setup"} 1')
   expect(server).toContain('carrick_runners{state="idle"} 1')
