@@ -26,7 +26,11 @@ describe('after a deploy and some calls', () => {
     )
     ids.atOnce = await submit('/at-once', { number: 21 })
     ids.later = await submit('/later', {})
-    for (const id of Object.values(ids)) await until(async () => (await result(id)) === 200, 'a request to end')
+    for (const id of Object.values(ids)) {
+      await until(() => hasEnded(id), 'a request to end')
+      const answer = await carrick.ask(`/queue/tester/billed/requests/${id}`)
+      expect([answer.status, await answer.text()]).toEqual([200, expect.any(String)])
+    }
     const direct = await carrick.ask('/tester/billed/at-once', { method: 'POST', body: '{"number": 1}', headers: json })
     expect([direct.status, direct.headers.get('x-fal-billable-units')]).toEqual([200, '3'])
   })
@@ -40,7 +44,10 @@ describe('after a deploy and some calls', () => {
     return ((await response.json()) as { request_id: string }).request_id
   }
 
-  const result = async (id: string) => (await carrick.ask(`/queue/tester/billed/requests/${id}`)).status
+  async function hasEnded(id: string): Promise<boolean> {
+    const status = (await carrick.ask(`/queue/tester/billed/requests/${id}/status`)).json()
+    return ((await status) as { status: string }).status === 'COMPLETED'
+  }
 
   /** An answer, which must be what the OpenAPI document promises. */
   async function api(path: string, asked: { method?: string; send?: object; key?: string } = {}): Promise<unknown> {

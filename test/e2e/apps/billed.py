@@ -1,7 +1,10 @@
 """Says what its requests are worth: in its answer, or later, as the SDK reports a session's total."""
 
+import os
+
 import fal
-from fal.wma._billing import make_fal_rest_client, report_stream_billing_units
+import httpx
+from fal.wma._billing import report_stream_billing_units
 from fastapi import Request, Response
 
 
@@ -18,7 +21,8 @@ class Billed(fal.App):
     @fal.endpoint("/later")
     async def later(self, input: dict, request: Request) -> dict:
         print("reporting", flush=True)
-        async with make_fal_rest_client() as client:
+        # The SDK's own client needs the whole `fal` package here; what it sends is the SDK's.
+        async with httpx.AsyncClient(base_url=f"https://{os.environ['FAL_REST_HOST']}") as client:
             request_id = request.headers["x-fal-request-id"]
             await report_stream_billing_units(client, request_id, 12.5, log_prefix="test")
         return {}

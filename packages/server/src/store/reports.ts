@@ -127,8 +127,9 @@ export interface RunnerSpan {
 /** The runners of an app that lived in the window, the youngest first. */
 export function runnerSpans(appId: AppId, { from, to }: Window, limit: number): Read<readonly RunnerSpan[]> {
   return read(
-    sql`select id, machine_type, revision_id, created_at, start_at, ready_by, ready_at, draining_since, drain_reason,
-               ended_at, end_reason
+    // One that started when it was made has no moment to start at.
+    sql`select id, machine_type, revision_id, created_at, coalesce(start_at, created_at) as started_at, ready_by,
+               ready_at, draining_since, drain_reason, ended_at, end_reason
           from runner
          where app_id = ${appId} and created_at < ${to} and (ended_at is null or ended_at >= ${from})
          order by created_at desc, id desc
@@ -138,7 +139,7 @@ export function runnerSpans(appId: AppId, { from, to }: Window, limit: number): 
       machineType: text(row, 'machine_type'),
       revisionId: text(row, 'revision_id'),
       createdAt: number(row, 'created_at'),
-      ...present('startedAt', row['ready_by'] === null ? undefined : optionalNumber(row, 'start_at')),
+      ...present('startedAt', row['ready_by'] === null ? undefined : number(row, 'started_at')),
       ...present('readyAt', optionalNumber(row, 'ready_at')),
       ...present('drainingAt', optionalNumber(row, 'draining_since')),
       ...present('drainReason', optionalText(row, 'drain_reason')),
@@ -162,9 +163,11 @@ export function runnerTimes(accountId: AccountId, { from, to }: Window): Read<re
     sql`select app.name, app.environment, runner.machine_type,
                sum(case when coalesce(runner.ended_at, ${to}) > ${to} then ${to}
                         else coalesce(runner.ended_at, ${to}) end
-                   - case when runner.start_at < ${from} then ${from} else runner.start_at end) as milliseconds
+                   - case when coalesce(runner.start_at, runner.created_at) < ${from} then ${from}
+                          else coalesce(runner.start_at, runner.created_at) end) as milliseconds
           from runner join app on app.id = runner.app_id
-         where runner.account_id = ${accountId} and runner.ready_by is not null and runner.start_at < ${to}
+         where runner.account_id = ${accountId} and runner.ready_by is not null
+           and coalesce(runner.start_at, runner.created_at) < ${to}
            and (runner.ended_at is null or runner.ended_at > ${from})
          group by app.name, app.environment, runner.machine_type
          order by app.name, app.environment, runner.machine_type`,

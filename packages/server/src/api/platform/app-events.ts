@@ -33,13 +33,15 @@ export const appEvents = operation(
     const app = ownApp(deps, caller, which)
     const asked = windowOf({ start, end }, deps.clock.now())
     const after = cursor === undefined ? undefined : placeOf(Place, cursor)
-    const window = { from: Math.max(asked.from, app.createdAt), to: after === undefined ? asked.to : after[0] + 1 }
+    const window = { from: asked.from, to: after === undefined ? asked.to : after[0] + 1 }
     const [spans, changes, actor] = await Promise.all([
       deps.store.read(runnerSpans(app.id, window, mostRows)),
       deps.store.read(changesOf(caller.accountId, app.name, window, mostRows)),
       deps.store.read(accountById(app.accountId)),
     ])
-    const found = [...spans.flatMap(eventsOfRunner), ...changes.flatMap(eventsOfChange)]
+    // A change that had ended before was one of another app of that name; a first deploy begins before its app is there.
+    const own = changes.filter(({ at, endedAt = at }) => endedAt >= app.createdAt)
+    const found = [...spans.flatMap(eventsOfRunner), ...own.flatMap(eventsOfChange)]
       .filter(({ at }) => at >= window.from && at < window.to)
       .filter(({ category }) => categories?.includes(category) ?? true)
       .filter((event) => after === undefined || isBefore(event, after))
