@@ -9,7 +9,7 @@ export interface TrafficCounts {
 }
 
 /** Upper bounds of what is told of latency, in seconds. */
-export const latencyBounds: readonly number[] = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, Infinity]
+const latencyBounds: readonly number[] = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, Infinity]
 
 const sliceMs = 5_000
 const slices = 12

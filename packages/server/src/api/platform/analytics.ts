@@ -13,7 +13,7 @@ const mostRequests = 50_000
 const forms = ['time_series', 'summary'] as const
 
 /** What `expand` may name. */
-export const analyticsParts = [...forms, ...metricNames] as const
+const analyticsParts = [...forms, ...metricNames] as const
 
 /** Numbers about the requests of the queue that ended in the window, by endpoint, in all and bucket by bucket. */
 export const analytics = operation(

@@ -33,7 +33,7 @@ export const platformAppRoutes = [
       cursor,
     }),
     answer: PlatformApps,
-    read: ({ query: { expand: _, ...asked } }) => asked,
+    read: ({ query: { environment, search, limit, cursor: place } }) => ({ environment, search, limit, cursor: place }),
     show: ({ items, next }, { query }) => ({
       apps: items.map((known) => ({
         ...shownApp(known.app),

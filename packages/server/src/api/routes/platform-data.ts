@@ -22,7 +22,7 @@ export const platformDataRoutes = [
       bound_to_timeframe: z.stringbool().default(true),
     }),
     answer: Analytics,
-    read: ({ query: { endpoint_id, bound_to_timeframe, timezone: _, ...query } }) => ({
+    read: ({ query: { endpoint_id, bound_to_timeframe, ...query } }) => ({
       ...query,
       endpoints: endpoint_id,
       whole: bound_to_timeframe,
