@@ -54,7 +54,9 @@ async function serve({ deps, answers }: Serving, { call, audited }: Route, conte
     shown(deps, await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} }), context)
   const once = audited && caller && isPlatformPath(pathname) && context.req.header('idempotency-key')
   if (!once) return work()
-  return answers.once([caller.keyId, context.req.method, context.req.url, once.slice(0, 255)].join(' '), work)
+  if (once.length > 255)
+    throw new CarrickError('bad_request', 'An Idempotency-Key may be 255 characters long, not more')
+  return answers.once([caller.keyId, context.req.method, context.req.url, once].join(' '), work)
 }
 
 function shown({ log }: Deps, answer: object | string, context: Context): Response {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
+import type { AppId } from '../../domain/ids.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import type { Moment } from '../../kit/clock.ts'
 import type { LogFilter, LogLine } from '../../logs/log-store.ts'
@@ -44,7 +45,7 @@ export const platformLogs = operation(
 )
 
 /** How long silence lasts before it is said that nobody has left. */
-const silenceMs = 15_000
+const silenceMs = 1_000
 
 /**
  * The account's log lines as they come, and before them those since `start`, the newest 10,000 at most. Ends at `end`,
@@ -70,12 +71,21 @@ async function* follow(
   }
 }
 
+function wholeApp(deps: Pick<Deps, 'apps'>, caller: Caller, id: string): AppId {
+  const { app, route } = endpointOf(deps, caller, id)
+  if (route === '') return app.id
+  throw new CarrickError(
+    'unimplemented',
+    `Logs cannot be filtered by route here: send ${app.owner}/${app.name} as app_id`,
+  )
+}
+
 const since = (start: Moment | undefined) => (start === undefined ? {} : { since: start })
 
 function filterOf(deps: Pick<Deps, 'apps'>, caller: Caller, { app, runnerId, requestId, search }: Filter): LogFilter {
   return {
     accountId: caller.accountId,
-    ...(app !== undefined && { appId: endpointOf(deps, caller, app).app.id }),
+    ...(app !== undefined && { appId: wholeApp(deps, caller, app) }),
     ...(runnerId !== undefined && { runnerId }),
     ...(requestId !== undefined && { requestId }),
     ...(search !== undefined && { search }),

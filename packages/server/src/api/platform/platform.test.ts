@@ -362,6 +362,7 @@ describe('log lines', () => {
       status: 501,
       body: { error: { type: 'not_implemented', message: expect.stringContaining('run_source') } },
     })
+    expect((await refused('app_id=ann/hello/draw')).status).toBe(501)
     expect((await refused('', { labels: [{ key: 'endpoint', value: 'x' }] })).status).toBe(501)
   })
 

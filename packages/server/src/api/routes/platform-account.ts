@@ -13,8 +13,8 @@ export const platformAccountRoutes: readonly Route[] = [
     answer: PlatformKeys,
     read: () => ({}),
     show: (keys, { query }) => {
-      // Oldest first, so that the place of a page is the key before it.
-      const rest = query.cursor === undefined ? keys : keys.slice(1 + keys.findIndex(({ id }) => id === query.cursor))
+      // Oldest first, and so by id: a key that was revoked meanwhile still says where the page begins.
+      const rest = keys.filter(({ id }) => id > (query.cursor ?? ''))
       const page = rest.slice(0, query.limit)
       return {
         keys: page.map(({ id, alias, permissions, createdAt }) => ({
