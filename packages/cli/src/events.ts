@@ -1,11 +1,11 @@
 import { EventList } from '@carrick/protocol/rest'
 import { setTimeout as rest } from 'node:timers/promises'
 import { ask } from './ask.ts'
-import { connect, type Connection } from './connection.ts'
+import { connectTo, type Connection } from './connection.ts'
 import { print } from './output.ts'
+import type { Where } from './where.ts'
 
-interface Flags {
-  data?: string
+interface Flags extends Where {
   json?: boolean
   limit: string
   since?: string
@@ -20,7 +20,7 @@ const followEveryMs = 1_000
 
 /** `carrick events`: the newest changes of the account, the last one at the bottom; `--follow` goes on until Ctrl-C. */
 export async function events(flags: Flags): Promise<void> {
-  const connection = await connect(flags.data)
+  const connection = await connectTo(flags)
   const found = await changes(connection, flags)
   if (flags.follow !== true) return print({ text: table(found), json: { events: found } }, flags)
   const said = (event: Event) => console.log(flags.json === true ? JSON.stringify(event) : table([event]))

@@ -20,6 +20,7 @@ const doors: Readonly<Record<string, Access>> = {
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
   DeleteAlias: 'apps:write',
+  DeleteApplication: 'apps:write',
   RolloutApplication: 'apps:write',
   ListAliases: 'apps:read',
   ListApplications: 'apps:read',
@@ -36,6 +37,7 @@ const doors: Readonly<Record<string, Access>> = {
   SetSecret: 'secrets:write',
   ListSecrets: 'secrets:read',
   'GET /users/current': 'account:read',
+  'GET /users/teams': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
   'POST /logs/stream': 'logs:read',
@@ -45,6 +47,7 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /v1/status': 'account:read',
   'GET /v1/events': 'events:read',
   'GET /dashboard/apps/:owner/:name/*': 'anyone',
+  'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
   'GET /billing/user_details': 'account:read',
@@ -82,7 +85,6 @@ const doors: Readonly<Record<string, Access>> = {
   // These only say that they are not served.
   InteractiveRun: 'account:read',
   Map: 'account:read',
-  DeleteApplication: 'account:read',
   ShellRunner: 'account:read',
 }
 
@@ -168,6 +170,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   ListUserKeys: {},
   RevokeUserKey: { keyId: '$key' },
   'GET /users/current': {},
+  'GET /users/teams': {},
   'GET /runners/:id': { ':id': 'runner-of-ann' },
   'POST /logs/history': { '?': 'job_id=runner-of-ann' },
   'POST /logs/stream': { '?': 'job_id=runner-of-ann' },
@@ -177,6 +180,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /v1/status': {},
   'GET /v1/events': {},
   'GET /dashboard/apps/:owner/:name/*': {},
+  'GET /.well-known/carrick/ca.pem': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
   'GET /billing/user_details': {},

@@ -5,6 +5,7 @@ import { logRoutes } from './routes/logs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { pageRoutes } from './routes/pages.ts'
+import { trustRoutes } from './routes/trust.ts'
 import { platformAccountRoutes } from './routes/platform-account.ts'
 import { platformAppRoutes } from './routes/platform-apps.ts'
 import { platformChangeRoutes } from './routes/platform-changes.ts'
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...logRoutes,
   ...eventRoutes,
   ...pageRoutes,
+  ...trustRoutes,
   ...metricsRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,

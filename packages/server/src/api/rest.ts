@@ -1,10 +1,13 @@
+import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { httpCredentials } from '../access/credentials.ts'
+import type { Connection } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { httpStatus } from '../domain/outcome.ts'
 import { uuidv7 } from '../kit/ids.ts'
+import { authorityOf, isSecure } from '../kit/secure.ts'
 import type { Deps } from './deps.ts'
 import { EventStream, streamed } from './event-stream.ts'
 import { IdempotentAnswers } from './idempotency.ts'
@@ -38,21 +41,19 @@ interface Serving {
 async function serve({ deps, answers }: Serving, { call, audited }: Route, context: Context): Promise<Response> {
   const credentials = httpCredentials(context.req.header('authorization'))
   const caller = credentials && deps.keyring.identify(credentials)
-  const { protocol, pathname } = new URL(context.req.url)
-  const connection = { secure: protocol === 'https:', authority: context.req.header('host') }
   const request: Asked = {
     query: context.req.query(),
     queries: context.req.queries(),
     params: context.req.param(),
-    path: pathname,
-    baseUrl: deps.baseUrl(connection),
+    path: new URL(context.req.url).pathname,
+    baseUrl: deps.baseUrl(connectionOf(context)),
     header: (name) => context.req.header(name),
     body: context.req.raw.body,
     json: async (schema) => checked(schema, await jsonOf(context)),
   }
   const work = async () =>
     shown(deps, await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} }), context)
-  const once = audited && caller && isPlatformPath(pathname) && context.req.header('idempotency-key')
+  const once = audited && caller && isPlatformPath(request.path) && context.req.header('idempotency-key')
   if (!once) return work()
   if (once.length > 255)
     throw new CarrickError('bad_request', 'An Idempotency-Key may be 255 characters long, not more')
@@ -63,6 +64,13 @@ function shown({ log }: Deps, answer: object | string, context: Context): Respon
   if (answer instanceof Response) return answer
   if (answer instanceof EventStream) return streamed(answer, log)
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
+}
+
+/** How a request reached us. Without a Node server around it, as its URL says. */
+function connectionOf({ req, env }: Context): Connection {
+  const { incoming } = (env ?? {}) as Partial<HttpBindings>
+  if (incoming !== undefined) return { secure: isSecure(incoming), authority: authorityOf(incoming) }
+  return { secure: new URL(req.url).protocol === 'https:', authority: req.header('host') }
 }
 
 /** A page shows words and runs nothing. */
