@@ -28,19 +28,26 @@ const codes = {
 /** A start that took longer than this waited for a runner to come up. */
 const coldSeconds = 1
 
-type Count = (requests: readonly Counted[]) => number | null
+/** Requests, and what was measured of them: in order, and worked out once for all numbers about it. */
+interface Sample {
+  readonly requests: readonly Counted[]
+  readonly sorted: (secondsOf: Measure) => Float64Array
+}
+
+type Measure = (request: Counted) => number | undefined
+type Count = (sample: Sample) => number | null
 
 const percentile =
-  (part: number, secondsOf: (request: Counted) => number | undefined): Count =>
-  (requests) => {
-    const sorted = measured(requests, secondsOf).toSorted((one, other) => one - other)
-    return sorted.at(Math.max(0, Math.ceil(part * sorted.length) - 1)) ?? null
+  (part: number, secondsOf: Measure): Count =>
+  ({ sorted }) => {
+    const seconds = sorted(secondsOf)
+    return seconds.at(Math.max(0, Math.ceil(part * seconds.length) - 1)) ?? null
   }
 
 const counting =
   (holds: (request: Counted) => boolean): Count =>
-  (requests) =>
-    requests.filter(holds).length
+  ({ requests }) =>
+    requests.reduce((count, request) => count + (holds(request) ? 1 : 0), 0)
 
 const failedBy =
   (known: readonly string[]) =>
@@ -80,7 +87,7 @@ const metrics = {
   p50_cold_boot_duration: percentile(0.5, coldBoot),
   p75_cold_boot_duration: percentile(0.75, coldBoot),
   p90_cold_boot_duration: percentile(0.9, coldBoot),
-  total_billable_duration: (requests) => measured(requests, duration).reduce((sum, seconds) => sum + seconds, 0),
+  total_billable_duration: ({ sorted }) => sorted(duration).reduce((sum, seconds) => sum + seconds, 0),
 } as const satisfies Readonly<Record<string, Count>>
 
 export type MetricName = keyof typeof metrics
@@ -90,7 +97,8 @@ export const metricNames = Object.keys(metrics) as readonly MetricName[]
 
 /** The numbers that were asked for, about these requests. */
 export function measure(requests: readonly Counted[], names: readonly MetricName[]): Partial<Metrics> {
-  return Object.fromEntries(names.map((name) => [name, metrics[name](requests)]))
+  const sample = sampleOf(requests)
+  return Object.fromEntries(names.map((name) => [name, metrics[name](sample)]))
 }
 
 /** The requests that ended in each bucket. Buckets come one after the other. */
@@ -109,6 +117,18 @@ export function byBucket<Request extends Counted>(
   return found
 }
 
-function measured(requests: readonly Counted[], secondsOf: (request: Counted) => number | undefined): number[] {
+function sampleOf(requests: readonly Counted[]): Sample {
+  const known = new Map<Measure, Float64Array>()
+  return {
+    requests,
+    sorted(secondsOf) {
+      const seconds = known.get(secondsOf) ?? Float64Array.from(measured(requests, secondsOf)).sort()
+      known.set(secondsOf, seconds)
+      return seconds
+    },
+  }
+}
+
+function measured(requests: readonly Counted[], secondsOf: Measure): number[] {
   return requests.map(secondsOf).filter((seconds) => seconds !== undefined)
 }
