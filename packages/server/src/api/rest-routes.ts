@@ -4,6 +4,7 @@ import { eventRoutes } from './routes/events.ts'
 import { logRoutes } from './routes/logs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
+import { objectRoutes } from './routes/objects.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { trustRoutes } from './routes/trust.ts'
 import { platformAccountRoutes } from './routes/platform-account.ts'
@@ -12,6 +13,8 @@ import { platformChangeRoutes } from './routes/platform-changes.ts'
 import { platformDataRoutes } from './routes/platform-data.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
 import type { Route } from './routes/route.ts'
+import { uploadRoutes } from './routes/uploads.ts'
+import { valueRoutes } from './routes/values.ts'
 
 /** Every address that there is. */
 export const routes: readonly Route[] = [
@@ -20,6 +23,9 @@ export const routes: readonly Route[] = [
   ...logRoutes,
   ...eventRoutes,
   ...pageRoutes,
+  ...uploadRoutes,
+  ...objectRoutes,
+  ...valueRoutes,
   ...trustRoutes,
   ...metricsRoutes,
   ...platformAppRoutes,

@@ -122,7 +122,7 @@ function sampleOf(requests: readonly Counted[]): Sample {
   return {
     requests,
     sorted(secondsOf) {
-      const seconds = known.get(secondsOf) ?? Float64Array.from(measured(requests, secondsOf)).sort()
+      const seconds = known.get(secondsOf) ?? Float64Array.from(measured(requests, secondsOf)).toSorted()
       known.set(secondsOf, seconds)
       return seconds
     },
