@@ -4,6 +4,7 @@ import type { StorageLimits } from './api/deps.ts'
 import { dropExpired } from './api/expiry.ts'
 import { createFunctions } from './api/functions.ts'
 import { createGrpcHandler } from './api/grpc.ts'
+import { startEventSweep } from './api/event-sweep.ts'
 import { createRest } from './api/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
@@ -94,6 +95,8 @@ export async function startRoles(
     cancel: (id) => dispatcher.cancel(id),
     accepting: () => readiness() === 'ready',
   })
+  const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
+  closing.defer(() => eventSweep.stop())
   const control = {
     ...foundation,
     functions: createFunctions({
@@ -123,6 +126,7 @@ export async function startRoles(
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
     isDraining: () => readiness() === 'draining',
+    commits: () => foundation.store.stats(),
   }
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
   closing.defer(() => expiry.stop())

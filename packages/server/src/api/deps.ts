@@ -18,6 +18,7 @@ import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
+import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 import type { Functions } from './functions.ts'
 
@@ -27,14 +28,14 @@ export interface Deps {
   readonly log: Logger
   readonly store: Store
   readonly apps: Apps
-  readonly homes: Pick<Homes, 'of'>
+  readonly homes: Pick<Homes, 'of' | 'totals'>
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
   readonly objects: Pick<ObjectFiles, 'put' | 'open' | 'remove'>
   readonly uploadTokens: UploadTokens
   readonly storage: StorageLimits
-  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow'>
+  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
@@ -47,6 +48,8 @@ export interface Deps {
   /** Why runners can have no folders of their own, as half a sentence; undefined where they can. */
   readonly withoutMounts: string | undefined
   readonly server: ServerFacts
+  /** What was committed since the start. */
+  readonly commits: () => CommitStats
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** The same for addresses that are handed on to others, who may not reach what the caller reaches. */

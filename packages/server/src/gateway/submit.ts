@@ -39,6 +39,7 @@ export async function submit(
     payload: { ...(await contentOf(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },
   }
   await accept(deps, request)
+  deps.homes.of(request.appId).traffic.received(request.payload.method)
   json(res, 200, {
     status: 'IN_QUEUE',
     request_id: requestId,

@@ -49,6 +49,13 @@ export interface Script {
   readonly asked: string[]
 }
 
+interface Asked {
+  readonly key?: string | null
+  readonly method?: string
+  readonly body?: string | FormData
+  readonly headers?: Record<string, string>
+}
+
 export type TestControl = Awaited<ReturnType<typeof openTestControl>>
 
 /**
@@ -101,8 +108,10 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     publicUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
+    commits: () => store.stats(),
     ...options,
   }
+  const door = createRest(deps)
   const server = createServer(createGrpcHandler(deps, { messageLimit: options.messageLimit ?? 10_000_000 }))
   port = await listen(server)
   const sessions: Http2SessionManager[] = []
@@ -146,12 +155,9 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     channel,
     client: (key?: string | null) => createClient(IsolateController, channel(key)),
     /** A REST answer. */
-    async rest(
-      path: string,
-      { key = keys.ann, ...asked }: { key?: string | null; method?: string; body?: string | FormData } = {},
-    ) {
-      const headers = key === null ? {} : { authorization: `Key ${key}` }
-      const response = await createRest(deps).request(path, { ...asked, headers })
+    async rest(path: string, { key = keys.ann, headers: more = {}, ...asked }: Asked = {}) {
+      const headers = { ...(key === null ? {} : { authorization: `Key ${key}` }), ...more }
+      const response = await door.request(path, { ...asked, headers })
       const isJson = response.headers.get('content-type')?.startsWith('application/json')
       const body: unknown = await (isJson ? response.json() : response.text())
       return { status: response.status, body }
