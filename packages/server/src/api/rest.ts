@@ -44,8 +44,27 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }
 
-/** A page shows words and runs nothing. */
-const pageHeaders = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
+/**
+ * A page loads what this server holds for it and nothing else, asks nobody but this server, and can be put into no frame.
+ * Only what an app answered with may be shown from wherever it is.
+ */
+const pageHeaders = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    'img-src http: https: data: blob:',
+    'media-src http: https: data: blob:',
+    "form-action 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+  ].join('; '),
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-cache',
+}
 
 async function jsonOf({ req }: Context): Promise<unknown> {
   const text = await smallText(req.raw)

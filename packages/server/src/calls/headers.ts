@@ -65,6 +65,13 @@ export function pathOnly(path: string): string {
   return query < 0 ? path : path.slice(0, query)
 }
 
+/**
+ * A browser that shows an answer as a page gives it an origin of its own: apps share this server's address with its
+ * pages, where people type keys, and with one another. To programs the header says nothing.
+ */
+const ofItsOwnOrigin =
+  'sandbox allow-scripts allow-forms allow-modals allow-downloads allow-popups allow-popups-to-escape-sandbox'
+
 /** What of an app's response headers its caller gets, and where the answer came from. */
 export function headersToCaller(
   headers: HeaderPairs,
@@ -75,7 +82,12 @@ export function headersToCaller(
     ([name]) =>
       !hopByHop.has(name) && !named.has(name) && !ours.has(name) && (name !== needsRetry || mayAskForRetry(status)),
   )
-  return [...kept, ['x-fal-request-id', requestId], ['x-fal-served-from', runnerId]]
+  return [
+    ...kept,
+    ['content-security-policy', ofItsOwnOrigin],
+    ['x-fal-request-id', requestId],
+    ['x-fal-served-from', runnerId],
+  ]
 }
 
 const needsRetry = 'x-fal-needs-retry'
