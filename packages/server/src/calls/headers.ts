@@ -1,4 +1,5 @@
 import type { RequestId, RunnerId } from '../domain/ids.ts'
+import { wireName } from '../domain/names.ts'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Answered } from '../domain/retry.ts'
 
@@ -56,8 +57,8 @@ export function headersToRunner(headers: HeaderPairs, { requestId, endpoint, cal
 }
 
 /** `owner/app/path` for a path below the app. */
-export function endpointOf({ owner, name }: { owner: string; name: string }, path: string): string {
-  return `${owner}/${name}${pathOnly(path)}`
+export function endpointOf(app: { owner: string; name: string }, path: string): string {
+  return `${wireName(app)}${pathOnly(path)}`
 }
 
 export function pathOnly(path: string): string {

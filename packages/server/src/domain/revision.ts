@@ -37,6 +37,13 @@ export interface HealthCheck {
   readonly callRegularly: boolean
 }
 
+/** A workflow as its owner made it. */
+export interface StoredWorkflow {
+  readonly title: string
+  /** As it was sent, for those who read it back. */
+  readonly contents: unknown
+}
+
 /** All that a deploy fixed. Stored as JSON, never changed afterwards. */
 export interface RevisionSpec {
   readonly environment: EnvironmentDefinition
@@ -44,6 +51,8 @@ export interface RevisionSpec {
   readonly callable: PickledCallable | EntryPoint
   /** Present on what `Run` made, which ends with its caller's connection: an app that serves, or a function that returns. */
   readonly run?: 'app' | 'function'
+  /** Present on a workflow, which the platform runs itself: it has no runner, no environment and no code. */
+  readonly workflow?: StoredWorkflow
   /** Called first, in the same process; the callable gets what it returned. */
   readonly setup?: PickledCallable
   /** As written in code, defaults filled in. What is live now stands on the app. */
