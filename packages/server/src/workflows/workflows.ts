@@ -69,6 +69,7 @@ class LocalWorkflows implements Workflows {
       await this.#parts.apps.refresh()
       this.#offer()
     }
+    this.#stopListening()
     this.#stopListening = this.#parts.store.onChange('app', () => {
       look().catch((error: unknown) => this.#parts.log.error({ err: error }, 'workflows could not be looked at again'))
     })
