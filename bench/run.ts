@@ -7,6 +7,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
   memory: async () => (await import('./memory.bench.ts')).memory,
   redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
+  control: async () => (await import('./control.bench.ts')).control,
 }
 
 const asked = process.argv.slice(2)

@@ -20,6 +20,7 @@ const doors: Readonly<Record<string, Access>> = {
   UpdateApplication: 'apps:write',
   SetAlias: 'apps:write',
   DeleteAlias: 'apps:write',
+  DeleteApplication: 'apps:write',
   RolloutApplication: 'apps:write',
   ListAliases: 'apps:read',
   ListApplications: 'apps:read',
@@ -36,6 +37,7 @@ const doors: Readonly<Record<string, Access>> = {
   SetSecret: 'secrets:write',
   ListSecrets: 'secrets:read',
   'GET /users/current': 'account:read',
+  'GET /users/teams': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
   'POST /logs/stream': 'logs:read',
@@ -53,12 +55,12 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /workflows/:owner/:name': 'workflows:read',
   'PATCH /workflows/:owner/:name': 'workflows:write',
   'DELETE /workflows/:owner/:name': 'workflows:write',
+  'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
   // These only say that they are not served.
   InteractiveRun: 'account:read',
   Map: 'account:read',
-  DeleteApplication: 'account:read',
   ShellRunner: 'account:read',
 }
 
@@ -144,6 +146,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   ListUserKeys: {},
   RevokeUserKey: { keyId: '$key' },
   'GET /users/current': {},
+  'GET /users/teams': {},
   'GET /runners/:id': { ':id': 'runner-of-ann' },
   'POST /logs/history': { '?': 'job_id=runner-of-ann' },
   'POST /logs/stream': { '?': 'job_id=runner-of-ann' },
@@ -161,6 +164,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /workflows/:owner/:name': { ':owner': 'ann', ':name': 'steps' },
   'PATCH /workflows/:owner/:name': { ':owner': 'ann', ':name': 'steps', title: 'of-bob' },
   'DELETE /workflows/:owner/:name': { ':owner': 'ann', ':name': 'steps' },
+  'GET /.well-known/carrick/ca.pem': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
   Run: {},
@@ -285,10 +289,11 @@ async function annsThings() {
   return { aliases, applications, listed, asked: [...control.script.asked] }
 }
 
-/** What of ann's stands in an answer. A refusal repeats the id that was sent, which tells nothing. */
+/** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */
 function marksIn(said: string): readonly string[] {
   const marks = ['account-ann', 'made-by-ann', control.keys.ann.split(':')[0] ?? '', revision, 'runner-of-ann']
-  return marks.filter((mark) => said.replaceAll(/"[^"]*" (of "[^"]*" )?not found/g, '').includes(mark))
+  const told = said.replaceAll(/"[^"]*" (of "[^"]*" )?not found|"(subject|revision)":"[^"]*"/g, '')
+  return marks.filter((mark) => told.includes(mark))
 }
 
 function aimed(door: string): Input {

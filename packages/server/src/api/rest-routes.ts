@@ -4,6 +4,7 @@ import { eventRoutes } from './routes/events.ts'
 import { logRoutes } from './routes/logs.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { workflowRoutes } from './routes/workflows.ts'
+import { trustRoutes } from './routes/trust.ts'
 import type { Route } from './routes/route.ts'
 
 /** Every address that there is. */
@@ -14,4 +15,5 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...pageRoutes,
   ...workflowRoutes,
+  ...trustRoutes,
 ]
