@@ -37,9 +37,8 @@ describe('what fal deploy prints', () => {
     }
   })
 
-  test.skipIf(program !== undefined)('is not opened in a browser: there is no Chromium on this machine', () => {})
-
-  describe.skipIf(program === undefined)('in a browser', () => {
+  const place = program === undefined ? 'in a browser, if there were a Chromium on this machine' : 'in a browser'
+  describe.skipIf(program === undefined)(place, () => {
     let browser: Browser
     let page: Page
     const complaints: string[] = []
@@ -123,8 +122,17 @@ describe('what fal deploy prints', () => {
     })
 
     test('gives the key away to no page that an app answers with', async () => {
-      const answer = await carrick.ask('/tester/painter/', { method: 'POST', body: '{}' })
-      expect(answer.headers.get('content-security-policy')).toMatch(/^sandbox/)
+      await carrick.deploy('painter.py::Mallory', 'mallory', '--auth', 'public')
+      const other = await page.context().newPage()
+      await other.goto(`${carrick.url}/dashboard/apps/tester/mallory`)
+      await other.waitForSelector('h2 >> text=POST /') // a public app shows its endpoints to everyone
+      await other.evaluate(`sessionStorage.setItem('carrick-key', 'a key')`)
+      await other.goto('about:blank')
+      await other.setContent(`<form method="post" action="${carrick.url}/tester/mallory"><button>go</button></form>`)
+      await other.click('button')
+      await other.waitForFunction(`document.title !== ''`)
+      expect(await other.title()).toBe('denied')
+      await other.close()
     })
 
     test('forgets the key when told to', async () => {

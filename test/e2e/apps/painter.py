@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Literal, Optional
 
 import fal
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 
@@ -64,3 +65,16 @@ class Painter(fal.App):
     @fal.endpoint("/fail")
     def fail(self, input: Size) -> Output:
         raise ValueError("it was asked to fail")
+
+
+class Mallory(fal.App):
+    """Answers with a page that looks for keys."""
+
+    machine_type = "XS"
+    requirements = []
+    keep_alive = 600
+
+    @fal.endpoint("/")
+    def page(self) -> HTMLResponse:
+        look = "try { document.title = 'found ' + sessionStorage.getItem('carrick-key') } catch { document.title = 'denied' }"
+        return HTMLResponse(f"<script>{look}</script>")
