@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick, until } from './carrick.ts'
+import { Carrick, root, until } from './carrick.ts'
 
 /** Builds a workflow with the SDK: two steps side by side, and one that takes what both answered. */
 const publish = `
@@ -97,6 +99,24 @@ print(json.dumps({
     )
     expect(code, stderr).toBe(0)
     expect(stdout).toContain('CLI!')
+  })
+
+  test('runs with the stock JavaScript client', async () => {
+    const program = `
+import { fal } from '@fal-ai/client'
+fal.config({ credentials: process.env.FAL_KEY, proxyUrl: { url: process.env.CARRICK_URL, when: 'always' } })
+const app = 'workflows/tester/two-steps'
+const input = { text: 'js', ledger: process.argv.at(-1) }
+const subscribed = await fal.subscribe(app, { input })
+const stream = await fal.stream(app, { input })
+console.log(JSON.stringify({ subscribed: subscribed.data, streamed: await stream.done() }))`
+    const args = ['--input-type=module', '-e', program, ledger('javascript')]
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      cwd: root,
+      env: { ...process.env, ...carrick.variables },
+    })
+    const output = { text: 'JS!', right: 'right!' }
+    expect(JSON.parse(stdout)).toEqual({ subscribed: output, streamed: { type: 'output', output } })
   })
 
   test('goes on where it was after kill -9: what had answered is not run again, what ran is waited for', async () => {
