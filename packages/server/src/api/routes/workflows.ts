@@ -16,6 +16,9 @@ const Sent = z.object({
   is_public: z.boolean(),
 })
 
+/** Of a definition, schemas included. */
+const mostBytes = 1024 * 1024
+
 /** Workflows, as `fal.workflows` publishes them. They are called under the same addresses. */
 export const workflowRoutes = [
   route('GET', '/workflows/', listWorkflows, {
@@ -37,7 +40,7 @@ export const workflowRoutes = [
 
   route('POST', '/workflows/', createWorkflow, {
     read: async ({ json }) => {
-      const { is_public: isPublic, ...more } = await json(Sent)
+      const { is_public: isPublic, ...more } = await json(Sent, mostBytes)
       return { ...more, isPublic }
     },
     show: (workflow) => Response.json(shown(workflow), { status: 201 }),
@@ -51,7 +54,7 @@ export const workflowRoutes = [
   route('PATCH', '/workflows/:owner/:name', updateWorkflow, {
     read: async ({ params, json }) => {
       const { owner, name } = named(params)
-      const { is_public: isPublic, ...changes } = await json(Sent.partial())
+      const { is_public: isPublic, ...changes } = await json(Sent.partial(), mostBytes)
       return { ...changes, isPublic, owner, named: name }
     },
     show: (workflow) => Response.json(shown(workflow), { status: 201 }), // what the generated client waits for
