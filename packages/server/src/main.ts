@@ -81,6 +81,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
       readiness = 'draining'
       const graceMs = config.CARRICK_SHUTDOWN_MS
       const cutAt = foundation.clock.now() + graceMs
+      started.workflows.close()
       // The port stays open meanwhile: probes hear why, and whoever waits for a result gets it.
       await Promise.all([started.dispatcher.stop({ graceMs }), started.gateway.idle({ graceMs })])
       await people.close({ graceMs: Math.max(0, cutAt - foundation.clock.now()) })

@@ -20,6 +20,7 @@ import { startLoop } from './kit/loop.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
+import { createWorkflows } from './workflows/workflows.ts'
 
 /** What runs inside a Python runner first. A published package brings it along beside its own code. */
 const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
@@ -81,19 +82,28 @@ export async function startRoles(
   // From here on no former runner is left, so nothing runs twice by accident.
   const scheduler = await startScheduler({ ...foundation, backend, launch, everyMs: config.CARRICK_RECONCILE_EVERY_MS })
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
+  const accepting = () => readiness() === 'ready'
+  const workflows = createWorkflows({
+    ...foundation,
+    accepting,
+    cancel: (id) => dispatcher.cancel(id),
+  })
+  const { caller } = workflows
   const dispatcher = startDispatcher({
     ...foundation,
+    caller,
     onRunnerVerdict,
     random: Math.random,
     limits: { resultBytes: config.CARRICK_RESULT_LIMIT, connectTimeoutMs },
   })
   const gateway = createGateway({
     ...foundation,
+    caller,
     onRunnerVerdict,
     names: () => addresses.names,
     limits: { bodyBytes: config.CARRICK_BODY_LIMIT, queueLength: config.CARRICK_QUEUE_LIMIT, connectTimeoutMs },
     cancel: (id) => dispatcher.cancel(id),
-    accepting: () => readiness() === 'ready',
+    accepting,
   })
   const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
   closing.defer(() => eventSweep.stop())
@@ -128,6 +138,7 @@ export async function startRoles(
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
   }
+  await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
   closing.defer(() => expiry.stop())
   return {
@@ -136,6 +147,7 @@ export async function startRoles(
     grpc: createGrpcHandler(control, { messageLimit: config.CARRICK_MESSAGE_LIMIT }),
     dispatcher,
     scheduler,
+    workflows,
   }
 }
 

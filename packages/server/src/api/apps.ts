@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId } from '../domain/ids.ts'
+import { isApp } from '../domain/revision.ts'
 import { changedScale, type ScaleSettings } from '../domain/scale.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { appByName, deleteApp as deleteRow, updateScale } from '../store/apps.ts'
@@ -35,7 +36,7 @@ export const listApps = operation(
     await requireEnvironment(deps, caller, environment)
     const runners = countActive(await deps.runners.listing(caller.accountId))
     return [...deps.apps.all()]
-      .filter(({ active }) => active !== undefined && active.spec.run !== 'host')
+      .filter(({ active }) => active !== undefined && isApp(active.spec))
       .map(({ app }) => app)
       .filter((app) => app.accountId === caller.accountId && app.environment === environment)
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))

@@ -8,6 +8,7 @@ import { metricsRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { objectRoutes } from './routes/objects.ts'
 import { pageRoutes } from './routes/pages.ts'
+import { workflowRoutes } from './routes/workflows.ts'
 import { trustRoutes } from './routes/trust.ts'
 import { platformAccountRoutes } from './routes/platform-account.ts'
 import { platformAppRoutes } from './routes/platform-apps.ts'
@@ -27,6 +28,7 @@ export const routes: readonly Route[] = [
   ...appFileRoutes,
   ...fileRoutes,
   ...pageRoutes,
+  ...workflowRoutes,
   ...uploadRoutes,
   ...objectRoutes,
   ...valueRoutes,

@@ -82,6 +82,28 @@ async function shown({ log }: Deps, answer: object | string, context: Context): 
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }
 
+/**
+ * A page loads what this server holds for it and nothing else, asks nobody but this server, and can be put into no frame.
+ * Only what an app answered with may be shown from wherever it is.
+ */
+const pageHeaders = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    'img-src http: https: data: blob:',
+    'media-src http: https: data: blob:',
+    "form-action 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+  ].join('; '),
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-cache',
+}
+
 /** Whose key it is, or whose token that a key was exchanged for. */
 async function callerIn(
   { keyring, uploadTokens }: Deps,
@@ -97,9 +119,6 @@ function connectionOf({ req, env }: Context): Connection {
   if (incoming !== undefined) return { secure: isSecure(incoming), authority: authorityOf(incoming) }
   return { secure: new URL(req.url).protocol === 'https:', authority: req.header('host') }
 }
-
-/** A page shows words and runs nothing. */
-const pageHeaders = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
 
 async function jsonOf({ req }: Context, most: number): Promise<unknown> {
   const text = await smallText(req.raw.body, most)

@@ -44,7 +44,8 @@ export function revisionsOfAccount(accountId: AccountId, environment: string): R
   return read(
     sql`select revision.*
           from app join revision on revision.app_id = app.id
-         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null and revision.deleted_at is null
+         where app.account_id = ${accountId} and app.environment = ${environment} and app.kind = 'app'
+           and app.deleted_at is null and revision.deleted_at is null
          order by revision.created_at desc, revision.id desc`,
     parseRevision,
   )

@@ -1,4 +1,5 @@
 import { Gauge, Registry } from 'prom-client'
+import { wireName } from '../../domain/names.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
 import type { KnownApp } from '../../home/apps.ts'
 import type { TrafficCounts } from '../../home/traffic.ts'
@@ -40,7 +41,7 @@ export async function accountExposition(apps: readonly AppFigures[]): Promise<st
   const registry = new Registry()
   const gauges = gaugesIn(registry)
   for (const { app, queued, running, traffic, runners } of apps) {
-    const application = `${app.owner}/${app.name}`
+    const application = wireName(app)
     gauges.fal_app_queue_size.set({ application }, queued)
     gauges.fal_app_concurrent_requests.set({ application }, running)
     for (const { state, machineType } of runners)

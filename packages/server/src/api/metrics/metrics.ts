@@ -39,7 +39,10 @@ export const readAccountMetrics = operation(
 
 async function figuresOf(deps: Deps, { accountId }: Caller, now: Moment): Promise<readonly AppFigures[]> {
   const runners = await deps.runners.listing(accountId, now - lastMinuteMs)
-  const own = [...deps.apps.all()].map(({ app }) => app).filter((app) => app.accountId === accountId)
+  const own = [...deps.apps.all()]
+    .filter(({ active }) => active?.spec.run !== 'host')
+    .map(({ app }) => app)
+    .filter((app) => app.accountId === accountId)
   return own.map((app) => {
     const home = deps.homes.of(app.id)
     return {

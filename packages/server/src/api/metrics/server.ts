@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { wireName } from '../../domain/names.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
 import type { Deps } from '../deps.ts'
 
@@ -48,10 +49,10 @@ export async function serverExposition(
   const requests = counter('carrick_requests_total')
   for (const [outcome, count] of Object.entries({ success, user_error, error })) requests.inc({ outcome }, count)
 
-  const known = [...apps.all()]
+  const known = [...apps.all()].filter(({ active }) => active?.spec.run !== 'host')
   gauge('carrick_apps').set(known.length)
   const queues = gauge('carrick_queue_length')
-  for (const { app } of known) queues.set({ application: `${app.owner}/${app.name}` }, homes.of(app.id).queueLength)
+  for (const { app } of known) queues.set({ application: wireName(app) }, homes.of(app.id).queueLength)
   const states = gauge('carrick_runners')
   for (const { state } of runners) states.inc({ state })
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { mainEnvironment } from '../../domain/names.ts'
+import { isApp } from '../../domain/revision.ts'
 import type { KnownApp } from '../../home/apps.ts'
 import { operation } from '../operation.ts'
 import { cursorOf, pageOf, placeOf, type Page } from './input.ts'
@@ -18,7 +19,8 @@ export const searchApps = operation(
   async (deps, caller, { environment, search = '', limit, cursor }): Promise<Page<KnownApp>> => {
     const after = cursor === undefined ? '' : placeOf(z.tuple([z.string()]), cursor)[0]
     const found = [...deps.apps.all()]
-      .filter(({ app, active }) => app.accountId === caller.accountId && app.environment === environment && active)
+      .filter(({ app, active }) => app.accountId === caller.accountId && app.environment === environment)
+      .filter(({ active }) => active !== undefined && isApp(active.spec))
       .filter(({ app }) => app.name.includes(search.toLowerCase()) && app.name > after)
       .toSorted((one, other) => (one.app.name < other.app.name ? -1 : 1))
     return pageOf(found, limit, ({ app }) => cursorOf([app.name]))
