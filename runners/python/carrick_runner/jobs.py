@@ -25,6 +25,7 @@ from .result import Results
 from .streams import finish_lines, mark_output
 
 _STALLED_SECONDS = 60
+_MOMENT_SECONDS = 0.2
 
 
 class _Job(NamedTuple):
@@ -48,11 +49,24 @@ def serve(exposed_port: int) -> None:
     threading.Thread(target=server.serve_forever, name="carrick-jobs", daemon=True).start()
     performer = _Performer()
     while True:
-        job = _jobs.get()
+        job = _next_job()
+        if job is None:
+            continue
         with stop:
             result = performer.perform(job)
             _answered.clear()
             job.answer.set_result(result)
+
+
+def _next_job() -> Optional[_Job]:
+    """
+    The next call, or nothing for a moment. A signal that comes just before this thread falls asleep, or to another
+    thread, does not wake it: its handler runs when this returns.
+    """
+    try:
+        return _jobs.get(timeout=_MOMENT_SECONDS)
+    except queue.Empty:
+        return None
 
 
 class _Server(ThreadingTCPServer):
