@@ -14,8 +14,9 @@ import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
 
-/** What runs inside a Python runner first. A published package brings it along beside its own code. */
+/** What runs inside a Python runner first, and beside one. A published package brings it along beside its own code. */
 const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
+const execHelper = fileURLToPath(new URL('../../../runners/python/carrick_exec', import.meta.url))
 
 /** What runners and answers have to know: the ports are open before the roles start. */
 export interface Addresses {
@@ -45,7 +46,7 @@ export async function startRoles(
     fingerprint: (value) => vault.fingerprint(value),
   })
   closing.defer(() => builder.close())
-  const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, log })
+  const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, execHelper, log })
   closing.defer(() => backend.close())
 
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })

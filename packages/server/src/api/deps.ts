@@ -1,3 +1,4 @@
+import type { ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { RunResults } from '../blobs/run-results.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
@@ -61,6 +62,10 @@ export interface Runners {
   stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
   /** Ends it now. */
   killRunner(id: RunnerId): Promise<void>
+  /** What the live runners of all accounts use: CPU seconds since their start, bytes of memory now. */
+  usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
+  /** Starts a command beside a runner, in its surroundings. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
+  execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
   /** Follows a run: what its runners say, and the one whose end is its end. To be called before its app is made. */

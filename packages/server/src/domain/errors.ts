@@ -22,6 +22,7 @@ export const kinds = {
   invalid_app: 'bad_input',
   build_failed: 'bad_input',
   deploy_failed: 'not_ready',
+  exec_failed: 'not_ready',
   unauthenticated: 'unauthenticated',
   forbidden: 'forbidden',
   app_not_found: 'not_found',
