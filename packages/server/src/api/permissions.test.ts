@@ -27,6 +27,7 @@ const doors: Readonly<Record<string, Access>> = {
   ListAliasRunners: 'runners:read',
   StopRunner: 'runners:write',
   KillRunner: 'runners:write',
+  ShellRunner: 'runners:exec',
   CreateUserKey: 'keys:write',
   ListUserKeys: 'keys:read',
   RevokeUserKey: 'keys:write',
@@ -39,6 +40,7 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
   'POST /logs/stream': 'logs:read',
+  'GET /applications/metrics': 'metrics:read',
   'GET /applications/:owner/:name/queue': 'apps:read',
   'DELETE /applications/:owner/:name/queue': 'apps:write',
   'GET /applications/:owner/:name/metadata': 'apps:read',
@@ -51,7 +53,6 @@ const doors: Readonly<Record<string, Access>> = {
   InteractiveRun: 'account:read',
   Map: 'account:read',
   DeleteApplication: 'account:read',
-  ShellRunner: 'account:read',
 }
 
 /** What changes something and yet leaves no entry in the record of changes, and why. What is missing here fails. */
@@ -139,6 +140,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /runners/:id': { ':id': 'runner-of-ann' },
   'POST /logs/history': { '?': 'job_id=runner-of-ann' },
   'POST /logs/stream': { '?': 'job_id=runner-of-ann' },
+  'GET /applications/metrics': {},
   'GET /applications/:owner/:name/queue': { ':owner': 'ann', ':name': 'hello' },
   'DELETE /applications/:owner/:name/queue': { ':owner': 'ann', ':name': 'hello' },
   'GET /applications/:owner/:name/metadata': { ':owner': 'ann', ':name': 'hello' },
@@ -269,10 +271,13 @@ async function annsThings() {
   return { aliases, applications, listed, asked: [...control.script.asked] }
 }
 
-/** What of ann's stands in an answer. A refusal repeats the id that was sent, which tells nothing. */
+/** What of ann's stands in an answer. A refusal, and bob's record of it, repeat the id that he sent: that tells nothing. */
 function marksIn(said: string): readonly string[] {
   const marks = ['account-ann', 'made-by-ann', control.keys.ann.split(':')[0] ?? '', revision, 'runner-of-ann']
-  return marks.filter((mark) => said.replaceAll(/"[^"]*" (of "[^"]*" )?not found/g, '').includes(mark))
+  const told = said
+    .replaceAll(/"[^"]*" (of "[^"]*" )?not found/g, '')
+    .replaceAll(/"subject":"[^"]*","outcome":"failed"/g, '')
+  return marks.filter((mark) => told.includes(mark))
 }
 
 function aimed(door: string): Input {

@@ -203,9 +203,10 @@ class PlatformScheduler implements Scheduler {
           ? 'did'
           : 'will'
         : 'none'
+      const numGpus = this.#memory.revisionOf(runner.id)?.spec.scale.num_gpus ?? 1
       return viewOfLive(
         withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement },
+        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, numGpus },
         clock.now(),
       )
     })

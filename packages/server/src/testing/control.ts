@@ -161,6 +161,7 @@ export function testRunner(more: Partial<RunnerView> = {}): RunnerView {
     requests: [],
     uptimeSeconds: 1,
     machineType: 'S',
+    numGpus: 1,
     replacement: 'none',
     ...more,
   }
