@@ -6,6 +6,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   backlog: async () => (await import('./backlog.bench.ts')).backlog,
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
   memory: async () => (await import('./memory.bench.ts')).memory,
+  'log-history': async () => (await import('./log-history.bench.ts')).logHistory,
   redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
 }
 

@@ -99,19 +99,9 @@ describe('inside a runner with the stock fal command', () => {
     test('ends the command when the client is gone', async () => {
       const mark = 'sleep 98765'
       const isRunning = () => execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' }).split('\n').includes(mark)
-      const client = onTerminal(
-        [{ see: 'started', type: '' }],
-        'runners',
-        'exec',
-        '-it',
-        runner,
-        '--',
-        'sh',
-        '-c',
-        `echo started; ${mark}`,
-      )
-      await until(isRunning, 'the command to run')
-      execFileSync('pkill', ['-KILL', '-f', `bin/fal runners exec -it ${runner}`])
+      const steps = [{ see: 'started', kill: true }]
+      const script = `echo started; ${mark}`
+      const client = onTerminal(steps, 'runners', 'exec', '-it', runner, '--', 'sh', '-c', script)
       expect((await client).code).not.toBe(0)
       await until(() => !isRunning(), 'the command to be gone')
     })
@@ -120,15 +110,10 @@ describe('inside a runner with the stock fal command', () => {
   describe('shell', () => {
     test('opens on a terminal, with the window of the caller', async () => {
       const steps = [
-        { see: '$ ', type: 'stty size; tty\r' },
+        { see: promptEnd(), type: 'stty size; tty\r' },
         { see: '/dev/pts', type: 'exit 9\r' },
       ]
-      const { code, text } = await onTerminal(
-        [{ ...steps[0], see: promptEnd() }, steps[1]!],
-        'runners',
-        'shell',
-        runner,
-      )
+      const { code, text } = await onTerminal(steps, 'runners', 'shell', runner)
       expect(text).toContain('33 111')
       expect(code).toBe(9)
     })
@@ -146,9 +131,14 @@ describe('inside a runner with the stock fal command', () => {
 
   test('who ran what is on record', async () => {
     await exec('echo', 'recorded')
-    const { stdout } = await carrick.carrick('events', '--json')
-    expect(stdout).toContain('exec_in_runner')
-    expect(stdout).toContain('echo recorded')
+    const answer = (await (await carrick.ask('/v1/events')).json()) as { events: object[] }
+    const recorded = {
+      action: 'exec_in_runner',
+      subject: runner,
+      outcome: 'done',
+      detail: { command: 'echo recorded' },
+    }
+    expect(answer.events).toContainEqual(expect.objectContaining(recorded))
   })
 
   test('a runner that is not there, and one of another account, are not found', async () => {
@@ -159,7 +149,8 @@ describe('inside a runner with the stock fal command', () => {
       expect.stringContaining(`"${unknown}" not found`),
     ])
     const { stdout } = await carrick.carrick('accounts', 'create', 'stranger', '--json')
-    const FAL_KEY = /[0-9a-f-]{36}:[\w-]+/.exec(stdout)?.[0] ?? ''
+    const { key_id, key_secret } = JSON.parse(stdout) as Record<string, string>
+    const FAL_KEY = `${key_id}:${key_secret}`
     const strange = await carrick.falWith({ FAL_KEY }, 'runners', 'exec', runner, '--', 'ls')
     expect([strange.code, strange.stdout + strange.stderr]).toEqual([1, expect.stringContaining('not found')])
   })

@@ -1,13 +1,14 @@
 """Runs the stock `fal` on a terminal of 33 rows and 111 columns and acts on what it shows.
 
 Arguments: a JSON list of steps, then those of `fal`. A step waits for `see` to stand on the screen after what former
-steps saw, then does `type` and `resize`. Prints {"code", "text"} as JSON when the command has ended.
+steps saw, then does `type`, `resize` and `kill`. Prints {"code", "text"} as JSON when the command has ended.
 """
 
 import fcntl
 import json
 import os
 import pty
+import signal
 import struct
 import sys
 import termios
@@ -33,6 +34,8 @@ while True:
         seen = at + len(step["see"])
         if "type" in step:
             os.write(terminal, step["type"].encode())
+        if "kill" in step:
+            os.kill(pid, signal.SIGKILL)
         if "resize" in step:
             fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *step["resize"], 0, 0))
 print(json.dumps({"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "text": text}))

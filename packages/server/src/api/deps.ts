@@ -26,7 +26,7 @@ export interface Deps {
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
-  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow'>
+  readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow'>
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues

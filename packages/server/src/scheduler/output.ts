@@ -51,11 +51,13 @@ function levelOf(text: string): LogLevel | undefined {
 function levelInJson(text: string): LogLevel | undefined {
   try {
     const record: Readonly<Record<string, unknown>> = JSON.parse(text)
-    return ['level', 'levelname', 'severity']
+    const named = ['level', 'levelname', 'severity']
       .map((field) => record[field])
       .filter((value) => typeof value === 'string')
       .map((value) => levels.get(value.trim().toLowerCase()))
       .find((level) => level !== undefined)
+    // How apps of the SDK tell of an exception that nobody caught: one line on stdout.
+    return named ?? (typeof record['traceback'] === 'string' ? 'error' : undefined)
   } catch {
     return undefined // it only looked like JSON
   }
