@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Moment } from '../kit/clock.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { LogLevel, LogLine, LogPage } from '../logs/log-store.ts'
 import { runnerById } from '../store/runners.ts'
@@ -32,7 +31,7 @@ export const logHistory = operation(
     const { runnerId } = window
     const runner = runnerId === undefined ? undefined : await deps.store.read(runnerById(runnerId))
     if (runner !== undefined && runner.accountId !== caller.accountId) return { lines: [] } // not worth a search
-    return deps.logs.page({ ...queryOf(window), accountId: caller.accountId, limit: window.limit })
+    return deps.logs.page({ ...queryOf(window), accountId: caller.accountId })
   },
 )
 
@@ -51,7 +50,7 @@ export const logTracebacks = operation(
   },
 )
 
-function queryOf({ level, limit: _, ...window }: Omit<LogWindow, 'limit'> & { limit?: number }) {
+function queryOf<Window extends Pick<LogWindow, 'level'>>({ level, ...window }: Window) {
   return { ...window, ...(level === undefined ? {} : { levels: [level] }) }
 }
 

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
-import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Moment } from '../kit/clock.ts'
 import { Blocks, blockSchema, blocksOfOldLines } from './blocks.ts'
 import type { LogLine, LogQuery } from './log-store.ts'

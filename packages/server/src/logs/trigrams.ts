@@ -47,7 +47,7 @@ export function matchOf(query: LogQuery): string | undefined {
 
 /** Every three characters in a row, as the tokenizer counts characters. */
 function trigramsOf(text: string): string[] {
-  const characters = [...text.toWellFormed()]
+  const characters = Array.from(text.toWellFormed())
   const found = new Set(characters.slice(2).map((_, at) => characters.slice(at, at + 3).join('')))
   return [...found].filter((part) => !part.includes('\0')).slice(0, mostParts)
 }
