@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -102,4 +103,24 @@ test('a start that finds no folder for the runner fails, and can be repeated', a
 test('a process is known by its start time, whatever its name', () => {
   expect(procOf(process.pid)?.startTime).toMatch(/^\d+$/)
   expect(procOf(2 ** 30)).toBeUndefined()
+})
+
+const mayUnshare = (...flags: string[]) =>
+  spawnSync('unshare', [...flags, 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0
+
+test.for([
+  ['mount', '--mount'],
+  ['user and mount', '--user', '--map-root-user', '--mount'],
+])('a command enters the %s namespace of the runner', async ([, ...flags], { skip }) => {
+  skip(!mayUnshare(...flags), `unshare ${flags.join(' ')} is not allowed here`)
+  const runners = await openWithCgroups(place)
+  const inside = 'mount -t tmpfs none /mnt && echo inside > /mnt/mark && cd /mnt && exec "$@"'
+  const { command, ...spec } = specOf('const children = []')
+  await runners.start({ ...spec, command: ['unshare', ...flags, 'sh', '-c', inside, 'sh', ...command] }, never)
+  await expect.poll(async () => (await runners.list(never)).get(spec.id)?.kind, { timeout: 20_000 }).toBe('accepting')
+  await using session = await runners.exec(spec.id, { command: ['cat', 'mark'] }, never)
+  const said: string[] = []
+  for await (const { data } of session.output) said.push(Buffer.from(data).toString())
+  expect([said.join(''), await session.exitCode]).toEqual(['inside\n', 0])
+  await runners.close()
 })
