@@ -8,6 +8,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   memory: async () => (await import('./memory.bench.ts')).memory,
   'log-history': async () => (await import('./log-history.bench.ts')).logHistory,
   redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
+  control: async () => (await import('./control.bench.ts')).control,
 }
 
 const asked = process.argv.slice(2)

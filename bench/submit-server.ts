@@ -10,6 +10,7 @@ import { createCaller } from '../packages/server/src/calls/undici-caller.ts'
 import { createFront } from '../packages/server/src/front/front.ts'
 import { createGrpcDoor } from '../packages/server/src/front/grpc-door.ts'
 import { createHttpDoor } from '../packages/server/src/front/http-door.ts'
+import { createIdentities } from '../packages/server/src/front/identities.ts'
 import { ensureCertificates } from '../packages/server/src/front/certificates.ts'
 import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
@@ -50,7 +51,7 @@ const gateway = createGateway({
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })
 const front = createFront({
-  tls: { key: certificates.keyPem, cert: certificates.certPem },
+  tls: createIdentities(certificates),
   doors: {
     http: createHttpDoor(
       (req, res) => void gateway.handle(req, res),

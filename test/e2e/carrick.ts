@@ -111,6 +111,16 @@ export class Carrick implements AsyncDisposable {
     })
   }
 
+  /** Runs the stock `fal …` in a folder, with some variables of its own, and something to read from its standard input. */
+  async falIn(
+    folder: string,
+    args: readonly string[],
+    variables: Record<string, string> = {},
+    input = '',
+  ): Promise<Ended> {
+    return this.#run(join(await clients(), 'bin', 'fal'), args, variables, { cwd: folder, input })
+  }
+
   /** Asks the server over plain HTTP/1.1, with its own key unless there is another, or null for none. */
   ask(
     path: string,
@@ -163,13 +173,19 @@ export class Carrick implements AsyncDisposable {
     }
   }
 
-  #run(program: string, args: readonly string[], variables: Record<string, string> = {}): Promise<Ended> {
+  #run(
+    program: string,
+    args: readonly string[],
+    variables: Record<string, string> = {},
+    { cwd = root, input }: { cwd?: string; input?: string } = {},
+  ): Promise<Ended> {
     return new Promise((resolve) => {
       const env = { ...this.#environment(), ...variables }
-      const options = { cwd: root, env, timeout: patienceMs, maxBuffer: 256 * 1024 * 1024 }
+      const options = { cwd, env, timeout: patienceMs, maxBuffer: 256 * 1024 * 1024 }
       const child = execFile(program, args, options, (_, stdout, stderr) =>
         resolve({ code: child.exitCode ?? 1, stdout, stderr }),
       )
+      if (input !== undefined) child.stdin?.on('error', () => {}).end(input) // it may end without reading
     })
   }
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cp, mkdtempDisposable, readdir, readFile, stat } from 'node:fs/promises'
+import { cp, mkdtempDisposable, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -36,6 +36,8 @@ describe('the carrick command', () => {
     'up --port 70000',
     'env --nonsense',
     'status --nonsense',
+    'config check --nonsense',
+    'login https://gpubox --nonsense',
     'nonsense',
   ])('carrick %s is wrong usage', async (command) => {
     const { code, stdout, stderr } = await carrick.carrick(...command.split(' '))
@@ -51,6 +53,28 @@ describe('the carrick command', () => {
     await using elsewhere = await folder()
     const up = ['up', '--port', '0', '--data', elsewhere.path, ...flags]
     expect(await carrick.carrickWith(settings, ...up)).toEqual(failure(words))
+  })
+
+  test('carrick.toml in the data folder is read, and what is wrong in it refused with its line', async () => {
+    await using elsewhere = await folder()
+    const file = join(elsewhere.path, 'carrick.toml')
+    const at = ['--data', elsewhere.path]
+    await writeFile(file, 'queue_limit = 7\nlog_level = "loud"\nprot = 1\n')
+    expect(await carrick.carrick('config', 'check', ...at)).toEqual(
+      failure(/carrick.toml line 3: prot is not a setting/),
+    )
+    await writeFile(file, 'queue_limit = 7\nlog_level = "loud"\n')
+    expect(await carrick.carrick('up', '--port', '0', ...at)).toEqual(
+      failure(/carrick.toml line 2: log_level: "loud" is not allowed: give debug or info or warn or error/),
+    )
+    await writeFile(file, 'queue_limit = 7\n')
+    expect((await carrick.carrick('config', 'check', ...at)).code).toBe(0)
+    const shown = JSON.parse((await carrick.carrick('config', 'show', '--json', '--port', '1', ...at)).stdout)
+    expect(shown).toMatchObject({
+      queue_limit: { value: 7, from: `${file} line 1` },
+      port: { value: 1, from: '--port' },
+      host: { value: '127.0.0.1', from: 'default' },
+    })
   })
 
   test.each(['status', 'env'])('carrick %s without a server says how to start one', async (command) => {

@@ -1,5 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, until } from './carrick.ts'
@@ -102,6 +106,26 @@ describe('environments and secrets', () => {
     await carrick.up()
   })
 
+  test('the build of a requirement sees no secret and no key', async () => {
+    await using nosy = await nosyPackage()
+    const deployed = await carrick.falWith(
+      { NOSY: `nosy @ ${nosy.url}` },
+      'deploy',
+      'test/e2e/apps/nosy.py::Nosy',
+      '--app-name',
+      'nosy',
+      '--strategy',
+      'recreate',
+    )
+    expect(deployed.code, deployed.stdout + deployed.stderr).toBe(0)
+    const { seen } = (await look('nosy')) as unknown as { seen: Record<string, string> }
+    expect(Object.keys(seen)).toContain('PATH') // it did look
+    expect(Object.keys(seen).filter((name) => /^(FAL_|TOKEN$|CLOSED$)/.test(name))).toEqual([])
+    const values = Object.values(seen).join('\n')
+    expect(values).not.toContain('canary-')
+    expect(values).not.toContain(carrick.variables['FAL_KEY']?.split(':')[1])
+  })
+
   test('the encryption key is rotated while the server is stopped, and every secret is still there', async () => {
     const busy = await carrick.carrick('secrets', 'rotate-key')
     expect(busy).toMatchObject({ code: 1, stderr: expect.stringContaining('another Carrick server runs on it') })
@@ -132,6 +156,26 @@ describe('environments and secrets', () => {
     expect((await look('witness')).TOKEN).toBe('canary-of-main')
   })
 })
+
+/** A Python package, served on loopback, that keeps the variables which its build saw. */
+async function nosyPackage(): Promise<AsyncDisposable & { readonly url: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-nosy-'))
+  await mkdir(join(folder, 'nosy-1'))
+  const look = 'open("nosy.py", "w").write("SEEN = " + repr(dict(os.environ)))'
+  const setup = `import os\n${look}\nfrom setuptools import setup\nsetup(name="nosy", version="1", py_modules=["nosy"])\n`
+  await writeFile(join(folder, 'nosy-1', 'setup.py'), setup)
+  execFileSync('tar', ['-czf', 'nosy-1.tar.gz', 'nosy-1'], { cwd: folder })
+  const archive = await readFile(join(folder, 'nosy-1.tar.gz'))
+  const server = createServer((_, response) => response.end(archive)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/nosy-1.tar.gz`,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
 
 /** The files below a folder with a text like this. */
 function grep(pattern: string, folder: string): string[] {

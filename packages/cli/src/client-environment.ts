@@ -1,8 +1,8 @@
 import { createBuilder } from '@carrick/server/builder'
 import { takeFileLock } from '@carrick/server/file-lock'
+import { loadSettings } from '@carrick/server/settings'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dataFolder } from './connection.ts'
 
 /** The stock tools, in the versions that Carrick is tested with. */
 const clientPackages = ['fal==1.83.0', 'fal_client==1.0.3']
@@ -12,7 +12,8 @@ const clientPackages = ['fal==1.83.0', 'fal_client==1.0.3']
  * yet, like any app's environment. `say` gets the lines of a build.
  */
 export async function clientEnvironment(say: (line: string) => void): Promise<string> {
-  const cache = process.env['CARRICK_CACHE'] ?? join(dataFolder(undefined), 'cache')
+  const { config } = await loadSettings({ variables: process.env })
+  const cache = config.CARRICK_CACHE || join(config.CARRICK_DATA, 'cache')
   const folder = join(cache, 'clients')
   const signal = AbortSignal.timeout(30 * 60_000)
   await mkdir(folder, { recursive: true })

@@ -1,24 +1,19 @@
 import { writeBundle } from '@carrick/server/bundle'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { connect, type Connection } from './connection.ts'
+import { connectTo, type Connection } from './connection.ts'
 import { print } from './output.ts'
+import type { Where } from './where.ts'
 
 /** `carrick env`: everything a shell needs to use the stock tools with this server. */
-export async function env(flags: { data?: string; json?: boolean }): Promise<void> {
-  const variables = await variablesOf(await connect(flags.data))
+export async function env(flags: Where & { json?: boolean }): Promise<void> {
+  const variables = await variablesOf(await connectTo(flags))
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`)
   print({ text: lines.join('\n'), json: variables }, flags)
 }
 
 /** The variables for a connection, by name (design: what scripts may rely on). Writes the bundle they name. */
 export async function variablesOf(connection: Connection): Promise<Record<string, string>> {
-  const bundle = join(connection.folder, 'tls', 'bundle.pem')
-  await writeBundle({
-    caPem: await readFile(connection.caFile, 'utf8'),
-    file: bundle,
-    inherited: process.env['SSL_CERT_FILE'],
-  })
+  const { ca = '', bundleFile: bundle } = connection
+  await writeBundle({ caPem: ca, file: bundle, inherited: process.env['SSL_CERT_FILE'] })
   return {
     FAL_KEY: connection.key,
     FAL_GRPC_HOST: connection.address,

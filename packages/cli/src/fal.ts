@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
-import { connect } from './connection.ts'
+import { connectTo } from './connection.ts'
 import { variablesOf } from './env.ts'
 import { clientEnvironment } from './client-environment.ts'
+import type { Where } from './where.ts'
 
-/** Runs the stock `fal` with this server's variables. Its exit code is ours. The data folder is CARRICK_DATA's. */
-export async function fal(args: readonly string[]): Promise<void> {
-  const connection = await connect(undefined)
+/** Runs the stock `fal` with this server's variables. Its exit code is ours. */
+export async function fal(args: readonly string[], where: Where): Promise<void> {
+  const connection = await connectTo(where)
   const folder = await clientEnvironment((line) => console.error(line))
   const child = spawn(`${folder}/bin/fal`, args, {
     stdio: 'inherit',

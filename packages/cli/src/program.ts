@@ -1,6 +1,8 @@
 import { version } from '@carrick/server/version'
 import { Command, InvalidArgumentError, Option } from 'commander'
 
+const url = () =>
+  new Option('--url <address>', 'a server that you logged in to (default: CARRICK_URL)').conflicts('data')
 const data = () => new Option('--data <folder>', 'the data folder (default: CARRICK_DATA, else ~/.carrick)')
 
 /** What can be typed. Each command's code is loaded when it is typed. */
@@ -12,6 +14,7 @@ export function program(): Command {
     .showHelpAfterError()
     .enablePositionalOptions()
   carrick.addCommand(up())
+  carrick.addCommand(config())
   carrick.addCommand(env())
   carrick.addCommand(status())
   carrick.addCommand(secrets())
@@ -20,21 +23,42 @@ export function program(): Command {
   )
   carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
   carrick.addCommand(accounts())
+  carrick.addCommand(login())
+  carrick.addCommand(logout())
+  carrick.addCommand(servers())
   carrick.addCommand(demo())
   for (const command of carrick.commands.flatMap((each) => [each, ...each.commands])) command.exitOverride()
   return carrick
 }
 
 function up(): Command {
-  return new Command('up')
+  return settingFlags(new Command('up'))
     .description('Runs the whole platform in this terminal. The first start makes everything it needs')
+    .action(async (flags) => (await import('./up.ts')).up(flags))
+}
+
+function config(): Command {
+  const group = new Command('config').description('The settings: flags, variables, carrick.toml in the data folder')
+  settingFlags(group.command('check'))
+    .description('Says whether all settings are in order, and what is wrong with them')
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./config.ts')).checkConfig(flags))
+  settingFlags(group.command('show'))
+    .description('Shows the settings in force and where each comes from, as a carrick.toml')
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./config.ts')).showConfig(flags))
+  return group
+}
+
+/** The settings that can be typed. */
+function settingFlags(command: Command): Command {
+  return command
     .option('--port <number>', 'the one port; 0 takes a free one (default: 8700)', port)
     .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
     .addOption(data())
     .addOption(new Option('--backend <name>', 'where runners run').choices(['process']))
     .option('--owner <name>', "the first account's nickname (default: your login name)")
     .option('--name <host...>', 'more host names of this server')
-    .action(async (flags) => (await import('./up.ts')).up(flags))
 }
 
 function port(text: string): string {
@@ -46,6 +70,7 @@ function env(): Command {
   return new Command('env')
     .description('Prints the variables that point the stock tools at this server: eval "$(npx carrick env)"')
     .addOption(data())
+    .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./env.ts')).env(flags))
 }
@@ -54,8 +79,37 @@ function status(): Command {
   return new Command('status')
     .description('Says whether the server is up, and what it is doing')
     .addOption(data())
+    .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./status.ts')).status(flags))
+}
+
+function login(): Command {
+  return new Command('login')
+    .description('Keeps the address, a key and the CA of a server on another machine, for `--url` and CARRICK_URL')
+    .argument('<url>', 'such as https://gpubox:8700')
+    .option('--key <->', 'read the key from stdin (else: CARRICK_KEY, else it is asked for)')
+    .option('--fingerprint <sha256>', 'trust the CA of the server if it has this fingerprint, and do not ask')
+    .option('--ca <file>', 'trust this CA instead of the one that the server hands out')
+    .option('--default', 'make it what commands without an address mean')
+    .option('--no-default', 'do not')
+    .option('--json', 'as JSON')
+    .action(async (address, flags) => (await import('./login.ts')).login(address, flags))
+}
+
+function logout(): Command {
+  return new Command('logout')
+    .description('Forgets a server on another machine, and the key for it')
+    .argument('<url>', 'as `carrick servers` lists it')
+    .option('--json', 'as JSON')
+    .action(async (address, flags) => (await import('./servers.ts')).logout(address, flags))
+}
+
+function servers(): Command {
+  return new Command('servers')
+    .description('Lists the servers that you logged in to')
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./servers.ts')).listServers(flags))
 }
 
 function accounts(): Command {
@@ -65,12 +119,14 @@ function accounts(): Command {
     .description('Makes an account and prints its ADMIN key, this once')
     .argument('<name>', 'its nickname: the owner in owner/app')
     .addOption(data())
+    .addOption(url())
     .option('--json', 'as JSON')
     .action(async (name, flags) => (await import('./accounts.ts')).createAccount(name, flags))
   group
     .command('list')
     .description('Lists all accounts')
     .addOption(data())
+    .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./accounts.ts')).listAccounts(flags))
   return group
@@ -102,5 +158,9 @@ function passedOn(name: 'fal' | 'deploy', description: string): Command {
     .allowUnknownOption()
     .helpOption(false)
     .passThroughOptions()
-    .action(async (args: string[]) => (await import('./fal.ts')).fal(name === 'fal' ? args : [name, ...args]))
+    .addOption(data())
+    .addOption(url())
+    .action(async (args: string[], where) =>
+      (await import('./fal.ts')).fal(name === 'fal' ? args : [name, ...args], where),
+    )
 }

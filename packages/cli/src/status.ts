@@ -1,11 +1,12 @@
 import { ServerStatus } from '@carrick/protocol/rest'
 import { ask } from './ask.ts'
-import { connect } from './connection.ts'
+import { connectTo } from './connection.ts'
 import { print } from './output.ts'
+import type { Where } from './where.ts'
 
 /** `carrick status`: one sentence, or the same as JSON. Fails when the server does not answer. */
-export async function status(flags: { data?: string; json?: boolean }): Promise<void> {
-  const connection = await connect(flags.data)
+export async function status(flags: Where & { json?: boolean }): Promise<void> {
+  const connection = await connectTo(flags)
   const now = ServerStatus.parse(await ask(connection, '/v1/status'))
   const text =
     `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}): ${count(now.apps, 'app')}, ` +

@@ -11,8 +11,23 @@ export const CurrentUser = z.object({
   full_name: z.string(),
   is_personal: z.boolean(),
   is_locked: z.boolean(),
+  /** There when clients are to show what a deploy changes, and to ask, before they deploy. */
+  require_deploy_check: z.literal(true).optional(),
 })
 export type CurrentUser = z.infer<typeof CurrentUser>
+
+/** GET /users/teams: the accounts that the caller can act for. */
+export const Teams = z.array(
+  z.object({
+    user_id: z.string(),
+    nickname: z.string(),
+    full_name: z.string(),
+    is_personal: z.boolean(),
+    is_org: z.boolean(),
+    lock_reason: z.string().nullable(),
+  }),
+)
+export type Teams = z.infer<typeof Teams>
 
 const moment = z.iso.datetime().nullable()
 

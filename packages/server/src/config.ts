@@ -1,14 +1,17 @@
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { z } from 'zod'
 
 const whole = z.coerce.number().int()
 const milliseconds = whole.min(1)
 const bytes = whole.min(1)
 
+const switched = z.enum(['true', 'false'])
+
 /**
- * Every setting. A flag `--some-name` of `carrick up` is the variable CARRICK_SOME_NAME; flags come before variables.
- * docs/reference/settings.md lists the same ones; a test keeps the two equal.
+ * Every setting. A flag `--some-name` of `carrick up` is the variable CARRICK_SOME_NAME and the key some_name of
+ * carrick.toml, in this order of precedence. `npm run docs` writes docs/reference/settings.md from it.
+ * `list`: several, separated by commas, or an array in the file. `secret`: never shown.
  */
 export const settings = z.object({
   CARRICK_DATA: z
@@ -26,7 +29,10 @@ export const settings = z.object({
     .string()
     .optional()
     .describe("The first account's nickname, the owner in `owner/app` (default: your login name)"),
-  CARRICK_NAME: z.string().default('').describe('More host names of this server, separated by commas'),
+  CARRICK_NAME: z
+    .string()
+    .default('')
+    .meta({ list: true, description: 'More host names of this server, separated by commas' }),
   CARRICK_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('warn')
@@ -43,14 +49,58 @@ export const settings = z.object({
   CARRICK_BUILD_TIMEOUT_MS: milliseconds.default(30 * 60_000).describe('Longest time of one environment build'),
   CARRICK_LOG_LINES_PER_APP: whole.min(1).default(1_000_000).describe('Most log lines kept per app and day'),
   CARRICK_LOG_RETENTION_DAYS: whole.min(1).default(30).describe('How long log lines are kept'),
+  CARRICK_DEPLOY_CHECK: switched
+    .default('false')
+    .describe('Whether clients that have a team set show what a deploy changes, and ask, before they deploy'),
   CARRICK_SHUTDOWN_MS: milliseconds.default(30_000).describe('Longest drain when the server is stopped'),
+  CARRICK_TLS_CERT: z
+    .string()
+    .default('')
+    .describe('A certificate of your own, with its chain: a PEM file, read again when it changes'),
+  CARRICK_TLS_KEY: z.string().default('').describe('The private key of that certificate: a PEM file'),
+  CARRICK_ACME_NAMES: z
+    .string()
+    .default('')
+    .meta({ list: true, description: 'Public host names to get a certificate for by ACME; empty for none' }),
+  CARRICK_ACME_DIRECTORY: z
+    .url({ protocol: /^https$/ })
+    .default('https://acme-v02.api.letsencrypt.org/directory')
+    .describe('The directory URL of the ACME server'),
+  CARRICK_ACME_EMAIL: z.string().default('').describe('Where the ACME server may write to'),
+  CARRICK_ACME_AGREE_TERMS: switched
+    .default('false')
+    .describe('Whether you agree to the terms of service of the ACME server'),
+  CARRICK_ACME_CHALLENGE: z
+    .enum(['http-01', 'tls-alpn-01'])
+    .default('http-01')
+    .describe('How the names are proved: on port 80, or on port 443, which must lead to this server'),
+  CARRICK_ACME_HTTP_PORT: whole
+    .min(0)
+    .max(65_535)
+    .default(80)
+    .describe('Where http-01 is answered besides the one port; 0 for nowhere else'),
+  CARRICK_ACME_EAB_KEY_ID: z.string().default('').describe('The account at an ACME server that asks for one (EAB)'),
+  CARRICK_ACME_EAB_HMAC_KEY: z
+    .string()
+    .default('')
+    .meta({ secret: true, description: 'The key of that account, in base64url' }),
+  CARRICK_TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .meta({ list: true, description: 'Addresses and networks (CIDR) whose forwarded headers are believed' }),
 })
 
 export type Config = z.infer<typeof settings>
 
-/** Reads and checks all settings at once. Throws one sentence per wrong value. */
-export function readConfig(variables: Readonly<Record<string, string | undefined>>): Config {
-  const parsed = settings.safeParse(variables)
-  if (parsed.success) return { ...parsed.data, CARRICK_DATA: resolve(parsed.data.CARRICK_DATA) }
-  throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'))
+export type SettingName = keyof Config
+
+/** What a setting is called in carrick.toml. */
+export const keyOf = (name: string): string => name.replace('CARRICK_', '').toLowerCase()
+
+/** The parts of a setting that holds several. */
+export function listOf(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
@@ -6,12 +7,13 @@ import { createVault } from './access/vault.ts'
 import { openLocalBlobs } from './blobs/local-blobs.ts'
 import { sweepBlobs } from './blobs/sweep.ts'
 import { createCaller } from './calls/undici-caller.ts'
-import type { Config } from './config.ts'
+import { listOf, type Config } from './config.ts'
 import { writeBundle } from './front/bundle.ts'
 import { ensureCertificates } from './front/certificates.ts'
 import { createHomes } from './home/memory-home.ts'
 import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
+import { networksOf } from './kit/networks.ts'
 import { createLogger } from './kit/logger.ts'
 import { openLogStore } from './logs/sqlite-logs.ts'
 import { namedBlobs } from './store/blobs.ts'
@@ -33,7 +35,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const installation = await ensureInstallation({ store, clock, folder, owner: config.CARRICK_OWNER })
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
-  const names = config.CARRICK_NAME.split(',').filter((name) => name !== '')
+  const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
   await writeBundle({ caPem: certificates.caPem, file: bundleFile, inherited: process.env['SSL_CERT_FILE'] })
@@ -72,3 +74,13 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     caller,
   }
 }
+
+/** What clients may call this server besides its local names: what was given, and the address that it listens on. */
+function namesIn(config: Config): readonly string[] {
+  const { CARRICK_NAME: names, CARRICK_ACME_NAMES: acme, CARRICK_HOST: host } = config
+  const bound = isIP(host) !== 0 && !isUnspecific(host) ? [host] : []
+  return [...new Set([...listOf(names), ...listOf(acme), ...bound].map((name) => name.toLowerCase()))]
+}
+
+/** An address that stands for all of a machine's, or that other machines cannot reach. */
+const isUnspecific = networksOf(['0.0.0.0', '::', '127.0.0.0/8', '::1'])

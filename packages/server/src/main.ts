@@ -2,14 +2,21 @@
  * Builds everything, starts it in order, stops it in reverse: `foundation.ts` opens what the roles stand on, `roles.ts`
  * makes the roles and says who is told of what, and here they get their ports. Nothing else constructs a role.
  */
-import type { Config } from './config.ts'
+import { X509Certificate } from 'node:crypto'
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
+import { listOf, type Config } from './config.ts'
 import { baseUrl, type ServerNames } from './domain/addresses.ts'
+import { exposure } from './exposure.ts'
 import { notYet, type Readiness } from './doors.ts'
 import { openFoundation, type Foundation } from './foundation.ts'
 import { createFront, type Front } from './front/front.ts'
 import { createGrpcDoor } from './front/grpc-door.ts'
 import { createHttpDoor } from './front/http-door.ts'
+import { createIdentities } from './front/identities.ts'
+import { networksOf } from './kit/networks.ts'
+import { unproxied } from './kit/secure.ts'
 import { startRoles, type Roles } from './roles.ts'
+import { openPublicTls, type PublicTls } from './tls.ts'
 import { version } from './version.ts'
 
 /** A whole platform in this process. */
@@ -17,6 +24,8 @@ export interface Platform {
   /** The first address to give to people: `https://localhost:8700`. */
   readonly url: string
   readonly owner: string
+  /** What to know about who can reach it, in lines; none when nobody else can. */
+  readonly warnings: readonly string[]
   /** Lets what runs finish, within CARRICK_SHUTDOWN_MS, and stops. */
   stop(): Promise<void>
 }
@@ -28,10 +37,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
   let readiness: Readiness = 'starting'
   let roles: Roles | undefined
 
-  const people = openFront(foundation, () => roles)
+  const tls = await openPublicTls(foundation, starting)
+  const people = openFront(foundation, tls, () => roles)
   starting.defer(() => people.close({ graceMs: 0 }))
   // Runners reach the platform on a port of their own, on loopback, whatever address people reach it at.
-  const ingress = openFront(foundation, () => roles)
+  const ingress = openFront(foundation, { identities: createIdentities(foundation.certificates) }, () => roles)
   starting.defer(() => ingress.close({ graceMs: 0 }))
   const addresses = {
     names: namesOf(foundation, await people.listen({ host: config.CARRICK_HOST, port: config.CARRICK_PORT })),
@@ -41,6 +51,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
   await started.dispatcher.recover()
   roles = started
   readiness = 'ready'
+  await tls.start()
   const url = baseUrl({ secure: true, authority: undefined }, addresses.names)
   const { installation, folder } = foundation
   await folder.writeServerFile({
@@ -56,6 +67,15 @@ export async function startPlatform(config: Config): Promise<Platform> {
   return {
     url,
     owner: installation.nickname,
+    warnings: exposure({
+      host: config.CARRICK_HOST,
+      port: addresses.names.port,
+      names: foundation.names,
+      addresses: Object.values(networkInterfaces()).flatMap((all = []) =>
+        all.filter(isReachable).map(({ address }) => address),
+      ),
+      fingerprint: new X509Certificate(foundation.certificates.caPem).fingerprint256,
+    }),
     async stop() {
       readiness = 'draining'
       const graceMs = config.CARRICK_SHUTDOWN_MS
@@ -70,26 +90,45 @@ export async function startPlatform(config: Config): Promise<Platform> {
 }
 
 /** A port whose connections are told to come again until the roles are there. */
-function openFront({ certificates, config, log }: Foundation, roles: () => Roles | undefined): Front {
+function openFront(
+  { config, log }: Foundation,
+  { identities, challenges }: Shown,
+  roles: () => Roles | undefined,
+): Front {
+  const isTrusted = networksOf(listOf(config.CARRICK_TRUSTED_PROXIES))
   return createFront({
-    tls: { key: certificates.keyPem, cert: certificates.certPem },
+    tls: identities,
+    ...(challenges && { challenges }),
     doors: {
       http: createHttpDoor(
-        (req, res) => (roles()?.listener ?? notYet)(req, res),
+        (req, res) => {
+          unproxied(req, isTrusted)
+          if (challenges?.answer(req, res) !== true) (roles()?.listener ?? notYet)(req, res)
+        },
         (req, socket, head) => {
+          unproxied(req, isTrusted)
           const ready = roles()
           if (ready === undefined) socket.destroy()
           else ready.gateway.upgrade(req, socket, head)
         },
       ),
-      grpc: createGrpcDoor((req, res) => (roles()?.grpc ?? notYet)(req, res)),
+      grpc: createGrpcDoor((req, res) => {
+        unproxied(req, isTrusted)
+        const handle = roles()?.grpc ?? notYet
+        handle(req, res)
+      }),
     },
     log,
     limits: { connections: config.CARRICK_MAX_CONNECTIONS },
   })
 }
 
+/** What a port shows to TLS clients, and to ACME servers. */
+type Shown = Pick<PublicTls, 'identities'> & Partial<Pick<PublicTls, 'challenges'>>
+
 /** Names given with `--name` come before those that every machine has. */
 function namesOf({ names }: Foundation, { port }: { port: number }): ServerNames {
   return { hosts: [...names, 'localhost', '127.0.0.1', '::1'], port }
 }
+
+const isReachable = ({ internal, scopeid }: NetworkInterfaceInfo) => !internal && !scopeid

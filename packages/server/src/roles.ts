@@ -34,7 +34,7 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, blobs, vault, folder, installation, bundleFile } = foundation
+  const { config, log, blobs, vault, folder, installation, bundleFile, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const builder = await createBuilder({
     ...foundation,
@@ -81,7 +81,13 @@ export async function startRoles(
     runners: scheduler,
     queues: dispatcher,
     results,
-    server: { version, backend: backend.name, folder: folder.path },
+    server: {
+      version,
+      backend: backend.name,
+      folder: folder.path,
+      deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',
+      caPem: certificates.caPem,
+    },
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     isDraining: () => readiness() === 'draining',
   }

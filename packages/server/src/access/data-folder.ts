@@ -39,6 +39,8 @@ export interface DataFolder {
 }
 
 const lockName = 'lock.sqlite'
+/** Read before anything else, by who starts the server; it may be there before the rest is. */
+const settingsName = 'carrick.toml'
 
 /**
  * Makes the folder when it is not there, for its owner alone, and takes the lock that one server may hold. The kernel
@@ -91,7 +93,7 @@ async function prepare(path: string): Promise<void> {
   try {
     await makeFolder(path)
     // A folder that was there before and holds nothing of others becomes private too.
-    const ours = new Set([lockName, ...Object.values(pathsIn('')).map((name) => name.split('/')[0])])
+    const ours = new Set([lockName, settingsName, ...Object.values(pathsIn('')).map((name) => name.split('/')[0])])
     const isOurs = (name: string) => ours.has(name) || /^(?:lock\.sqlite-|encryption\.key\.)/.test(name)
     const foreign = !(await readdir(path)).every(isOurs)
     if (!foreign) await chmod(path, 0o700)

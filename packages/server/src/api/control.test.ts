@@ -249,6 +249,37 @@ describe('a revision', () => {
     expect(error).toMatchObject({ rawMessage: expect.stringContaining('Application "nope" not found') })
   })
 
+  test('is deleted unless calls go to it, and its runners end', async () => {
+    const first = await deploy('hello')
+    const second = await deploy('hello')
+    const app = control.apps.find('ann', 'hello')?.app
+    control.script.runners = [
+      testRunner({ id: 'old', revisionId: first, appId: app?.id ?? '' }),
+      testRunner({ id: 'new', revisionId: second, appId: app?.id ?? '' }),
+    ]
+    expect(await errorOf(control.client().deleteApplication({ applicationId: second }))).toMatchObject({
+      code: Code.FailedPrecondition,
+      rawMessage: expect.stringContaining('of "hello" is the active one, so it was not deleted'),
+    })
+    await control.client().deleteApplication({ applicationId: first })
+    expect(control.script.asked).toEqual(['stop old'])
+    expect((await control.client().listApplications({})).applications).toMatchObject([{ applicationId: second }])
+    for (const gone of [first, 'nope']) {
+      const again = await errorOf(control.client().deleteApplication({ applicationId: gone }))
+      expect(again).toMatchObject({ code: Code.NotFound, rawMessage: expect.stringContaining(`"${gone}" not found`) })
+    }
+    const back = await errorOf(control.client().setAlias({ alias: 'hello', revision: first }))
+    expect(back).toMatchObject({ code: Code.NotFound })
+  })
+
+  test('of somebody else is not found, and stays', async () => {
+    const first = await deploy('hello')
+    await deploy('hello')
+    const refused = await errorOf(control.client(control.keys.bob).deleteApplication({ applicationId: first }))
+    expect(refused).toMatchObject({ code: Code.NotFound })
+    expect((await control.client().listApplications({})).applications).toHaveLength(2)
+  })
+
   test('must be one of this app', async () => {
     await deploy('hello')
     const other = await deploy('other')
@@ -343,12 +374,7 @@ describe('a runner', () => {
 
 describe('the door', () => {
   test('names what it does not serve', async () => {
-    const { deleteApplication, map } = control.client()
-    expect(await errorOf(deleteApplication({}))).toMatchObject({
-      code: Code.Unimplemented,
-      rawMessage: 'This server does not serve DeleteApplication yet',
-    })
-    const first = map({})[Symbol.asyncIterator]().next()
+    const first = control.client().map({})[Symbol.asyncIterator]().next()
     expect(await errorOf(first)).toMatchObject({ code: Code.Unimplemented, rawMessage: expect.stringContaining('Map') })
   })
 

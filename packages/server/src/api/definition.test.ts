@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { definitionOf } from './definition.ts'
 
 const sent = (configuration: Record<string, unknown>, kind = 'virtualenv') => [{ kind, configuration, force: false }]
@@ -26,7 +26,6 @@ test('an environment without requirements has no layers', () => {
 test.each([
   ['container', sent({ image: {} }, 'container')],
   ['container', sent({ python_version: '3.11', image: { image: 'x' } })],
-  ['conda', sent({ packages: [] }, 'conda')],
 ])('the kind %s is refused with a sentence that names it', (kind, environments) => {
   expect(() => definitionOf(environments)).toThrow(expect.objectContaining({ code: 'unimplemented' }))
   expect(() => definitionOf(environments)).toThrow(`"${kind}"`)
@@ -45,4 +44,47 @@ test.each([
 test('there is exactly one environment', () => {
   expect(() => definitionOf([])).toThrow('exactly one')
   expect(() => definitionOf([...sent({}), ...sent({})])).toThrow('exactly one')
+})
+
+describe('a conda environment', () => {
+  const conda = (configuration: Record<string, unknown>) =>
+    definitionOf(sent({ python_version: '3.11', ...configuration }, 'conda'))
+
+  test('is a list of packages, requirements and channels', () => {
+    expect(conda({ packages: ['numpy>=2'], pip: ['six'], channels: ['bioconda'] })).toEqual({
+      kind: 'conda',
+      pythonVersion: '3.11',
+      channels: ['bioconda'],
+      packages: ['numpy>=2'],
+      layers: [['six']],
+      compileBytecode: true,
+    })
+  })
+
+  const file = { name: 'mine', channels: ['conda-forge'], dependencies: ['numpy', { pip: ['six', 'idna'] }] }
+
+  test('is a file, as it was read by the client', () => {
+    expect(conda({ env_dict: file, pip: ['fastapi'], channels: ['bioconda'] })).toMatchObject({
+      channels: ['conda-forge', 'bioconda'],
+      packages: ['numpy'],
+      layers: [['six', 'idna', 'fastapi']],
+    })
+  })
+
+  test('is a file, as text', () => {
+    const text = 'name: mine\nchannels: [conda-forge]\ndependencies:\n  - numpy\n  - pip:\n      - six\n      - idna\n'
+    expect(conda({ env_yml_str: text })).toEqual(conda({ env_dict: file }))
+  })
+
+  test.each([
+    ['one of `env_dict`', {}],
+    ['is not YAML', { env_yml_str: 'a: [' }],
+    ['is not YAML', { env_yml_str: `a: &a [x]\n${'b: [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n'.repeat(20)}` }],
+    ['variables', { env_dict: { dependencies: [], variables: { A: 'b' } } }],
+    ['python_version', { packages: [], python_version: '3' }],
+    ['tags', { packages: [], tags: [] }],
+  ])('is refused with the reason: %s', (reason, configuration) => {
+    expect(() => conda(configuration)).toThrow(reason)
+    expect(() => conda(configuration)).toThrow(expect.objectContaining({ code: 'bad_request' }))
+  })
 })

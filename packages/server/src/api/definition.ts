@@ -1,20 +1,12 @@
 import { z } from 'zod'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
-
-/** An environment as deploys send it: keys by kind. */
-export const SentEnvironment = z.object({
-  kind: z.string(),
-  configuration: z.record(z.string(), z.unknown()),
-  force: z.boolean().default(false),
-})
-export type SentEnvironment = z.output<typeof SentEnvironment>
-
-const requirement = z.string().trim().min(1)
+import { condaOf } from './conda-definition.ts'
+import { layersOf, parsedBy, PythonVersion, Requirements, type SentEnvironment } from './sent-environment.ts'
 
 const Virtualenv = z.strictObject({
-  python_version: z.string().regex(/^3\.\d{1,2}$/, 'must be a minor version, such as "3.11"'),
-  requirements: z.union([z.array(requirement), z.array(z.array(requirement))]).default([]),
+  python_version: PythonVersion,
+  requirements: Requirements,
   // Whatever the author names, uv installs: it reads the same requirements.
   resolver: z.enum(['uv', 'pip'], 'must be "uv", or absent').nullish(),
   compile_bytecode: z.boolean().nullish(),
@@ -29,6 +21,7 @@ export function definitionOf(environments: readonly SentEnvironment[]): Environm
       `An app has exactly one environment; this one came with ${environments.length}`,
     )
   }
+  if (sent.kind === 'conda') return condaOf(sent.configuration)
   if (sent.kind !== 'virtualenv' || 'image' in sent.configuration) {
     const kind = sent.kind === 'virtualenv' ? 'container' : sent.kind
     throw new CarrickError(
@@ -36,25 +29,11 @@ export function definitionOf(environments: readonly SentEnvironment[]): Environm
       `This server does not build environments of the kind "${kind}" yet: use requirements (kind "virtualenv")`,
     )
   }
-  const parsed = Virtualenv.safeParse(sent.configuration)
-  if (!parsed.success)
-    throw new CarrickError('bad_request', `The environment is not valid: ${z.prettifyError(parsed.error)}`)
-  const { python_version, requirements, compile_bytecode } = parsed.data
+  const { python_version, requirements, compile_bytecode } = parsedBy(Virtualenv, sent.configuration)
   return {
     kind: 'virtualenv',
     pythonVersion: python_version,
     layers: layersOf(requirements),
     compileBytecode: compile_bytecode ?? true, // once here, instead of at every cold start
   }
-}
-
-/** A flat list is one layer. */
-function layersOf(requirements: readonly string[] | readonly (readonly string[])[]): readonly (readonly string[])[] {
-  const flat: string[] = []
-  const layers: (readonly string[])[] = []
-  for (const entry of requirements) {
-    if (typeof entry === 'string') flat.push(entry)
-    else if (entry.length > 0) layers.push(entry)
-  }
-  return flat.length > 0 ? [flat] : layers
 }

@@ -87,4 +87,8 @@ export interface ServerFacts {
   readonly backend: string
   /** The data folder. */
   readonly folder: string
+  /** Whether clients are to ask before they deploy. */
+  readonly deployCheck: boolean
+  /** The CA that signed the local certificate. */
+  readonly caPem: string
 }

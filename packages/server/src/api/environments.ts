@@ -7,10 +7,11 @@ import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import { environmentExists } from '../store/environments.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
-import { definitionOf, SentEnvironment } from './definition.ts'
+import { definitionOf } from './definition.ts'
 import type { Deps } from './deps.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
+import { SentEnvironment } from './sent-environment.ts'
 import { refuseUnserved, Unserved } from './unserved.ts'
 
 /** An `--env`: absent means main. Whether there is such an environment is for `requireEnvironment` to say. */

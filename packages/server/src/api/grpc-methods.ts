@@ -8,7 +8,7 @@ import { createEnvironment, deleteEnvironment, listEnvironments } from './enviro
 import { buildEnvironment } from './environments.ts'
 import { buildInput, deployInput, keyInput, momentOf, scaleChanges } from './grpc-read.ts'
 import { runMethod } from './grpc-run.ts'
-import { narrated, unary, unserved, unservedStream } from './grpc-serve.ts'
+import { narrated, unary, unservedStream } from './grpc-serve.ts'
 import type { Method } from './grpc-serve.ts'
 import {
   aliasInfo,
@@ -23,7 +23,7 @@ import {
 import { shellMethod } from './grpc-shell.ts'
 import { authModes, strategies, wordOf } from './grpc-words.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
-import { listRevisions, setRevision } from './revisions.ts'
+import { deleteRevision, listRevisions, setRevision } from './revisions.ts'
 import { killRunner, listAppRunners, listRunners, renewRunners, stopRunner } from './runners.ts'
 import { listSecrets, setSecret } from './secrets.ts'
 
@@ -84,6 +84,12 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
     listRevisions,
     ({ applicationName, environmentName }) => ({ name: applicationName, environment: environmentName }),
     (revisions) => ({ applications: revisions.map(applicationInfo) }),
+  ),
+
+  deleteApplication: unary(
+    deleteRevision,
+    ({ applicationId }) => ({ revisionId: applicationId }),
+    () => ({}),
   ),
 
   listRunners: unary(
@@ -173,7 +179,6 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
   run: runMethod,
   interactiveRun: unservedStream('InteractiveRun'),
   map: unservedStream('Map'),
-  deleteApplication: unserved('DeleteApplication'),
   shellRunner: shellMethod,
 }
 

@@ -64,7 +64,7 @@ export function runInput(request: HostedRun) {
     ...(callable.case === 'function' ? { callable: callable.value } : {}),
     ...(callable.case === 'entrypoint' ? { entrypoint: callable.value } : {}),
     ...(setupFunc === undefined ? {} : { setup: setupFunc }),
-    serves: machineRequirements?.exposedPort !== undefined,
+    serves: machineRequirements?.exposedPort !== undefined && !asksForMetadata(callable),
     asked: askedScale(machineRequirements, undefined),
     authMode: wordOf(authModes, request.authMode),
     healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
@@ -73,6 +73,11 @@ export function runInput(request: HostedRun) {
     volumes: request.volumes.length,
     dataMounts: request.dataMounts,
   }
+}
+
+/** An entry point is asked about itself with the port of its app, and returns. */
+function asksForMetadata(callable: HostedRun['callable']): boolean {
+  return callable.case === 'entrypoint' && callable.value.endsWith('.build_metadata')
 }
 
 export function scaleChanges(request: UpdateApplicationRequest) {

@@ -65,14 +65,6 @@ export function narrated<Request, Input, Output, Lines, Last>(
   }
 }
 
-/** A unary method that this server knows only by name. */
-export const unserved = (name: string) =>
-  unary(
-    notServed,
-    () => ({ name }),
-    (nothing) => nothing,
-  )
-
 /** A streaming method that this server knows only by name. */
 export const unservedStream = (name: string) =>
   narrated(notServed, () => ({ name }), { lines: () => ({}), output: (nothing) => nothing })

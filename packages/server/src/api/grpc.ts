@@ -5,7 +5,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { unauthenticated } from '../access/authorize.ts'
 import type { Connection } from '../domain/addresses.ts'
-import { isSecure } from '../kit/secure.ts'
+import { authorityOf, isSecure } from '../kit/secure.ts'
 import type { Deps } from './deps.ts'
 import { codes } from './grpc-errors.ts'
 import { implementation } from './grpc-methods.ts'
@@ -25,6 +25,7 @@ export function createGrpcHandler(deps: Deps, { messageLimit }: GrpcOptions): Gr
     connect: false,
     grpcWeb: false,
     readMaxBytes: messageLimit,
+    compressMinBytes: 1024 * 1024, // below, it takes longer than it saves on a local network
     contextValues: (request) => createContextValues().set(connectionKey, connectionOf(request)),
   })
   return (request, response) => {
@@ -47,5 +48,5 @@ function metadataOf({ headers }: Http2ServerRequest) {
 }
 
 function connectionOf(request: IncomingMessage | Http2ServerRequest): Connection {
-  return { secure: isSecure(request), authority: 'authority' in request ? request.authority : request.headers.host }
+  return { secure: isSecure(request), authority: authorityOf(request) }
 }

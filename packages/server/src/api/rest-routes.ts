@@ -3,7 +3,15 @@ import { appRoutes } from './routes/apps.ts'
 import { eventRoutes } from './routes/events.ts'
 import { logRoutes } from './routes/logs.ts'
 import { pageRoutes } from './routes/pages.ts'
+import { trustRoutes } from './routes/trust.ts'
 import type { Route } from './routes/route.ts'
 
 /** Every address that there is. */
-export const routes: readonly Route[] = [...accountRoutes, ...appRoutes, ...logRoutes, ...eventRoutes, ...pageRoutes]
+export const routes: readonly Route[] = [
+  ...accountRoutes,
+  ...appRoutes,
+  ...logRoutes,
+  ...eventRoutes,
+  ...pageRoutes,
+  ...trustRoutes,
+]

@@ -1,9 +1,12 @@
+import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { httpCredentials } from '../access/credentials.ts'
+import type { Connection } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { httpStatus } from '../domain/outcome.ts'
+import { authorityOf, isSecure } from '../kit/secure.ts'
 import type { Deps } from './deps.ts'
 import { EventStream, streamed } from './event-stream.ts'
 import { checked } from './operation.ts'
@@ -27,13 +30,11 @@ const mostBytes = 64 * 1024
 async function serve(deps: Deps, { call }: Route, context: Context): Promise<Response> {
   const credentials = httpCredentials(context.req.header('authorization'))
   const caller = credentials && deps.keyring.identify(credentials)
-  const { protocol, pathname } = new URL(context.req.url)
-  const connection = { secure: protocol === 'https:', authority: context.req.header('host') }
   const request: Asked = {
     query: context.req.query(),
     params: context.req.param(),
-    path: pathname,
-    baseUrl: deps.baseUrl(connection),
+    path: new URL(context.req.url).pathname,
+    baseUrl: deps.baseUrl(connectionOf(context)),
     header: (name) => context.req.header(name),
     body: context.req.raw.body,
     json: async (schema) => checked(schema, await jsonOf(context)),
@@ -42,6 +43,13 @@ async function serve(deps: Deps, { call }: Route, context: Context): Promise<Res
   if (answer instanceof Response) return answer
   if (answer instanceof EventStream) return streamed(answer, deps.log)
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
+}
+
+/** How a request reached us. Without a Node server around it, as its URL says. */
+function connectionOf({ req, env }: Context): Connection {
+  const { incoming } = (env ?? {}) as Partial<HttpBindings>
+  if (incoming !== undefined) return { secure: isSecure(incoming), authority: authorityOf(incoming) }
+  return { secure: new URL(req.url).protocol === 'https:', authority: req.header('host') }
 }
 
 /** A page shows words and runs nothing. */

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { BlobKey } from '../domain/ids.ts'
 import { silent, type Logger } from '../kit/logger.ts'
+import { deleteApp } from '../store/apps.ts'
 import { bodiesUnder, namedBlobs } from '../store/blobs.ts'
 import { acceptRequest, finishAttempt } from '../store/requests.ts'
+import { deleteRevision } from '../store/revisions.ts'
 import { done, sql, write } from '../store/sql.ts'
 import { addTestAccount, addTestApp, openTestStore } from '../testing/store.ts'
 import { openLocalBlobs } from './local-blobs.ts'
@@ -70,6 +72,25 @@ test('a callable far behind in the list of revisions stays', async () => {
   await addRevision(world, 'revision-999', pickle.key)
   await sweep(world)
   expect(await world.there()).toEqual([old.key, pickle.key].toSorted())
+})
+
+test('what only a deleted revision names goes', async () => {
+  const world = await openWorld()
+  const [old, shared] = await Promise.all(['old', 'shared'].map(world.put))
+  await addRevision(world, 'gone', old!.key)
+  await addRevision(world, 'gone too', shared!.key)
+  await addRevision(world, 'there', shared!.key)
+  for (const id of ['gone', 'gone too']) await world.store.commit(deleteRevision(id, 2))
+  await sweep(world)
+  expect(await world.there()).toEqual([shared!.key])
+})
+
+test('what only a deleted app names goes', async () => {
+  const world = await openWorld()
+  await addRevision(world, 'of app-1', (await world.put('pickle')).key)
+  await world.store.commit(deleteApp('app-1', 2))
+  await sweep(world)
+  expect(await world.there()).toEqual([])
 })
 
 test('what cannot be deleted is said, and stops nothing', async () => {

@@ -18,7 +18,7 @@ export interface Builder {
 export interface BuildOptions {
   /** Build again although a finished one exists (`--no-cache`). Runners of the old one are not disturbed. */
   readonly force?: boolean
-  /** What `${NAME}` in requirements stands for. Values stay out of ids, files, variables, lines and errors. */
+  /** What `${NAME}` in requirements stands for. Values stay out of ids, arguments, variables, lines, errors, and files that stay. */
   readonly secrets?: SecretValues
   readonly onLine: (line: string) => void
   readonly signal: AbortSignal

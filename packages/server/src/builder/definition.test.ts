@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { CondaDefinition, VirtualenvDefinition } from '../domain/revision.ts'
 import { checkDefinition, environmentIdOf } from './definition.ts'
 
-const definition: EnvironmentDefinition = {
+const definition: VirtualenvDefinition = {
   kind: 'virtualenv',
   pythonVersion: '3.11',
   layers: [['torch', 'numpy'], ['six']],
@@ -14,7 +14,7 @@ describe('the id of an environment', () => {
     expect(environmentIdOf(definition)).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  test.each<[string, Partial<EnvironmentDefinition>]>([
+  test.each<[string, Partial<VirtualenvDefinition>]>([
     ['the Python version', { pythonVersion: '3.12' }],
     ['compilation', { compileBytecode: false }],
     ['a requirement', { layers: [['torch', 'numpy'], ['six==1']] }],
@@ -82,4 +82,61 @@ describe('a requirement', () => {
 
 test.each(['3', '3.11.4', '2.7.18', '3.11; rm', '/usr/bin/python3'])('Python %j is refused', (pythonVersion) => {
   expect(() => checkDefinition({ ...definition, pythonVersion })).toThrow('is not a minor version')
+})
+
+describe('a conda environment', () => {
+  const conda: CondaDefinition = {
+    kind: 'conda',
+    pythonVersion: '3.11',
+    channels: ['conda-forge'],
+    packages: ['numpy>=2'],
+    layers: [['six']],
+    compileBytecode: true,
+  }
+
+  test.each<[string, Partial<CondaDefinition>]>([
+    ['a channel', { channels: ['bioconda'] }],
+    ['a package', { packages: ['numpy>=1'] }],
+    ['a requirement', { layers: [['six==1']] }],
+    ['the Python version', { pythonVersion: '3.12' }],
+  ])('has another id when %s differs', (_, change) => {
+    expect(environmentIdOf({ ...conda, ...change })).not.toBe(environmentIdOf(conda))
+  })
+
+  test('has another id than a virtual environment with the same requirements', () => {
+    const { pythonVersion, layers, compileBytecode } = conda
+    const same = environmentIdOf({ kind: 'virtualenv', pythonVersion, layers, compileBytecode })
+    expect(environmentIdOf({ ...conda, packages: [], channels: [] })).not.toBe(same)
+  })
+
+  test.each([
+    'numpy',
+    'numpy >=2,<3',
+    'conda-forge::numpy',
+    'pytorch=2.1.*=*cuda*',
+    'python-dateutil',
+    '_libgcc_mutex',
+  ])('may name the package %j', (name) => expect(() => checkDefinition({ ...conda, packages: [name] })).not.toThrow())
+
+  test.each([
+    ['--prefix=/etc', 'package'],
+    ['-f/etc/passwd', 'package'],
+    ['/srv/numpy.conda', 'package'],
+    ['./numpy.conda', 'package'],
+    ['https://example.com/numpy.conda', 'package'],
+    ['numpy[url=file:///srv/numpy.conda]', 'package'],
+    ['numpy\n--yes', 'package'],
+    ['${TOKEN}', 'package'],
+    ['x'.repeat(300), 'package'],
+    ['python=3.8', 'python_version'],
+    ['python', 'python_version'],
+    ['conda-forge::python >=3', 'python_version'],
+  ])('may not name the package %j', (name, reason) => {
+    expect(() => checkDefinition({ ...conda, packages: [name] })).toThrow(reason)
+  })
+
+  test.each(['-c', '/srv/channel', './channel', 'file:///srv/channel', 'https://me:secret@example.com/channel', ''])(
+    'may not name the channel %j',
+    (name) => expect(() => checkDefinition({ ...conda, channels: [name] })).toThrow('The conda channel'),
+  )
 })

@@ -3,6 +3,7 @@ import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
+import { checkConda } from './conda-specs.ts'
 import { usedSecrets } from './filling.ts'
 import { checkRequirements } from './requirements.ts'
 
@@ -29,6 +30,7 @@ export function checkDefinition(definition: EnvironmentDefinition, secrets: Secr
       `The environment has ${definition.layers.length} layers; at most ${mostLayers} are taken.`,
     )
   }
+  if (definition.kind === 'conda') checkConda(definition)
   const layers = definition.layers.map((layer) => checkRequirements(layer, secrets)).filter((layer) => layer.length > 0)
   return { ...definition, layers }
 }
@@ -49,9 +51,11 @@ export function environmentIdOf(
   definition: EnvironmentDefinition,
   { secrets, fingerprint }: Filling = nothing,
 ): EnvironmentId {
-  const { kind, pythonVersion, compileBytecode, layers } = checkDefinition(definition, secrets)
+  const checked = checkDefinition(definition, secrets)
+  const { kind, pythonVersion, compileBytecode, layers } = checked
   const used = Object.entries(usedSecrets(layers, secrets)).map(([name, value]) => [name, fingerprint(value)])
   const described = [builderVersion, kind, pythonVersion, compileBytecode, ourPackages, layers]
+  if (checked.kind === 'conda') described.push(checked.channels, checked.packages)
   if (used.length > 0) described.push(used)
   return createHash('sha256').update(JSON.stringify(described)).digest('hex')
 }

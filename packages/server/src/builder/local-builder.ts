@@ -56,7 +56,12 @@ export class LocalBuilder implements Builder {
     const { cacheFolder, toolsFolder = join(cacheFolder, 'tools'), variables = process.env } = options
     this.#places = places
     this.#variables = buildVariables(variables, join(cacheFolder, 'uv'))
-    this.#maker = new Maker({ places, toolsFolder, variables: this.#variables })
+    this.#maker = new Maker({
+      places,
+      toolsFolder,
+      condaFolder: join(cacheFolder, 'micromamba'),
+      variables: this.#variables,
+    })
     this.#turns = new Turns(options.parallel ?? 2)
     this.#fingerprint = options.fingerprint ?? fingerprintOfThisStart()
     this.#timeoutMs = options.timeoutMs ?? 30 * 60_000

@@ -1,18 +1,26 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import { ourPackages } from './definition.ts'
 import { filled, masking } from './filling.ts'
+import { gitConfiguration, withoutCredentials } from './git-credentials.ts'
 import { runProgram } from './program.ts'
 import { unfillFolder } from './unfill-folder.ts'
 
+/** What makes a folder with an interpreter in it, on top of which the requirements go. */
+export interface Base {
+  readonly command: readonly string[]
+  readonly args: readonly string[]
+  /** The folder that it is started in. */
+  readonly from: string
+}
+
 export interface VenvOptions {
+  readonly base: Base
   /** The command that starts uv. */
   readonly uv: readonly string[]
-  /** Full path of the interpreter. */
-  readonly python: string
   /** Where the environment is and stays: it cannot be moved. */
   readonly folder: string
   readonly definition: EnvironmentDefinition
@@ -26,7 +34,7 @@ export interface VenvOptions {
 }
 
 /**
- * Makes a virtual environment, one layer after the other. Rejects with `build_failed` and the words of what failed.
+ * Makes an environment: its base, then one layer after the other. Rejects with `build_failed` and the words of what failed.
  * Where secrets are filled in, they are in no word and in no file that stays.
  */
 export async function makeVenv(options: VenvOptions): Promise<void> {
@@ -34,18 +42,28 @@ export async function makeVenv(options: VenvOptions): Promise<void> {
   if (Object.keys(secrets).length === 0) return installAll(options)
   // What the installer keeps of a download names its address, with the secret in it: such builds share nothing.
   const cache = join(folder, '.cache')
+  const gitFile = `${folder}.git-credentials` // beside the folder, which a base may want empty
   try {
-    await installAll({ ...options, variables: { ...options.variables, UV_CACHE_DIR: cache } })
+    const variables = { ...options.variables, UV_CACHE_DIR: cache, ...(await gitVariables(gitFile, options)) }
+    await installAll({ ...options, variables })
   } finally {
-    await rm(cache, { recursive: true, force: true })
+    await Promise.all([cache, gitFile].map((path) => rm(path, { recursive: true, force: true })))
   }
   await unfillFolder(folder, secrets)
 }
 
+/** Git shows what it is asked for in its arguments, so it is asked without passwords, and reads them in a file. */
+async function gitVariables(file: string, { definition, secrets }: VenvOptions): Promise<Record<string, string>> {
+  const requirements = definition.layers.flat().map((requirement) => filled(requirement, secrets))
+  const configuration = gitConfiguration(requirements)
+  if (configuration === '') return {}
+  await writeFile(file, configuration, { mode: 0o600 })
+  return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'include.path', GIT_CONFIG_VALUE_0: file }
+}
+
 async function installAll(options: VenvOptions): Promise<void> {
-  const { folder, python, definition } = options
-  await mkdir(folder, { recursive: true })
-  await runUv(['venv', '--quiet', '--allow-existing', '--python', python, folder], options)
+  const { base, definition } = options
+  await runTool(base, options)
   const layers = definition.layers.length > 0 ? definition.layers : [[]]
   for (const [index, layer] of layers.entries()) {
     const isLast = index === layers.length - 1
@@ -55,17 +73,20 @@ async function installAll(options: VenvOptions): Promise<void> {
 
 /** Our packages are in every layer's resolution, so that no layer takes them away and a conflict is explained. */
 async function install(layer: readonly string[], compile: boolean, options: VenvOptions): Promise<void> {
-  const { folder, secrets, refresh } = options
-  const requirements = layer.map((requirement) => filled(requirement, secrets))
+  const { folder, secrets, refresh, uv } = options
+  const hasSecrets = Object.keys(secrets).length > 0
+  const requirements = layer
+    .map((requirement) => filled(requirement, secrets))
+    .map((requirement) => (hasSecrets ? withoutCredentials(requirement) : requirement))
   const input = [...ourPackages, ...requirements, ''].join('\n')
   const flags = [...(compile ? ['--compile-bytecode'] : []), ...(refresh ? ['--refresh'] : [])]
   // By its standard input: files, arguments and variables could be read by others.
   const args = ['pip', 'install', '--python', join(folder, 'bin/python'), ...flags, '--requirements', '-']
-  await runUv(args, options, input)
+  await runTool({ command: uv, args, from: folder }, options, input)
 }
 
-async function runUv(args: readonly string[], options: VenvOptions, input = ''): Promise<void> {
-  const { uv, folder, variables, onLine, signal } = options
+async function runTool({ command, args, from }: Base, options: VenvOptions, input = ''): Promise<void> {
+  const { variables, onLine, signal } = options
   const masked = masking(options.secrets)
   const said: string[] = []
   const hear = (spoken: string) => {
@@ -74,8 +95,8 @@ async function runUv(args: readonly string[], options: VenvOptions, input = ''):
     said.push(line)
     onLine(line)
   }
-  const [program = 'uv', ...before] = uv
-  if (!(await runProgram(program, [...before, ...args], { variables, folder, input, onLine: hear, signal })))
+  const [program = '', ...before] = command
+  if (!(await runProgram(program, [...before, ...args], { variables, folder: from, input, onLine: hear, signal })))
     throw failure(said)
 }
 

@@ -35,6 +35,7 @@ export const kinds = {
   route_not_found: 'not_found',
   environment_exists: 'conflict',
   superseded: 'conflict',
+  revision_in_use: 'not_ready',
   account_exists: 'conflict',
   body_too_large: 'too_large',
   queue_full: 'limited',

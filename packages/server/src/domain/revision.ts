@@ -2,15 +2,29 @@ import type { Moment } from '../kit/clock.ts'
 import type { AccountId, AppId, BlobKey, EnvironmentId, RevisionId } from './ids.ts'
 import type { ScaleSettings } from './scale.ts'
 
-/** A Python environment, as deploys describe it (control-protocol §4.4, kind `virtualenv`). Its hash is its id. */
-export interface EnvironmentDefinition {
-  readonly kind: 'virtualenv'
+interface Requirements {
   /** Minor version, such as `3.11`. */
   readonly pythonVersion: string
   /** Requirements installed one layer after the other. `${NAME}` in them stands for a secret. */
   readonly layers: readonly (readonly string[])[]
   readonly compileBytecode: boolean
 }
+
+/** Requirements on top of an interpreter of the machine (control-protocol §4.4, kind `virtualenv`). */
+export interface VirtualenvDefinition extends Requirements {
+  readonly kind: 'virtualenv'
+}
+
+/** Requirements on top of conda packages, of which the interpreter is one (control-protocol §4.4, kind `conda`). */
+export interface CondaDefinition extends Requirements {
+  readonly kind: 'conda'
+  /** Names or addresses, the first one first. */
+  readonly channels: readonly string[]
+  readonly packages: readonly string[]
+}
+
+/** A Python environment, as deploys describe it. Its hash is its id. */
+export type EnvironmentDefinition = VirtualenvDefinition | CondaDefinition
 
 /** What the runner loads: pickled bytes, and the module whose `loads` reads them. Never read by the control plane. */
 export interface PickledCallable {

@@ -6,6 +6,7 @@ import { replaceFile } from '../kit/files.ts'
 const systemBundles = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/cert.pem']
 
 export interface BundleOptions {
+  /** Empty where ours is trusted already. */
   readonly caPem: string
   /** Where the bundle goes. */
   readonly file: string
@@ -18,12 +19,17 @@ export interface BundleOptions {
  * everything that it reached until now.
  */
 export async function writeBundle({ caPem, file, inherited }: BundleOptions): Promise<void> {
-  const sources = inherited === undefined || inherited === '' ? systemBundles : [inherited, ...systemBundles]
-  const before = (await firstReadable(sources)) ?? rootCertificates
+  const before = await rootsInForce(inherited)
   const ours = certificatesIn(caPem)
   const known = new Set(ours.map(substance))
   const others = before.filter((certificate) => !known.has(substance(certificate)))
   await replaceFile(file, [...others, ...ours].join('\n') + '\n', 0o644)
+}
+
+/** The roots that are in force without us: those of SSL_CERT_FILE, else the system's, else Node's own. */
+export async function rootsInForce(inherited: string | undefined): Promise<readonly string[]> {
+  const sources = inherited === undefined || inherited === '' ? systemBundles : [inherited, ...systemBundles]
+  return (await firstReadable(sources)) ?? rootCertificates
 }
 
 async function firstReadable(files: readonly string[]): Promise<readonly string[] | undefined> {

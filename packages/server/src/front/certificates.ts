@@ -1,9 +1,10 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Moment } from '../kit/clock.ts'
 import { replaceFile } from '../kit/files.ts'
+import { belongTogether, holds } from './identities.ts'
 import type { Identity } from './identity.ts'
 
 export interface Certificates extends Identity {
@@ -63,7 +64,7 @@ interface IdentityFiles {
 /** The pair on disk, or undefined when it is incomplete: a crash came between the two files. */
 async function load(files: IdentityFiles): Promise<Identity | undefined> {
   const [certPem, keyPem] = await Promise.all([readIfThere(files.cert), readIfThere(files.key)])
-  if (certPem === undefined || keyPem === undefined || !belongTogether(certPem, keyPem)) return undefined
+  if (certPem === undefined || keyPem === undefined || !belongTogether({ certPem, keyPem })) return undefined
   await chmod(files.key, 0o600)
   return { certPem, keyPem }
 }
@@ -72,14 +73,6 @@ async function save(files: IdentityFiles, identity: Identity): Promise<Identity>
   await replaceFile(files.key, identity.keyPem)
   await replaceFile(files.cert, identity.certPem, 0o644)
   return identity
-}
-
-function belongTogether(certPem: string, keyPem: string): boolean {
-  try {
-    return new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem))
-  } catch {
-    return false // not PEM: a file that was cut or edited counts as missing
-  }
 }
 
 function serves(server: Identity, ca: Identity, names: readonly string[], now: Moment): boolean {
@@ -91,11 +84,6 @@ function serves(server: Identity, ca: Identity, names: readonly string[], now: M
 function sameNames(certificate: X509Certificate, names: readonly string[]): boolean {
   const held = (certificate.subjectAltName ?? '').split(', ').length
   return held === names.length && names.every((name) => holds(certificate, name))
-}
-
-function holds(certificate: X509Certificate, name: string): boolean {
-  if (isIP(name) !== 0) return certificate.checkIP(name) !== undefined
-  return certificate.checkHost(name.replace(/^\*/, 'any'), { subject: 'never' }) !== undefined
 }
 
 function hasTimeLeft({ certPem }: Identity, now: Moment): boolean {

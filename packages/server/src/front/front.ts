@@ -3,11 +3,14 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Logger } from '../kit/logger.ts'
 import type { Door } from './door.ts'
-import { chosenOf, spokenBy, type Spoken } from './greeting.ts'
+import type { Challenges } from './challenges.ts'
+import { chosenOf, offersProof, spokenBy, type Spoken } from './greeting.ts'
+import type { Identities } from './identities.ts'
 
 export interface FrontOptions {
-  /** PEM. */
-  readonly tls: { readonly key: string; readonly cert: string }
+  readonly tls: Identities
+  /** The proofs of names that are given here. */
+  readonly challenges?: Pick<Challenges, 'expectsTls' | 'contextFor'>
   readonly doors: { readonly http: Door; readonly grpc: Door }
   readonly limits?: Partial<FrontLimits>
   readonly log: Logger
@@ -34,15 +37,24 @@ export interface Front {
 const defaults: FrontLimits = { connections: 10_000, greetingMs: 10_000, handshakeMs: 10_000 }
 const ignore = () => {}
 
-export function createFront({ tls, doors, log, ...options }: FrontOptions): Front {
+export function createFront({ tls, challenges, doors, log, ...options }: FrontOptions): Front {
   const limits = { ...defaults, ...options.limits }
   const open = new Set<Socket>()
   const undecided = new Set<Socket>()
-  const opener = createOpener({ ...tls, handshakeMs: limits.handshakeMs }, doors)
-  const handOver: Record<Spoken, (socket: Socket) => void> = {
+  const opener = createOpener(tls, limits.handshakeMs, doors)
+  const prover = createProver((name) => challenges?.contextFor(name), limits.handshakeMs)
+  const handOver: Record<Spoken | 'proof', (socket: Socket) => void> = {
     tls: (socket) => opener.emit('connection', socket),
+    proof: (socket) => prover.emit('connection', socket),
     grpc: (socket) => doors.grpc.connect(socket, false),
     http: (socket) => doors.http.connect(socket, false),
+  }
+
+  const tell = (first: Buffer) => {
+    const spoken = spokenBy(first)
+    if (spoken !== 'tls' || challenges?.expectsTls !== true) return spoken
+    const isProof = offersProof(first)
+    return isProof === true ? 'proof' : isProof === false ? 'tls' : undefined
   }
 
   const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => {
@@ -51,7 +63,7 @@ export function createFront({ tls, doors, log, ...options }: FrontOptions): Fron
     // A reset at any moment is an ordinary end: whoever holds the socket sees its 'close'.
     socket.on('error', ignore)
     socket.once('close', () => (open.delete(socket), undecided.delete(socket)))
-    awaitGreeting(socket, limits.greetingMs, (spoken) => (undecided.delete(socket), handOver[spoken](socket)))
+    awaitGreeting(socket, limits.greetingMs, tell, (spoken) => (undecided.delete(socket), handOver[spoken](socket)))
   })
   server.maxConnections = limits.connections
   server.on(
@@ -84,11 +96,12 @@ export function createFront({ tls, doors, log, ...options }: FrontOptions): Fron
 }
 
 /** Opens TLS connections and hands what is inside to the doors. It never listens: connections are given to it. */
-function createOpener(tls: { key: string; cert: string; handshakeMs: number }, doors: FrontOptions['doors']) {
+function createOpener(tls: Identities, handshakeTimeout: number, doors: FrontOptions['doors']) {
   const opener = createTlsServer({
-    key: tls.key,
-    cert: tls.cert,
-    handshakeTimeout: tls.handshakeMs,
+    key: tls.local.keyPem,
+    cert: tls.local.certPem,
+    handshakeTimeout,
+    SNICallback: (servername, done) => done(null, tls.contextFor(servername)),
     ALPNCallback: ({ protocols }) => chosenOf(protocols),
   })
   opener.on('secureConnection', (socket) => {
@@ -100,19 +113,40 @@ function createOpener(tls: { key: string; cert: string; handshakeMs: number }, d
   return opener
 }
 
-/** Reads until the first bytes say what is spoken, puts them back, and calls `then`. Too slow a connection is cut. */
-function awaitGreeting(socket: Socket, withinMs: number, then: (spoken: Spoken) => void): void {
+/** Shows the certificate that proves a name, and ends the connection: nothing is said on it (RFC 8737). */
+function createProver(contextFor: Challenges['contextFor'], handshakeTimeout: number) {
+  const prover = createTlsServer({
+    handshakeTimeout,
+    SNICallback: (servername, done) => {
+      const context = contextFor(servername)
+      if (context === undefined) done(new Error('no proof of this name is given now'))
+      else done(null, context)
+    },
+    ALPNProtocols: ['acme-tls/1'],
+  })
+  prover.on('secureConnection', (socket) => socket.on('error', ignore).resume().end())
+  prover.on('tlsClientError', (_error, socket) => socket.destroy())
+  return prover
+}
+
+/** Reads until the first bytes `tell` what is spoken, puts them back, and calls `then`. Too slow a connection is cut. */
+function awaitGreeting<Told>(
+  socket: Socket,
+  withinMs: number,
+  tell: (first: Buffer) => Told | undefined,
+  then: (told: Told) => void,
+): void {
   let seen: Buffer = Buffer.alloc(0)
   const cut = () => socket.destroy()
   const deadline = setTimeout(cut, withinMs)
   const look = () => {
     const bytes: Buffer | null = socket.read()
     if (bytes !== null) seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes])
-    const spoken = spokenBy(seen)
-    if (spoken === undefined) return
+    const told = tell(seen)
+    if (told === undefined) return
     release()
     socket.unshift(seen)
-    then(spoken)
+    then(told)
   }
   const release = () => {
     clearTimeout(deadline)

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Connection } from '../domain/addresses.ts'
-import { isSecure } from '../kit/secure.ts'
+import { authorityOf, isSecure } from '../kit/secure.ts'
 
 /** How this request reached us. */
 export function connectionOf(req: IncomingMessage): Connection {
-  return { secure: isSecure(req), authority: req.headers.host }
+  return { secure: isSecure(req), authority: authorityOf(req) }
 }

@@ -92,14 +92,16 @@ export class DayFile {
     const { until = Infinity } = query
     const found = this.#rows(query, limit, notes)
     let stoppedAt: Moment | undefined
-    for (const [index, { firstId, lastId, maxAt }] of this.#blocks.candidates(query).entries()) {
-      if (isSettled(found, limit, maxAt)) break
-      const isLate = index > 0 && maxAt + 1 < until && performance.now() > deadline
+    let looked = 0
+    for (const { firstId, lastId, topAt } of this.#blocks.candidates(query)) {
+      if (isSettled(found, limit, topAt)) break
+      const isLate = looked > 0 && topAt + 1 < until && performance.now() > deadline
       if (isLate) {
-        stoppedAt = maxAt + 1
+        stoppedAt = topAt + 1
         break
       }
       found.push(...this.#rows(query, limit, linesFrom(firstId, lastId)))
+      looked += 1
     }
     const seen = stoppedAt === undefined ? found : found.filter(({ at }) => at >= stoppedAt)
     const newest = seen.toSorted((one, other) => other.at - one.at || other.id - one.id).slice(0, limit)
@@ -146,9 +148,9 @@ function hasIndex({ appId, runnerId, requestId, revisionId, source, levels, trac
   return (appId ?? runnerId ?? requestId) !== undefined && others.every((filter) => filter === undefined)
 }
 
-/** Whether nothing in a block that ends then can be among the newest. */
-function isSettled(found: readonly Row[], limit: number, maxAt: Moment): boolean {
-  return found.length >= limit && found.filter(({ at }) => at > maxAt).length >= limit
+/** Whether nothing that is as old as that can be among the newest. */
+function isSettled(found: readonly Row[], limit: number, topAt: Moment): boolean {
+  return found.length >= limit && found.filter(({ at }) => at > topAt).length >= limit
 }
 
 function charactersOf(lines: readonly PackedLine[]): number {

@@ -68,7 +68,7 @@ export function createLaunch({ environments, blobs, results, vault, bootstrap, s
         ...secrets, // first: what the platform says comes before what a secret is called
         ...codeVariables(callable, blobs),
         CARRICK_PYTHON: environment.pythonVersion,
-        VIRTUAL_ENV: folder,
+        [environment.kind === 'conda' ? 'CONDA_PREFIX' : 'VIRTUAL_ENV']: folder,
         PYTHONUNBUFFERED: '1',
         ...(setup && { CARRICK_SETUP: blobs.pathOf(setup.blob), CARRICK_SETUP_METHOD: setup.method }),
         ...(run && { CARRICK_RESULT: results.pathOf(runner.id), CARRICK_RESULT_LIMIT: String(results.limit) }),

@@ -15,7 +15,7 @@ import {
   updateScale,
 } from './apps.ts'
 import type { NextRevision } from './apps.ts'
-import { newestMoment, revisionsById, revisionsOfAccount, revisionsOfApp } from './revisions.ts'
+import { deleteRevision, newestMoment, revisionsById, revisionsOfAccount, revisionsOfApp } from './revisions.ts'
 
 let store: TestStore
 
@@ -155,4 +155,26 @@ test('the newest moment is that of whatever was written last', async () => {
 
 test('no ids, no revisions', async () => {
   expect(await store.read(revisionsById([]))).toEqual([])
+})
+
+test('a deleted revision is in no list and cannot be set', async () => {
+  await register('r1', { strategy: 'recreate' })
+  await register('r2', { strategy: 'recreate' })
+  expect(await store.commit(deleteRevision('r1', 30))).toBe(true)
+  expect(await store.commit(deleteRevision('r1', 30))).toBe(false)
+  expect(await store.read(revisionsById(['r1']))).toEqual([])
+  expect((await store.read(revisionsOfApp('app-1'))).map(({ id }) => id)).toEqual(['r2'])
+  expect((await store.read(revisionsOfAccount('account-1', 'main'))).map(({ id }) => id)).toEqual(['r2'])
+  const next = { revisionId: 'r1', strategy: 'recreate', scale: fast, basedOn: fast, now: 40 } as const
+  expect(await store.commit(setNextRevision('app-1', next))).toBe(false)
+  expect(await hello()).toMatchObject({ revisionId: 'r2' })
+})
+
+test('a revision that an app has or is being moved to is not deleted', async () => {
+  await register('r1', { strategy: 'recreate' })
+  await register('r2')
+  expect(await store.commit(deleteRevision('r1', 30))).toBe(false)
+  expect(await store.commit(deleteRevision('r2', 30))).toBe(false)
+  await store.commit(switchRevision('app-1', 'r2', fast, 40))
+  expect(await store.commit(deleteRevision('r1', 50))).toBe(true)
 })

@@ -31,17 +31,6 @@ export function allApps(): Read<readonly App[]> {
   )
 }
 
-/** The apps that an account has in one of its environments, by name. */
-export function appsOfAccount(accountId: AccountId, environment: string): Read<readonly App[]> {
-  return read(
-    sql`select app.*, account.nickname as owner
-          from app join account on account.id = app.account_id
-         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null
-         order by app.name`,
-    parseApp,
-  )
-}
-
 /** What apps are called, also those that were deleted. */
 export function appNames(ids: readonly AppId[]): Read<ReadonlyMap<AppId, string>> {
   const names = ids.map(() => '?').join(', ') || 'null'
@@ -93,9 +82,13 @@ export function registerRevision(
   )
 }
 
-/** Makes a stored revision the app's next one. `false` when the app was changed meanwhile or is gone. */
+/** Makes a stored revision the app's next one. `false` when the app was changed meanwhile, or one of the two is gone. */
 export function setNextRevision(appId: AppId, next: NextRevision): Write<boolean> {
-  return write([setNext(appId, next)], firstWon, ['app'])
+  const move = setNext(appId, next)
+  const stored = sql` and exists (select 1 from revision
+                                   where id = ${next.revisionId} and app_id = ${appId} and deleted_at is null)`
+  const statement = { text: move.text + stored.text, values: [...move.values, ...stored.values] }
+  return write([statement], firstWon, ['app'])
 }
 
 /**

@@ -43,8 +43,15 @@ interface Callable {
 }
 
 function callablesAfter(id: RevisionId, limit: number): Read<readonly Callable[]> {
-  return read(sql`select id, spec from revision where id > ${id} order by id limit ${limit}`, (row) => {
-    const { callable } = json<RevisionSpec>(row, 'spec')
-    return { revisionId: text(row, 'id'), blob: 'blob' in callable ? callable.blob : undefined }
-  })
+  return read(
+    sql`select revision.id, revision.spec
+          from revision join app on app.id = revision.app_id
+         where revision.id > ${id} and revision.deleted_at is null and app.deleted_at is null
+         order by revision.id
+         limit ${limit}`,
+    (row) => {
+      const { callable } = json<RevisionSpec>(row, 'spec')
+      return { revisionId: text(row, 'id'), blob: 'blob' in callable ? callable.blob : undefined }
+    },
+  )
 }

@@ -2,20 +2,26 @@ import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
 import type { Revision, RevisionSpec } from '../domain/revision.ts'
 import type { Moment } from '../kit/clock.ts'
 import { json, number, text } from './rows.ts'
-import { read, sql } from './sql.ts'
-import type { Read, Row } from './store.ts'
+import { firstWon, read, sql, write } from './sql.ts'
+import type { Read, Row, Write } from './store.ts'
 
 /** Those of the revisions that exist. */
 export function revisionsById(ids: readonly RevisionId[]): Read<readonly Revision[]> {
+  const marks = ids.map(() => '?').join(', ') || 'null'
   return read(
-    { text: `select * from revision where id in (${ids.map(() => '?').join(', ') || 'null'})`, values: ids },
+    { text: `select * from revision where id in (${marks}) and deleted_at is null`, values: ids },
     parseRevision,
   )
 }
 
 /** An app's revisions, newest first. */
 export function revisionsOfApp(appId: AppId): Read<readonly Revision[]> {
-  return read(sql`select * from revision where app_id = ${appId} order by created_at desc, id desc`, parseRevision)
+  return read(
+    sql`select * from revision
+         where app_id = ${appId} and deleted_at is null
+         order by created_at desc, id desc`,
+    parseRevision,
+  )
 }
 
 /** The revisions of all apps that an account has in one of its environments, newest first. */
@@ -23,9 +29,24 @@ export function revisionsOfAccount(accountId: AccountId, environment: string): R
   return read(
     sql`select revision.*
           from app join revision on revision.app_id = app.id
-         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null
+         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null and revision.deleted_at is null
          order by revision.created_at desc, revision.id desc`,
     parseRevision,
+  )
+}
+
+/** Deletes a revision. `false` when an app has it, or is being moved to it, or it is gone: then nothing happened. */
+export function deleteRevision(id: RevisionId, now: Moment): Write<boolean> {
+  return write(
+    [
+      sql`update revision
+             set deleted_at = ${now}
+           where id = ${id} and deleted_at is null
+             and not exists (select 1 from app
+                              where app.id = revision.app_id and app.deleted_at is null
+                                and revision.id in (app.revision_id, app.rolling_revision_id))`,
+    ],
+    firstWon,
   )
 }
 
@@ -38,6 +59,7 @@ export function newestMoment(): Read<Moment> {
         from (select max(created_at) as moment from account
               union all select max(updated_at) from app
               union all select max(created_at) from revision
+              union all select max(deleted_at) from revision
               union all select max(created_at) from environment
               union all select max(created_at) from secret
               union all select max(created_at) from runner

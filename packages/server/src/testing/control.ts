@@ -82,7 +82,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
       },
     },
     results: { take: async (id) => script.results.get(id) },
-    server: { version: '0.0.0', backend: 'process', folder },
+    server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
     ...options,

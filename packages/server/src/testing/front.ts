@@ -4,15 +4,17 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureCertificates } from '../front/certificates.ts'
+import { createChallenges, type Challenges } from '../front/challenges.ts'
 import { createFront, type Front, type FrontLimits, type FrontOptions } from '../front/front.ts'
 import { createGrpcDoor, type GrpcLimits, type GrpcListener } from '../front/grpc-door.ts'
+import { createIdentities } from '../front/identities.ts'
 import { createHttpDoor, type HttpLimits, type UpgradeListener } from '../front/http-door.ts'
 import { silent } from '../kit/logger.ts'
 import { isSecure } from '../kit/secure.ts'
 
 export interface TestFront extends AsyncDisposable {
   readonly front: Front
-  readonly options: FrontOptions
+  readonly options: FrontOptions & { readonly challenges: Challenges }
   readonly port: number
   readonly caPem: string
   /** A plain TCP connection to the port. */
@@ -30,8 +32,10 @@ interface Parts {
 export async function openTestFront(parts: Parts = {}): Promise<TestFront> {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-front-'))
   const { keyPem, certPem, caPem } = await ensureCertificates({ folder, names: [], now: Date.now() })
+  const challenges = createChallenges()
   const options = {
-    tls: { key: keyPem, cert: certPem },
+    tls: createIdentities({ keyPem, certPem }),
+    challenges,
     doors: {
       http: createHttpDoor(
         parts.http ?? nameHttp,

@@ -1,6 +1,6 @@
 import { AccountRequest } from '@carrick/protocol/rest'
-import type { AccountList, CurrentUser, NewAccount, ServerStatus } from '@carrick/protocol/rest'
-import { whoAmI } from '../account.ts'
+import type { AccountList, CurrentUser, NewAccount, ServerStatus, Teams } from '@carrick/protocol/rest'
+import { myAccounts, whoAmI } from '../account.ts'
 import { createAccount, listAccounts } from '../accounts.ts'
 import { serverStatus } from '../status.ts'
 import { iso, route } from './route.ts'
@@ -9,13 +9,27 @@ import { iso, route } from './route.ts'
 export const accountRoutes = [
   route('GET', '/users/current', whoAmI, {
     read: () => ({}),
-    show: ({ id, nickname, fullName }): CurrentUser => ({
+    show: ({ id, nickname, fullName, deployCheck }): CurrentUser => ({
       user_id: id,
       nickname,
       full_name: fullName,
       is_personal: true,
       is_locked: false,
+      ...(deployCheck ? { require_deploy_check: true } : {}),
     }),
+  }),
+
+  route('GET', '/users/teams', myAccounts, {
+    read: () => ({}),
+    show: (accounts): Teams =>
+      accounts.map(({ id, nickname, fullName }) => ({
+        user_id: id,
+        nickname,
+        full_name: fullName,
+        is_personal: true,
+        is_org: false,
+        lock_reason: null,
+      })),
   }),
 
   route('GET', '/v1/status', serverStatus, {
