@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from typing import Dict, List, Optional, Tuple
 
@@ -17,8 +18,7 @@ class CannotEnter(Exception):
 class Place:
     """A process as it is seen from outside, held open so that it can be joined once its own view of files is ours."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, start_time: str) -> None:
         try:
             with open(f"/proc/{pid}/environ", "rb") as environ:
                 self.variables: Dict[bytes, bytes] = dict(
@@ -31,6 +31,9 @@ class Place:
                 for fd in (_foreign(pid, "user", _CLONE_NEWUSER), _foreign(pid, "mnt", _CLONE_NEWNS))
                 if fd is not None
             ]
+            with open(f"/proc/{pid}/stat", "rb") as stat:
+                if stat.read().rpartition(b")")[2].split()[19] != start_time.encode():
+                    raise ProcessLookupError(errno.ESRCH, "its process id belongs to another by now")
         except OSError as error:
             raise CannotEnter(f"The runner ended before a command could be run in it ({error.strerror})") from error
 

@@ -34,7 +34,7 @@ def main() -> None:
         os._exit(1)
     family = Family()
     try:
-        place = Place(wanted["pid"])
+        place = Place(wanted["pid"], wanted["startTime"])
         place.enter(wanted.get("group"))
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)

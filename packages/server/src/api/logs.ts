@@ -35,7 +35,7 @@ export const logHistory = operation(
   },
 )
 
-/** Lines that tell of an exception with its traceback, newest first, each traceback as Python prints it. */
+/** Lines that tell of an exception with its traceback, newest first, as text even where an app wrote JSON. */
 export const logTracebacks = operation(
   { permission: 'logs:read', input: LogWindow.extend({ traceback: z.literal(true).optional() }) },
   async (deps, caller, { traceback, ...window }): Promise<readonly LogLine[]> => {

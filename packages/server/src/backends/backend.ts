@@ -21,7 +21,7 @@ export interface RunnerOutput {
 
 /** What a runner, with all that it started, has used of the machine. */
 export interface RunnerUsage {
-  /** Since its start; never less than before. */
+  /** Since its start. Without control groups (v2), what processes used that ended and were waited for by nobody is lost. */
   readonly cpuSeconds: number
   /** Now. What its processes share is counted once for each where the machine keeps no account of groups. */
   readonly memoryBytes: number

@@ -42,6 +42,8 @@ const longestParsed = 16_384
 
 /** The level that a line itself names: a field of a JSON line, or a word such as `[error]`. */
 function levelOf(text: string): LogLevel | undefined {
+  // How apps of the SDK tell of an exception that nobody caught: one long line on stdout.
+  if (text.startsWith('{"traceback":')) return 'error'
   const fromJson = text.trimStart().startsWith('{') && text.length <= longestParsed ? levelInJson(text) : undefined
   if (fromJson) return fromJson
   const found = spoken.exec(text.slice(0, longestParsed))
@@ -51,13 +53,11 @@ function levelOf(text: string): LogLevel | undefined {
 function levelInJson(text: string): LogLevel | undefined {
   try {
     const record: Readonly<Record<string, unknown>> = JSON.parse(text)
-    const named = ['level', 'levelname', 'severity']
+    return ['level', 'levelname', 'severity']
       .map((field) => record[field])
       .filter((value) => typeof value === 'string')
       .map((value) => levels.get(value.trim().toLowerCase()))
       .find((level) => level !== undefined)
-    // How apps of the SDK tell of an exception that nobody caught: one line on stdout.
-    return named ?? (typeof record['traceback'] === 'string' ? 'error' : undefined)
   } catch {
     return undefined // it only looked like JSON
   }

@@ -13,6 +13,8 @@ export interface ExecPlace {
   readonly id: RunnerId
   readonly installation: string
   readonly pid: number
+  /** Tells it from a process that got its id later. */
+  readonly startTime: string
   /** The control group of the runner. */
   readonly group: string | undefined
   /** The program that the runner was started with. */
@@ -41,9 +43,11 @@ export async function startSession(place: ExecPlace, wanted: ExecCommand): Promi
   if (!(control instanceof Duplex)) throw new Error('a pipe that was asked for is not there')
   // Whatever fails here shows as an early end, of which the session tells.
   for (const each of [child, input, stdout, stderr, control]) each.on('error', () => {})
+  // Node throws away what nobody has begun to read when a process ends, which a quick command does before we are asked.
+  for (const pipe of [stdout, stderr]) pipe.on('readable', () => {})
   const helper = new Helper(child, control)
   const size = wanted.terminal && [wanted.terminal.rows, wanted.terminal.columns]
-  helper.say({ pid, group: group ?? null, command: wanted.command, size: size ?? null })
+  helper.say({ pid, startTime: place.startTime, group: group ?? null, command: wanted.command, size: size ?? null })
   try {
     await helper.started()
   } catch (error) {

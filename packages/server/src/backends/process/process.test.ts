@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -124,3 +124,20 @@ test.for([
   expect([said.join(''), await session.exitCode]).toEqual(['inside\n', 0])
   await runners.close()
 })
+
+test('what a command said before anybody read it is not lost', async () => {
+  const runners = await openWithCgroups(place)
+  const spec = specOf('const children = []')
+  await runners.start(spec, never)
+  const before = new Set(childrenOf(process.pid))
+  await using session = await runners.exec(spec.id, { command: ['echo', 'early'] }, never)
+  await expect.poll(() => childrenOf(process.pid).filter((pid) => !before.has(pid)), { timeout: 20_000 }).toEqual([])
+  const said: string[] = []
+  for await (const { data } of session.output) said.push(Buffer.from(data).toString())
+  expect([said.join(''), await session.exitCode]).toEqual(['early\n', 0])
+  await runners.close()
+})
+
+function childrenOf(pid: number): readonly string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+}

@@ -116,7 +116,14 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       if (!main || over.signal.aborted) throw notAlive(spec.id)
       const { installation, cgroups } = place
       const group = cgroups?.folderOf(spec.id)
-      const inside = { id: spec.id, installation, pid: main.pid, group, program: spec.command[0] ?? '' }
+      const inside = {
+        id: spec.id,
+        installation,
+        pid: main.pid,
+        startTime: main.startTime,
+        group,
+        program: spec.command[0] ?? '',
+      }
       return sessions.open(() =>
         startSession({ ...inside, basePath: setting.basePath, helper: setting.execHelper }, command),
       )
