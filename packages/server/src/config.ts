@@ -40,6 +40,11 @@ export const settings = z.object({
   CARRICK_RECONCILE_EVERY_MS: milliseconds.default(1_000).describe('Longest time between two scheduler passes'),
   CARRICK_BODY_LIMIT: bytes.default(100 * 1024 * 1024).describe('Largest request body, in bytes'),
   CARRICK_RESULT_LIMIT: bytes.default(1024 * 1024 * 1024).describe('Largest stored result, in bytes'),
+  CARRICK_UPLOAD_LIMIT: bytes.default(16 * 1024 * 1024 * 1024).describe('Largest uploaded file, in bytes'),
+  CARRICK_UPLOAD_RETENTION_DAYS: whole
+    .min(0)
+    .default(0)
+    .describe('How long uploaded files are kept whose uploader did not say; 0 is for ever'),
   CARRICK_MESSAGE_LIMIT: bytes.default(256 * 1024 * 1024).describe('Largest gRPC message (a deploy), in bytes'),
   CARRICK_QUEUE_LIMIT: whole.min(1).default(10_000_000).describe("Most requests that wait in one app's queue"),
   CARRICK_WAITING_CALLERS: whole.min(1).default(10_000).describe('Most direct calls that wait for one app'),

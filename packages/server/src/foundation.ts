@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
+import { createUploadTokens } from './access/upload-tokens.ts'
 import { createVault } from './access/vault.ts'
 import { openLocalBlobs } from './blobs/local-blobs.ts'
+import { openObjectFiles } from './blobs/object-files.ts'
 import { sweepBlobs } from './blobs/sweep.ts'
 import { createCaller } from './calls/undici-caller.ts'
 import { listOf, type Config } from './config.ts'
@@ -17,6 +19,7 @@ import { networksOf } from './kit/networks.ts'
 import { createLogger } from './kit/logger.ts'
 import { openLogStore } from './logs/sqlite-logs.ts'
 import { namedBlobs } from './store/blobs.ts'
+import { objectFilesUnder } from './store/objects.ts'
 import { newestMoment } from './store/revisions.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
 
@@ -35,6 +38,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const installation = await ensureInstallation({ store, clock, folder, owner: config.CARRICK_OWNER })
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
+  const uploadTokens = createUploadTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
@@ -50,6 +54,9 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   closing.defer(() => logs.close())
   const blobs = await openLocalBlobs({ folder: folder.blobs })
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
+  const objects = await openObjectFiles({ folder: folder.objects })
+  const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
+  await sweepBlobs({ blobs: objects, namedUnder, log })
   const apps = await createApps(store)
   const homes = createHomes({ clock, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
   const caller = createCaller()
@@ -69,6 +76,8 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     bundleFile,
     logs,
     blobs,
+    objects,
+    uploadTokens,
     apps,
     homes,
     caller,

@@ -1,15 +1,19 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { StorageLimits } from './api/deps.ts'
+import { dropExpired } from './api/expiry.ts'
 import { createGrpcHandler } from './api/grpc.ts'
 import { createRest } from './api/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
 import { createBuilder } from './builder/local-builder.ts'
+import type { Config } from './config.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
-import { baseUrl, type Connection, type ServerNames } from './domain/addresses.ts'
+import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { startLoop } from './kit/loop.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
@@ -88,9 +92,13 @@ export async function startRoles(
       deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',
       caPem: certificates.caPem,
     },
+    storage: storageLimits(config),
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
+    publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
     isDraining: () => readiness() === 'draining',
   }
+  const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
+  closing.defer(() => expiry.stop())
   return {
     gateway,
     listener: createListener(gateway, createRest(control), readiness),
@@ -98,6 +106,17 @@ export async function startRoles(
     dispatcher,
     scheduler,
   }
+}
+
+/** Nothing waits for it but the disk. */
+const expiryEveryMs = 10_000
+const dayMs = 86_400_000
+
+function storageLimits({
+  CARRICK_UPLOAD_LIMIT: uploadBytes,
+  CARRICK_UPLOAD_RETENTION_DAYS: days,
+}: Config): StorageLimits {
+  return { uploadBytes, retentionMs: days === 0 ? Infinity : days * dayMs }
 }
 
 /** How the platform looks to a runner. */
@@ -108,6 +127,8 @@ function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Ad
     runHost: ingress,
     queueRunHost: `${ingress}/queue`,
     wsRunHost: `${ingress}/ws`,
+    cdnUrl: `https://${ingress}`,
+    kvUrl: `https://${ingress}/kv`,
     bundle: bundleFile,
     region: 'local',
     sharedFolder: join(folder.path, 'data'),

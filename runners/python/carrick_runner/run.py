@@ -11,6 +11,7 @@ from typing import Any, Dict, Mapping, NoReturn
 from .load import CannotLoad, load_callable, load_entrypoint, report
 from .result import Result
 from .servers import adapt_servers
+from .storage import adapt_storage
 from .streams import finish_lines, tag_output
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     """Loads the callable and serves it until a signal ends the process."""
     tag_output()
     adapt_servers()
+    adapt_storage()
     try:
         if "CARRICK_RESULT" in os.environ:
             _run_for_caller(os.environ)

@@ -23,6 +23,8 @@ export interface DataFolder {
   readonly storeFile: string
   readonly logs: string
   readonly blobs: string
+  /** What was uploaded. */
+  readonly objects: string
   readonly environments: string
   readonly runners: string
   /** What runs brought forth, until it is fetched. */
@@ -77,6 +79,7 @@ function pathsIn(path: string) {
     storeFile: join(path, 'carrick.sqlite'),
     logs: join(path, 'logs'),
     blobs: join(path, 'blobs'),
+    objects: join(path, 'objects'),
     environments: join(path, 'environments'),
     runners: join(path, 'runners'),
     results: join(path, 'results'),

@@ -60,6 +60,7 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
       const right = timingSafeEqual(hashOf(secret), known?.secretHash ?? nobody)
       return right ? known?.caller : undefined
     },
+    holderOf: (keyId) => keys.get(keyId)?.caller,
     async mint(accountId, permissions, alias) {
       const { credentials, write } = prepare(accountId, permissions, alias)
       await store.commit(write)

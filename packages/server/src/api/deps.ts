@@ -1,5 +1,6 @@
 import type { ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
+import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
@@ -8,6 +9,7 @@ import type { Terminated } from '../domain/runner.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
+import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
@@ -26,6 +28,9 @@ export interface Deps {
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
+  readonly objects: Pick<ObjectFiles, 'put' | 'open' | 'remove'>
+  readonly uploadTokens: UploadTokens
+  readonly storage: StorageLimits
   readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow'>
   readonly builder: Builds
   readonly runners: Runners
@@ -34,8 +39,18 @@ export interface Deps {
   readonly server: ServerFacts
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
+  /** The same for addresses that are handed on to others, who may not reach what the caller reaches. */
+  readonly publicUrl: (connection: Connection) => string
   /** True from the moment at which the server was asked to stop. */
   readonly isDraining: () => boolean
+}
+
+/** What an operator decides about uploads. */
+export interface StorageLimits {
+  /** Of one file. */
+  readonly uploadBytes: number
+  /** How long one is kept whose uploader did not say. Infinite for ever. */
+  readonly retentionMs: number
 }
 
 /** What operations ask of the builder. */

@@ -27,19 +27,27 @@ export interface Operation<Input, Output> {
   (deps: Deps, caller: Caller | undefined, input: Input, attention: Attention): Promise<Output>
 }
 
+/** On what an operation runs. */
+export interface Terms<Schema extends z.ZodType> {
+  readonly permission: Permission
+  readonly input: Schema
+  /** Whether it goes on while the server ends: what runners need to finish their last requests does. */
+  readonly whileDraining?: boolean
+}
+
 /**
  * An operation that runs only for a caller who may, and only with input that its schema accepts. One that changes
  * something names what stands about it in the account's record of changes.
  */
 export function operation<Schema extends z.ZodType, Output>(
-  { permission, input }: { readonly permission: Permission; readonly input: Schema },
+  { permission, input, whileDraining = false }: Terms<Schema>,
   run: (deps: Deps, caller: Caller, input: z.output<Schema>, attention: Attention) => Promise<Output>,
   audit?: Audit<z.output<Schema>, Output>,
 ): Operation<z.input<Schema>, Output> {
   return Object.assign(
     async (deps: Deps, caller: Caller | undefined, given: z.input<Schema>, attention: Attention) => {
       const allowed = authorize(caller, permission)
-      if (deps.isDraining())
+      if (!whileDraining && deps.isDraining())
         throw new CarrickError('draining', 'This server is shutting down. Try again when it is back')
       const asked = checked(input, given)
       const work = () => run(deps, allowed, asked, attention)

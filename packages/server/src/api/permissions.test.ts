@@ -6,7 +6,9 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { formatKey } from '../access/credentials.ts'
 import { presets } from '../domain/permissions.ts'
 import type { Access, Granted, Permission } from '../domain/permissions.ts'
+import { addObject, objectById, partsOf, putWhole } from '../store/objects.ts'
 import { addRunner } from '../store/runners.ts'
+import { putValue, valueAt } from '../store/values.ts'
 import { openTestControl, testRunner } from '../testing/control.ts'
 import type { TestControl } from '../testing/control.ts'
 import { methods } from './grpc-methods.ts'
@@ -53,6 +55,23 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
+  'POST /storage/auth/token': 'storage:upload',
+  'POST /storage/upload/initiate': 'storage:upload',
+  'POST /storage/upload/initiate-multipart': 'storage:upload',
+  'PUT /storage/uploads/:ticket': 'anyone',
+  'POST /storage/uploads/:ticket/complete': 'anyone',
+  'PUT /storage/uploads/:ticket/:number': 'anyone',
+  'POST /storage/uploads/:ticket/:number': 'anyone',
+  'POST /files/upload': 'storage:upload',
+  'POST /files/upload/multipart': 'storage:upload',
+  'POST /storage/files/:id/:name/multipart/:upload/complete': 'storage:upload',
+  'PUT /storage/files/:id/:name/multipart/:upload/:number': 'storage:upload',
+  'GET /storage/files/:id/:name': 'anyone',
+  'GET /storage/files/acl': 'storage:upload',
+  'PUT /storage/files/acl': 'storage:upload',
+  'GET /kv/get/:store/:name{.+}': 'kv:read',
+  'PUT /kv/set/:store/:name{.+}': 'kv:write',
+  'DELETE /kv/delete/:store/:name{.+}': 'kv:write',
   // These only say that they are not served.
   InteractiveRun: 'account:read',
   Map: 'account:read',
@@ -61,6 +80,8 @@ const doors: Readonly<Record<string, Access>> = {
 /** What changes something and yet leaves no entry in the record of changes, and why. What is missing here fails. */
 const unaudited: Readonly<Record<string, string>> = {
   BuildEnvironment: 'an environment is found by its content: building it changes nothing of an account',
+  'PUT /kv/set/:store/:name{.+}': 'values are the data of apps, which set them as often as they like',
+  'DELETE /kv/delete/:store/:name{.+}': 'as above',
 }
 
 /** What each key may do, said once more so that a preset does not grow unnoticed. `true` is everything in an account. */
@@ -150,6 +171,23 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'DELETE /applications/:owner/:name/queue': { ':owner': 'ann', ':name': 'hello' },
   'GET /applications/:owner/:name/metadata': { ':owner': 'ann', ':name': 'hello' },
   'GET /v1/status': {},
+  'POST /storage/auth/token': {},
+  'POST /storage/upload/initiate': {},
+  'POST /storage/upload/initiate-multipart': {},
+  'PUT /storage/uploads/:ticket': {},
+  'POST /storage/uploads/:ticket/complete': {},
+  'PUT /storage/uploads/:ticket/:number': {},
+  'POST /storage/uploads/:ticket/:number': {},
+  'POST /files/upload': {},
+  'POST /files/upload/multipart': {},
+  'POST /storage/files/:id/:name/multipart/:upload/complete': { ':id': '$upload', ':upload': '$upload' },
+  'PUT /storage/files/:id/:name/multipart/:upload/:number': { ':id': '$upload', ':upload': '$upload', ':number': '1' },
+  'GET /storage/files/:id/:name': { ':id': '$upload', ':name': 'made-by-ann.txt' },
+  'GET /storage/files/acl': { '?': 'url=http://localhost/storage/files/$upload/made-by-ann.txt' },
+  'PUT /storage/files/acl': { '?': 'url=http://localhost/storage/files/$upload/made-by-ann.txt', default: 'allow' },
+  'GET /kv/get/:store/:name{.+}': { ':store': 'settings', ':name': 'ann' },
+  'PUT /kv/set/:store/:name{.+}': { ':store': 'settings', ':name': 'ann' },
+  'DELETE /kv/delete/:store/:name{.+}': { ':store': 'settings', ':name': 'ann' },
   'GET /v1/events': {},
   'GET /dashboard/apps/:owner/:name/*': {},
   'GET /.well-known/carrick/ca.pem': {},
@@ -167,6 +205,10 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   CreateEnvironment: {},
   DeleteEnvironment: {},
 }
+
+/** Of ann's. */
+const upload = { id: 'u'.repeat(32) }
+const value = { store: 'settings', name: 'ann' }
 
 let control: TestControl
 let keys: Readonly<Record<string, string>>
@@ -263,6 +305,19 @@ async function giveAnnThings(): Promise<void> {
   await control.store.commit(
     addRunner({ ...identity, machineType: 'S', createdAt: 1_000, state: 'pending', startAt: 1_000 }),
   )
+  const stored = { ...(await control.deps.objects.put(Buffer.from('made-by-ann'), 100)), number: 1 }
+  const acl = { default: 'hide' as const, rules: [] }
+  const object = {
+    ...upload,
+    accountId: app.accountId,
+    name: 'made-by-ann.txt',
+    contentType: 'text/plain',
+    acl,
+    version: 0,
+  }
+  await control.store.commit(addObject({ ...object, dropAt: 1_000 }, 1_000))
+  await control.store.commit(putWhole(upload.id, stored, undefined))
+  await control.store.commit(putValue({ ...value, accountId: app.accountId }, 'made-by-ann', Number.MAX_SAFE_INTEGER))
   control.script.runners = [testRunner({ id: 'runner-of-ann', appId: app.id, revisionId: revision })]
 }
 
@@ -274,7 +329,12 @@ async function annsThings() {
     client.listApplications({}),
     client.listUserKeys({}),
   ])
-  return { aliases, applications, listed, asked: [...control.script.asked] }
+  const [object, parts, kept] = await Promise.all([
+    control.store.read(objectById(upload.id)),
+    control.store.read(partsOf(upload.id)),
+    control.store.read(valueAt({ ...value, accountId: 'account-ann' }, 1)),
+  ])
+  return { aliases, applications, listed, asked: [...control.script.asked], object, parts, kept }
 }
 
 /** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */
@@ -285,8 +345,10 @@ function marksIn(said: string): readonly string[] {
 }
 
 function aimed(door: string): Input {
-  const ids: Readonly<Record<string, string>> = { $revision: revision, $key: control.keys.ann.split(':')[0] ?? '' }
-  const named = Object.entries(aimedAtAnn[door] ?? {}).map(([name, value]) => [name, ids[String(value)] ?? value])
+  const ids = { $revision: revision, $key: control.keys.ann.split(':')[0] ?? '', $upload: upload.id }
+  const withIds = (sent: unknown) =>
+    typeof sent === 'string' ? Object.entries(ids).reduce((text, [name, id]) => text.replaceAll(name, id), sent) : sent
+  const named = Object.entries(aimedAtAnn[door] ?? {}).map(([name, sent]) => [name, withIds(sent)])
   return Object.fromEntries(named)
 }
 

@@ -1,12 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { CarrickError } from '../domain/errors.ts'
+import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import { syncFolder } from '../kit/files.ts'
 import type { BlobStore } from './blob-store.ts'
+import { copy, orDiskFull, shards } from './copy.ts'
 
 /**
  * Blobs as files of one folder, which belongs to this process alone: `ab/abcdef…` holds the bytes whose SHA-256 is
@@ -22,9 +21,6 @@ export async function openLocalBlobs({ folder }: { folder: string }): Promise<Lo
 }
 
 const form = /^[0-9a-f]{64}$/
-
-/** Made once, so that a put has one folder to sync and not two. */
-const shards = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'))
 
 export class LocalBlobs implements BlobStore {
   /** What keys begin with: together they lead to all blobs. */
@@ -45,9 +41,7 @@ export class LocalBlobs implements BlobStore {
       return { key, length }
     } catch (error) {
       await rm(draft, { force: true })
-      throw isFull(error)
-        ? new CarrickError('disk_full', 'the disk is full: nothing was stored', { cause: error })
-        : error
+      throw orDiskFull(error)
     }
   }
 
@@ -73,33 +67,12 @@ export class LocalBlobs implements BlobStore {
 
   async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {
     await using file = await open(draft, 'wx', 0o600)
-    const stored = await copy(source, file, limit)
+    const { digest, length } = await copy(source, file, { limit, algorithm: 'sha256' })
     await file.sync()
-    return stored
+    return { key: digest, length }
   }
-}
-
-async function copy(source: Readable | Uint8Array, file: FileHandle, limit: number) {
-  const hash = createHash('sha256')
-  let length = 0
-  for await (const chunk of chunksOf(source)) {
-    length += chunk.length
-    if (length > limit) throw new CarrickError('body_too_large', `the body is larger than the limit of ${limit} bytes`)
-    hash.update(chunk)
-    await file.writeFile(chunk)
-  }
-  return { key: hash.digest('hex'), length }
-}
-
-/** A stream that is given up stays open: it may be a socket on which the refusal still has to go out. */
-function chunksOf(source: Readable | Uint8Array): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
-  return source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : [source]
 }
 
 function shardOf(key: BlobKey): string {
   return key.slice(0, 2)
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }

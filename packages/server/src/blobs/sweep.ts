@@ -1,11 +1,18 @@
-import type { BlobKey } from '../domain/ids.ts'
 import type { Logger } from '../kit/logger.ts'
-import type { LocalBlobs } from './local-blobs.ts'
+
+/** A folder of files under names of hexadecimal digits. */
+export interface Sweepable {
+  /** What keys begin with: together they lead to all of them. */
+  readonly prefixes: readonly string[]
+  keysUnder(prefix: string): Promise<readonly string[]>
+  /** For what nothing names. */
+  remove(key: string): Promise<void>
+}
 
 interface SweepParts {
-  readonly blobs: LocalBlobs
+  readonly blobs: Sweepable
   /** Those that a row names, of the keys that begin with these digits. */
-  readonly namedUnder: (prefix: string) => Promise<ReadonlySet<BlobKey>>
+  readonly namedUnder: (prefix: string) => Promise<ReadonlySet<string>>
   readonly log: Logger
 }
 

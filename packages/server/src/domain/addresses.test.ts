@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { baseUrl } from './addresses.ts'
+import { baseUrl, publicUrl } from './addresses.ts'
 
 const names = { hosts: ['localhost', '127.0.0.1', '::1', 'box.example'], port: 8700 }
 const told = (authority: string | undefined, secure = true) => baseUrl({ secure, authority }, names)
@@ -27,4 +27,12 @@ test('a name that is not ours is never repeated', () => {
 
 test('an address of version 6 as the first name is written in brackets', () => {
   expect(baseUrl({ secure: false, authority: undefined }, { hosts: ['::1'], port: 1 })).toBe('http://[::1]:1')
+})
+
+test('what a runner hands on begins with the first name, whatever the runner reached us by', () => {
+  const handedOn = (authority: string, secure = true) => publicUrl({ secure, authority }, names, 'localhost:40000')
+  expect(handedOn('localhost:40000')).toBe('https://localhost:8700')
+  expect(handedOn('localhost:40000', false)).toBe('https://localhost:8700')
+  expect(handedOn('box.example:8700')).toBe('https://box.example:8700')
+  expect(handedOn('127.0.0.1:8700', false)).toBe('http://127.0.0.1:8700')
 })

@@ -19,5 +19,13 @@ export function baseUrl({ secure, authority }: Connection, { hosts, port }: Serv
   return new URL(`${scheme}://${bracketed(hosts[0] ?? 'localhost')}:${port}`).origin
 }
 
+/**
+ * The start of addresses that are handed on: a runner's upload is read by whoever called the app, who knows nothing of
+ * the `host:port` at which runners reach us. Everybody else is answered by the name that they used.
+ */
+export function publicUrl(connection: Connection, names: ServerNames, ingress: string): string {
+  return baseUrl(connection.authority === ingress ? { secure: true, authority: undefined } : connection, names)
+}
+
 const unbracketed = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
 const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host)

@@ -15,5 +15,8 @@ export type EnvironmentId = Id<'environment'>
 /** SHA-256 of a stored blob, hex. */
 export type BlobKey = Id<'blob'>
 
+/** The id of an upload: 192 bits of chance, base64url. */
+export type ObjectId = Id<'object'>
+
 /** A request's place in its app's order, given by the store. */
 export type Seq = number

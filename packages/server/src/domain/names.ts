@@ -12,6 +12,7 @@ export const reservedOwners: ReadonlySet<string> = new Set([
   'v2',
   'storage',
   'files',
+  'kv',
   'tokens',
   'workflows',
   'comfy',

@@ -1,3 +1,5 @@
+import type { Moment } from '../kit/clock.ts'
+
 /**
  * Every permission there is. Each operation names the one it takes; a key holds a set of them. What only looks ends in
  * `:read`, what changes something does not.
@@ -72,6 +74,9 @@ export const presets = {
   RUNNER: ['apps:call', 'account:read', 'storage:upload', 'kv:read', 'kv:write'],
 } as const satisfies Record<string, readonly Granted[]>
 
+/** What a token of a key may do at most: short-lived, and sent to where files are. */
+export const tokenPermissions: readonly Permission[] = ['storage:upload', 'kv:read', 'kv:write']
+
 /** What only the first account may do, because it is about everybody. */
 const operatorOnly: ReadonlySet<Permission> = new Set(['accounts:read', 'accounts:write'])
 
@@ -87,6 +92,8 @@ export interface Caller {
   readonly nickname: string
   readonly keyId: string
   readonly permissions: ReadonlySet<Permission>
+  /** Until when, for one who has shown a token that a key was exchanged for. */
+  readonly until?: Moment
 }
 
 /** Whether an operation is open to this caller; undefined is somebody without a valid key. */

@@ -23,6 +23,12 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && 'access-control-request-method' in headers
 }
 
+/** Whether what is asked about will say in `x-fal-target-url` where it goes: its own path says nothing. */
+export function isProxied({ headers }: IncomingMessage): boolean {
+  const asked = headers['access-control-request-headers'] ?? ''
+  return asked.split(',').some((name) => name.trim().toLowerCase() === 'x-fal-target-url')
+}
+
 /** Allows what the browser asks about. */
 export function answerPreflight({ headers }: IncomingMessage, res: ServerResponse): void {
   res.writeHead(204, {

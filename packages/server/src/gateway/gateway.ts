@@ -10,7 +10,7 @@ import { CarrickError } from '../domain/errors.ts'
 import { assertNever } from '../kit/assert-never.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { answerCancel } from './cancel.ts'
-import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
+import { allowOrigin, answerPreflight, isPreflight, isProxied } from './cors.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { answerResult } from './result.ts'
@@ -44,6 +44,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
   return {
     handle(req, res) {
       const route = routed(req)
+      if (isPreflight(req) && isProxied(req)) {
+        allowOrigin(req, res)
+        answerPreflight(req, res)
+        return true
+      }
       if (route.kind === 'rest') {
         req.url = route.url
         return false

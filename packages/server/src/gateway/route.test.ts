@@ -95,6 +95,17 @@ describe('by host name', () => {
   ])('%s: %s', (host, expected) => expect(brief(route('POST', '/ann/hello', { host }))).toBe(expected))
 })
 
+test.each([
+  ['queue.fal.run', 'submit ann/hello /'],
+  ['kv.fal.media', 'rest /kv/ann/hello'],
+  ['rest.fal.ai', 'call ann/hello /'],
+  ['fal.run:443', 'call ann/hello /'],
+])('a host that clients have built in, taken over as a name of this server (%s): %s', (host, expected) => {
+  const asked = { method: 'POST', url: '/ann/hello', host }
+  expect(brief(routeOf(asked, [host.replace(/:.*/, '')]))).toBe(expected)
+  expect(brief(routeOf(asked, ['localhost']))).toBe('call ann/hello /')
+})
+
 describe('by the target URL of a proxied client', () => {
   test.each([
     ['https://fal.run/ann/hello/x?y=1', 'call ann/hello /x?y=1'],
@@ -104,7 +115,7 @@ describe('by the target URL of a proxied client', () => {
     ['https://rest.fal.ai/tokens/', 'rest /tokens/'],
     ['https://rest.alpha.fal.ai/storage/upload/initiate?a=b', 'rest /storage/upload/initiate?a=b'],
     ['https://v3.fal.media/files/upload', 'rest /files/upload'],
-    ['https://kv.fal.media/get/a/b', 'refused unimplemented'],
+    ['https://kv.fal.media/get/a/b', 'rest /kv/get/a/b'],
     ['https://wma.fal.run/session', 'refused unimplemented'],
     ['https://example.com/ann/hello', 'refused bad_request'],
     ['https://fal.run.example.com/ann/hello', 'refused bad_request'],

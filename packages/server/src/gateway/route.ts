@@ -1,5 +1,5 @@
 import type { RequestId } from '../domain/ids.ts'
-import { hostIn, serviceIn, type Service } from './hosts.ts'
+import { hostIn, serviceIn, standInFor, type Service } from './hosts.ts'
 import { methodsOf, requestIn, type Operation } from './request-path.ts'
 import { firstSegment, isForRest, targetOf, type Alias, type Target } from './target.ts'
 
@@ -43,32 +43,20 @@ export function routeOf(asked: Asked, hosts: readonly string[]): Route {
   return byHost(asked, hosts)
 }
 
-/** The hosts that clients have built in, and what this server has in their place. */
-const knownHosts: Readonly<Record<string, Service>> = {
-  'fal.run': 'call',
-  'falrun.com': 'call',
-  'queue.fal.run': 'queue',
-  'queue.falrun.com': 'queue',
-  'ws.fal.run': 'ws',
-  'rest.fal.ai': 'rest',
-  'rest.alpha.fal.ai': 'rest',
-  'v3.fal.media': 'rest',
-  'v3b.fal.media': 'rest',
-}
-const unservedHosts: ReadonlySet<string> = new Set(['kv.fal.media', 'wma.fal.run'])
+const unservedHosts: ReadonlySet<string> = new Set(['wma.fal.run'])
 
 function byTarget(asked: Asked, targetUrl: string, hosts: readonly string[]): Route {
   const target = URL.parse(targetUrl)
   if (target === null || !/^https?:$/.test(target.protocol)) {
     return refused('bad_request', 'The header x-fal-target-url must be a whole http or https URL')
   }
+  // First, because these may be names of ours as well.
+  const service = standInFor(target.host)
+  if (service !== undefined) return byService(service, asked.method, target.pathname + target.search)
   // Proxies copy the header to their upstream, which may be us.
   if (hostIn(target.host, hosts) !== undefined) return byHost(asked, hosts)
-  const url = target.pathname + target.search
   if (unservedHosts.has(target.host))
     return refused('unimplemented', `This server has nothing in place of ${target.host}`)
-  const service = Object.hasOwn(knownHosts, target.host) ? knownHosts[target.host] : undefined
-  if (service !== undefined) return byService(service, asked.method, url)
   return refused(
     'bad_request',
     `The header x-fal-target-url names ${target.host}, which this server does not stand in for`,
@@ -95,6 +83,7 @@ function byService(service: Service, method: string, url: string): Route {
   if (/[^\u0021-\u00ff]/.test(url))
     return refused('bad_request', 'The path holds characters that must be percent-encoded')
   if (service === 'rest') return { kind: 'rest', url }
+  if (service === 'kv') return { kind: 'rest', url: `/kv${url}` }
   if (service === 'call' && isForRest(url)) return { kind: 'rest', url }
   const target = targetOf(url)
   if (target === undefined)

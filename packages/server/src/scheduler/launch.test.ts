@@ -21,6 +21,8 @@ const launch = createLaunch({
     runHost: 'localhost:40000',
     queueRunHost: 'localhost:40000/queue',
     wsRunHost: 'localhost:40000/ws',
+    cdnUrl: 'https://localhost:40000',
+    kvUrl: 'https://localhost:40000/kv',
     bundle: '/data/bundle.pem',
     region: 'local',
     sharedFolder: '/data/shared',

@@ -37,6 +37,9 @@ export interface Surroundings {
   readonly runHost: string
   readonly queueRunHost: string
   readonly wsRunHost: string
+  /** These are whole URLs, and lead there too. */
+  readonly cdnUrl: string
+  readonly kvUrl: string
   /** Certificates that a runner trusts: the public ones and ours. */
   readonly bundle: string
   readonly region: string
@@ -109,6 +112,10 @@ function platformVariables(around: Surroundings): Record<string, string> {
     FAL_RUN_HOST: around.runHost,
     FAL_QUEUE_RUN_HOST: around.queueRunHost,
     FAL_WS_RUN_HOST: around.wsRunHost,
+    FAL_CDN_V3_HOST: around.cdnUrl,
+    // The SDK and the client have these hosts in their code: the bootstrap puts ours in their place.
+    CARRICK_CDN_URL: around.cdnUrl,
+    CARRICK_KV_URL: around.kvUrl,
     FAL_REGION: around.region,
     HF_HOME: join(around.sharedFolder, '.cache', 'huggingface'),
     SSL_CERT_FILE: around.bundle,

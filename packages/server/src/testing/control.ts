@@ -9,12 +9,14 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { formatKey } from '../access/credentials.ts'
 import { createKeyring } from '../access/memory-keyring.ts'
+import { createUploadTokens } from '../access/upload-tokens.ts'
 import { createVault } from '../access/vault.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
 import { createGrpcHandler } from '../api/grpc.ts'
 import { createRest } from '../api/rest.ts'
 import type { RunResult } from '../blobs/run-results.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
+import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
@@ -83,6 +85,10 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     },
     results: { take: async (id) => script.results.get(id) },
     server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
+    objects: await openObjectFiles({ folder: join(folder, 'objects') }),
+    uploadTokens: createUploadTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
+    storage: { uploadBytes: 1_000_000, retentionMs: Infinity },
+    publicUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
     ...options,

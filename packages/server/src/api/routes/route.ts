@@ -11,10 +11,13 @@ export interface Request {
   readonly params: Readonly<Record<string, string>>
   /** As it was sent, percent signs and all. */
   readonly path: string
+  /** The start of our addresses, as the caller named us. */
   readonly baseUrl: string
+  /** The start of addresses that are handed on to others. */
+  readonly publicUrl: string
   readonly header: (name: string) => string | undefined
-  /** What a small body holds, which is read and checked now. */
-  readonly json: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>
+  /** What a small body holds, which is read and checked now: 64 KiB at most unless said otherwise. */
+  readonly json: <Schema extends z.ZodType>(schema: Schema, mostBytes?: number) => Promise<z.output<Schema>>
   /** The body as it comes, for those that may be large. It is read once, by whoever takes it. */
   readonly body: ReadableStream<Uint8Array> | null
 }
@@ -26,6 +29,8 @@ export interface Route {
   readonly permission: Access
   /** Whether the operation behind it leaves an entry in the account's record of changes. */
   readonly audited: boolean
+  /** Whether scripts of other origins may ask for it: keys travel in a header and never in a cookie. */
+  readonly forBrowsers?: boolean
   /** A text is a page, a `Response` is sent as it is, everything else is JSON. */
   readonly call: (
     deps: Deps,
