@@ -7,6 +7,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
   files: async () => (await import('./files.bench.ts')).files,
   memory: async () => (await import('./memory.bench.ts')).memory,
+  'log-history': async () => (await import('./log-history.bench.ts')).logHistory,
   redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
   control: async () => (await import('./control.bench.ts')).control,
 }

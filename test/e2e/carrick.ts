@@ -98,6 +98,19 @@ export class Carrick implements AsyncDisposable {
     return this.#run(join(await clients(), 'bin', 'fal'), args, variables)
   }
 
+  /** Runs the stock `fal …` with this on its standard input, which then ends. What it prints may be any bytes. */
+  async falFed(input: Uint8Array, ...args: string[]): Promise<{ code: number; stdout: Buffer; stderr: string }> {
+    const program = join(await clients(), 'bin', 'fal')
+    const options = { cwd: root, env: this.#environment(), timeout: patienceMs, maxBuffer: 256 * 1024 * 1024 }
+    return new Promise((resolve) => {
+      const child = execFile(program, args, { ...options, encoding: 'buffer' }, (_, stdout, stderr) =>
+        resolve({ code: child.exitCode ?? 1, stdout, stderr: stderr.toString() }),
+      )
+      child.stdin?.on('error', () => {}) // it need not read all
+      child.stdin?.end(input)
+    })
+  }
+
   /** Runs the stock `fal …` in a folder, with some variables of its own, and something to read from its standard input. */
   async falIn(
     folder: string,

@@ -7,15 +7,6 @@ describe('the stock fal command hears what is not served yet:', () => {
   beforeAll(async () => void (carrick = await Carrick.start()))
   afterAll(() => carrick[Symbol.asyncDispose]())
 
-  test.each([['ShellRunner', 'runners exec 01900000-0000-7000-8000-000000000000 -- ls']])(
-    '%s, asked for by `fal %s`',
-    async (name, command) => {
-      const refused = await carrick.fal(...command.split(' '))
-      expect(refused.code).toBe(1)
-      expect(refused.stdout + refused.stderr).toContain(`This server does not serve ${name} yet`)
-    },
-  )
-
   test.each([['container', 'container.py::Container']])('environments of the kind "%s"', async (kind, app) => {
     await expect(carrick.deploy(app, kind)).rejects.toThrow(`does not build environments of the kind "${kind}" yet`)
   })

@@ -55,6 +55,25 @@ describe('an operator with the stock fal command', () => {
       expect(await lines('--since', '2d ago', '--until', '1d ago')).not.toContain('the needle')
     })
 
+    test('-n and --json, the page sizes of the client, and its tracebacks', async () => {
+      const id = await runner()
+      const json = async (...flags: string[]) =>
+        (
+          JSON.parse((await carrick.fal('runners', 'logs', id, '--json', ...flags)).stdout) as {
+            logs: { message: string }[]
+          }
+        ).logs
+      expect((await json('-n', '2')).length).toBe(2)
+      expect((await json('-n', '+1')).length).toBe(1)
+      const answer = await carrick.ask('/logs/?traceback=true')
+      expect(await answer.json()).toContainEqual(
+        expect.objectContaining({
+          level: 'ERROR',
+          message: expect.stringMatching(/^[^{][^]*too large[^]*\n[^]*Traceback/),
+        }),
+      )
+    })
+
     test('--follow shows what was said lately and what comes, until the runner has ended', async () => {
       const id = await runner()
       await call({ text: 'said before' })
@@ -64,6 +83,46 @@ describe('an operator with the stock fal command', () => {
       const { code, stdout, stderr } = await followed
       expect(code, stderr).toBe(0)
       expect(stdout).toMatch(/said before[^]*said meanwhile/)
+    })
+  })
+
+  describe('lists runners:', () => {
+    const listed = async (...flags: string[]) => {
+      const { code, stdout, stderr } = await carrick.fal('runners', 'list', '--json', ...flags)
+      expect(code, stderr).toBe(0)
+      return (JSON.parse(stdout) as { runners: ListedRunner[] }).runners
+    }
+
+    test('by state, with those that have ended when asked since when, and what is in flight', async () => {
+      const permission = join(carrick.folder, 'may-end-too')
+      await call({})
+      const [idle] = await listed('--state', 'idle')
+      expect(idle).toMatchObject({ alias: 'talker', machine_type: 'XS', in_flight_requests: 0, state: 'IDLE' })
+      const running = call({ until: permission })
+      await until(async () => (await listed('--state', 'running')).length === 1, 'the runner to work')
+      expect(await listed('--state', 'idle')).toEqual([])
+      const table = (await carrick.fal('runners', 'list')).stdout
+      expect(table).toMatch(new RegExp(`${idle!.runner_id}.*\\n?[^]*Request ID[^]*${idle!.runner_id}`))
+      await writeFile(permission, '')
+      expect((await running).status).toBe(200)
+      const ended = await listed('--since', '1h', '--state', 'terminated')
+      expect(ended.length).toBeGreaterThan(0) // the one that the logs' test killed
+      expect(await listed('--state', 'terminated')).toEqual([])
+      expect((await listed('--since', '1h', '--state', 'all')).length).toBeGreaterThan(ended.length)
+    })
+
+    test('stop --replace puts a successor in the place of one, kill does not ask', async () => {
+      const old = await runner()
+      expect((await carrick.fal('runners', 'stop', old, '--replace')).code).toBe(0)
+      await until(async () => {
+        const idle = await listed('--state', 'idle')
+        return idle.length === 1 && idle[0]?.runner_id !== old
+      }, 'the successor alone')
+      const next = await runner()
+      expect((await carrick.fal('runners', 'kill', next)).code).toBe(0)
+      await until(async () => (await listed()).every(({ runner_id }) => runner_id !== next), 'the runner to be gone')
+      const gone = await carrick.fal('runners', 'stop', next)
+      expect([gone.code, gone.stdout + gone.stderr]).toEqual([1, expect.stringContaining('not found')])
     })
   })
 

@@ -60,6 +60,15 @@ export const AccountList = z.object({
 })
 export type AccountList = z.infer<typeof AccountList>
 
+const counts = z.record(z.string(), z.number())
+
+/** GET /applications/metrics: GPUs in use by the name of the GPU; apps by `owner/name`. */
+export const AppMetrics = z.object({
+  summary: z.object({ total_gpu_by_type: counts }),
+  apps: z.record(z.string(), z.object({ gpu_count_by_type: counts })),
+})
+export type AppMetrics = z.infer<typeof AppMetrics>
+
 /** GET /applications/{owner}/{app}/queue; `by_user` when it was asked for. */
 export const QueueSize = z.object({ size: z.number(), by_user: z.record(z.string(), z.number()).optional() })
 export type QueueSize = z.infer<typeof QueueSize>

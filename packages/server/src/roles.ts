@@ -22,8 +22,9 @@ import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
 import { createWorkflows } from './workflows/workflows.ts'
 
-/** What runs inside a Python runner first. A published package brings it along beside its own code. */
+/** What runs inside a Python runner first, and beside one. A published package brings it along beside its own code. */
 const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
+const execHelper = fileURLToPath(new URL('../../../runners/python/carrick_exec', import.meta.url))
 
 /** What runners and answers have to know: the ports are open before the roles start. */
 export interface Addresses {
@@ -56,9 +57,10 @@ export async function startRoles(
   const backend = await createProcessBackend({
     folder: folder.runners,
     installation: installation.id,
+    execHelper,
     log,
     mounts: config.CARRICK_MOUNTS === 'auto',
-    needed: [folder.path, bootstrap],
+    needed: [folder.path, bootstrap, execHelper],
   })
   const { withoutMounts } = backend
   if (withoutMounts !== undefined) {

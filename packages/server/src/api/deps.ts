@@ -1,3 +1,4 @@
+import type { ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
@@ -35,7 +36,7 @@ export interface Deps {
   readonly objects: Pick<ObjectFiles, 'put' | 'open' | 'remove'>
   readonly uploadTokens: UploadTokens
   readonly storage: StorageLimits
-  readonly logs: Pick<LogStore, 'query' | 'tail' | 'follow' | 'dropped'>
+  readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
@@ -100,6 +101,10 @@ export interface Runners {
   stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
   /** Ends it now. */
   killRunner(id: RunnerId): Promise<void>
+  /** What the live runners of all accounts use: CPU seconds since their start, bytes of memory now. */
+  usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
+  /** Starts a command beside a runner, in its surroundings. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
+  execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
   /** Follows a run: what its runners say, and the one whose end is its end. To be called before its app is made. */

@@ -21,6 +21,7 @@ import {
   secretInfo,
   serviceUrls,
 } from './grpc-show.ts'
+import { shellMethod } from './grpc-shell.ts'
 import { authModes, strategies, wordOf } from './grpc-words.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
 import { listRevisions, setRevision } from './revisions.ts'
@@ -179,7 +180,7 @@ export const methods: { readonly [Name in keyof Service]: Method<Service[Name]> 
   run: runMethod,
   interactiveRun: unservedStream('InteractiveRun'),
   map: unservedStream('Map'),
-  shellRunner: unservedStream('ShellRunner'),
+  shellRunner: shellMethod,
 }
 
 /** The service, ready to be routed to. */

@@ -124,6 +124,7 @@ function askedScale(machine: MachineRequirements | undefined, maxConcurrency: nu
     request_start_timeout: machine.requestStartTimeout,
     max_multiplexing: machine.maxMultiplexing,
     startup_timeout: machine.startupTimeout,
+    num_gpus: machine.numGpus,
     valid_regions: machine.validRegions,
     machine_types: machine.machineTypes.length > 0 ? machine.machineTypes : oneType,
   }

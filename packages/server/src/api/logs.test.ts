@@ -108,3 +108,49 @@ describe('following a runner', () => {
     expect(await control.rest('/logs/stream', { method: 'POST' })).toMatchObject({ status: 400 })
   })
 })
+
+describe('history', () => {
+  const history = async (query: string, key = control.keys.ann) =>
+    (await control.rest(`/logs/history?${query}`, { method: 'POST', key })).body as {
+      items: { message: string }[]
+      next_until: string | null
+    }
+  const messages = async (query: string, key?: string) =>
+    (await history(query, key)).items.map(({ message }) => message)
+
+  test('keeps to a request, a level and a revision', async () => {
+    say('of a request', { requestId: 'request-1' })
+    say('wrong', { level: 'error' })
+    say('of a revision', { revisionId: 'revision-9' })
+    expect(await messages('request_id=request-1')).toEqual(['of a request'])
+    expect(await messages('level=ERROR')).toEqual(['wrong'])
+    expect(await messages('revision=revision-9')).toEqual(['of a revision'])
+    expect(await control.rest('/logs/history?level=loud', { method: 'POST' })).toMatchObject({ status: 400 })
+  })
+
+  test('gives pages that miss nothing and repeat nothing', async () => {
+    for (let index = 0; index < 25; index += 1) say(`line ${index}`, { at: line.at - 100 + Math.floor(index / 2) })
+    const seen: string[] = []
+    let page = await history('search=line&page_size=10')
+    for (; ; page = await history(`search=line&page_size=10&until=${encodeURIComponent(page.next_until ?? '')}`)) {
+      seen.push(...page.items.map(({ message }) => message))
+      if (page.next_until === null) break
+    }
+    expect(seen).toEqual(Array.from({ length: 25 }, (_, index) => `line ${24 - index}`))
+  })
+
+  test("of somebody else's runner is empty", async () => {
+    say('mine')
+    expect(await messages('job_id=runner-1', control.keys.bob)).toEqual([])
+    expect(await messages('job_id=runner-1')).toEqual(['mine'])
+  })
+
+  test('tells of tracebacks alone when asked to, each as Python prints it', async () => {
+    say('all is well')
+    say(JSON.stringify({ traceback: 'Traceback (most recent call last):\n  File "app.py"\nValueError: no' }))
+    const { body } = await control.rest('/logs/?traceback=true')
+    expect(body).toEqual([
+      expect.objectContaining({ message: expect.stringMatching(/^Traceback[^]*\nValueError: no$/) }),
+    ])
+  })
+})

@@ -1,42 +1,69 @@
 import { z } from 'zod'
-import type { Moment } from '../kit/clock.ts'
 import type { Caller } from '../domain/permissions.ts'
-import type { LogLine } from '../logs/log-store.ts'
+import type { LogLevel, LogLine, LogPage } from '../logs/log-store.ts'
 import { runnerById } from '../store/runners.ts'
 import type { Deps } from './deps.ts'
 import { operation } from './operation.ts'
 import { unknownRunner } from './runners.ts'
 
-export interface LogHistory {
-  /** Newest first. */
-  readonly lines: readonly LogLine[]
-  /** The end of the next page, exclusive; absent when nothing older is left. */
-  readonly nextUntil?: Moment
-}
-
 const moment = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
+
+const levels = ['trace', 'debug', 'info', 'warning', 'error', 'stdout', 'stderr'] as const satisfies readonly LogLevel[]
 
 const LogWindow = z.object({
   runnerId: z.string().optional(),
-  search: z.string().optional(),
+  requestId: z.string().optional(),
+  revisionId: z.string().optional(),
+  /** In any case. */
+  level: z.string().toLowerCase().pipe(z.enum(levels)).optional(),
+  source: z.enum(['builder', 'bridge', 'user']).optional(),
+  search: z.string().max(1_000).optional(),
   since: moment.optional(),
   until: moment.optional(),
   limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
 })
+type LogWindow = z.output<typeof LogWindow>
 
-/** A page of log lines. Lines of one millisecond stay together, so that no page begins in the middle of them. */
+/** A page of log lines, newest first. `nextUntil` is the end of the next page; absent when nothing older is left. */
 export const logHistory = operation(
   { permission: 'logs:read', input: LogWindow },
-  async (deps, caller, { limit, ...window }): Promise<LogHistory> => {
-    const found = await deps.logs.query({ ...window, accountId: caller.accountId, limit: limit + 1 })
-    const leftOut = found[limit]
-    if (leftOut === undefined) return { lines: found }
-    const whole = found.filter(({ at }) => at > leftOut.at)
-    return whole.length > 0
-      ? { lines: whole, nextUntil: leftOut.at + 1 }
-      : { lines: found.slice(0, limit), nextUntil: leftOut.at } // more of them than a page holds
+  async (deps, caller, window): Promise<LogPage> => {
+    const { runnerId } = window
+    const runner = runnerId === undefined ? undefined : await deps.store.read(runnerById(runnerId))
+    if (runner !== undefined && runner.accountId !== caller.accountId) return { lines: [] } // not worth a search
+    return deps.logs.page({ ...queryOf(window), accountId: caller.accountId })
   },
 )
+
+/** Lines that tell of an exception with its traceback, newest first, as text even where an app wrote JSON. */
+export const logTracebacks = operation(
+  { permission: 'logs:read', input: LogWindow.extend({ traceback: z.literal(true).optional() }) },
+  async (deps, caller, { traceback, ...window }): Promise<readonly LogLine[]> => {
+    const only = traceback === undefined ? {} : { traceback }
+    const lines = await deps.logs.query({
+      ...queryOf(window),
+      ...only,
+      accountId: caller.accountId,
+      limit: window.limit,
+    })
+    return lines.map((line) => ({ ...line, message: unwrapped(line.message) }))
+  },
+)
+
+function queryOf<Window extends Pick<LogWindow, 'level'>>({ level, ...window }: Window) {
+  return { ...window, ...(level === undefined ? {} : { levels: [level] }) }
+}
+
+/** Apps of the SDK print a traceback as one line of JSON. */
+function unwrapped(message: string): string {
+  if (!message.startsWith('{"traceback":')) return message
+  try {
+    const { traceback } = JSON.parse(message) as { traceback?: unknown }
+    return typeof traceback === 'string' ? traceback : message
+  } catch {
+    return message // it was cut
+  }
+}
 
 const Followed = LogWindow.omit({ limit: true }).extend({
   runnerId: z.string().min(1, 'name the runner whose lines you want to follow, as job_id'),
@@ -65,9 +92,10 @@ export const followLogs = operation(
 async function* follow(
   deps: Deps,
   { accountId }: Caller,
-  { since = deps.clock.now() - usualHistoryMs, until = Infinity, ...filter }: Followed,
+  { since = deps.clock.now() - usualHistoryMs, until = Infinity, ...followed }: Followed,
   signal: AbortSignal,
 ): AsyncGenerator<readonly LogLine[]> {
+  const filter = { ...queryOf(followed), runnerId: followed.runnerId }
   using tail = deps.logs.follow({ ...filter, accountId })
   const past = { ...filter, accountId, since, limit: 10_000, ...(until === Infinity ? {} : { until }) }
   yield (await deps.logs.query(past)).toReversed()

@@ -31,6 +31,7 @@ const doors: Readonly<Record<string, Access>> = {
   ListAliasRunners: 'runners:read',
   StopRunner: 'runners:write',
   KillRunner: 'runners:write',
+  ShellRunner: 'runners:exec',
   CreateUserKey: 'keys:write',
   ListUserKeys: 'keys:read',
   RevokeUserKey: 'keys:write',
@@ -43,7 +44,9 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /users/teams': 'account:read',
   'GET /runners/:id': 'logs:read',
   'POST /logs/history': 'logs:read',
+  'GET /logs/': 'logs:read',
   'POST /logs/stream': 'logs:read',
+  'GET /applications/metrics': 'metrics:read',
   'GET /applications/:owner/:name/queue': 'apps:read',
   'DELETE /applications/:owner/:name/queue': 'apps:write',
   'GET /applications/:owner/:name/metadata': 'apps:read',
@@ -131,7 +134,6 @@ const doors: Readonly<Record<string, Access>> = {
   // These only say that they are not served.
   InteractiveRun: 'account:read',
   Map: 'account:read',
-  ShellRunner: 'account:read',
 }
 
 /** What changes something and yet leaves no entry in the record of changes, and why. What is missing here fails. */
@@ -230,8 +232,10 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /users/current': {},
   'GET /users/teams': {},
   'GET /runners/:id': { ':id': 'runner-of-ann' },
+  'GET /logs/': { '?': 'job_id=runner-of-ann' },
   'POST /logs/history': { '?': 'job_id=runner-of-ann' },
   'POST /logs/stream': { '?': 'job_id=runner-of-ann' },
+  'GET /applications/metrics': {},
   'GET /applications/:owner/:name/queue': { ':owner': 'ann', ':name': 'hello' },
   'DELETE /applications/:owner/:name/queue': { ':owner': 'ann', ':name': 'hello' },
   'GET /applications/:owner/:name/metadata': { ':owner': 'ann', ':name': 'hello' },

@@ -94,7 +94,8 @@ async function listed(deps: Deps, caller: Caller, { pending, endedSince }: Which
 
 const startingStates: ReadonlySet<RunnerView['state']> = new Set(['pending', 'setup', 'crash_backoff'] as const)
 
-async function requireLive(deps: Deps, caller: Caller, id: string): Promise<void> {
+/** Throws `runner_not_found` unless it is one of the caller's and alive. */
+export async function requireLive(deps: Deps, caller: Caller, id: string): Promise<void> {
   const runners = await deps.runners.listing(caller.accountId)
   if (!runners.some((runner) => runner.id === id && runner.state !== 'terminated')) throw unknownRunner(id)
 }

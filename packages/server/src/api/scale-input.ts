@@ -20,6 +20,7 @@ export const ScaleInput = z.object({
   request_start_timeout: amount,
   max_multiplexing: amount,
   startup_timeout: amount,
+  num_gpus: amount,
   valid_regions: words,
   machine_types: words,
 })

@@ -30,6 +30,45 @@ export interface RunnerOutput {
   readonly requestId?: string
 }
 
+/** What a runner, with all that it started, has used of the machine. */
+export interface RunnerUsage {
+  /** Since its start. Without control groups (v2), what processes used that ended and were waited for by nobody is lost. */
+  readonly cpuSeconds: number
+  /** Now. What its processes share is counted once for each where the machine keeps no account of groups. */
+  readonly memoryBytes: number
+}
+
+export interface TerminalSize {
+  readonly rows: number
+  readonly columns: number
+}
+
+/** A command to run beside a runner. */
+export interface ExecCommand {
+  /** Program and arguments; none: a shell. */
+  readonly command: readonly string[]
+  /** Present: it runs on a terminal of that size. Absent: on three pipes. */
+  readonly terminal?: TerminalSize
+}
+
+export interface ExecOutput {
+  readonly stream: 'stdout' | 'stderr'
+  readonly data: Uint8Array
+}
+
+/** A command that runs beside a runner. Letting go of it ends the command and all that it started. */
+export interface ExecSession extends AsyncDisposable {
+  /** What it writes, raw and in order; all of it stdout on a terminal. Nothing is read ahead of who reads this. */
+  readonly output: AsyncIterable<ExecOutput>
+  /** Known when all output is read: as shells tell it, 128 and the signal for one that a signal ended. Nothing when the session was ended with the runner, or by its owner. */
+  readonly exitCode: Promise<number | undefined>
+  /** Gives it input. Resolves when there is room for more. What a command does not read is for nobody. */
+  write(data: Uint8Array): Promise<void>
+  /** No more input will come: the end of a pipe, the hang-up of a terminal's input. Output goes on. */
+  endInput(): void
+  resize(size: TerminalSize): void
+}
+
 /** Somewhere runners can live. Every call is idempotent by runner id, because a pass may be repeated. */
 export interface RunnerBackend {
   readonly name: BackendName
@@ -43,6 +82,14 @@ export interface RunnerBackend {
   kill(id: RunnerId, signal: AbortSignal): Promise<void>
   /** Everything this installation owns here: also runners that the store has forgotten. */
   list(signal: AbortSignal): Promise<ReadonlyMap<RunnerId, Sighting>>
+  /** What the live runners use. One about which nothing can be learnt is left out. */
+  usage(signal: AbortSignal): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
+  /**
+   * Starts a command in a runner's surroundings: its variables, files, working folder and bounds. It ends with the
+   * runner. Throws `runner_not_found` when that is not alive here, `exec_failed` when nothing could be run in it, and
+   * `too_busy` when too much is run beside it already.
+   */
+  exec(id: RunnerId, command: ExecCommand, signal: AbortSignal): Promise<ExecSession>
   /** Forgets a runner that exited and was seen to: its record, its working folder. */
   forget(id: RunnerId): Promise<void>
   /** Calls back when a runner's sighting may have changed. */

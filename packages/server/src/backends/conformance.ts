@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { RunnerId } from '../domain/ids.ts'
 import type { Address, Sighting } from '../domain/runner.ts'
-import type { RunnerBackend, RunnerOutput, RunnerSpec } from './backend.ts'
+import type { ExecOutput, ExecSession, RunnerBackend, RunnerOutput, RunnerSpec, TerminalSize } from './backend.ts'
 
 export interface Place {
   readonly folder: string
@@ -201,6 +201,167 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       await runners.forget(id)
     })
 
+    test('tells what a runner and all that it started use', async () => {
+      const id = await started(`
+        const { spawn } = require('node:child_process')
+        spawn(process.execPath, ['-e', 'const kept = Buffer.alloc(5e7, 1); for (;;) kept[0]++'])
+        ;${alone};${server}`)
+      await sighted(id, 'accepting')
+      const used = async () => (await runners.usage(never)).get(id) ?? { cpuSeconds: 0, memoryBytes: 0 }
+      await vi.waitFor(
+        async () => expect(await used()).toMatchObject({ memoryBytes: expect.toSatisfy(over(5e7)) }),
+        patience,
+      )
+      const { cpuSeconds } = await used()
+      await vi.waitFor(async () => expect((await used()).cpuSeconds).toBeGreaterThan(cpuSeconds + 0.2), patience)
+      await runners.kill(id, never)
+      expect((await runners.usage(never)).get(id)).toBeUndefined()
+    })
+
+    describe('a command beside a runner', () => {
+      const shell = (script: string) => ['/bin/sh', '-c', script]
+      const besides = async (command: readonly string[], terminal?: TerminalSize) => {
+        const id = await started(`${alone};${server}`, { GREETING: 'grüß dich' })
+        await sighted(id, 'accepting')
+        return { id, session: await runners.exec(id, { command, ...(terminal && { terminal }) }, never) }
+      }
+      const run = async (command: readonly string[], terminal?: TerminalSize) => {
+        const { session } = await besides(command, terminal)
+        session.endInput()
+        return ended(session)
+      }
+
+      test('has its variables and its working folder', async () => {
+        const { id, session } = await besides(shell('printf "%s %s " "$GREETING" "$CARRICK_RUNNER_ID"; pwd'))
+        const { stdout } = await ended(session)
+        expect(stdout).toContain(`grüß dich ${id} /`)
+        expect(stdout.trim().split(' ').at(-1)).toBe(join(place.folder, id, 'work'))
+      })
+
+      test('keeps output, errors and exit code apart', async () => {
+        expect(await run(shell('echo good; echo bad >&2; exit 3'))).toEqual({
+          stdout: 'good\n',
+          stderr: 'bad\n',
+          code: 3,
+        })
+      })
+
+      test('tells a signal as shells do', async () => {
+        expect((await run(shell('kill -TERM $$'))).code).toBe(143)
+      })
+
+      test('that does not exist ends with 127 and a line that names it', async () => {
+        expect(await run(['no-such-program'])).toMatchObject({
+          code: 127,
+          stderr: expect.stringContaining('no-such-program'),
+        })
+      })
+
+      test('takes bytes as they are, and its input has an end', async () => {
+        const { session } = await besides(['/bin/cat'])
+        const sent = Buffer.from(Array.from({ length: 4_000_000 }, (_, index) => index % 256))
+        const answer = ended(session, 'latin1')
+        for (let at = 0; at < sent.length; at += 65_536) await session.write(sent.subarray(at, at + 65_536))
+        session.endInput()
+        const { stdout, code } = await answer
+        expect(code).toBe(0)
+        expect(Buffer.from(stdout, 'latin1').equals(sent)).toBe(true)
+      })
+
+      test('may say much to a reader who takes its time', async () => {
+        const { session } = await besides(shell('head -c 20000000 /dev/zero; echo end >&2'))
+        const chunks = session.output[Symbol.asyncIterator]()
+        let bytes = (await chunks.next()).value.data.length as number
+        for (let step = await chunks.next(); step.done !== true; step = await chunks.next())
+          bytes += step.value.data.length
+        expect([bytes, await session.exitCode]).toEqual([20_000_000 + 'end\n'.length, 0])
+      })
+
+      test('may leave its input unread', async () => {
+        const { session } = await besides(['/bin/true'])
+        const answer = ended(session)
+        for (let round = 0; round < 64; round += 1) await session.write(Buffer.alloc(65_536))
+        expect((await answer).code).toBe(0)
+      })
+
+      test('has a terminal of the size that was asked for, and of the next', async () => {
+        const { session } = await besides(shell('stty size; read line; stty size'), { rows: 33, columns: 111 })
+        const seen = spoken(session)
+        await vi.waitFor(() => expect(seen.text).toContain('33 111'), patience)
+        session.resize({ rows: 44, columns: 99 })
+        await vi.waitFor(async () => {
+          await session.write(Buffer.from('\n'))
+          expect(seen.text).toContain('44 99')
+        }, patience)
+        expect(await session.exitCode).toBe(0)
+      })
+
+      test('on a terminal hears Ctrl-C', async () => {
+        const { session } = await besides(
+          shell('trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'),
+          tall,
+        )
+        const seen = spoken(session)
+        await vi.waitFor(() => expect(seen.text).toContain('ready'), patience)
+        await session.write(Buffer.from([3]))
+        expect(await session.exitCode).toBe(5)
+        expect(seen.text).toContain('caught')
+      })
+
+      test('on a terminal is told when its input has ended, however late it looks', async () => {
+        expect((await run(shell('sleep 0.2; cat; echo done'), tall)).stdout).toContain('done')
+      })
+
+      test('without a name is a shell, which ends with its input', async () => {
+        const { session } = await besides([], tall)
+        await session.write(Buffer.from('echo $((40 + 2)); exit 4'))
+        session.endInput()
+        const { stdout, code } = await ended(session)
+        expect([code, stdout]).toEqual([4, expect.stringContaining('42')])
+      })
+
+      test('ends with all that it started when it is let go', async () => {
+        const { session } = await besides(shell(`${detached} & echo $! $$; wait`))
+        const seen = spoken(session)
+        await vi.waitFor(() => expect(seen.text).toMatch(/\d+ \d+\n/), patience)
+        await session[Symbol.asyncDispose]()
+        expect(seen.text.trim().split(' ').map(Number).filter(isRunning)).toEqual([])
+      })
+
+      test('does not wait for what it left behind, and ends that', async () => {
+        const { stdout, code } = await run(shell(`${detached} & echo $!`))
+        expect(code).toBe(0)
+        await vi.waitFor(() => expect(isRunning(Number(stdout))).toBe(false), patience)
+      })
+
+      test('ends with the runner', async () => {
+        const { id, session } = await besides(shell('echo $$; sleep 1000'))
+        const seen = spoken(session)
+        await vi.waitFor(() => expect(seen.text).toMatch(/\d+\n/), patience)
+        await runners.kill(id, never)
+        expect(await session.exitCode).toBeUndefined()
+        expect(isRunning(Number(seen.text))).toBe(false)
+      })
+
+      test('is refused for a runner that is not alive', async () => {
+        const refused = { code: 'runner_not_found' }
+        await expect(runners.exec(randomUUID(), { command: ['true'] }, never)).rejects.toMatchObject(refused)
+        const id = await started('process.exit(0)')
+        await sighted(id, 'exited')
+        await expect(runners.exec(id, { command: ['true'] }, never)).rejects.toMatchObject(refused)
+      })
+
+      test('is refused when many run there already', async () => {
+        const { id, session } = await besides(['/bin/cat'])
+        const others = await Promise.allSettled(
+          Array.from({ length: 40 }, () => runners.exec(id, { command: ['/bin/cat'] }, never)),
+        )
+        expect(others.filter(({ status }) => status === 'rejected')[0]).toMatchObject({ reason: { code: 'too_busy' } })
+        await runners.kill(id, never)
+        expect(await session.exitCode).toBeUndefined()
+      })
+    })
+
     test('close ends what still lives', async () => {
       const id = await started(`${family};${server}`)
       const { pid, children } = await state((await sighted(id, 'accepting')).address)
@@ -223,6 +384,28 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       await next.close()
     })
   })
+}
+
+const tall: TerminalSize = { rows: 50, columns: 100 }
+/** Starts a process that leaves the session and the process group. */
+const detached = 'setsid sleep 1000 >/dev/null 2>&1'
+const over = (least: number) => (value: number) => value >= least
+
+/** Everything a command says until its end. */
+async function ended({ output, exitCode }: ExecSession, encoding: BufferEncoding = 'utf8') {
+  const said: Record<ExecOutput['stream'], Uint8Array[]> = { stdout: [], stderr: [] }
+  for await (const { stream, data } of output) said[stream].push(data)
+  const whole = (stream: ExecOutput['stream']) => Buffer.concat(said[stream]).toString(encoding)
+  return { stdout: whole('stdout'), stderr: whole('stderr'), code: await exitCode }
+}
+
+/** What a command has said so far. */
+function spoken(session: ExecSession): { readonly text: string } {
+  const seen = { text: '' }
+  void (async () => {
+    for await (const { data } of session.output) seen.text += Buffer.from(data).toString()
+  })()
+  return seen
 }
 
 /** Opens the backend in a process of its own, starts a runner, waits for it and kills that process without warning. */

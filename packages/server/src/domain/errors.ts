@@ -23,6 +23,7 @@ export const kinds = {
   build_failed: 'bad_input',
   file_in_the_way: 'bad_input', // not a conflict: the stock client takes that for a file that is there already
   deploy_failed: 'not_ready',
+  exec_failed: 'not_ready',
   unauthenticated: 'unauthenticated',
   forbidden: 'forbidden',
   app_not_found: 'not_found',

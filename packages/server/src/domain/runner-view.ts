@@ -36,6 +36,8 @@ export interface RunnerView {
   /** Until its keep-alive ends; absent while it is busy or never expires. */
   readonly expiresInSeconds?: number
   readonly machineType: string
+  /** GPUs that it has when its machine type has any. */
+  readonly numGpus: number
   readonly replacement: Replacement
   readonly startedAt?: Moment
   readonly endedAt?: Moment

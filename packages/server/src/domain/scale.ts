@@ -15,6 +15,8 @@ export interface ScaleSettings {
   readonly max_multiplexing: number
   readonly startup_timeout: number
   readonly machine_types: readonly string[]
+  /** GPUs of each runner on a machine type that has any. Absent: one. */
+  readonly num_gpus?: number
 }
 
 export const serverDefaults: ScaleSettings = {
@@ -57,8 +59,9 @@ export function scaleForDeploy(live: ScaleSettings | undefined, code: ScaleSetti
 
 /** What is live after another revision became the active one. */
 export function scaleForSetRev(live: ScaleSettings, target: ScaleSettings): ScaleSettings {
-  const { max_multiplexing, startup_timeout, machine_types } = target
-  return { ...live, max_multiplexing, startup_timeout, machine_types }
+  const { max_multiplexing, startup_timeout, machine_types, num_gpus } = target
+  const { num_gpus: _, ...tuned } = live
+  return { ...tuned, max_multiplexing, startup_timeout, machine_types, ...(num_gpus === undefined ? {} : { num_gpus }) }
 }
 
 /** Throws `bad_request` with a sentence for the first setting that cannot be; answers the settings. */
@@ -92,4 +95,5 @@ const limits: readonly (readonly [Amount, { least: number; most: number }])[] = 
   ['request_start_timeout', { least: 1, most: any }],
   ['max_multiplexing', { least: 1, most: 1_000 }],
   ['startup_timeout', { least: 1, most: 7_200 }],
+  ['num_gpus', { least: 1, most: 8 }],
 ]

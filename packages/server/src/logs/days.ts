@@ -9,6 +9,11 @@ export function dayOf(at: Moment): Day {
   return Math.floor(at / dayMs)
 }
 
+/** Its first moment. */
+export function startOf(day: Day): Moment {
+  return day * dayMs
+}
+
 export function fileNameOf(day: Day): string {
   return `${new Date(day * dayMs).toISOString().slice(0, 10)}.sqlite`
 }

@@ -20,8 +20,14 @@ export interface LogLine {
 export interface LogFilter {
   readonly accountId?: AccountId
   readonly appId?: AppId
+  readonly revisionId?: RevisionId
   readonly runnerId?: RunnerId
   readonly requestId?: RequestId
+  readonly source?: LogSource
+  /** One of these. */
+  readonly levels?: readonly LogLevel[]
+  /** Only lines that tell of an exception with its traceback. */
+  readonly traceback?: true
   /** Case-insensitive part of the message. */
   readonly search?: string
 }
@@ -32,6 +38,13 @@ export interface LogQuery extends LogFilter {
   /** Exclusive. */
   readonly until?: Moment
   readonly limit: number
+}
+
+export interface LogPage {
+  /** Newest first. Fewer than were asked for, or none, do not mean that there are no more. */
+  readonly lines: readonly LogLine[]
+  /** Older lines than these may match: ask again with this as `until`. Absent when all have been looked at. */
+  readonly nextUntil?: Moment
 }
 
 /** Lines as they come, for one reader, in the order in which they were appended. */
@@ -47,7 +60,13 @@ export interface LogTail extends Disposable {
 export interface LogStore {
   /** Takes a line and returns at once. Beyond an app's bound lines are dropped, and one line says how many. */
   append(line: LogLine): void
-  /** Newest first. Sees every line appended before the call. */
+  /**
+   * At most `limit` lines, found within a tenth of a second or so: where the search took longer, the page says how far
+   * it came. Lines of one millisecond stay together, so that no page begins in the middle of them. Sees every line
+   * appended before the call.
+   */
+  page(query: LogQuery): Promise<LogPage>
+  /** The newest lines of all that match, newest first, however long it takes to find them. Sees every line appended before the call. */
   query(query: LogQuery): Promise<readonly LogLine[]>
   /** The newest lines of one runner that are still in memory, oldest first: for deploy errors. */
   tail(runnerId: RunnerId, limit: number): readonly LogLine[]

@@ -33,6 +33,12 @@ export interface Drop {
   readonly lines: number
 }
 
+/** Lines, newest first. Whatever is as new as `stoppedAt` and matches is among them; older lines were not looked at. */
+export interface Found {
+  readonly lines: readonly LogLine[]
+  readonly stoppedAt?: Moment
+}
+
 export type ToThread =
   | {
       readonly kind: 'append'
@@ -50,7 +56,7 @@ export type FromThread =
       readonly day: Day
       readonly counts: readonly (readonly [owner: string, lines: number])[]
     }
-  | { readonly kind: 'found'; readonly id: number; readonly lines: readonly LogLine[] }
+  | ({ readonly kind: 'found'; readonly id: number } & Found)
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
   | { readonly kind: 'warning'; readonly fields: object; readonly message: string }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silent } from '../kit/logger.ts'
 import type { LogLine, LogStore } from './log-store.ts'
@@ -103,6 +104,95 @@ describe('a query', () => {
     const logs = await open()
     await logs.close()
     await expect(logs.query({ limit: 1 })).rejects.toMatchObject({ code: 'draining' })
+  })
+})
+
+describe('a search', () => {
+  /** Enough for several blocks, and an end that is in none. */
+  async function filled(count = 3_000, more: (index: number) => Partial<LogLine> = () => ({})): Promise<LogStore> {
+    const logs = await open()
+    for (let index = 0; index < count; index += 1) {
+      logs.append(aLine({ at: noon + index, message: `line ${index}`, ...more(index) }))
+    }
+    return logs
+  }
+
+  test.each([
+    ['in the oldest block', 'line 17', ['line 17']],
+    ['at the end', 'LINE 2999', ['line 2999']],
+    ['too short for the index', '1', ['line 1000']],
+    ['that is longer than any line', 'line 17'.repeat(9), []],
+    ['that stands nowhere', 'needle', []],
+  ])('finds what a look at every line finds: a part %s', async (_, search, expected) => {
+    const logs = await filled()
+    const found = messages(await logs.query({ limit: 10_000, search }))
+    const all = Array.from({ length: 3_000 }, (__, index) => `line ${2_999 - index}`)
+    const wanted = all.filter((message) => message.includes(search.toLowerCase()))
+    expect(found).toEqual(wanted)
+    expect(found).toEqual(expect.arrayContaining(expected))
+  })
+
+  test('reads letters outside ASCII and characters of two halves in any case', async () => {
+    const logs = await filled(1_500, (index) =>
+      index === 3 ? { message: 'GRÖSSE der ÄPFEL 🍎🍏🍐 "quoted" \0 end' } : {},
+    )
+    for (const search of ['größe'.replace('ß', 'ss'), 'äpfel 🍎', '🍎🍏🍐', '"QUOTED"', '\0 END', 'el 🍎🍏🍐 "q']) {
+      expect(
+        (await logs.query({ limit: 10, search })).map(({ at }) => at),
+        search,
+      ).toEqual([noon + 3])
+    }
+  })
+
+  test.each([
+    ['a level', { level: 'error' as const }, { levels: ['error', 'warning'] as const }],
+    ['a source', { source: 'bridge' as const }, { source: 'bridge' as const }],
+    ['a revision', { revisionId: 'revision-of-its-own' }, { revisionId: 'revision-of-its-own' }],
+    ['an account', { accountId: 'account-of-its-own' }, { accountId: 'account-of-its-own' }],
+    ['tracebacks', { message: '{"traceback": "Traceback"}' }, { traceback: true as const }],
+  ])('keeps to %s', async (_, differs, query) => {
+    const logs = await filled(1_500, (index) => (index % 700 === 3 ? differs : {}))
+    expect((await logs.query({ limit: 10, ...query })).map(({ at }) => at - noon)).toEqual([1_403, 703, 3])
+  })
+
+  test('gives lines in the order of their moments, however they were written', async () => {
+    const logs = await filled(2_000, (index) => ({ at: noon + ((index * 7_919) % 2_000) }))
+    const moments = (await logs.query({ limit: 2_000, search: 'line' })).map(({ at }) => at - noon)
+    expect(moments).toEqual(Array.from({ length: 2_000 }, (_, index) => 1_999 - index))
+  })
+
+  test('in pages gives every line once', async () => {
+    const logs = await filled(2_500, (index) => ({ at: noon + Math.floor(index / 3) }))
+    const pages: LogLine[] = []
+    let until: number | undefined
+    do {
+      const page = await logs.page({ limit: 100, search: '7', ...(until === undefined ? {} : { until }) })
+      pages.push(...page.lines)
+      until = page.nextUntil
+    } while (until !== undefined)
+    expect(pages).toEqual(await logs.query({ limit: 10_000, search: '7' }))
+    expect(pages.length).toBeGreaterThan(500)
+  })
+
+  test('reads the files of former versions, which have no index', async () => {
+    const file = new DatabaseSync(join(folder, '2026-11-24.sqlite'))
+    file.exec(`
+      create table line (id integer primary key, at integer not null, source text not null, level text not null,
+        message text not null, account_id text not null, app_id text, revision_id text, runner_id text, request_id text,
+        dropped_by text unique, dropped integer) strict;
+      create index line_at on line (at);
+      create index line_app on line (app_id, at) where app_id is not null;
+      create index line_runner on line (runner_id, at) where runner_id is not null;
+      create index line_request on line (request_id, at) where request_id is not null;
+      insert into line (at, source, level, message, account_id)
+      select ${noon} + value, 'user', 'stdout', 'old line ' || value, 'account' 
+        from (with recursive n (value) as (select 0 union all select value + 1 from n where value < 1999) select value from n);
+      pragma user_version = 1`)
+    file.close()
+    const logs = await open()
+    expect(messages(await logs.query({ limit: 10, search: 'LINE 1234' }))).toEqual(['old line 1234'])
+    logs.append(aLine({ message: 'a new line 1234' }))
+    expect(messages(await logs.query({ limit: 10, search: 'line 1234' }))).toEqual(['old line 1234', 'a new line 1234'])
   })
 })
 

@@ -6,8 +6,8 @@ import type { Logger } from '../kit/logger.ts'
 import { Backlog, type BacklogBounds, type DropReason, Quota } from './admission.ts'
 import { dayOf } from './days.ts'
 import { cutTo, ownerOf, weightOf } from './line.ts'
-import type { LogFilter, LogLine, LogQuery, LogStore, LogTail } from './log-store.ts'
-import { type Drop, pack, type PackedLine } from './messages.ts'
+import type { LogFilter, LogLine, LogPage, LogQuery, LogStore, LogTail } from './log-store.ts'
+import { type Drop, type Found, pack, type PackedLine } from './messages.ts'
 import { Ring, type RingBounds, Rings } from './rings.ts'
 import { type TailBounds, Tails } from './tails.ts'
 import { LogThread } from './thread.ts'
@@ -99,12 +99,29 @@ class SqliteLogs implements LogStore {
     this.#sendSoon()
   }
 
+  async page(query: LogQuery): Promise<LogPage> {
+    const limit = Math.min(query.limit, mostLines)
+    if (limit < 1) return { lines: [] }
+    const { lines: found, stoppedAt } = await this.#read({ ...query, limit: limit + 1 })
+    const leftOut = found[limit]
+    if (leftOut === undefined) return { lines: found, ...(stoppedAt === undefined ? {} : { nextUntil: stoppedAt }) }
+    const whole = found.filter(({ at }) => at > leftOut.at)
+    return whole.length > 0
+      ? { lines: whole, nextUntil: leftOut.at + 1 }
+      : { lines: found.slice(0, limit), nextUntil: leftOut.at } // more of them than a page holds
+  }
+
   async query(query: LogQuery): Promise<readonly LogLine[]> {
-    if (this.#isClosed)
-      throw new CarrickError('draining', 'the server is stopping: logs can be read again when it is back')
-    const bounded = { ...query, limit: Math.min(query.limit, mostLines) }
-    if (bounded.limit < 1) return []
-    return this.#recall(bounded) ?? (await this.#find(bounded))
+    const limit = Math.min(query.limit, mostLines)
+    const lines: LogLine[] = []
+    for (let until = query.until; lines.length < limit;) {
+      const rest = { ...query, ...(until === undefined ? {} : { until }), limit: limit - lines.length }
+      const found = await this.#read(rest)
+      lines.push(...found.lines)
+      if (found.stoppedAt === undefined) break
+      until = found.stoppedAt
+    }
+    return lines
   }
 
   tail(runnerId: RunnerId, limit: number): readonly LogLine[] {
@@ -129,6 +146,13 @@ class SqliteLogs implements LogStore {
     this.#runners.push(runnerId, line)
   }
 
+  async #read(query: LogQuery): Promise<Found> {
+    if (this.#isClosed)
+      throw new CarrickError('draining', 'the server is stopping: logs can be read again when it is back')
+    const known = this.#recall(query)
+    return known === undefined ? this.#find(query) : { lines: known }
+  }
+
   /** From memory, when a ring knows all that is asked for. */
   #recall(query: LogQuery): readonly LogLine[] | undefined {
     const ring = isPlain(query) ? this.#requests.get(query.requestId) : undefined
@@ -136,22 +160,24 @@ class SqliteLogs implements LogStore {
     return newestFirst(ring.newest(query.limit)).filter((line) => belongsTo(line, query))
   }
 
-  async #find(query: LogQuery): Promise<readonly LogLine[]> {
+  async #find(query: LogQuery): Promise<Found> {
     this.#send()
     const today = dayOf(this.#clock.now())
     return isPlain(query) ? await this.#findAndKeep(query, today) : await this.#thread.query(query, today)
   }
 
   /** Who asks for a request's lines asks again: from now on the answer is kept in memory, and added to. */
-  async #findAndKeep(query: PlainQuery, today: number): Promise<readonly LogLine[]> {
+  async #findAndKeep(query: PlainQuery, today: number): Promise<Found> {
     const { requestId, limit } = query
     const newer = new Ring(requestRing, true)
     this.#filling.add(newer)
     this.#requests.set(requestId, newer)
     try {
-      const found = await this.#thread.query({ requestId, limit }, today)
-      if (this.#requests.get(requestId) === newer) this.#requests.set(requestId, joined(found, limit, newer))
-      return found.filter((line) => belongsTo(line, query))
+      const { lines: found, stoppedAt } = await this.#thread.query({ requestId, limit }, today)
+      const isWhole = found.length < limit && stoppedAt === undefined
+      if (this.#requests.get(requestId) === newer) this.#requests.set(requestId, joined(found, isWhole, newer))
+      const lines = found.filter((line) => belongsTo(line, query))
+      return { lines, ...(stoppedAt === undefined ? {} : { stoppedAt }) }
     } catch (error) {
       if (this.#requests.get(requestId) === newer) this.#requests.set(requestId, new Ring(requestRing, false))
       throw error
@@ -190,8 +216,8 @@ type PlainQuery = LogQuery & { readonly requestId: RequestId }
 
 /** Asks for the newest lines of one request and nothing else, as status polls do. */
 function isPlain(query: LogQuery): query is PlainQuery {
-  const { requestId, runnerId, search, since, until } = query
-  return requestId !== undefined && [runnerId, search, since, until].every((filter) => filter === undefined)
+  const { requestId, accountId: _account, appId: _app, limit: _limit, ...others } = query
+  return requestId !== undefined && Object.values(others).every((filter) => filter === undefined)
 }
 
 /** All lines of a request have one account and one app, so this keeps all or none. */
@@ -204,8 +230,8 @@ function newestFirst(lines: readonly LogLine[]): readonly LogLine[] {
 }
 
 /** What the disk had, newest first, and the lines that came since. */
-function joined(found: readonly LogLine[], limit: number, newer: Ring): Ring {
-  const ring = new Ring(requestRing, found.length < limit && newer.knows(requestRing.lines))
+function joined(found: readonly LogLine[], isWhole: boolean, newer: Ring): Ring {
+  const ring = new Ring(requestRing, isWhole && newer.knows(requestRing.lines))
   for (const line of [...found.toReversed(), ...newer.newest(requestRing.lines)]) ring.push(line)
   return ring
 }

@@ -1,6 +1,7 @@
 import { CarrickError } from '../domain/errors.ts'
 import { weightOf } from './line.ts'
 import type { LogFilter, LogLine, LogTail } from './log-store.ts'
+import { matcherOf } from './matches.ts'
 
 /** What all readers together, and what one of them, may ask of memory. */
 export interface TailBounds {
@@ -83,12 +84,4 @@ class Tail implements LogTail {
     this.#isBehind = true
     this.#unread = []
   }
-}
-
-function matcherOf({ search, ...ids }: LogFilter): (line: LogLine) => boolean {
-  const part = search?.toLowerCase()
-  const wanted = (['accountId', 'appId', 'runnerId', 'requestId'] as const).filter((name) => ids[name] !== undefined)
-  return (line) =>
-    wanted.every((name) => line[name] === ids[name]) &&
-    (part === undefined || line.message.toLowerCase().includes(part))
 }

@@ -2,8 +2,8 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../kit/logger.ts'
 import type { Day } from './days.ts'
-import type { LogLine, LogQuery } from './log-store.ts'
-import type { FromThread, ThreadData, ToThread } from './messages.ts'
+import type { LogQuery } from './log-store.ts'
+import type { Found, FromThread, ThreadData, ToThread } from './messages.ts'
 
 /** In a checkout this file ends in `.ts`, when compiled in `.js`; so does the worker. */
 const workerFile = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
@@ -17,7 +17,7 @@ export interface ThreadListener {
 }
 
 interface Waiter {
-  readonly resolve: (lines: readonly LogLine[]) => void
+  readonly resolve: (found: Found) => void
   readonly reject: (error: Error) => void
 }
 
@@ -40,7 +40,7 @@ export class LogThread {
     this.#send({ kind: 'append', ...message })
   }
 
-  query(query: LogQuery, today: Day): Promise<readonly LogLine[]> {
+  query(query: LogQuery, today: Day): Promise<Found> {
     const id = (this.#lastQuery += 1)
     return new Promise((resolve, reject) => {
       this.#waiters.set(id, { resolve, reject })
@@ -84,7 +84,7 @@ export class LogThread {
     if (message.kind === 'warning') return this.#log.warn(message.fields, message.message)
     const waiter = this.#waiters.get(message.id)
     this.#waiters.delete(message.id)
-    if (message.kind === 'found') return waiter?.resolve(message.lines)
+    if (message.kind === 'found') return waiter?.resolve(message)
     return waiter?.reject(new Error(`the log query failed: ${message.message}`))
   }
 }

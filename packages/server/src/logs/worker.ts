@@ -5,9 +5,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { DayFiles } from './day-files.ts'
-import { type Day, dayOf, isExpired } from './days.ts'
+import { type Day, dayOf, isExpired, startOf } from './days.ts'
 import type { LogLine, LogQuery } from './log-store.ts'
-import type { Drop, FromThread, PackedLine, ThreadData, ToThread } from './messages.ts'
+import type { Drop, Found, FromThread, PackedLine, ThreadData, ToThread } from './messages.ts'
 
 const { folder, retentionDays, linesPerApp }: ThreadData = workerData
 const say = (message: FromThread) => parentPort?.postMessage(message)
@@ -16,12 +16,14 @@ const warn = (fields: object, message: string) => say({ kind: 'warning', fields,
 const files = new DayFiles({
   folder,
   retentionDays,
-  reopened: (day, file) => say({ kind: 'counted', day, counts: file.counts() }),
+  // Of days that are over nobody needs to know how much more they may hold.
+  reopened: (day, file) => day >= today && say({ kind: 'counted', day, counts: file.counts() }),
   warn,
 })
+let today: Day = 0
 const running = new Set<Promise<void>>()
 
-function append(lines: readonly PackedLine[], drops: readonly Drop[], today: Day): void {
+function append(lines: readonly PackedLine[], drops: readonly Drop[]): void {
   files.deleteExpired(today)
   const linesByDay = Map.groupBy(lines, ([at]) => dayOf(at))
   const dropsByDay = Map.groupBy(drops, ({ at }) => dayOf(at))
@@ -40,32 +42,39 @@ function wordsFor({ reason }: Drop): string {
   return ' lines were left out: they came faster than the disk takes them'
 }
 
-async function find(query: LogQuery, today: Day): Promise<LogLine[]> {
-  const found: LogLine[] = []
+/** One query does not keep batches of lines waiting for longer than about this. */
+const budgetMs = 60
+
+async function find(query: LogQuery): Promise<Found> {
+  const until = performance.now() + budgetMs
+  const lines: LogLine[] = []
   for (const day of files.days()) {
-    if (found.length >= query.limit) break
     if (isExpired(day, today, retentionDays) || isOutside(day, query)) continue
-    found.push(...(files.use(day, (file) => file.query(query, query.limit - found.length)) ?? []))
+    const found = files.use(day, (file) => file.query(query, query.limit - lines.length, until))
+    lines.push(...(found?.lines ?? []))
+    if (found?.stoppedAt !== undefined) return { lines, stoppedAt: found.stoppedAt }
+    if (lines.length >= query.limit) break
+    if (performance.now() > until) return { lines, stoppedAt: startOf(day) }
     await nextTurn()
   }
-  return found
+  return { lines }
 }
 
 function isOutside(day: Day, { since, until }: LogQuery): boolean {
   return (since !== undefined && day < dayOf(since)) || (until !== undefined && day > dayOf(until))
 }
 
-async function answer(id: number, query: LogQuery, today: Day): Promise<void> {
+async function answer(id: number, query: LogQuery): Promise<void> {
   try {
-    say({ kind: 'found', id, lines: await find(query, today) })
+    say({ kind: 'found', id, ...(await find(query)) })
   } catch (error) {
     say({ kind: 'failed', id, message: error instanceof Error ? error.message : String(error) })
   }
 }
 
-function tryAppend(lines: readonly PackedLine[], drops: readonly Drop[], today: Day): void {
+function tryAppend(lines: readonly PackedLine[], drops: readonly Drop[]): void {
   try {
-    append(lines, drops, today)
+    append(lines, drops)
   } catch (error) {
     warn({ err: error instanceof Error ? error.message : String(error), lines: lines.length }, 'log lines were lost')
   }
@@ -79,9 +88,10 @@ async function close(): Promise<void> {
 }
 
 parentPort?.on('message', (message: ToThread) => {
-  if (message.kind === 'append') return tryAppend(message.lines, message.drops, message.today)
+  if (message.kind !== 'close') today = message.today
+  if (message.kind === 'append') return tryAppend(message.lines, message.drops)
   if (message.kind === 'close') return void close()
-  const answering = answer(message.id, message.query, message.today)
+  const answering = answer(message.id, message.query)
   running.add(answering)
   return void answering.finally(() => running.delete(answering))
 })

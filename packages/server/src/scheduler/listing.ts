@@ -12,10 +12,15 @@ interface Extras {
   readonly appName: string
   readonly requests: readonly Held[]
   readonly replacement: Replacement
+  readonly numGpus: number
 }
 
 /** A live runner as people see it. */
-export function viewOfLive(loaded: Loaded, { app, appName, requests, replacement }: Extras, now: Moment): RunnerView {
+export function viewOfLive(
+  loaded: Loaded,
+  { app, appName, requests, replacement, numGpus }: Extras,
+  now: Moment,
+): RunnerView {
   const { runner, inFlight } = loaded
   const expiresAt = app && expiryOf(loaded, app)
   return {
@@ -24,6 +29,7 @@ export function viewOfLive(loaded: Loaded, { app, appName, requests, replacement
     inFlight,
     requests,
     replacement,
+    numGpus,
     ...(expiresAt === undefined ? {} : { expiresInSeconds: Math.max(0, Math.ceil((expiresAt - now) / 1_000)) }),
     ...(runner.state === 'draining' ? { reason: runner.reason } : {}),
   }
@@ -32,7 +38,7 @@ export function viewOfLive(loaded: Loaded, { app, appName, requests, replacement
 /** A runner that has ended. */
 export function viewOfEnded(runner: Terminated, appName: string): RunnerView {
   const { endedAt, reason } = runner
-  const rest = { inFlight: 0, requests: [], replacement: 'none' as const }
+  const rest = { inFlight: 0, requests: [], replacement: 'none' as const, numGpus: 1 }
   return { ...common(runner, appName, endedAt), state: 'terminated', ...rest, endedAt, reason }
 }
 

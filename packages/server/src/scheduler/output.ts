@@ -42,6 +42,8 @@ const longestParsed = 16_384
 
 /** The level that a line itself names: a field of a JSON line, or a word such as `[error]`. */
 function levelOf(text: string): LogLevel | undefined {
+  // How apps of the SDK tell of an exception that nobody caught: one long line on stdout.
+  if (text.startsWith('{"traceback":')) return 'error'
   const fromJson = text.trimStart().startsWith('{') && text.length <= longestParsed ? levelInJson(text) : undefined
   if (fromJson) return fromJson
   const found = spoken.exec(text.slice(0, longestParsed))

@@ -4,7 +4,7 @@
  * per installation.
  */
 import type { Keyring } from '../access/keyring.ts'
-import type { RunnerBackend, RunnerOutput } from '../backends/backend.ts'
+import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
@@ -55,6 +55,10 @@ export interface Scheduler {
   stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
   /** Ends it now. */
   killRunner(id: RunnerId): Promise<void>
+  /** What the live runners use of the machine. */
+  usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
+  /** Starts a command beside a runner. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
+  execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
@@ -142,6 +146,15 @@ class PlatformScheduler implements Scheduler {
     return this.#ask(id, { kind: 'end', reason: 'killed', withinMs: 0 })
   }
 
+  usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>> {
+    return this.#parts.backend.usage(AbortSignal.timeout(patienceMs))
+  }
+
+  async execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession> {
+    if (this.#fleet.get(id) === undefined) throw unknownRunner(id)
+    return this.#parts.backend.exec(id, command, AbortSignal.timeout(patienceMs))
+  }
+
   verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void {
     if (verdict === 'check') return void this.#check(id, reason)
     const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
@@ -202,9 +215,10 @@ class PlatformScheduler implements Scheduler {
           ? 'did'
           : 'will'
         : 'none'
+      const numGpus = this.#memory.revisionOf(runner.id)?.spec.scale.num_gpus ?? 1
       return viewOfLive(
         withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement },
+        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, numGpus },
         clock.now(),
       )
     })

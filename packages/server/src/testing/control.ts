@@ -19,6 +19,7 @@ import type { RunResult } from '../domain/run-value.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
+import { CarrickError } from '../domain/errors.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
@@ -43,6 +44,8 @@ export interface Script {
   readonly failures: Map<RevisionId, string>
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
   run: Runners['followRun']
+  /** What running a command beside a runner does. Nothing can be run unless a test says otherwise. */
+  exec: Runners['execIn']
   readonly results: Map<RunnerId, RunResult>
   /** What a function brings forth. It goes on for ever unless a test says otherwise. */
   call: Functions['call']
@@ -190,6 +193,7 @@ export function testRunner(more: Partial<RunnerView> = {}): RunnerView {
     requests: [],
     uptimeSeconds: 1,
     machineType: 'S',
+    numGpus: 1,
     replacement: 'none',
     ...more,
   }
@@ -201,6 +205,9 @@ function newScript(): Script {
     runners: [],
     failures: new Map(),
     run: forever,
+    exec: async () => {
+      throw new CarrickError('exec_failed', 'these runners are fakes')
+    },
     results: new Map(),
     call: forever,
     asked: [],
@@ -215,6 +222,9 @@ function runnersOf(script: Script): Runners {
       script.runners.filter(({ state }) => account === ann.id && (state !== 'terminated' || endedSince !== undefined)),
     stopRunner: async (id, { replaceFirst }) => void script.asked.push(`stop ${id}${replaceFirst ? ' replaced' : ''}`),
     killRunner: async (id) => void script.asked.push(`kill ${id}`),
+    usage: async () =>
+      new Map(script.runners.map(({ id }) => [id, { cpuSeconds: 1, memoryBytes: 1_048_576 }] as const)),
+    execIn: (id, command) => script.exec(id, command),
     failureOf: (revisionId) => script.failures.get(revisionId),
     followRun: (appId, say) => script.run(appId, say),
     endRun: (appId) => void script.asked.push(`end run ${appId}`),

@@ -1,4 +1,5 @@
-import type { RunnerBackend, RunnerOutput, RunnerSpec } from '../backends/backend.ts'
+import type { ExecSession, RunnerBackend, RunnerOutput, RunnerSpec, RunnerUsage } from '../backends/backend.ts'
+import { CarrickError } from '../domain/errors.ts'
 import type { RunnerId } from '../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../domain/runner.ts'
 
@@ -73,6 +74,15 @@ export class FakeBackend implements RunnerBackend {
 
   async list(): Promise<ReadonlyMap<RunnerId, Sighting>> {
     return new Map(Array.from(this.#runners, ([id, { sighting }]) => [id, sighting] as const))
+  }
+
+  async usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>> {
+    return new Map(this.alive.map((id) => [id, { cpuSeconds: 1, memoryBytes: 1_048_576 }] as const))
+  }
+
+  /** Nothing can be run beside what has no process. */
+  async exec(id: RunnerId): Promise<ExecSession> {
+    throw new CarrickError('exec_failed', `runner ${id} is a fake`)
   }
 
   async forget(id: RunnerId): Promise<void> {

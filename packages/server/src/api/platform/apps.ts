@@ -19,7 +19,7 @@ export const searchApps = operation(
   async (deps, caller, { environment, search = '', limit, cursor }): Promise<Page<KnownApp>> => {
     const after = cursor === undefined ? '' : placeOf(z.tuple([z.string()]), cursor)[0]
     const found = [...deps.apps.all()]
-      .filter(({ app, active }) => app.accountId === caller.accountId && app.environment === environment)
+      .filter(({ app }) => app.accountId === caller.accountId && app.environment === environment)
       .filter(({ active }) => active !== undefined && isApp(active.spec))
       .filter(({ app }) => app.name.includes(search.toLowerCase()) && app.name > after)
       .toSorted((one, other) => (one.app.name < other.app.name ? -1 : 1))

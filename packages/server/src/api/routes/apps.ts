@@ -1,9 +1,10 @@
 import { AppEvents, PlatformApp, ScaleRequest } from '@carrick/protocol/platform'
-import type { QueueFlushed, QueueSize } from '@carrick/protocol/rest'
+import type { AppMetrics, QueueFlushed, QueueSize } from '@carrick/protocol/rest'
 import { z } from 'zod'
 import { eventCategories } from '../../domain/app-events.ts'
 import { splitAlias } from '../../domain/names.ts'
 import { appMetadata, updateApp } from '../apps.ts'
+import { gpuUsage } from '../gpus.ts'
 import { appEvents } from '../platform/app-events.ts'
 import { moment } from '../platform/input.ts'
 import { flushQueue, queueSize } from '../queues.ts'
@@ -22,6 +23,14 @@ const OldEvents = z.object({
 
 /** Apps and their queues, as the stock `fal` command asks for them. */
 export const appRoutes = [
+  route('GET', '/applications/metrics', gpuUsage, {
+    read: () => ({}),
+    show: ({ total, apps }): AppMetrics => ({
+      summary: { total_gpu_by_type: total },
+      apps: Object.fromEntries(Object.entries(apps).map(([name, counts]) => [name, { gpu_count_by_type: counts }])),
+    }),
+  }),
+
   route('GET', '/applications/:owner/:name/metadata', appMetadata, {
     read: ({ params }) => named(params),
     show: (metadata) => metadata,

@@ -14,7 +14,9 @@ import { whyNoMounts } from './namespaces.ts'
 import { createPorts } from './ports.ts'
 import { isAlive } from './proc.ts'
 import { startRunnerProcess, type RunnerProcess, type RunnerSetting } from './runner-process.ts'
+import { notAlive } from './sessions.ts'
 import { findSurvivors, type Place, type Survivors } from './survivors.ts'
+import { usageOf } from './usage.ts'
 
 export interface ProcessBackendOptions {
   /** Holds a folder per runner. One backend at a time. */
@@ -24,6 +26,8 @@ export interface ProcessBackendOptions {
   readonly log: Logger
   /** The PATH of runners; an interpreter's own folder comes before it. */
   readonly basePath?: string
+  /** The Python program that carries a session: `runners/python/carrick_exec`. */
+  readonly execHelper: string
   /** `false`: processes are found by group, parents and environment alone, as where no control group can be made. */
   readonly cgroups?: boolean
   /** `false`: runners see the machine as it is, and nothing at paths of their own. */
@@ -48,6 +52,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     place,
     log,
     basePath,
+    execHelper: options.execHelper,
     ports: await createPorts(),
     changed: () => changeListeners.forEach((tell) => tell()),
     said: (output) => outputListeners.forEach((tell) => tell(output)),
@@ -69,6 +74,14 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     const gone = [...survivors.keys()].filter((id) => !found.has(id))
     survivors = found
     await removeLeftovers(place, gone)
+  }
+
+  /** The main processes of those that live. */
+  async function living(): Promise<ReadonlyMap<RunnerId, number>> {
+    const found = await Promise.all(
+      [...runners.keys()].map(async (id) => [id, (await runnerOf(id))?.main()?.pid] as const),
+    )
+    return new Map(found.flatMap(([id, pid]) => (pid === undefined ? [] : [[id, pid] as const])))
   }
 
   async function kill(id: RunnerId, signal: AbortSignal): Promise<void> {
@@ -108,6 +121,13 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
       await lookAgain()
       const ids = [...survivors.keys(), ...runners.keys()]
       return new Map(await Promise.all(ids.map(async (id) => [id, await sightingOf(id)] as const)))
+    },
+    usage: async () => usageOf(await living(), place),
+    exec: async (id, command, signal) => {
+      signal.throwIfAborted()
+      const runner = await runnerOf(id)
+      if (!runner) throw notAlive(id)
+      return runner.exec(command)
     },
     forget: async (id) => {
       const runner = await runnerOf(id)

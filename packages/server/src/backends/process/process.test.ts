@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -210,3 +211,40 @@ test('there are no mounts where the operator wants none, or where they would hid
   expect(await whyNoMounts(['/data/carrick'])).toContain('/data/carrick, which runners need, lies below /data')
   expect(await whyNoMounts(['/app'])).toContain('below /app')
 })
+
+const mayUnshare = (...flags: string[]) =>
+  spawnSync('unshare', [...flags, 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0
+
+test.for([
+  ['mount', '--mount'],
+  ['user and mount', '--user', '--map-root-user', '--mount'],
+])('a command enters the %s namespace of the runner', async ([, ...flags], { skip }) => {
+  skip(!mayUnshare(...flags), `unshare ${flags.join(' ')} is not allowed here`)
+  const runners = await openWithCgroups(place)
+  const inside = 'mount -t tmpfs none /mnt && echo inside > /mnt/mark && cd /mnt && exec "$@"'
+  const { command, ...spec } = specOf('const children = []')
+  await runners.start({ ...spec, command: ['unshare', ...flags, 'sh', '-c', inside, 'sh', ...command] }, never)
+  await expect.poll(async () => (await runners.list(never)).get(spec.id)?.kind, { timeout: 20_000 }).toBe('accepting')
+  await using session = await runners.exec(spec.id, { command: ['cat', 'mark'] }, never)
+  const said: string[] = []
+  for await (const { data } of session.output) said.push(Buffer.from(data).toString())
+  expect([said.join(''), await session.exitCode]).toEqual(['inside\n', 0])
+  await runners.close()
+})
+
+test('what a command said before anybody read it is not lost', async () => {
+  const runners = await openWithCgroups(place)
+  const spec = specOf('const children = []')
+  await runners.start(spec, never)
+  const before = new Set(childrenOf(process.pid))
+  await using session = await runners.exec(spec.id, { command: ['echo', 'early'] }, never)
+  await expect.poll(() => childrenOf(process.pid).filter((pid) => !before.has(pid)), { timeout: 20_000 }).toEqual([])
+  const said: string[] = []
+  for await (const { data } of session.output) said.push(Buffer.from(data).toString())
+  expect([said.join(''), await session.exitCode]).toEqual(['early\n', 0])
+  await runners.close()
+})
+
+function childrenOf(pid: number): readonly string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+}

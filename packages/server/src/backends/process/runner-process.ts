@@ -3,13 +3,15 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
-import type { RunnerOutput, RunnerSpec } from '../backend.ts'
+import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
 import { whenAccepting } from './accepting.ts'
 import { endTree, sendSignal } from './end.ts'
+import { startSession } from './exec.ts'
 import { drain, whenDrained } from './output.ts'
 import type { Ports } from './ports.ts'
-import { bootId, procOf, type ProcIdentity } from './proc.ts'
+import { bootId, isAlive, procOf, type ProcIdentity } from './proc.ts'
 import { writeRecord } from './record.ts'
+import { notAlive, Sessions } from './sessions.ts'
 import { makeFolders, spawnRunner, type RunnerPorts, type Spawned } from './spawn.ts'
 import type { Place } from './survivors.ts'
 
@@ -20,6 +22,10 @@ export interface RunnerProcess {
   terminate(): void
   /** Ends it and all that it started, and returns when its exit is known. */
   kill(signal: AbortSignal): Promise<void>
+  /** The main process, while it lives. */
+  main(): ProcIdentity | undefined
+  /** Runs a command beside it. */
+  exec(command: ExecCommand): Promise<ExecSession>
   /** Removes its folder and gives its ports back. Only for one that exited. */
   forget(): Promise<void>
 }
@@ -28,6 +34,8 @@ export interface RunnerSetting {
   readonly place: Place
   readonly ports: Ports
   readonly basePath: string
+  /** `runners/python/carrick_exec`. */
+  readonly execHelper: string
   readonly log: Logger
   readonly changed: () => void
   readonly said: (output: RunnerOutput) => void
@@ -49,6 +57,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   let exited: Promise<void>
   let noted: Promise<unknown> = Promise.resolve()
   const over = new AbortController()
+  const sessions = new Sessions()
 
   function see(next: Sighting): void {
     if (sighting.kind === 'exited') return
@@ -100,6 +109,24 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     kill: async (signal) => {
       if (sighting.kind !== 'exited') await endAll(main, signal)
       await exited
+    },
+    main: () => (main && isAlive(main) ? main : undefined),
+    exec: async (command) => {
+      await noted // the group is there
+      if (!main || over.signal.aborted) throw notAlive(spec.id)
+      const { installation, cgroups } = place
+      const group = cgroups?.folderOf(spec.id)
+      const inside = {
+        id: spec.id,
+        installation,
+        pid: main.pid,
+        startTime: main.startTime,
+        group,
+        program: spec.command[0] ?? '',
+      }
+      return sessions.open(() =>
+        startSession({ ...inside, basePath: setting.basePath, helper: setting.execHelper }, command),
+      )
     },
     forget: async () => {
       await noted
