@@ -16,6 +16,7 @@ from .streams import finish_lines, tag_output
 
 def main() -> None:
     """Loads the callable and serves it until a signal ends the process."""
+    _settle(os.environ)
     tag_output()
     adapt_servers()
     adapt_storage()
@@ -31,6 +32,18 @@ def main() -> None:
         _end(1)
     print(_RETURNED, file=sys.stderr)
     finish_lines()
+
+
+def _settle(variables: Mapping[str, str]) -> None:
+    """The folders of the platform come first: what is loaded later may look for them."""
+    if "CARRICK_RUNNER_MOUNTS" not in variables and "CARRICK_RUNNER_WITHOUT_MOUNTS" not in variables:
+        return
+    from .mounts import CannotMount, make_mounts
+
+    try:
+        make_mounts(variables)
+    except CannotMount as error:
+        _end(str(error))
 
 
 _RETURNED = (

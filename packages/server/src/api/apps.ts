@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId } from '../domain/ids.ts'
-import { changedScale } from '../domain/scale.ts'
+import { isApp } from '../domain/revision.ts'
+import { changedScale, type ScaleSettings } from '../domain/scale.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { appByName, deleteApp as deleteRow, updateScale } from '../store/apps.ts'
 import type { Caller } from '../domain/permissions.ts'
@@ -15,6 +16,11 @@ import { ScaleInput } from './scale-input.ts'
 export interface AppView {
   readonly app: App
   readonly activeRunners: number
+}
+
+/** An app whose settings were changed, and what they were. */
+export interface ScaledApp extends AppView {
+  readonly before: ScaleSettings
 }
 
 /** An app by its name, in the caller's account. */
@@ -30,7 +36,7 @@ export const listApps = operation(
     await requireEnvironment(deps, caller, environment)
     const runners = countActive(await deps.runners.listing(caller.accountId))
     return [...deps.apps.all()]
-      .filter(({ active }) => active !== undefined && active.spec.run !== 'host')
+      .filter(({ active }) => active !== undefined && isApp(active.spec))
       .map(({ app }) => app)
       .filter((app) => app.accountId === caller.accountId && app.environment === environment)
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))
@@ -41,15 +47,22 @@ export const listApps = operation(
 /** Changes live scale settings; what is left out stays. */
 export const updateApp = operation(
   { permission: 'apps:write', input: NamedApp.extend({ changes: ScaleInput }) },
-  async (deps, caller, { changes, ...named }): Promise<AppView> => {
+  async (deps, caller, { changes, ...named }): Promise<ScaledApp> => {
     for (;;) {
       const app = await findApp(deps, caller, named)
       const rolling = app.rollingScale && changedScale(app.rollingScale, changes)
       const changed = updateScale(app, changedScale(app.scale, changes), rolling, deps.clock.now())
-      if (await deps.store.commit(changed)) return showApp(deps, caller, named)
+      if (await deps.store.commit(changed)) return { ...(await showApp(deps, caller, named)), before: app.scale }
     }
   },
-  { action: 'scale_app', about: ({ name, changes }) => ({ subject: name, changes }) },
+  {
+    action: 'scale_app',
+    about: ({ name, changes }, done) => ({
+      subject: name,
+      changes,
+      ...(done && { before: done.before, after: done.app.scale }),
+    }),
+  },
 )
 
 /** Deletes an app for good: its endpoint is gone, its runners end. Answers what it was before. */

@@ -18,6 +18,7 @@ import { build, EnvironmentName, requireEnvironment, unknownEnvironment } from '
 import { hostSpec } from './host-spec.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
+import { Places, placesOf } from './places.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { outcomeOf, valueOf } from './run-outcome.ts'
 import { ScaleInput } from './scale-input.ts'
@@ -40,6 +41,7 @@ const Run = z.object({
   ...Resilience.shape,
   /** The secrets that it sees. Absent: those exposed by default; empty: none. */
   secrets: z.array(z.string()).optional(),
+  ...Places.shape,
   ...Unserved.shape,
 })
 type Run = z.output<typeof Run>
@@ -70,6 +72,7 @@ interface Prepared {
 
 async function prepare(deps: Deps, caller: Caller, input: Run, attention: Attention): Promise<Prepared> {
   const { environments } = input
+  const places = await placesOf(deps, caller, input)
   const environment = definitionOf(environments)
   const resilience = resilienceOf(input)
   const secrets = await checkedSecrets(deps, caller, input)
@@ -77,7 +80,10 @@ async function prepare(deps: Deps, caller: Caller, input: Run, attention: Attent
   const force = environments.some((sent) => sent.force)
   const environmentId = await build(deps, environment, { force, secrets: values, attention })
   const named = secrets === undefined ? {} : { secrets }
-  return { spec: { environment, environmentId, ...resilience, ...named, privateLogs: false, metadata: {} }, values }
+  return {
+    spec: { environment, environmentId, ...resilience, ...places, ...named, privateLogs: false, metadata: {} },
+    values,
+  }
 }
 
 async function callFunction(

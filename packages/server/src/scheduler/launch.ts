@@ -8,6 +8,7 @@ import type { App } from '../domain/app.ts'
 import type { EnvironmentId, RunnerId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Setup } from '../domain/runner.ts'
+import { placesOf, type PlaceParts } from './places.ts'
 
 /** A runner that is about to start, and all that decides how. */
 export interface RunnerStart {
@@ -17,7 +18,7 @@ export interface RunnerStart {
   readonly key: PreparedKey
 }
 
-export interface LaunchParts {
+export interface LaunchParts extends PlaceParts {
   /** Knows the folder of an environment; its interpreter is `bin/python` below. */
   readonly environments: { folderOf(id: EnvironmentId): string }
   readonly blobs: Pick<BlobStore, 'pathOf'>
@@ -45,8 +46,6 @@ export interface Surroundings {
   /** Certificates that a runner trusts: the public ones and ours. */
   readonly bundle: string
   readonly region: string
-  /** What all runners share and keep. */
-  readonly sharedFolder: string
 }
 
 /** What a backend is told, and which of it nobody may read in logs. */
@@ -64,6 +63,7 @@ export function createLaunch(parts: LaunchParts): Launch {
     const { app, runner, revision, key } = start
     const { environment, environmentId, callable } = revision.spec
     const folder = environments.folderOf(environmentId)
+    const places = await placesOf(parts, start)
     const secrets = await vault.exposed(app, revision.spec.secrets)
     const spec = {
       id: runner.id,
@@ -79,7 +79,9 @@ export function createLaunch(parts: LaunchParts): Launch {
         ...runVariables(start, { results, jobKeyOf }),
         ...identityVariables(start),
         ...platformVariables(surroundings()),
+        ...places.variables,
       },
+      mounts: places.mounts,
     }
     return { spec, hidden: [...Object.values(secrets), key.credentials.secret, jobKeyOf(runner.id)] }
   }
@@ -129,7 +131,6 @@ function platformVariables(around: Surroundings): Record<string, string> {
     CARRICK_CDN_URL: around.cdnUrl,
     CARRICK_KV_URL: around.kvUrl,
     FAL_REGION: around.region,
-    HF_HOME: join(around.sharedFolder, '.cache', 'huggingface'),
     SSL_CERT_FILE: around.bundle,
     REQUESTS_CA_BUNDLE: around.bundle,
     GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: around.bundle,

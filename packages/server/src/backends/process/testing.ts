@@ -13,6 +13,10 @@ export function openWithoutCgroups(place: Place): Promise<RunnerBackend> {
   return createProcessBackend({ ...place, log: silent, cgroups: false })
 }
 
+export function openWithoutMounts(place: Place): Promise<RunnerBackend> {
+  return createProcessBackend({ ...place, log: silent, mounts: false })
+}
+
 const shared = { module: fileURLToPath(import.meta.url), node: [process.execPath, '-e'] }
 export const withCgroups: BackendUnderTest = { ...shared, open: openWithCgroups, exported: 'openWithCgroups' }
 export const withoutCgroups: BackendUnderTest = { ...shared, open: openWithoutCgroups, exported: 'openWithoutCgroups' }
