@@ -20,6 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   gateway: meeting,
   dispatcher: meeting,
   scheduler: meeting,
+  workflows: meeting,
 }
 const folders = [...Object.keys(mayImport), 'testing']
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 /** The body of every refusal. */
-export const Refusal = z.object({ detail: z.string() })
+export const Refusal = z.object({ detail: z.string(), error_type: z.string().optional() })
 
 /** GET /users/current */
 export const CurrentUser = z.object({
@@ -75,6 +75,8 @@ export const EventList = z.object({
       id: z.string(),
       key_id: z.string(),
       at: z.iso.datetime(),
+      /** Null while it is not known how it ended. */
+      ended_at: moment,
       action: z.string(),
       subject: z.string(),
       /** `begun` is what a crash leaves of a change whose end is not known. */
@@ -128,3 +130,13 @@ export const StoredParts = z.object({ ...FileParts.shape, metadata: z.object({ m
 
 /** POST /files/missing_hashes */
 export const FileHashes = z.object({ hashes: z.array(z.string()) })
+/** GET /billing/user_details: nobody is billed on one's own machines. */
+export const BillingDetails = z.object({ user_id: z.string(), is_paying: z.boolean(), is_locked: z.boolean() })
+export type BillingDetails = z.infer<typeof BillingDetails>
+
+/** POST /requests/billable-units/{request_id} */
+export const BillableUnits = z.object({ billable_units: z.string() })
+
+/** What it answers: whether the request has a record that this stands on. */
+export const UnitsReported = z.object({ recorded: z.boolean() })
+export type UnitsReported = z.infer<typeof UnitsReported>

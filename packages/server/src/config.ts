@@ -69,6 +69,7 @@ export const settings = z.object({
   CARRICK_BUILD_TIMEOUT_MS: milliseconds.default(30 * 60_000).describe('Longest time of one environment build'),
   CARRICK_LOG_LINES_PER_APP: whole.min(1).default(1_000_000).describe('Most log lines kept per app and day'),
   CARRICK_LOG_RETENTION_DAYS: whole.min(1).default(30).describe('How long log lines are kept'),
+  CARRICK_EVENT_RETENTION_DAYS: whole.min(1).default(365).describe('How long it is kept who changed what'),
   CARRICK_DEPLOY_CHECK: switched
     .default('false')
     .describe('Whether clients that have a team set show what a deploy changes, and ask, before they deploy'),

@@ -1,7 +1,10 @@
+import { createHmac, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { StorageLimits } from './api/deps.ts'
 import { dropExpired } from './api/expiry.ts'
+import { createFunctions } from './api/functions.ts'
 import { createGrpcHandler } from './api/grpc.ts'
+import { startEventSweep } from './api/event-sweep.ts'
 import { createRest } from './api/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
@@ -10,12 +13,14 @@ import type { Config } from './config.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
+import type { RunnerId } from './domain/ids.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { startLoop } from './kit/loop.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
+import { createWorkflows } from './workflows/workflows.ts'
 
 /** What runs inside a Python runner first. A published package brings it along beside its own code. */
 const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
@@ -62,33 +67,54 @@ export async function startRoles(
   closing.defer(() => backend.close())
 
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
+  // Every runner of a former process is gone, so the words may be others at each start.
+  const jobSecret = randomBytes(32)
+  const jobKeyOf = (id: RunnerId) => createHmac('sha256', jobSecret).update(id).digest('hex')
   const launch = createLaunch({
     ...foundation,
     environments: builder,
     withoutMounts,
     results,
     bootstrap,
+    jobKeyOf,
     surroundings: () => surroundings(foundation, addresses),
   })
   // From here on no former runner is left, so nothing runs twice by accident.
   const scheduler = await startScheduler({ ...foundation, backend, launch, everyMs: config.CARRICK_RECONCILE_EVERY_MS })
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
+  const accepting = () => readiness() === 'ready'
+  const workflows = createWorkflows({
+    ...foundation,
+    accepting,
+    cancel: (id) => dispatcher.cancel(id),
+  })
+  const { caller } = workflows
   const dispatcher = startDispatcher({
     ...foundation,
+    caller,
     onRunnerVerdict,
     random: Math.random,
     limits: { resultBytes: config.CARRICK_RESULT_LIMIT, connectTimeoutMs },
   })
   const gateway = createGateway({
     ...foundation,
+    caller,
     onRunnerVerdict,
     names: () => addresses.names,
     limits: { bodyBytes: config.CARRICK_BODY_LIMIT, queueLength: config.CARRICK_QUEUE_LIMIT, connectTimeoutMs },
     cancel: (id) => dispatcher.cancel(id),
-    accepting: () => readiness() === 'ready',
+    accepting,
   })
+  const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
+  closing.defer(() => eventSweep.stop())
   const control = {
     ...foundation,
+    functions: createFunctions({
+      ...foundation,
+      runners: scheduler,
+      jobKeyOf,
+      limits: { resultBytes: config.CARRICK_MESSAGE_LIMIT, connectTimeoutMs },
+    }),
     builder,
     runners: scheduler,
     queues: dispatcher,
@@ -110,7 +136,9 @@ export async function startRoles(
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
     isDraining: () => readiness() === 'draining',
+    commits: () => foundation.store.stats(),
   }
+  await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
   closing.defer(() => expiry.stop())
   return {
@@ -119,6 +147,7 @@ export async function startRoles(
     grpc: createGrpcHandler(control, { messageLimit: config.CARRICK_MESSAGE_LIMIT }),
     dispatcher,
     scheduler,
+    workflows,
   }
 }
 

@@ -14,6 +14,7 @@ const parts: LaunchParts = {
       VIRTUAL_ENV: `${allowed?.length}`,
     }),
   },
+  jobKeyOf: (id) => `word of ${id}`,
   bootstrap: '/carrick/carrick_runner',
   surroundings: () => ({
     grpcHost: 'localhost:8700',
@@ -77,15 +78,18 @@ test('a runner knows who it is, who it works for and where the platform is', asy
 })
 
 test('what runs for its caller is told where its result goes, what is deployed is not', async () => {
-  const spec = { ...testSpec(), run: 'function', setup: { method: 'dill', blob: 'blob-2' } } as const
+  const spec = { ...testSpec(), run: 'app' } as const
   const { variables } = (await launch({ ...started, revision: { ...started.revision, spec } })).spec
-  expect(variables).toMatchObject({
-    CARRICK_RESULT: '/results/runner',
-    CARRICK_RESULT_LIMIT: '1000',
-    CARRICK_SETUP: '/blobs/blob-2',
-    CARRICK_SETUP_METHOD: 'dill',
-  })
+  expect(variables).toMatchObject({ CARRICK_RESULT: '/results/runner', CARRICK_RESULT_LIMIT: '1000' })
   expect((await launch(started)).spec.variables).not.toHaveProperty('CARRICK_RESULT')
+})
+
+test('what calls functions is given a word that no line shows', async () => {
+  const spec = { ...testSpec(), run: 'host' } as const
+  const { spec: launched, hidden } = await launch({ ...started, revision: { ...started.revision, spec } })
+  expect(launched.variables).toMatchObject({ CARRICK_JOB_KEY: 'word of runner' })
+  expect(launched.variables).not.toHaveProperty('CARRICK_RESULT')
+  expect(hidden).toContain('word of runner')
 })
 
 test('an entry point is named, and no file is', async () => {

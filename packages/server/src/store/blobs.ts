@@ -52,8 +52,8 @@ function namedAfter(id: RevisionId, limit: number): Read<readonly Named[]> {
          order by revision.id
          limit ${limit}`,
     (row) => {
-      const { callable, setup, files = [] } = json<RevisionSpec>(row, 'spec')
-      const pickles = [callable, setup].flatMap((each) => (each && 'blob' in each ? [each.blob] : []))
+      const { callable, files = [] } = json<RevisionSpec>(row, 'spec')
+      const pickles = 'blob' in callable ? [callable.blob] : []
       return { revisionId: text(row, 'id'), blobs: [...pickles, ...files.map(({ blob }) => blob)] }
     },
   )

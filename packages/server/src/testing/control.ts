@@ -12,9 +12,10 @@ import { createKeyring } from '../access/memory-keyring.ts'
 import { createUploadTokens } from '../access/upload-tokens.ts'
 import { createVault } from '../access/vault.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
+import type { Functions } from '../api/functions.ts'
 import { createGrpcHandler } from '../api/grpc.ts'
 import { createRest } from '../api/rest.ts'
-import type { RunResult } from '../blobs/run-results.ts'
+import type { RunResult } from '../domain/run-value.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
@@ -43,7 +44,16 @@ export interface Script {
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
   run: Runners['followRun']
   readonly results: Map<RunnerId, RunResult>
+  /** What a function brings forth. It goes on for ever unless a test says otherwise. */
+  call: Functions['call']
   readonly asked: string[]
+}
+
+interface Asked {
+  readonly key?: string | null
+  readonly method?: string
+  readonly body?: string | FormData
+  readonly headers?: Record<string, string>
 }
 
 export type TestControl = Awaited<ReturnType<typeof openTestControl>>
@@ -76,7 +86,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     blobs,
     logs,
     vault: createVault({ store, clock, encryptionKey: new Uint8Array(32) }),
-    builder: { build: (definition, how) => script.build(definition, how), has: async () => true },
+    builder: { build: (definition, how) => script.build(definition, how), has: async () => true, folderOf: (id) => id },
     runners: runnersOf(script),
     queues: {
       flush: async (appId, callerId) => {
@@ -84,6 +94,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    functions: { call: (facts, asked) => script.call(facts, asked) },
     files,
     uploads: createUploads({ staging: files.staging, clock }),
     fetch: createFetch({ allow: ['127.0.0.1/32'], timeoutMs: 10_000 }),
@@ -97,8 +108,10 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     publicUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
+    commits: () => store.stats(),
     ...options,
   }
+  const door = createRest(deps)
   const server = createServer(createGrpcHandler(deps, { messageLimit: options.messageLimit ?? 10_000_000 }))
   port = await listen(server)
   const sessions: Http2SessionManager[] = []
@@ -142,12 +155,9 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     channel,
     client: (key?: string | null) => createClient(IsolateController, channel(key)),
     /** A REST answer. */
-    async rest(
-      path: string,
-      { key = keys.ann, ...asked }: { key?: string | null; method?: string; body?: string | FormData } = {},
-    ) {
-      const headers = key === null ? {} : { authorization: `Key ${key}` }
-      const response = await createRest(deps).request(path, { ...asked, headers })
+    async rest(path: string, { key = keys.ann, headers: more = {}, ...asked }: Asked = {}) {
+      const headers = { ...(key === null ? {} : { authorization: `Key ${key}` }), ...more }
+      const response = await door.request(path, { ...asked, headers })
       const isJson = response.headers.get('content-type')?.startsWith('application/json')
       const body: unknown = await (isJson ? response.json() : response.text())
       return { status: response.status, body }
@@ -192,6 +202,7 @@ function newScript(): Script {
     failures: new Map(),
     run: forever,
     results: new Map(),
+    call: forever,
     asked: [],
   }
 }

@@ -1,6 +1,6 @@
 import type { RunnerBackend, RunnerOutput, RunnerSpec } from '../backends/backend.ts'
 import type { RunnerId } from '../domain/ids.ts'
-import type { Exit, Sighting } from '../domain/runner.ts'
+import type { Address, Exit, Sighting } from '../domain/runner.ts'
 
 interface FakeRunner {
   readonly spec: RunnerSpec
@@ -40,8 +40,8 @@ export class FakeBackend implements RunnerBackend {
   }
 
   /** Its port is open now. */
-  accept(id: RunnerId): void {
-    this.#see(id, { kind: 'accepting', address: { host: '127.0.0.1', port: (this.#port += 1) } })
+  accept(id: RunnerId, address: Address = { host: '127.0.0.1', port: (this.#port += 1) }): void {
+    this.#see(id, { kind: 'accepting', address })
   }
 
   exit(id: RunnerId, exit: Exit = { code: 0, signal: null }): void {

@@ -1,4 +1,5 @@
-import { FileParts, FolderHash, FromUrl, NewPath } from '@carrick/protocol/rest'
+import { FileItem, FileParts, FolderHash, FromUrl, NewPath } from '@carrick/protocol/rest'
+import { z } from 'zod'
 import { checkFolder, fetchFile, listFiles, moveFile, putFile, readFile, removeFile } from '../files.ts'
 import { beginUpload, cancelUpload, completeUpload, uploadPart } from '../file-uploads.ts'
 import { authorize } from '../../access/authorize.ts'
@@ -46,26 +47,36 @@ const multipartSteps: Route = {
 function plainRoutes(prefix: string): readonly Route[] {
   const at = (what: string) => `${prefix}/${what}`
   const below = (what: string, path: string) => ({ path: pathAfter(at(what), path).join('/') })
+  const list = route('GET', at('list/*'), listFiles, {
+    read: ({ path }) => below('list', path),
+    show: (entries) => entries.map(fileItem),
+  })
+  const content = route('GET', at('file/*'), readFile, { read: ({ path }) => below('file', path), show: fileAnswer })
+  const put = route('POST', at('file/local/*'), putFile, {
+    read: (request) => ({
+      ...below('file/local', request.path),
+      unzip: request.query['unzip']?.toLowerCase() === 'true',
+      ...form(request),
+    }),
+    show: done,
+  })
+  const fetched = route('POST', at('file/url/*'), fetchFile, {
+    read: async ({ path, json }) => ({ ...below('file/url', path), ...(await json(FromUrl)) }),
+    show: done,
+  })
   return [
-    route('GET', at('list/*'), listFiles, {
-      read: ({ path }) => below('list', path),
-      show: (entries) => entries.map(fileItem),
-    }),
-    route('GET', at('file/*'), readFile, { read: ({ path }) => below('file', path), show: fileAnswer }),
-    route('POST', at('file/local/*'), putFile, {
-      read: (request) => ({
-        ...below('file/local', request.path),
-        unzip: request.query['unzip']?.toLowerCase() === 'true',
-        ...form(request),
-      }),
-      show: done,
-    }),
-    route('POST', at('file/url/*'), fetchFile, {
-      read: async ({ path, json }) => ({ ...below('file/url', path), ...(await json(FromUrl)) }),
-      show: done,
-    }),
+    { ...list, description: { summary: 'What a folder of /data holds', ...inJson, answer: z.array(FileItem) } },
+    { ...content, description: { summary: 'A file of /data', status: 200, media: 'application/octet-stream' } },
+    { ...put, description: { summary: 'Puts a file into /data', ...inJson, query: Unzip, form: true, answer: Done } },
+    { ...fetched, description: { summary: 'Fetches a file into /data', ...inJson, body: FromUrl, answer: Done } },
   ]
 }
+
+const inJson = { status: 200, media: 'application/json' } as const
+const Done = z.literal(true)
+const Unzip = z.object({
+  unzip: z.string().optional().describe('`true`: the file is an archive, and its content is put'),
+})
 
 /** `fal files`, and directories that the SDK keeps in step (control-protocol §2.8). All answers are exactly 200. */
 export const fileRoutes: readonly Route[] = [
