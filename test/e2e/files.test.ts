@@ -97,7 +97,7 @@ describe('files, with the stock fal command', () => {
       const refused = await files('upload-url', `http://127.0.0.1:${port}/away`, '/data/fetched/no.txt')
       expect(refused.code).not.toBe(0)
       expect(refused.stdout + refused.stderr).toContain('169.254.169.254 is not fetched')
-      for (const url of [`http://[::1]:${port}/file`, 'http://localhost.:1/x', 'file:///etc/passwd']) {
+      for (const url of [`http://[::1]:${port}/file`, 'http://127.0.0.2:1/x', 'file:///etc/passwd']) {
         const body = JSON.stringify({ url })
         expect((await carrick.ask('/files/file/url//data/fetched/no.txt', { method: 'POST', body })).status).toBe(400)
       }
