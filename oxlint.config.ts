@@ -2,7 +2,7 @@ import { defineConfig, type OxlintOverride } from 'oxlint'
 
 /** What each folder of the server may import besides itself: the map of ARCHITECTURE.md. */
 const left = ['kit', 'domain']
-const meeting = [...left, 'store', 'blobs', 'logs', 'backends', 'home', 'calls', 'access']
+const meeting = [...left, 'store', 'blobs', 'logs', 'backends', 'home', 'calls', 'access', 'files']
 const mayImport: Record<string, readonly string[]> = {
   kit: [],
   front: ['kit'],
@@ -11,6 +11,7 @@ const mayImport: Record<string, readonly string[]> = {
   blobs: left,
   logs: left,
   backends: left,
+  files: left,
   calls: left,
   home: [...left, 'store'],
   access: [...left, 'store'],
@@ -19,6 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   gateway: meeting,
   dispatcher: meeting,
   scheduler: meeting,
+  workflows: meeting,
 }
 const folders = [...Object.keys(mayImport), 'testing']
 

@@ -113,12 +113,15 @@ describe('the stock fal command', () => {
 
     test('nothing when the check is not confirmed, whoever asked for it', async () => {
       const before = live('many-words')
-      for (const [flags, variables] of [
+      const wishes: readonly (readonly [string[], Record<string, string>])[] = [
         [['--check'], {}],
         [[], { FAL_DEPLOY_CHECK: '1' }],
         [['--team', 'tester'], {}], // the server's own wish, which clients with a team look up
-      ] as const) {
-        const ended = await carrick.falIn(folder, ['deploy', 'many_words.py', ...flags], variables)
+      ]
+      const deploys = wishes.map(([flags, variables]) =>
+        carrick.falIn(folder, ['deploy', 'many_words.py', ...flags], variables),
+      )
+      for (const ended of await Promise.all(deploys)) {
         expect(ended.code, said(ended)).toBe(1)
         expect(said(ended)).toContain('requires interactive input')
       }
@@ -232,10 +235,12 @@ describe('the stock fal command', () => {
 
   describe('looks after apps:', () => {
     test('list shows those that match, in the order that was asked for', async () => {
-      const all = await list()
-      expect(all).toEqual(['conda', 'every-thing', 'greeter', 'many-words', 'second'])
-      expect(await list('--filter', 'second')).toEqual(['second'])
-      expect(await list('--regions', 'us-east', 'eu-north')).toEqual(['every-thing'])
+      const shown = [list(), list('--filter', 'second'), list('--regions', 'us-east', 'eu-north')]
+      expect(await Promise.all(shown)).toEqual([
+        ['conda', 'every-thing', 'greeter', 'many-words', 'second'],
+        ['second'],
+        ['every-thing'],
+      ])
       await answer('second')
       const counts = (await listed('--sort-by-runners')).map(({ active_runners: count }) => count)
       expect(counts).toEqual(counts.toSorted((one, other) => one - other))
@@ -399,22 +404,19 @@ describe('the stock fal command', () => {
         FAL_HOST: carrick.variables['FAL_GRPC_HOST'],
       })
       expect((await fal('auth', 'whoami')).stdout).toContain('tester')
-      for (const shell of ['bash', 'zsh', 'tcsh', 'fish']) {
-        expect((await fal('completion', shell)).stdout).toContain('fal')
-      }
+      const shells = ['bash', 'zsh', 'tcsh', 'fish']
+      const scripts = await Promise.all(shells.map(async (shell) => (await fal('completion', shell)).stdout))
+      for (const script of scripts) expect(script).toContain('fal')
     })
 
     test('accounts are listed to a key over REST; the command itself wants a login of the vendor’s', async () => {
       expect(await (await carrick.ask('/users/teams')).json()).toMatchObject([
         { nickname: 'tester', is_personal: true, is_org: false, lock_reason: null },
       ])
-      for (const args of [['list'], ['list', '--json'], ['set', 'tester'], ['unset']]) {
-        const ended = await carrick.falIn(folder, ['account', ...args], {
-          FAL_CONFIG_PATH: join(folder, 'nobody.toml'),
-          HOME: folder,
-        })
-        expect(said(ended)).toContain('You must be authenticated')
-      }
+      const nobody = { FAL_CONFIG_PATH: join(folder, 'nobody.toml'), HOME: folder }
+      const commands = [['list'], ['list', '--json'], ['set', 'tester'], ['unset']]
+      const asked = commands.map((args) => carrick.falIn(folder, ['account', ...args], nobody))
+      for (const ended of await Promise.all(asked)) expect(said(ended)).toContain('You must be authenticated')
     })
   })
 
@@ -423,8 +425,9 @@ describe('the stock fal command', () => {
     await fal('environments', 'create', 'staging')
     const { revision, app_name } = await deploy('many_words.py', '--app-name', 'second', '--detach', ...env)
     expect(app_name).toBe('second')
-    expect(await list(...env)).toEqual(['second--staging'])
-    expect((await fal('apps', 'list-rev', 'second', ...env)).stdout).toContain(revision)
+    const [aliases, revisions] = await Promise.all([list(...env), fal('apps', 'list-rev', 'second', ...env)])
+    expect(aliases).toEqual(['second--staging'])
+    expect(revisions.stdout).toContain(revision)
     await fal('apps', 'set-rev', 'second', revision, '--auth', 'public', ...env)
     await fal('apps', 'scale', 'second', '--keep-alive', '77', ...env)
     expect(live('second--staging')).toMatchObject({ revision, auth_mode: 'public', keep_alive: 77 })

@@ -130,6 +130,11 @@ export class Carrick implements AsyncDisposable {
     return fetch(this.url.replace('https:', 'http:') + path, { ...init, headers: { ...credentials, ...headers } })
   }
 
+  /** Runs a line of shell, as somebody types it who copied it. */
+  shell(line: string): Promise<Ended> {
+    return this.#run('sh', ['-c', line])
+  }
+
   /** Runs a Python program beside the official client; what it prints is JSON. */
   async python<T>(program: string, ...args: string[]): Promise<T> {
     const ended = await this.#run(join(await clients(), 'bin', 'python'), ['-c', program, ...args])

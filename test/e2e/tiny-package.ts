@@ -34,9 +34,14 @@ class Greeter(fal.App):
     @fal.endpoint("/greet")
     def greet(self, name: Name) -> dict:
         return {"text": f"{self.greeting} {name.name}", "revision": os.environ["FAL_APP_ID"], "folder": os.getcwd()}
+
+@fal.function(machine_type="XS")
+def wave() -> str:
+    print("waving from an entry point")
+    return "waved"
 `
 
-/** A package with an app in it, `tiny_greeter:Greeter`, as a wheel that a server on loopback serves. */
+/** A package with an app in it, `tiny_greeter:Greeter`, and a function, `tiny_greeter:wave`, as a wheel that a server on loopback serves. */
 export async function serveTinyPackage(folder: string): Promise<{ requirement: string; close: () => void }> {
   const name = 'tiny_greeter-1.0-py3-none-any.whl'
   const file = join(folder, name)

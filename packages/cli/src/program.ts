@@ -23,6 +23,7 @@ export function program(): Command {
   )
   carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
   carrick.addCommand(accounts())
+  carrick.addCommand(events())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -130,6 +131,20 @@ function accounts(): Command {
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./accounts.ts')).listAccounts(flags))
   return group
+}
+
+function events(): Command {
+  return new Command('events')
+    .description('Who changed what, from which key, newest last')
+    .option('--limit <number>', 'how many at most', '50')
+    .option('--since <time>', 'those since then: 2026-11-25T10:00:00Z')
+    .option('--action <verb>', 'of one kind: deploy, scale_app, create_key …')
+    .option('--subject <name>', 'of one app, key, runner, environment, secret or account')
+    .option('--follow', 'go on with what comes, until Ctrl-C')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON; with --follow one line for each')
+    .action(async (flags) => (await import('./events.ts')).events(flags))
 }
 
 function secrets(): Command {

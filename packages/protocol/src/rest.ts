@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 /** The body of every refusal. */
-export const Refusal = z.object({ detail: z.string() })
+export const Refusal = z.object({ detail: z.string(), error_type: z.string().optional() })
 
 /** GET /users/current */
 export const CurrentUser = z.object({
@@ -84,6 +84,8 @@ export const EventList = z.object({
       id: z.string(),
       key_id: z.string(),
       at: z.iso.datetime(),
+      /** Null while it is not known how it ended. */
+      ended_at: moment,
       action: z.string(),
       subject: z.string(),
       /** `begun` is what a crash leaves of a change whose end is not known. */
@@ -107,3 +109,43 @@ export const ServerStatus = z.object({
   disk_free_bytes: z.number(),
 })
 export type ServerStatus = z.infer<typeof ServerStatus>
+
+/** GET /files/list/{path}: what is in a folder. */
+export const FileItem = z.object({
+  /** Absolute, below `/data`. */
+  path: z.string(),
+  name: z.string(),
+  size: z.number(),
+  is_file: z.boolean(),
+  created_time: z.iso.datetime(),
+  updated_time: z.iso.datetime(),
+})
+export type FileItem = z.infer<typeof FileItem>
+
+/** POST /files/file/url/{path} */
+export const FromUrl = z.object({ url: z.string() })
+
+/** POST /files/rename/{path} */
+export const NewPath = z.object({ destination: z.string() })
+
+/** POST /files/dir/check_hash/{path} */
+export const FolderHash = z.object({ hash: z.string() })
+
+/** POST …/complete: the parts as the answers to them said. */
+export const FileParts = z.object({ parts: z.array(z.object({ part_number: z.number(), etag: z.string() })) })
+
+/** POST /files/app/multipart/{hash}/{upload}/complete. All that `metadata` says is text. */
+export const StoredParts = z.object({ ...FileParts.shape, metadata: z.object({ mode: z.string() }) })
+
+/** POST /files/missing_hashes */
+export const FileHashes = z.object({ hashes: z.array(z.string()) })
+/** GET /billing/user_details: nobody is billed on one's own machines. */
+export const BillingDetails = z.object({ user_id: z.string(), is_paying: z.boolean(), is_locked: z.boolean() })
+export type BillingDetails = z.infer<typeof BillingDetails>
+
+/** POST /requests/billable-units/{request_id} */
+export const BillableUnits = z.object({ billable_units: z.string() })
+
+/** What it answers: whether the request has a record that this stands on. */
+export const UnitsReported = z.object({ recorded: z.boolean() })
+export type UnitsReported = z.infer<typeof UnitsReported>

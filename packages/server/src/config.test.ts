@@ -25,6 +25,7 @@ test.each([
   ],
   [{ CARRICK_ACME_EAB_KEY_ID: 'kid' }, /EAB_HMAC_KEY belong together/],
   [{ CARRICK_TRUSTED_PROXIES: '10.0.0.0/8, proxy' }, /CARRICK_TRUSTED_PROXIES: "proxy" is not an address/],
+  [{ CARRICK_FETCH_ALLOW: 'everything' }, /CARRICK_FETCH_ALLOW: "everything" is not an address/],
   [{ CARRICK_ACME_DIRECTORY: 'http://acme.example/dir' }, /give an https URL/],
 ])('%j contradicts itself', (variables, words) => {
   expect(() => readConfig(variables)).toThrow(words)

@@ -46,6 +46,21 @@ export const settings = z.object({
     .default(0)
     .describe('How long uploaded files are kept whose uploader did not say; 0 is for ever'),
   CARRICK_MESSAGE_LIMIT: bytes.default(256 * 1024 * 1024).describe('Largest gRPC message (a deploy), in bytes'),
+  CARRICK_MOUNTS: z
+    .enum(['auto', 'never'])
+    .default('auto')
+    .describe('Whether runners have a `/data` of their own: `auto` is wherever this machine lets them'),
+  CARRICK_FILE_LIMIT: bytes.default(1024 ** 4).describe('Largest file of `fal files`, in bytes'),
+  CARRICK_UNZIP_LIMIT: bytes.default(100 * 1024 ** 3).describe('Most bytes that an uploaded archive may unpack to'),
+  CARRICK_KEEP_FREE: whole
+    .min(0)
+    .default(1024 ** 3)
+    .describe('Bytes of the disk that uploads of files leave free'),
+  CARRICK_FETCH_ALLOW: z.string().default('').meta({
+    list: true,
+    description: 'Address ranges that `fal files upload-url` may fetch from although they are not public',
+  }),
+  CARRICK_FETCH_TIMEOUT_MS: milliseconds.default(9 * 60_000).describe('Longest time of one `fal files upload-url`'),
   CARRICK_QUEUE_LIMIT: whole.min(1).default(10_000_000).describe("Most requests that wait in one app's queue"),
   CARRICK_WAITING_CALLERS: whole.min(1).default(10_000).describe('Most direct calls that wait for one app'),
   CARRICK_CONNECT_TIMEOUT_MS: milliseconds.default(5_000).describe('Longest wait for a runner to accept a connection'),
@@ -54,6 +69,7 @@ export const settings = z.object({
   CARRICK_BUILD_TIMEOUT_MS: milliseconds.default(30 * 60_000).describe('Longest time of one environment build'),
   CARRICK_LOG_LINES_PER_APP: whole.min(1).default(1_000_000).describe('Most log lines kept per app and day'),
   CARRICK_LOG_RETENTION_DAYS: whole.min(1).default(30).describe('How long log lines are kept'),
+  CARRICK_EVENT_RETENTION_DAYS: whole.min(1).default(365).describe('How long it is kept who changed what'),
   CARRICK_DEPLOY_CHECK: switched
     .default('false')
     .describe('Whether clients that have a team set show what a deploy changes, and ask, before they deploy'),

@@ -12,16 +12,24 @@ import { createCaller } from './calls/undici-caller.ts'
 import { listOf, type Config } from './config.ts'
 import { writeBundle } from './front/bundle.ts'
 import { ensureCertificates } from './front/certificates.ts'
+import { openAccountFiles } from './files/account-files.ts'
+import { openAppTrees } from './files/app-trees.ts'
+import { createFetch } from './files/fetch-from.ts'
+import { createUploads } from './files/uploads.ts'
 import { createHomes } from './home/memory-home.ts'
 import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
 import { networksOf } from './kit/networks.ts'
 import { createLogger } from './kit/logger.ts'
 import { openLogStore } from './logs/sqlite-logs.ts'
+import { forgetAppFiles } from './store/app-files.ts'
 import { namedBlobs } from './store/blobs.ts'
 import { objectFilesUnder } from './store/objects.ts'
 import { newestMoment } from './store/revisions.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
+
+/** How long a file that no deploy names any more can be named without being sent again. */
+const unusedAppFilesMs = 30 * 24 * 60 * 60_000
 
 /** What the roles stand on: everything that is opened and closed but decides nothing. */
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>
@@ -53,7 +61,12 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   })
   closing.defer(() => logs.close())
   const blobs = await openLocalBlobs({ folder: folder.blobs })
+  await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
+  const files = await openAccountFiles({ folder: folder.data, keepFree: config.CARRICK_KEEP_FREE })
+  const uploads = createUploads({ staging: files.staging, clock })
+  const appTrees = await openAppTrees({ folder: folder.appFiles, blobs })
+  const fetch = createFetch({ allow: listOf(config.CARRICK_FETCH_ALLOW), timeoutMs: config.CARRICK_FETCH_TIMEOUT_MS })
   const objects = await openObjectFiles({ folder: folder.objects })
   const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
   await sweepBlobs({ blobs: objects, namedUnder, log })
@@ -76,6 +89,10 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     bundleFile,
     logs,
     blobs,
+    files,
+    uploads,
+    appTrees,
+    fetch,
     objects,
     uploadTokens,
     apps,

@@ -7,16 +7,13 @@ import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
 import { listOf, type Config } from './config.ts'
 import { baseUrl, type ServerNames } from './domain/addresses.ts'
 import { exposure } from './exposure.ts'
-import { notYet, type Readiness } from './doors.ts'
+import type { Readiness } from './doors.ts'
 import { openFoundation, type Foundation } from './foundation.ts'
-import { createFront, type Front } from './front/front.ts'
-import { createGrpcDoor } from './front/grpc-door.ts'
-import { createHttpDoor } from './front/http-door.ts'
 import { createIdentities } from './front/identities.ts'
 import { networksOf } from './kit/networks.ts'
-import { unproxied } from './kit/secure.ts'
+import { openPort } from './port.ts'
 import { startRoles, type Roles } from './roles.ts'
-import { openPublicTls, type PublicTls } from './tls.ts'
+import { openPublicTls } from './tls.ts'
 import { version } from './version.ts'
 
 /** A whole platform in this process. */
@@ -38,10 +35,14 @@ export async function startPlatform(config: Config): Promise<Platform> {
   let roles: Roles | undefined
 
   const tls = await openPublicTls(foundation, starting)
-  const people = openFront(foundation, tls, () => roles)
+  const people = openPort(
+    foundation,
+    { ...tls, isTrusted: networksOf(listOf(config.CARRICK_TRUSTED_PROXIES)) },
+    () => roles,
+  )
   starting.defer(() => people.close({ graceMs: 0 }))
   // Runners reach the platform on a port of their own, on loopback, whatever address people reach it at.
-  const ingress = openFront(foundation, { identities: createIdentities(foundation.certificates) }, () => roles)
+  const ingress = openPort(foundation, { identities: createIdentities(foundation.certificates) }, () => roles)
   starting.defer(() => ingress.close({ graceMs: 0 }))
   const addresses = {
     names: namesOf(foundation, await people.listen({ host: config.CARRICK_HOST, port: config.CARRICK_PORT })),
@@ -80,6 +81,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
       readiness = 'draining'
       const graceMs = config.CARRICK_SHUTDOWN_MS
       const cutAt = foundation.clock.now() + graceMs
+      started.workflows.close()
       // The port stays open meanwhile: probes hear why, and whoever waits for a result gets it.
       await Promise.all([started.dispatcher.stop({ graceMs }), started.gateway.idle({ graceMs })])
       await people.close({ graceMs: Math.max(0, cutAt - foundation.clock.now()) })
@@ -88,43 +90,6 @@ export async function startPlatform(config: Config): Promise<Platform> {
     },
   }
 }
-
-/** A port whose connections are told to come again until the roles are there. */
-function openFront(
-  { config, log }: Foundation,
-  { identities, challenges }: Shown,
-  roles: () => Roles | undefined,
-): Front {
-  const isTrusted = networksOf(listOf(config.CARRICK_TRUSTED_PROXIES))
-  return createFront({
-    tls: identities,
-    ...(challenges && { challenges }),
-    doors: {
-      http: createHttpDoor(
-        (req, res) => {
-          unproxied(req, isTrusted)
-          if (challenges?.answer(req, res) !== true) (roles()?.listener ?? notYet)(req, res)
-        },
-        (req, socket, head) => {
-          unproxied(req, isTrusted)
-          const ready = roles()
-          if (ready === undefined) socket.destroy()
-          else ready.gateway.upgrade(req, socket, head)
-        },
-      ),
-      grpc: createGrpcDoor((req, res) => {
-        unproxied(req, isTrusted)
-        const handle = roles()?.grpc ?? notYet
-        handle(req, res)
-      }),
-    },
-    log,
-    limits: { connections: config.CARRICK_MAX_CONNECTIONS },
-  })
-}
-
-/** What a port shows to TLS clients, and to ACME servers. */
-type Shown = Pick<PublicTls, 'identities'> & Partial<Pick<PublicTls, 'challenges'>>
 
 /** Names given with `--name` come before those that every machine has. */
 function namesOf({ names }: Foundation, { port }: { port: number }): ServerNames {

@@ -1,8 +1,10 @@
-import { join } from 'node:path'
+import { createHmac, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { StorageLimits } from './api/deps.ts'
 import { dropExpired } from './api/expiry.ts'
+import { createFunctions } from './api/functions.ts'
 import { createGrpcHandler } from './api/grpc.ts'
+import { startEventSweep } from './api/event-sweep.ts'
 import { createRest } from './api/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
@@ -11,12 +13,14 @@ import type { Config } from './config.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
+import type { RunnerId } from './domain/ids.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { startLoop } from './kit/loop.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
+import { createWorkflows } from './workflows/workflows.ts'
 
 /** What runs inside a Python runner first, and beside one. A published package brings it along beside its own code. */
 const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
@@ -38,7 +42,7 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, blobs, vault, folder, installation, bundleFile, certificates } = foundation
+  const { config, log, vault, folder, installation, bundleFile, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const builder = await createBuilder({
     ...foundation,
@@ -50,41 +54,79 @@ export async function startRoles(
     fingerprint: (value) => vault.fingerprint(value),
   })
   closing.defer(() => builder.close())
-  const backend = await createProcessBackend({ folder: folder.runners, installation: installation.id, execHelper, log })
+  const backend = await createProcessBackend({
+    folder: folder.runners,
+    installation: installation.id,
+    execHelper,
+    log,
+    mounts: config.CARRICK_MOUNTS === 'auto',
+    needed: [folder.path, bootstrap, execHelper],
+  })
+  const { withoutMounts } = backend
+  if (withoutMounts !== undefined) {
+    log.warn({}, `runners see no /data, only its real path in CARRICK_DATA_FOLDER, because ${withoutMounts}`)
+  }
   closing.defer(() => backend.close())
 
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
+  // Every runner of a former process is gone, so the words may be others at each start.
+  const jobSecret = randomBytes(32)
+  const jobKeyOf = (id: RunnerId) => createHmac('sha256', jobSecret).update(id).digest('hex')
   const launch = createLaunch({
+    ...foundation,
     environments: builder,
-    blobs,
+    withoutMounts,
     results,
-    vault,
     bootstrap,
+    jobKeyOf,
     surroundings: () => surroundings(foundation, addresses),
   })
   // From here on no former runner is left, so nothing runs twice by accident.
   const scheduler = await startScheduler({ ...foundation, backend, launch, everyMs: config.CARRICK_RECONCILE_EVERY_MS })
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
+  const accepting = () => readiness() === 'ready'
+  const workflows = createWorkflows({
+    ...foundation,
+    accepting,
+    cancel: (id) => dispatcher.cancel(id),
+  })
+  const { caller } = workflows
   const dispatcher = startDispatcher({
     ...foundation,
+    caller,
     onRunnerVerdict,
     random: Math.random,
     limits: { resultBytes: config.CARRICK_RESULT_LIMIT, connectTimeoutMs },
   })
   const gateway = createGateway({
     ...foundation,
+    caller,
     onRunnerVerdict,
     names: () => addresses.names,
     limits: { bodyBytes: config.CARRICK_BODY_LIMIT, queueLength: config.CARRICK_QUEUE_LIMIT, connectTimeoutMs },
     cancel: (id) => dispatcher.cancel(id),
-    accepting: () => readiness() === 'ready',
+    accepting,
   })
+  const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
+  closing.defer(() => eventSweep.stop())
   const control = {
     ...foundation,
+    functions: createFunctions({
+      ...foundation,
+      runners: scheduler,
+      jobKeyOf,
+      limits: { resultBytes: config.CARRICK_MESSAGE_LIMIT, connectTimeoutMs },
+    }),
     builder,
     runners: scheduler,
     queues: dispatcher,
     results,
+    withoutMounts,
+    fileLimits: {
+      bytes: config.CARRICK_FILE_LIMIT,
+      archiveBytes: config.CARRICK_UNZIP_LIMIT,
+      archiveEntries: 100_000,
+    },
     server: {
       version,
       backend: backend.name,
@@ -96,7 +138,9 @@ export async function startRoles(
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
     publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
     isDraining: () => readiness() === 'draining',
+    commits: () => foundation.store.stats(),
   }
+  await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
   closing.defer(() => expiry.stop())
   return {
@@ -105,6 +149,7 @@ export async function startRoles(
     grpc: createGrpcHandler(control, { messageLimit: config.CARRICK_MESSAGE_LIMIT }),
     dispatcher,
     scheduler,
+    workflows,
   }
 }
 
@@ -120,7 +165,7 @@ function storageLimits({
 }
 
 /** How the platform looks to a runner. */
-function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Addresses): Surroundings {
+function surroundings({ bundleFile }: Foundation, { names, ingress }: Addresses): Surroundings {
   return {
     grpcHost: `${names.hosts[0]}:${names.port}`,
     restHost: ingress,
@@ -131,6 +176,5 @@ function surroundings({ bundleFile, folder }: Foundation, { names, ingress }: Ad
     kvUrl: `https://${ingress}/kv`,
     bundle: bundleFile,
     region: 'local',
-    sharedFolder: join(folder.path, 'data'),
   }
 }

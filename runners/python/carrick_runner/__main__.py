@@ -6,9 +6,12 @@ Reads  CARRICK_CALLABLE  file with the pickled callable
        CARRICK_METHOD    module whose `loads` reads it; `cloudpickle` unless said otherwise
        CARRICK_PYTHON    optional: the Python version (3.11) that the callable was packaged by
        PORT, METRICS_PORT
+       CARRICK_RUNNER_MOUNTS    optional: the folders to see at paths of its own, as mounts.py takes them;
+                         CARRICK_RUNNER_WITHOUT_MOUNTS instead: a sentence for the log that says why there are none
        CARRICK_RESULT    optional: it runs for one caller. The file to put what it returned or raised into, of at most
-                         CARRICK_RESULT_LIMIT bytes; CARRICK_SETUP and CARRICK_SETUP_METHOD name the pickle of a function to
-                         call first, whose result is its first argument
+                         CARRICK_RESULT_LIMIT bytes
+       CARRICK_JOB_KEY   for the entry point `carrick_runner.jobs:serve`, which calls functions for the platform: the word
+                         that the platform shows with each call
 Exits with 0 when the callable returned or its result is in the file, else non-zero after the traceback on stderr.
 """
 

@@ -13,13 +13,17 @@ class CannotLoad(Exception):
 
 
 def load_callable(path: str, method: str, packaged_by: Optional[str]) -> Any:
+    """What the pickle in a file stands for."""
+    with open(path, "rb") as file:
+        return load_pickle(file.read(), method, packaged_by)
+
+
+def load_pickle(definition: bytes, method: str, packaged_by: Optional[str]) -> Any:
     here = "{}.{}".format(*sys.version_info[:2])
     wanted = ".".join(packaged_by.split(".")[:2]) if packaged_by else here
     if wanted != here:
         raise CannotLoad(f"The app was packaged by Python {wanted}, but its runner has Python {here}. {_SAME_PYTHON}")
     try:
-        with open(path, "rb") as file:
-            definition = file.read()
         return importlib.import_module(method).loads(definition)
     except ModuleNotFoundError as error:
         raise CannotLoad(

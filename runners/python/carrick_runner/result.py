@@ -1,4 +1,4 @@
-"""What a run returned or raised, in a file that only its caller reads: a line of JSON, then the pickle."""
+"""What a call returned or raised, as bytes that only its caller reads: a line of JSON, then the pickle."""
 
 from __future__ import annotations
 
@@ -15,49 +15,57 @@ _LONGEST_TRACEBACK = 65_536
 _LONGEST_MESSAGE = 8_192
 
 
-class Result:
-    def __init__(self, path: str, method: str, limit: int) -> None:
-        self._path = path
+class Results:
+    """Writes the results of calls whose caller reads them by `method`, in at most `limit` bytes."""
+
+    def __init__(self, method: str, limit: int) -> None:
         self._method = method
         self._limit = limit
 
-    def unloadable(self, message: str) -> None:
+    def unloadable(self, message: str) -> bytes:
         """There was nothing to call."""
-        self._leave({"unloadable": message[:_LONGEST_MESSAGE]})
+        return _whole({"unloadable": message[:_LONGEST_MESSAGE]})
 
-    def returned(self, value: Any) -> None:
+    def returned(self, value: Any) -> bytes:
         try:
             definition = self._dumped(value)
             if len(definition) > self._limit:
                 raise ValueError(f"it has {len(definition)} bytes, and {self._limit} are allowed")
         except Exception as error:
-            self.raised(_because(f"The function returned something that cannot be sent back: {error}", error))
-        else:
-            self._leave({"method": self._method, "raised": False}, definition)
+            return self.raised(_because(f"The function returned something that cannot be sent back: {error}", error))
+        return _whole({"method": self._method, "raised": False}, definition)
 
-    def raised(self, error: BaseException) -> None:
+    def raised(self, error: BaseException) -> bytes:
         """The exception goes back with its causes and their tracebacks, and in words, for a caller that lacks its class."""
         shown = own_part(error)
         text = "".join(traceback.format_exception(type(shown), shown, shown.__traceback__))[-_LONGEST_TRACEBACK:]
         name, message = type(shown).__name__, str(shown)[:_LONGEST_MESSAGE]
         try:
             definition = self._dumped(_with_causes(error))
+            if len(definition) > self._limit:
+                raise ValueError(f"it has {len(definition)} bytes, and {self._limit} are allowed")
         except Exception:
             print(text, file=sys.stderr)
             definition = self._dumped(RuntimeError(f"{name}: {message} (the exception itself cannot be sent back)"))
-        head = {"raised": True, "traceback": text, "type_name": name, "message": message}
-        self._leave({"method": self._method, **head}, definition[: self._limit])
+        return _whole(
+            {"method": self._method, "raised": True, "traceback": text, "type_name": name, "message": message},
+            definition,
+        )
 
     def _dumped(self, value: Any) -> bytes:
         return importlib.import_module(self._method).dumps(value)
 
-    def _leave(self, head: Dict[str, Any], definition: bytes = b"") -> None:
-        """The file is there whole or not at all."""
-        draft = f"{self._path}.{os.getpid()}"
-        with open(draft, "wb") as file:
-            file.write(json.dumps(head).encode() + b"\n")
-            file.write(definition)
-        os.replace(draft, self._path)
+
+def leave(path: str, result: bytes) -> None:
+    """The file is there whole or not at all."""
+    draft = f"{path}.{os.getpid()}"
+    with open(draft, "wb") as file:
+        file.write(result)
+    os.replace(draft, path)
+
+
+def _whole(head: Dict[str, Any], definition: bytes = b"") -> bytes:
+    return json.dumps(head).encode() + b"\n" + definition
 
 
 def _because(message: str, cause: Exception) -> RuntimeError:

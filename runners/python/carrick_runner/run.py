@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import os
 import sys
-from typing import Any, Dict, Mapping, NoReturn
+from typing import Any, Mapping, NoReturn
 
+from .calling import call
 from .load import CannotLoad, load_callable, load_entrypoint, report
-from .result import Result
+from .result import Results, leave
 from .servers import adapt_servers
 from .storage import adapt_storage
 from .streams import finish_lines, tag_output
@@ -17,6 +16,7 @@ from .streams import finish_lines, tag_output
 
 def main() -> None:
     """Loads the callable and serves it until a signal ends the process."""
+    _settle(os.environ)
     tag_output()
     adapt_servers()
     adapt_storage()
@@ -24,7 +24,7 @@ def main() -> None:
         if "CARRICK_RESULT" in os.environ:
             _run_for_caller(os.environ)
             _end(0)
-        serve(_callable_of(os.environ))
+        call(_callable_of(os.environ))
     except SystemExit as exit:
         _end(exit.code)
     except BaseException as error:
@@ -34,6 +34,18 @@ def main() -> None:
     finish_lines()
 
 
+def _settle(variables: Mapping[str, str]) -> None:
+    """The folders of the platform come first: what is loaded later may look for them."""
+    if "CARRICK_RUNNER_MOUNTS" not in variables and "CARRICK_RUNNER_WITHOUT_MOUNTS" not in variables:
+        return
+    from .mounts import CannotMount, make_mounts
+
+    try:
+        make_mounts(variables)
+    except CannotMount as error:
+        _end(str(error))
+
+
 _RETURNED = (
     "The function returned, so this runner ends and the result is dropped. "
     "A deployed function must keep serving on its port."
@@ -41,61 +53,31 @@ _RETURNED = (
 
 
 def _run_for_caller(variables: Mapping[str, str]) -> None:
-    """Calls it once, after its setup function if there is one, and leaves behind what came of it."""
-    result = Result(
-        variables["CARRICK_RESULT"], _method_in(variables, "CARRICK_METHOD"), int(variables["CARRICK_RESULT_LIMIT"])
-    )
+    """Calls it once, and leaves behind what came of it."""
+    results = Results(_method_in(variables), int(variables["CARRICK_RESULT_LIMIT"]))
+    leave(variables["CARRICK_RESULT"], _result_of(variables, results))
+
+
+def _result_of(variables: Mapping[str, str], results: Results) -> bytes:
     try:
         target = _callable_of(variables)
-        setup = _callable_of(variables, "CARRICK_SETUP") if "CARRICK_SETUP" in variables else None
     except CannotLoad as error:
         report(error)
-        return result.unloadable(str(error))
+        return results.unloadable(str(error))
     try:
-        given = [serve(setup)] if setup else []
-        value = serve(target, *given)
+        return results.returned(call(target))
     except Exception as error:  # an exit is none: it would end the caller's process too
-        return result.raised(error)
-    return result.returned(value)
+        return results.raised(error)
 
 
-def _callable_of(variables: Mapping[str, str], name: str = "CARRICK_CALLABLE") -> Any:
-    if name == "CARRICK_CALLABLE" and "CARRICK_ENTRYPOINT" in variables:
+def _callable_of(variables: Mapping[str, str]) -> Any:
+    if "CARRICK_ENTRYPOINT" in variables:
         return load_entrypoint(variables["CARRICK_ENTRYPOINT"])
-    method = _method_in(variables, "CARRICK_SETUP_METHOD" if name == "CARRICK_SETUP" else "CARRICK_METHOD")
-    return load_callable(variables[name], method, variables.get("CARRICK_PYTHON"))
+    return load_callable(variables["CARRICK_CALLABLE"], _method_in(variables), variables.get("CARRICK_PYTHON"))
 
 
-def _method_in(variables: Mapping[str, str], name: str) -> str:
-    return variables.get(name) or "cloudpickle"
-
-
-def serve(target: Any, *given: Any) -> Any:
-    """Calls it here, on the main thread, where its server can hear SIGTERM. Answers what it returns."""
-    result = target(*given, **_ports_for(target))
-    if not inspect.isawaitable(result):
-        return result
-    # Not asyncio.run: when the server fails, its clean-up of the other tasks buries the traceback that counts.
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    value = loop.run_until_complete(_awaited(result))
-    loop.close()
-    return value
-
-
-async def _awaited(result: Any) -> Any:
-    return await result
-
-
-def _ports_for(target: Any) -> Dict[str, int]:
-    """The ports under the names that the callable accepts; one that starts its own server takes none."""
-    try:
-        accepted = inspect.signature(target).parameters  # looks through __wrapped__ and into callable objects
-    except (TypeError, ValueError):
-        return {}
-    given = {"exposed_port": "PORT", "exposed_metrics_port": "METRICS_PORT"}
-    wanted = {name: variable for name, variable in given.items() if name in accepted and variable in os.environ}
-    return {name: int(os.environ[variable]) for name, variable in wanted.items()}
+def _method_in(variables: Mapping[str, str]) -> str:
+    return variables.get("CARRICK_METHOD") or "cloudpickle"
 
 
 def _end(code: Any) -> NoReturn:

@@ -72,6 +72,12 @@ class TaggedStream(io.TextIOWrapper):
             for writer in [each for each in self._unfinished if request_id is None or each[1] == request_id]:
                 self._emit(writer, ["".join(self._unfinished.pop(writer))])
 
+    def mark(self, text: str) -> None:
+        """Writes a line of ours, which belongs to no request, after everything that was printed so far."""
+        with self._lock:
+            self.finish()
+            self._put(f"{text}\n")
+
     def _emit(self, writer: _Writer, lines: List[str]) -> None:
         if not lines:
             return
@@ -144,6 +150,12 @@ def finish_lines(request_id: str | None = None) -> None:
     """Writes the unfinished lines of a request that ended, or all of them."""
     for stream in _streams:
         stream.finish(request_id)
+
+
+def mark_output(text: str) -> None:
+    """Writes the same line to both streams: whoever has read it twice has read all that was printed before."""
+    for stream in _streams:
+        stream.mark(text)
 
 
 def tagging(app: Any) -> Any:

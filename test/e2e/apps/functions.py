@@ -1,8 +1,11 @@
 """What the run tests call: functions that return, raise, die, take their time; and what they leave behind."""
 
+import asyncio
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 
 import fal
@@ -16,7 +19,7 @@ class Spoilt(Exception):
         self.grams = grams
 
 
-@fal.function(machine_type="XS")
+@fal.function(machine_type="XS", keep_alive=1)
 def add(a: int = 2, b: int = 3) -> int:
     print(f"adding {a} and {b}")
     return a + b
@@ -85,3 +88,54 @@ def lacking() -> str:
     import a_module_that_is_not_there
 
     return a_module_that_is_not_there.__name__
+
+
+def open_lock():
+    """What it returns cannot be pickled."""
+    print("opening the lock")
+    return threading.Lock()
+
+
+@fal.function(machine_type="XS", keep_alive=60, setup_function=open_lock)
+def reuse(lock) -> dict:
+    with lock:
+        return {"process": os.getpid(), "thread": threading.current_thread() is threading.main_thread()}
+
+
+@fal.function(machine_type="XS", keep_alive=60)
+def die_once(how: str) -> int:
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "exit":
+        os._exit(7)
+    return os.getpid()
+
+
+@fal.function(machine_type="XS")
+async def later(value: int) -> int:
+    await asyncio.sleep(0)
+    return value
+
+
+@fal.function(machine_type="XS")
+def speak() -> str:
+    thread = threading.Thread(target=print, args=("from a thread",))
+    thread.start()
+    thread.join()
+    subprocess.run([sys.executable, "-c", "print('from a child', end='')"], check=True)
+    print("without an end", end="")
+    return "spoken"
+
+
+@fal.function(machine_type="XS")
+def secret() -> str:
+    print("the app is", os.environ["FAL_APP_NAME"])
+    print("the token is", os.environ.get("TOKEN", "missing")[::-1])
+    return "told"
+
+
+@fal.function(machine_type="XS", requirements=["colorama==0.4.6"])
+def coloured() -> str:
+    import colorama
+
+    return colorama.__version__

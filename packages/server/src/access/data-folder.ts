@@ -27,6 +27,10 @@ export interface DataFolder {
   readonly objects: string
   readonly environments: string
   readonly runners: string
+  /** A folder per account, which its runners see as `/data`. */
+  readonly data: string
+  /** What app files look like to runners. Made from blobs. */
+  readonly appFiles: string
   /** What runs brought forth, until it is fetched. */
   readonly results: string
   readonly tls: string
@@ -82,6 +86,8 @@ function pathsIn(path: string) {
     objects: join(path, 'objects'),
     environments: join(path, 'environments'),
     runners: join(path, 'runners'),
+    data: join(path, 'data'),
+    appFiles: join(path, 'app-files'),
     results: join(path, 'results'),
     tls: join(path, 'tls'),
     tools: join(path, 'tools'),

@@ -87,5 +87,8 @@ export function hashOf(secret: string): Uint8Array {
 }
 
 function knownOf({ id, accountId, nickname, permissions, operator, secretHash }: LiveKey): Known {
-  return { secretHash, caller: { accountId, nickname, keyId: id, permissions: held(permissions, { operator }) } }
+  return {
+    secretHash,
+    caller: { accountId, nickname, keyId: id, permissions: held(permissions, { operator }), operator },
+  }
 }

@@ -1,3 +1,4 @@
+import { html } from 'hono/html'
 import { CarrickError } from '../domain/errors.ts'
 
 /** What a page's address says, and how this server is reached. */
@@ -14,48 +15,119 @@ const plainPath = /^[\w./~-]*$/
 const plainName = /^[a-z0-9-]+$/
 
 /**
- * What stands at the address that a deploy prints as an app's page: how to call the app, and what shows its logs. It is
- * for anyone, because it tells nothing that its address does not say; whether there is such an app, it does not know.
+ * What stands at the addresses that a deploy and a run print. It is the same for everyone, because it tells nothing that
+ * its address does not say; whether there is such an app, it does not know. Its script asks, with the key that the
+ * reader types.
  */
-export function appPage({ owner, name, path, baseUrl }: Page): string {
+export async function appPage({ owner, name, path, baseUrl }: Page): Promise<string> {
   if (![owner, name].every((word) => plainName.test(word)) || !plainPath.test(path))
     throw new CarrickError('route_not_found', 'No app can have this address')
   const app = `${owner}/${name}`
-  const endpoint = path === '' ? app : `${app}/${path}`
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${escaped(endpoint)}</title>
-<style>body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif }
-pre { overflow: auto; padding: 1rem; background: #8882 }</style>
-</head>
-<body>
-<h1>${escaped(endpoint)}</h1>
-<p>There is no dashboard here yet. A terminal does it, after <code>${escaped('eval "$(npx carrick env)"')}</code>:</p>
-<h2>Call it with curl</h2>
-${code(`curl --cacert "$SSL_CERT_FILE" -H "Authorization: Key $FAL_KEY" -H 'Content-Type: application/json' -d '{}' ${baseUrl}/${endpoint}`)}
-<h2>Call it from Python</h2>
-${code(`import fal_client\nprint(fal_client.subscribe("${endpoint}", arguments={}))`)}
-<h2>Call it from JavaScript</h2>
-${code(`import { fal } from '@fal-ai/client'
-fal.config({ credentials: process.env.FAL_KEY, proxyUrl: { url: process.env.CARRICK_URL, when: 'always' } })
-console.log(await fal.subscribe('${endpoint}', { input: {} }))`)}
-<h2 id="logs">See its logs</h2>
-${code(`fal apps runners ${name} --since 1h\nfal runners logs RUNNER`)}
-</body>
-</html>
-`
+  return String(
+    await html`<!doctype html>
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <title>${app} – Carrick</title>
+          <link rel="stylesheet" href="/dashboard/assets/page.css" />
+          <script type="module" src="/dashboard/assets/page.js"></script>
+        </head>
+        <body>
+          <header>
+            <h1 id="app" data-app="${app}" data-path="/${path}">${app}</h1>
+            <form id="key-form" autocomplete="off">
+              <label for="key">Key</label>
+              <input id="key" type="password" placeholder="FAL_KEY" autocomplete="off" spellcheck="false" required />
+              <button>Use it</button>
+              <button type="button" id="forget" hidden>Forget it</button>
+              <p id="key-state" role="status"></p>
+            </form>
+          </header>
+          <noscript><section>The form and the log need JavaScript. The commands below work without.</section></noscript>
+          <section id="about" hidden>
+            <p id="description"></p>
+            <dl id="facts"></dl>
+          </section>
+          <section id="call" hidden>
+            <ul id="endpoints" aria-label="Endpoints"></ul>
+            <h2 id="endpoint"></h2>
+            <p id="summary"></p>
+            <form id="form">
+              <div id="fields"></div>
+              <p id="complaint" role="alert"></p>
+              <div class="actions">
+                <button class="main" id="run">Call it</button>
+                <select id="way" aria-label="How it is called">
+                  <option value="queue">through the queue</option>
+                  <option value="direct">directly</option>
+                </select>
+                <button type="button" id="cancel" hidden>Cancel</button>
+              </div>
+            </form>
+            <div id="outcome" hidden>
+              <p id="state" role="status"></p>
+              <div id="call-log" class="log"></div>
+              <div id="result"></div>
+            </div>
+          </section>
+          <section>
+            <h2>Call it from a program</h2>
+            <p class="hint">In a terminal, after <code>eval "$(npx carrick env)"</code>:</p>
+            ${examples(app, path, baseUrl).map(
+              ([language, text], place) =>
+                html`<details ${place === 0 ? 'open' : ''}>
+                  <summary>${language}</summary>
+                  <div class="code">
+                    <pre>${text}</pre>
+                    <button type="button" class="copy">Copy</button>
+                  </div>
+                </details>`,
+            )}
+          </section>
+          <section id="logs">
+            <h2>Log <span class="hint" id="log-state"></span></h2>
+            <div id="log" class="log"></div>
+            <p class="hint">
+              In a terminal: <code>fal apps runners ${name} --since 1h</code>, then
+              <code>fal runners logs RUNNER --follow</code>
+            </p>
+          </section>
+        </body>
+      </html> `,
+  )
 }
 
-const code = (text: string): string => `<pre>${escaped(text)}</pre>`
+/** Programs, whose line breaks mean something: a formatter of HTML must not know them for such. */
+const code = html
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
+/** Programs that run as they are. The page's script writes the endpoint and the input into them. */
+function examples(app: string, path: string, baseUrl: string) {
+  const endpoint = code`<span data-endpoint>${path === '' ? '' : `/${path}`}</span>`
+  const input = (language: 'shell' | 'python' | 'json') => code`<span data-input="${language}">{}</span>`
+  return [
+    [
+      'curl',
+      code`curl --cacert "$SSL_CERT_FILE" -H "Authorization: Key $FAL_KEY" \\
+  -H 'Content-Type: application/json' -d '${input('shell')}' \\
+  ${baseUrl}/${app}${endpoint}`,
+    ],
+    [
+      'Python',
+      code`import fal_client
+
+print(fal_client.subscribe("${app}${endpoint}", arguments=${input('python')}))`,
+    ],
+    [
+      'TypeScript',
+      code`import { fal } from '@fal-ai/client'
+
+fal.config({
+  credentials: process.env.FAL_KEY,
+  proxyUrl: { url: process.env.CARRICK_URL!, when: 'always' },
+})
+const { data } = await fal.subscribe('${app}${endpoint}', { input: ${input('json')} })
+console.log(data)`,
+    ],
+  ] as const
 }
-const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? '')

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId } from '../domain/ids.ts'
-import { changedScale } from '../domain/scale.ts'
+import { isApp } from '../domain/revision.ts'
+import { changedScale, type ScaleSettings } from '../domain/scale.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { appByName, deleteApp as deleteRow, updateScale } from '../store/apps.ts'
 import type { Caller } from '../domain/permissions.ts'
@@ -17,18 +18,27 @@ export interface AppView {
   readonly activeRunners: number
 }
 
+/** An app whose settings were changed, and what they were. */
+export interface ScaledApp extends AppView {
+  readonly before: ScaleSettings
+}
+
 /** An app by its name, in the caller's account. */
 export const NamedApp = z.object({ name: z.string(), environment: EnvironmentName })
 
-/** The apps that have an endpoint, by name. They stand in memory as their last change left them: thousands cost no read. */
+/**
+ * The apps that have an endpoint, by name; hosts of functions have none that anybody should call. They stand in memory
+ * as their last change left them: thousands cost no read.
+ */
 export const listApps = operation(
   { permission: 'apps:read', input: z.object({ environment: EnvironmentName }) },
   async (deps, caller, { environment }): Promise<readonly AppView[]> => {
     await requireEnvironment(deps, caller, environment)
     const runners = countActive(await deps.runners.listing(caller.accountId))
-    return Array.from(deps.apps.all(), ({ app }) => app)
+    return [...deps.apps.all()]
+      .filter(({ active }) => active !== undefined && isApp(active.spec))
+      .map(({ app }) => app)
       .filter((app) => app.accountId === caller.accountId && app.environment === environment)
-      .filter(({ revisionId }) => revisionId !== undefined)
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))
       .map((app) => ({ app, activeRunners: runners.get(app.id) ?? 0 }))
   },
@@ -37,15 +47,22 @@ export const listApps = operation(
 /** Changes live scale settings; what is left out stays. */
 export const updateApp = operation(
   { permission: 'apps:write', input: NamedApp.extend({ changes: ScaleInput }) },
-  async (deps, caller, { changes, ...named }): Promise<AppView> => {
+  async (deps, caller, { changes, ...named }): Promise<ScaledApp> => {
     for (;;) {
       const app = await findApp(deps, caller, named)
       const rolling = app.rollingScale && changedScale(app.rollingScale, changes)
       const changed = updateScale(app, changedScale(app.scale, changes), rolling, deps.clock.now())
-      if (await deps.store.commit(changed)) return showApp(deps, caller, named)
+      if (await deps.store.commit(changed)) return { ...(await showApp(deps, caller, named)), before: app.scale }
     }
   },
-  { action: 'scale_app', about: ({ name, changes }) => ({ subject: name, changes }) },
+  {
+    action: 'scale_app',
+    about: ({ name, changes }, done) => ({
+      subject: name,
+      changes,
+      ...(done && { before: done.before, after: done.app.scale }),
+    }),
+  },
 )
 
 /** Deletes an app for good: its endpoint is gone, its runners end. Answers what it was before. */

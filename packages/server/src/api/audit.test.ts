@@ -1,6 +1,8 @@
 import type { EventList } from '@carrick/protocol/rest'
 import { beforeEach, expect, test } from 'vitest'
+import { beginEvent } from '../store/events.ts'
 import { openTestControl, type TestControl } from '../testing/control.ts'
+import { sweepEvents } from './event-sweep.ts'
 
 let control: TestControl
 beforeEach(async () => {
@@ -38,6 +40,47 @@ test('what was begun before a crash shows as begun', async () => {
   }
   await control.client().createEnvironment({ name: 'staging' })
   expect((await events()).events).toMatchObject([{ action: 'create_environment', outcome: 'begun' }])
+})
+
+test('the record is searched by verb, by subject and by time', async () => {
+  await control.client().createEnvironment({ name: 'one' })
+  await control.client().createEnvironment({ name: 'two' })
+  await control.client().deleteEnvironment({ name: 'one' })
+  const subjects = async (query: string) => (await events(query)).events.map(({ action, subject }) => [action, subject])
+  expect(await subjects('?action=delete_environment')).toEqual([['delete_environment', 'one']])
+  expect(await subjects('?subject=one')).toEqual([
+    ['delete_environment', 'one'],
+    ['create_environment', 'one'],
+  ])
+  const [last] = (await events('?limit=1')).events
+  expect(await subjects(`?since=${last?.at}`)).toContainEqual(['delete_environment', 'one'])
+  const soon = new Date(control.clock.now() + 1_000).toISOString()
+  expect(await subjects(`?since=${soon}`)).toEqual([])
+  expect(await subjects('?until=2020-01-01T00:00:00Z')).toEqual([])
+  expect(Date.parse(last?.ended_at ?? '')).toBeGreaterThanOrEqual(Date.parse(last?.at ?? ''))
+})
+
+test('a change that failed is told with what was asked for', async () => {
+  await expect(control.client().updateApplication({ applicationName: 'nobody', keepAlive: 5 })).rejects.toThrow()
+  expect((await events()).events).toMatchObject([
+    {
+      action: 'scale_app',
+      outcome: 'failed',
+      detail: { changes: { keep_alive: 5 }, why: expect.stringContaining('nobody') },
+    },
+  ])
+})
+
+test('what is older than it is kept is forgotten, in steps, and nothing else', async () => {
+  const dayMs = 24 * 60 * 60_000
+  const now = control.clock.now()
+  const begin = (id: string, at: number) =>
+    beginEvent({ id, accountId: 'account-ann', keyId: 'key', at, action: 'deploy', subject: 'hello' })
+  for (let old = 0; old < 1_001; old += 1)
+    await control.store.commit(begin(`0${String(old).padStart(4, '0')}`, now - 31 * dayMs))
+  await control.store.commit(begin('1', now - 29 * dayMs))
+  await sweepEvents({ ...control, retentionDays: 30 }, new AbortController().signal)
+  expect((await events()).events.map(({ id }) => id)).toEqual(['1'])
 })
 
 test('pages lead on to what is older, and nobody sees what others did', async () => {

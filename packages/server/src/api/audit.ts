@@ -35,10 +35,11 @@ export async function recorded<Input, Output>(
   await store.commit(beginEvent(begun))
   try {
     const output = await work()
-    await ended(deps, id, { outcome: 'done', ...audit.about(input, output) })
+    await ended(deps, id, { outcome: 'done', at: clock.now(), ...audit.about(input, output) })
     return output
   } catch (error) {
-    await ended(deps, id, { outcome: 'failed', why: error instanceof Error ? error.message.slice(0, 1_000) : '' })
+    const why = error instanceof Error ? error.message.slice(0, 1_000) : ''
+    await ended(deps, id, { outcome: 'failed', at: clock.now(), ...audit.about(input), why })
     throw error
   }
 }

@@ -18,19 +18,21 @@ export const SentCode = z.object({
     .optional(),
 })
 
-/** What a runner will load, on disk when this returns. Throws `bad_request` when nothing came. */
-export async function storedCode(
-  deps: Pick<Deps, 'blobs'>,
-  { callable, entrypoint }: z.output<typeof SentCode>,
-): Promise<PickledCallable | EntryPoint> {
+type SentPickle = z.output<typeof Pickled>
+
+/** The code as it came. Throws `bad_request` when nothing came. */
+export function sentCode({ callable, entrypoint }: z.output<typeof SentCode>): SentPickle | EntryPoint {
   if (entrypoint !== undefined) return { entrypoint }
-  if (callable !== undefined && callable.definition.length > 0) return stored(deps, callable)
+  if (callable !== undefined && callable.definition.length > 0) return callable
   throw new CarrickError('bad_request', 'The code of the app is missing: send a pickled callable or an entry point')
 }
 
-export async function stored(
+/** What a runner will load, on disk when this returns. Throws `bad_request` when nothing came. */
+export async function storedCode(
   { blobs }: Pick<Deps, 'blobs'>,
-  { method, definition }: z.output<typeof Pickled>,
-): Promise<PickledCallable> {
-  return { method, blob: (await blobs.put(definition)).key }
+  sent: z.output<typeof SentCode>,
+): Promise<PickledCallable | EntryPoint> {
+  const code = sentCode(sent)
+  if ('entrypoint' in code) return code
+  return { method: code.method, blob: (await blobs.put(code.definition)).key }
 }

@@ -221,6 +221,10 @@ test('a deploy without an auth mode is private, also of an app that was public',
   expect(await listed()).toMatchObject([{ authMode: ApplicationAuthMode.PRIVATE }])
 })
 
+const filesAt = (...paths: string[]): Sent => ({
+  files: paths.map((relativePath) => ({ hash: 'a'.repeat(64), relativePath })),
+})
+
 const refusals: readonly (readonly [what: string, sent: Sent, code: Code, words: string])[] = [
   ['a name that cannot be one', { applicationName: 'Hello_World' }, Code.InvalidArgument, 'hello-world'],
   ['no name', { applicationName: undefined }, Code.InvalidArgument, 'name'],
@@ -232,7 +236,13 @@ const refusals: readonly (readonly [what: string, sent: Sent, code: Code, words:
     Code.InvalidArgument,
     'module',
   ],
-  ['files', { files: [{ hash: 'h', relativePath: 'a' }] }, Code.Unimplemented, 'app_files'],
+  ['a file without a hash', { files: [{ hash: 'h', relativePath: 'a' }] }, Code.InvalidArgument, 'hexadecimal'],
+  ['a file that was not uploaded', filesAt('a'), Code.InvalidArgument, '"a" has not been uploaded'],
+  ['a file that lies elsewhere', filesAt('../a'), Code.InvalidArgument, '".." leads out'],
+  ['a file at an absolute path', filesAt('/etc/passwd'), Code.InvalidArgument, 'must be relative'],
+  ['a file twice', filesAt('pkg/A', 'pkg/a'), Code.InvalidArgument, 'comes twice'],
+  ['a file in a file', filesAt('a', 'a/b'), Code.InvalidArgument, 'a file and a folder'],
+  ['data_mounts elsewhere', { dataMounts: ['/etc'] }, Code.InvalidArgument, 'not below /data'],
   ['an unknown secret', { secrets: { names: ['FAL_KEY', 'TOKEN'] } }, Code.NotFound, 'Secret "TOKEN" not found'],
   ['volumes', { volumes: [{ volumeName: 'v', mountPath: '/v' }] }, Code.Unimplemented, 'volumes'],
   ['an impossible number', { machineRequirements: { maxConcurrency: 0 } }, Code.InvalidArgument, 'max_concurrency'],

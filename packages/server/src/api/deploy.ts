@@ -13,6 +13,7 @@ import type { Deps } from './deps.ts'
 import { build, checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
+import { Places, placesOf } from './places.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { rolledOut } from './rollout.ts'
 import { ScaleInput } from './scale-input.ts'
@@ -37,6 +38,7 @@ const Deploy = z.object({
   /** The secrets that it sees. Absent: those exposed by default; empty: none. */
   secrets: z.array(z.string()).optional(),
   ...Resilience.shape,
+  ...Places.shape,
   ...Unserved.shape,
 })
 type Deploy = z.output<typeof Deploy>
@@ -81,6 +83,7 @@ export const deploy = operation(
 /** All that the revision will be. The environment is built, or found, and the callable is on disk when this returns. */
 async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Attention): Promise<RevisionSpec> {
   const { asked, metadata, sourceCode, privateLogs } = input
+  const places = await placesOf(deps, caller, input)
   const callable = await storedCode(deps, input)
   const environment = definitionOf(input.environments)
   const scale = scaleInCode(asked)
@@ -97,6 +100,7 @@ async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Atte
     ...resilience,
     privateLogs,
     metadata,
+    ...places,
     ...(secrets === undefined ? {} : { secrets }),
     ...(sourceCode === undefined ? {} : { sourceCode }),
   }

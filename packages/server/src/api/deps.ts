@@ -11,12 +11,17 @@ import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
 import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
+import type { AccountFiles } from '../files/account-files.ts'
+import type { Fetch } from '../files/fetch-from.ts'
+import type { Uploads } from '../files/uploads.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
+import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
+import type { Functions } from './functions.ts'
 
 /** What control operations work with. */
 export interface Deps {
@@ -24,25 +29,42 @@ export interface Deps {
   readonly log: Logger
   readonly store: Store
   readonly apps: Apps
-  readonly homes: Pick<Homes, 'of'>
+  readonly homes: Pick<Homes, 'of' | 'totals'>
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
   readonly objects: Pick<ObjectFiles, 'put' | 'open' | 'remove'>
   readonly uploadTokens: UploadTokens
   readonly storage: StorageLimits
-  readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow'>
+  readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
   readonly results: Pick<RunResults, 'take'>
+  readonly functions: Functions
+  readonly files: AccountFiles
+  readonly uploads: Uploads
+  readonly fetch: Fetch
+  readonly fileLimits: FileLimits
+  /** Why runners can have no folders of their own, as half a sentence; undefined where they can. */
+  readonly withoutMounts: string | undefined
   readonly server: ServerFacts
+  /** What was committed since the start. */
+  readonly commits: () => CommitStats
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** The same for addresses that are handed on to others, who may not reach what the caller reaches. */
   readonly publicUrl: (connection: Connection) => string
   /** True from the moment at which the server was asked to stop. */
   readonly isDraining: () => boolean
+}
+
+/** How much a file of an account may be. */
+export interface FileLimits {
+  readonly bytes: number
+  /** Unpacked. */
+  readonly archiveBytes: number
+  readonly archiveEntries: number
 }
 
 /** What an operator decides about uploads. */
@@ -67,6 +89,8 @@ export interface Builds {
   ): Promise<EnvironmentId>
   /** Whether it is there, ready for a runner. */
   has(id: EnvironmentId): Promise<boolean>
+  /** Where it is: each build of it has a folder of its own. */
+  folderOf(id: EnvironmentId): string
 }
 
 /** What operations ask of the scheduler. */

@@ -12,7 +12,6 @@ import type { Deps } from './deps.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
 import { SentEnvironment } from './sent-environment.ts'
-import { refuseUnserved, Unserved } from './unserved.ts'
 
 /** An `--env`: absent means main. Whether there is such an environment is for `requireEnvironment` to say. */
 export const EnvironmentName = z
@@ -43,12 +42,10 @@ export const buildEnvironment = operation(
       environment: EnvironmentName,
       environments: z.array(SentEnvironment),
       secrets: z.array(z.string()).optional(),
-      ...Unserved.shape,
     }),
   },
-  async (deps, caller, { environment, environments, secrets, ...rest }, attention): Promise<EnvironmentId> => {
+  async (deps, caller, { environment, environments, secrets }, attention): Promise<EnvironmentId> => {
     await requireEnvironment(deps, caller, environment)
-    refuseUnserved(rest)
     const allowed = await checkedSecrets(deps, caller, { environment, secrets })
     const definition = definitionOf(environments)
     const values = await deps.vault.exposed({ accountId: caller.accountId, environment }, allowed)

@@ -15,12 +15,11 @@ import { authModes, healthMethods, keyScopes, retryConditions, strategies, wordO
 
 /** How the gRPC door reads requests. Nothing is checked here: operations do that. */
 
-/** The name says nothing about the build: `fal run` sends a function's, which need not be one of an app. */
+/** The name says nothing about the build, and no file is part of one: `fal run` sends a function's, which need not be one of an app. */
 export function buildInput(request: BuildEnvironmentRequest) {
   return {
     environment: request.environmentName,
     environments: request.environments.map(sentEnvironment),
-    files: request.files.length,
     secrets: request.secrets?.names,
   }
 }
@@ -47,7 +46,7 @@ export function deployInput(request: RegisterApplicationRequest) {
       .filter((word) => word !== undefined),
     retryConfig: request.retryConfig,
     terminationGracePeriodSeconds: request.terminationGracePeriodSeconds,
-    files: request.files.length,
+    files: request.files.map(({ hash, relativePath }) => ({ hash, relativePath })),
     secrets: request.secrets?.names,
     volumes: request.volumes.length,
     dataMounts: request.dataMounts,
@@ -68,7 +67,7 @@ export function runInput(request: HostedRun) {
     asked: askedScale(machineRequirements, undefined),
     authMode: wordOf(authModes, request.authMode),
     healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
-    files: request.files.length,
+    files: request.files.map(({ hash, relativePath }) => ({ hash, relativePath })),
     secrets: request.secrets?.names,
     volumes: request.volumes.length,
     dataMounts: request.dataMounts,

@@ -1,8 +1,9 @@
+import { setTimeout as rest } from 'node:timers/promises'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { HandlerContext } from '@connectrpc/connect'
 import { HostedRunStatus_State } from '@carrick/protocol/gen/controller_pb.js'
 import type { HostedRun, HostedRunResultSchema } from '@carrick/protocol/gen/controller_pb.js'
-import type { RunValue } from '../blobs/run-results.ts'
+import type { RunValue } from '../domain/run-value.ts'
 import type { App } from '../domain/app.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import type { Deps } from './deps.ts'
@@ -31,14 +32,26 @@ async function* serve(deps: Deps, request: HostedRun, context: HandlerContext): 
   try {
     const work = narrate<Said, RunValue>((say) => {
       const attention = { signal: context.signal, say, reached: say }
-      return run(deps, callerOf(deps, context.requestHeader), runInput(request), attention)
+      return run(deps, callerOf(deps, context.requestHeader), { ...runInput(request), id: runId }, attention)
     })
     let step = await work.next()
     for (; step.done !== true; step = await work.next()) yield { runId, ...progress(step.value, base) }
     yield { runId, status: { state: HostedRunStatus_State.SUCCESS }, returnValue: returned(step.value) }
+    if (step.value.raised) await hungUp(context.signal)
   } catch (error) {
     throw grpcError(error, { log: deps.log, method: context.method.name })
   }
+}
+
+const lastWordMs = 1_000
+
+/**
+ * Waits until the caller hangs up, for a second at most. The stock client raises what came with the last message and
+ * reads no further. When the end of the stream reaches its gRPC library while the interpreter is going down, that waits
+ * for ever for a lock that a thread which is no more had taken (`_channel.py`, `__del__`). Its own hanging up comes first.
+ */
+async function hungUp(signal: AbortSignal): Promise<void> {
+  await rest(lastWordMs, undefined, { signal }).catch(() => {})
 }
 
 /** Clients print a banner for each message that carries an address: it comes in one. */

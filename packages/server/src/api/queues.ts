@@ -7,7 +7,8 @@ import { waitingByCaller } from '../store/requests.ts'
 import type { Deps } from './deps.ts'
 import { operation } from './operation.ts'
 
-const Which = z.object({ owner: z.string(), name: z.string() })
+/** An app by its address, whose owner must be the caller. */
+export const Which = z.object({ owner: z.string(), name: z.string() })
 
 export interface QueueView {
   readonly size: number
@@ -45,7 +46,8 @@ export const flushQueue = operation(
   { action: 'flush_queue', about: ({ name, user }, cancelled) => ({ subject: name, user, cancelled }) },
 )
 
-function ownApp({ apps }: Deps, caller: Caller, { owner, name }: z.output<typeof Which>): App {
+/** The app, if it is the caller's own. To everybody else it does not exist. */
+export function ownApp({ apps }: Pick<Deps, 'apps'>, caller: Caller, { owner, name }: z.output<typeof Which>): App {
   const known = apps.find(owner, name)
   if (known?.app.accountId === caller.accountId) return known.app
   const hint = '`fal apps list` shows those that there are'

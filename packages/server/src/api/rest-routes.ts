@@ -1,10 +1,20 @@
 import { accountRoutes } from './routes/account.ts'
+import { appFileRoutes } from './routes/app-files.ts'
 import { appRoutes } from './routes/apps.ts'
 import { eventRoutes } from './routes/events.ts'
+import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { objectRoutes } from './routes/objects.ts'
 import { pageRoutes } from './routes/pages.ts'
+import { workflowRoutes } from './routes/workflows.ts'
 import { trustRoutes } from './routes/trust.ts'
+import { platformAccountRoutes } from './routes/platform-account.ts'
+import { platformAppRoutes } from './routes/platform-apps.ts'
+import { platformChangeRoutes } from './routes/platform-changes.ts'
+import { platformDataRoutes } from './routes/platform-data.ts'
+import { platformLogRoutes } from './routes/platform-logs.ts'
 import type { Route } from './routes/route.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { valueRoutes } from './routes/values.ts'
@@ -15,9 +25,19 @@ export const routes: readonly Route[] = [
   ...appRoutes,
   ...logRoutes,
   ...eventRoutes,
+  ...appFileRoutes,
+  ...fileRoutes,
   ...pageRoutes,
+  ...workflowRoutes,
   ...uploadRoutes,
   ...objectRoutes,
   ...valueRoutes,
   ...trustRoutes,
+  ...metricsRoutes,
+  ...platformAppRoutes,
+  ...platformChangeRoutes,
+  ...platformDataRoutes,
+  ...platformLogRoutes,
+  ...platformAccountRoutes,
+  ...openApiRoutes(() => routes),
 ]

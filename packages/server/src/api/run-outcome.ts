@@ -1,25 +1,21 @@
 import { constants } from 'node:os'
-import type { RunValue } from '../blobs/run-results.ts'
 import { CarrickError } from '../domain/errors.ts'
-import type { RevisionSpec } from '../domain/revision.ts'
+import type { RunResult, RunValue } from '../domain/run-value.ts'
 import type { Terminated } from '../domain/runner.ts'
+import type { ScaleSettings } from '../domain/scale.ts'
 import type { Deps } from './deps.ts'
 
 const lastWords = 50
 
-/** What a run brought forth. Throws a sentence that says what happened to a runner that ended without a result. */
+/** What the runner of an app brought forth. Throws a sentence that says what happened to one that ended without a result. */
 export async function outcomeOf(
   { results, logs }: Pick<Deps, 'results' | 'logs'>,
   runner: Terminated,
-  spec: RevisionSpec,
+  scale: ScaleSettings,
 ): Promise<RunValue> {
   const result = await results.take(runner.id)
-  if (result?.kind === 'unloadable') {
-    // The words by which stock clients know it, and look for requirements that are missing.
-    throw new CarrickError('bad_request', `The function function could not be deserialized. ${result.message}`)
-  }
-  if (result !== undefined) return result
-  throw failureOf(runner, spec, () =>
+  if (result !== undefined) return valueOf(result)
+  throw failureOf(runner, scale, () =>
     logs
       .tail(runner.id, lastWords)
       .map(({ message }) => message)
@@ -27,8 +23,19 @@ export async function outcomeOf(
   )
 }
 
-function failureOf({ reason, exit }: Terminated, { scale, run }: RevisionSpec, words: () => string): CarrickError {
-  if (reason === 'startup_timeout') return tooSlow(scale, run)
+/** The value of a result. Throws `bad_request` for code that could not be loaded. */
+export function valueOf(result: RunResult): RunValue {
+  if (result.kind === 'value') return result
+  // The words by which stock clients know it, and look for requirements that are missing.
+  throw new CarrickError('bad_request', `The function function could not be deserialized. ${result.message}`)
+}
+
+/** Says what happened to a runner that ended before it was done. */
+export function failureOf({ reason, exit }: Terminated, scale: ScaleSettings, words: () => string): CarrickError {
+  if (reason === 'startup_timeout') {
+    const message = `The runner did not open its port within ${scale.startup_timeout} s (startup_timeout), so it was ended.`
+    return new CarrickError('startup_timeout', message)
+  }
   if (reason !== 'crash' && reason !== 'startup_failure') {
     return new CarrickError('runner_disconnected', `The runner of this run was ended (${reason}) before it was done.`)
   }
@@ -44,14 +51,12 @@ function failureOf({ reason, exit }: Terminated, { scale, run }: RevisionSpec, w
   return new CarrickError('runner_disconnected', `The runner of this run ${how}. Its last words:\n${words()}`)
 }
 
-function tooSlow({ request_timeout, startup_timeout }: RevisionSpec['scale'], run: RevisionSpec['run']): CarrickError {
-  if (run === 'function') {
-    const message = `The function ran longer than ${request_timeout} s (request_timeout), so it was ended.`
-    return new CarrickError('request_timeout', message)
-  }
-  const message = `The app did not open its port within ${startup_timeout} s (startup_timeout), so it was ended.`
-  return new CarrickError('startup_timeout', message)
-}
+/** For a function that has run for as long as it may. */
+export const tooLong = ({ request_timeout }: ScaleSettings) =>
+  new CarrickError(
+    'request_timeout',
+    `The function ran longer than ${request_timeout} s (request_timeout), so it was ended.`,
+  )
 
 /** As Python shows a signal: `<Signals.SIGKILL: 9>`. */
 function named(signal: string): string {

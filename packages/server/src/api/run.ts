@@ -1,103 +1,141 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import type { RunValue } from '../blobs/run-results.ts'
 import type { App } from '../domain/app.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { runAlias } from '../domain/names.ts'
 import type { Caller } from '../domain/permissions.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
-import { scaleInCode, type ScaleChanges, type ScaleSettings } from '../domain/scale.ts'
+import type { RunValue } from '../domain/run-value.ts'
+import { scaleInCode, type ScaleSettings } from '../domain/scale.ts'
+import type { SecretValues } from '../domain/secret.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { deleteApp, registerRevision } from '../store/apps.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
-import { Pickled, SentCode, stored, storedCode } from './callable.ts'
+import { Pickled, SentCode, sentCode, storedCode } from './callable.ts'
 import { definitionOf } from './definition.ts'
 import type { Deps } from './deps.ts'
-import { build, EnvironmentName, requireEnvironment } from './environments.ts'
+import { build, EnvironmentName, requireEnvironment, unknownEnvironment } from './environments.ts'
+import { hostSpec } from './host-spec.ts'
 import { operation } from './operation.ts'
 import type { Attention } from './operation.ts'
+import { Places, placesOf } from './places.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
-import { outcomeOf } from './run-outcome.ts'
+import { outcomeOf, valueOf } from './run-outcome.ts'
 import { ScaleInput } from './scale-input.ts'
 import { SentEnvironment } from './sent-environment.ts'
 import { refuseUnserved, Unserved } from './unserved.ts'
 
 const Run = z.object({
-  /** What the caller calls it. Its alias begins with that, and no other has the same. */
+  /** Names the run, and its lines in the logs. */
+  id: z.string(),
+  /** What the caller calls it. The alias of an app begins with that, and no other has the same. */
   name: z.string().default(''),
   environment: EnvironmentName,
   environments: z.array(SentEnvironment),
   ...SentCode.shape,
   setup: Pickled.optional(),
-  /** It names a port: it is an app, and nobody waits for it to return. */
+  /** It is an app: nobody waits for it to return. */
   serves: z.boolean(),
   asked: ScaleInput,
   authMode: z.enum(['private', 'public', 'shared']).default('public'),
   ...Resilience.shape,
   /** The secrets that it sees. Absent: those exposed by default; empty: none. */
   secrets: z.array(z.string()).optional(),
+  ...Places.shape,
   ...Unserved.shape,
 })
 type Run = z.output<typeof Run>
 
 /**
- * Runs a callable for as long as the caller stays: an app behind an address of its own, or a function. Answers what it
- * returned or raised. Nothing of it is left when this ends, however it ends.
+ * Runs code for as long as the caller stays: an app behind an address of its own, or a function in a runner that is
+ * kept for the next call. Answers what it returned or raised. Rejects with a sentence when its runner failed.
  */
 export const run = operation(
   { permission: 'apps:write', input: Run },
   async (deps, caller, input, attention): Promise<RunValue> => {
     refuseUnserved(input)
     await requireEnvironment(deps, caller, input.environment)
-    const spec = await specOf(deps, caller, input, attention)
-    const app = newApp(deps, caller, input)
-    const ended = deps.runners.followRun(app.id, attention.say)
-    const leaving = whenLeft(deps, attention)
-    try {
-      await register(deps, app, input, spec)
-      if (input.serves) attention.reached?.({ owner: caller.nickname, name: app.name })
-      return await outcomeOf(deps, await Promise.race([ended, leaving.left]), spec)
-    } finally {
-      leaving.stop()
-      await tearDown(deps, app)
-    }
+    const prepared = await prepare(deps, caller, input, attention)
+    using leaving = whenLeft(deps, attention)
+    const how = { ...attention, signal: leaving.signal }
+    const work = input.serves ? runApp : callFunction
+    return await work(deps, caller, input, prepared, how)
   },
   { action: 'run', about: ({ name, environment, serves }) => ({ subject: name, environment, serves }) },
 )
 
-async function specOf(deps: Deps, caller: Caller, input: Run, attention: Attention): Promise<RevisionSpec> {
-  const { setup, environments, serves } = input
-  const callable = await storedCode(deps, input)
+/** An environment that is there, and what its runners will see of it. */
+interface Prepared {
+  readonly spec: Omit<RevisionSpec, 'callable' | 'run' | 'scale'>
+  readonly values: SecretValues
+}
+
+async function prepare(deps: Deps, caller: Caller, input: Run, attention: Attention): Promise<Prepared> {
+  const { environments } = input
+  const places = await placesOf(deps, caller, input)
   const environment = definitionOf(environments)
-  const scale = scaleOf(input)
   const resilience = resilienceOf(input)
-  const force = environments.some((sent) => sent.force)
   const secrets = await checkedSecrets(deps, caller, input)
   const values = await deps.vault.exposed({ accountId: caller.accountId, environment: input.environment }, secrets)
+  const force = environments.some((sent) => sent.force)
   const environmentId = await build(deps, environment, { force, secrets: values, attention })
+  const named = secrets === undefined ? {} : { secrets }
   return {
-    environment,
-    environmentId,
-    callable,
-    run: serves ? 'app' : 'function',
-    ...(setup === undefined ? {} : { setup: await stored(deps, setup) }),
-    scale,
-    ...resilience,
-    ...(secrets === undefined ? {} : { secrets }),
-    privateLogs: false,
-    metadata: {},
+    spec: { environment, environmentId, ...resilience, ...places, ...named, privateLogs: false, metadata: {} },
+    values,
   }
 }
 
-/** One runner at once, and no other unless the app asks for more. A function opens no port: all of its time is start-up. */
-function scaleOf({ asked, serves }: Run): ScaleSettings {
-  const floor = Math.max(1, (serves ? asked.min_concurrency : undefined) ?? 1)
-  const cap = (serves ? asked.max_concurrency : undefined) ?? floor
-  const said: ScaleChanges = { ...asked, min_concurrency: floor, max_concurrency: cap }
-  const scale = scaleInCode(said)
-  return serves
-    ? scale
-    : { ...scale, concurrency_buffer: 0, concurrency_buffer_perc: 0, startup_timeout: scale.request_timeout }
+async function callFunction(
+  deps: Deps,
+  { accountId }: Caller,
+  input: Run,
+  { spec, values }: Prepared,
+  { say, signal }: Attention,
+): Promise<RunValue> {
+  const { id, name, environment, setup, asked } = input
+  const code = sentCode(input)
+  const facts = {
+    accountId,
+    name,
+    environment,
+    spec: { ...spec, ...hostSpec(asked) },
+    place: deps.builder.folderOf(spec.environmentId),
+    secrets: values,
+  }
+  return valueOf(await deps.functions.call(facts, { id, code, setup, say, signal }))
+}
+
+/** Nothing of the app is left when this ends, however it ends. */
+async function runApp(
+  deps: Deps,
+  caller: Caller,
+  input: Run,
+  { spec: prepared }: Prepared,
+  { say, signal, reached }: Attention,
+): Promise<RunValue> {
+  if (input.setup !== undefined) throw setupOfServer()
+  const scale = appScale(input.asked)
+  const spec: RevisionSpec = { ...prepared, callable: await storedCode(deps, input), run: 'app', scale }
+  const app = newApp(deps, caller, input)
+  const ended = deps.runners.followRun(app.id, say)
+  try {
+    const next = { revisionId: uuidv7(deps.clock), strategy: 'recreate', scale, basedOn: scale } as const
+    const whose = { authMode: input.authMode, now: deps.clock.now() } as const
+    if (!(await deps.store.commit(registerRevision(app, spec, { ...next, ...whose }))))
+      throw unknownEnvironment(input.environment)
+    await deps.apps.refresh()
+    reached?.({ owner: caller.nickname, name: app.name })
+    return await outcomeOf(deps, await Promise.race([ended, rejection(signal)]), scale)
+  } finally {
+    await tearDown(deps, app)
+  }
+}
+
+/** One runner at once, and no other unless the app asks for more. */
+function appScale(asked: Run['asked']): ScaleSettings {
+  const floor = Math.max(1, asked.min_concurrency ?? 1)
+  return scaleInCode({ ...asked, min_concurrency: floor, max_concurrency: asked.max_concurrency ?? floor })
 }
 
 type NewApp = Pick<App, 'id' | 'accountId' | 'name' | 'environment'>
@@ -106,28 +144,34 @@ function newApp({ clock }: Deps, { accountId }: Caller, { name, environment }: R
   return { id: uuidv7(clock), accountId, name: runAlias(name, randomBytes(6).toString('hex')), environment }
 }
 
-async function register(deps: Deps, app: NewApp, { serves, authMode }: Run, spec: RevisionSpec): Promise<void> {
-  const { scale } = spec
-  const next = { revisionId: uuidv7(deps.clock), strategy: 'recreate', scale, basedOn: scale } as const
-  // Nobody has a reason to call a function's runner.
-  const whose = { authMode: serves ? authMode : 'private', now: deps.clock.now() } as const
-  await deps.store.commit(registerRevision(app, spec, { ...next, ...whose }))
-  await deps.apps.refresh()
-}
+const setupOfServer = () =>
+  new CarrickError(
+    'unimplemented',
+    'A function that serves is called by its server, so a setup_function has no place to put its result: leave it out',
+  )
 
 const lookEveryMs = 250
 
-/** Rejects when the caller has gone, or the server is asked to stop. */
-function whenLeft(deps: Pick<Deps, 'isDraining'>, { signal }: Attention): { left: Promise<never>; stop: () => void } {
-  const { promise, reject } = Promise.withResolvers<never>()
-  promise.catch(() => {}) // the run may fail before
-  const leave = () => reject(new CarrickError('client_cancelled', 'The caller of this run has gone'))
+/** A signal that is aborted when the caller has gone, or the server is asked to stop, with the reason. */
+function whenLeft(
+  deps: Pick<Deps, 'isDraining'>,
+  { signal }: Attention,
+): { readonly signal: AbortSignal } & Disposable {
+  const left = new AbortController()
+  const leave = () => left.abort(new CarrickError('client_cancelled', 'The caller of this run has gone'))
   if (signal.aborted) leave()
   signal.addEventListener('abort', leave)
   const timer = setInterval(() => {
-    if (deps.isDraining()) reject(new CarrickError('draining', 'This server is shutting down, and this run with it'))
+    if (deps.isDraining())
+      left.abort(new CarrickError('draining', 'This server is shutting down, and this run with it'))
   }, lookEveryMs)
-  return { left: promise, stop: () => (clearInterval(timer), signal.removeEventListener('abort', leave)) }
+  const stop = () => (clearInterval(timer), signal.removeEventListener('abort', leave))
+  return { signal: left.signal, [Symbol.dispose]: stop }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  if (signal.aborted) return Promise.reject(signal.reason)
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }
 
 async function tearDown(deps: Deps, { id }: NewApp): Promise<void> {

@@ -9,6 +9,17 @@ export interface RunnerSpec {
   readonly command: readonly string[]
   /** All the environment the runner gets besides PORT, METRICS_PORT, CARRICK_RUNNER_ID and CARRICK_INSTALLATION. */
   readonly variables: Readonly<Record<string, string>>
+  /** What it sees at paths of its own. Empty where `withoutMounts` says why there can be none. */
+  readonly mounts: readonly Mount[]
+}
+
+/** A folder that a runner sees at a path where others see another, or none. */
+export interface Mount {
+  /** Where it is: a real path. A link on the way is refused, for a runner may have put it there. */
+  readonly from: string
+  readonly to: string
+  /** What is there cannot be changed: what the runner writes over it is its own and goes with it, or is refused. */
+  readonly readOnly: boolean
 }
 
 /** A line a runner wrote, as the backend read it. `requestId` when the bootstrap tagged it. */
@@ -61,6 +72,8 @@ export interface ExecSession extends AsyncDisposable {
 /** Somewhere runners can live. Every call is idempotent by runner id, because a pass may be repeated. */
 export interface RunnerBackend {
   readonly name: BackendName
+  /** Why its runners can have no mounts, as half a sentence; undefined where they can. */
+  readonly withoutMounts: string | undefined
   /** Makes the runner exist. Returns before it serves; `list` tells when it does. */
   start(spec: RunnerSpec, signal: AbortSignal): Promise<void>
   /** Asks it to finish (SIGTERM) and returns. When it must end is the scheduler's decision. */

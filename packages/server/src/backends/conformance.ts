@@ -66,6 +66,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       revisionId: 'revision',
       command: [...backend.node, program],
       variables,
+      mounts: [],
     })
 
     async function started(program: string, variables?: Record<string, string>): Promise<RunnerId> {

@@ -1,24 +1,8 @@
 import { constants } from 'node:fs'
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { CarrickError } from '../domain/errors.ts'
 import type { RunnerId } from '../domain/ids.ts'
-
-/** What a run returned or raised: pickled bytes that only its caller reads. */
-export interface RunValue {
-  readonly kind: 'value'
-  readonly method: string
-  readonly definition: Uint8Array
-  /** The bytes are an exception that was raised. */
-  readonly raised: boolean
-  readonly traceback?: string | undefined
-  readonly typeName?: string | undefined
-  readonly message?: string | undefined
-}
-
-/** What a run brought forth, or why its callable could not be loaded. */
-export type RunResult = RunValue | { readonly kind: 'unloadable'; readonly message: string }
+import { longestResult, readResult, resultTooLarge, type RunResult } from '../domain/run-value.ts'
 
 /** Where runners leave what a run returned or raised. */
 export interface RunResults {
@@ -40,7 +24,7 @@ export async function openRunResults({ folder, limit }: { folder: string; limit:
     pathOf,
     async take(id) {
       try {
-        return await readResult(pathOf(id), limit)
+        return await readOwn(pathOf(id), limit)
       } finally {
         await rm(pathOf(id), { recursive: true, force: true })
       }
@@ -48,34 +32,12 @@ export async function openRunResults({ folder, limit }: { folder: string; limit:
   }
 }
 
-/** The first line of the file; the rest is the pickle. */
-const Head = z.union([
-  z.object({ unloadable: z.string() }),
-  z.object({
-    method: z.string(),
-    raised: z.boolean(),
-    traceback: z.string().optional(),
-    type_name: z.string().optional(),
-    message: z.string().optional(),
-  }),
-])
-
-const longestHead = 1_048_576
-
-async function readResult(path: string, limit: number): Promise<RunResult | undefined> {
+async function readOwn(path: string, limit: number): Promise<RunResult | undefined> {
   await using file = await openOwn(path)
   if (file === undefined) return undefined
   const { size } = await file.stat()
-  if (size > limit + longestHead) throw tooLarge(size, limit)
-  const content = await readWhole(file, size)
-  const end = content.subarray(0, longestHead).indexOf('\n')
-  const head = Head.safeParse(parsed(content.toString('utf8', 0, Math.max(0, end))))
-  if (!head.success) throw new CarrickError('runner_server_error', 'The runner left something that is no result')
-  if ('unloadable' in head.data) return { kind: 'unloadable', message: head.data.unloadable }
-  const definition = content.subarray(end + 1)
-  if (definition.length > limit) throw tooLarge(definition.length, limit)
-  const { method, raised, traceback, type_name: typeName, message } = head.data
-  return { kind: 'value', method, definition, raised, traceback, typeName, message }
+  if (size > longestResult(limit)) throw resultTooLarge(size, limit)
+  return readResult(await readWhole(file, size), limit)
 }
 
 /** A runner may put anything there: a link would lead elsewhere, and to open a pipe would take for ever. */
@@ -102,17 +64,3 @@ async function readWhole(file: FileHandle, size: number): Promise<Buffer> {
   }
   return content.subarray(0, at)
 }
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
-}
-
-const tooLarge = (size: number, limit: number) =>
-  new CarrickError(
-    'body_too_large',
-    `The result has ${size} bytes; ${limit} are allowed (CARRICK_MESSAGE_LIMIT). Put it into a file and return its address`,
-  )

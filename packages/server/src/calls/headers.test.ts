@@ -56,7 +56,7 @@ describe('to the runner', () => {
 
 describe('to the caller', () => {
   const back = (headers: HeaderPairs, status = 200) =>
-    headersToCaller(headers, { status, requestId: 'r', runnerId: 'runner' }).slice(0, -2)
+    headersToCaller(headers, { status, requestId: 'r', runnerId: 'runner' }).slice(0, -3)
 
   test.each<[name: string, status: number, passes: boolean]>([
     ['content-type', 200, true],
@@ -79,8 +79,11 @@ describe('to the caller', () => {
     expect(back([[name, 'value']], status)).toEqual(passes ? [[name, 'value']] : [])
   })
 
-  test('every answer names its request and its runner', () => {
-    expect(headersToCaller([], { status: 200, requestId: 'r', runnerId: 'runner' })).toEqual([
+  test('every answer names its request and its runner, and is no page of this server, whatever the app says', () => {
+    const lax = ['content-security-policy', "default-src *; script-src 'unsafe-inline'"] as const
+    expect(headersToCaller([lax], { status: 200, requestId: 'r', runnerId: 'runner' })).toEqual([
+      lax, // a browser obeys both
+      ['content-security-policy', expect.stringMatching(/^sandbox (?!.*allow-same-origin)/)],
       ['x-fal-request-id', 'r'],
       ['x-fal-served-from', 'runner'],
     ])

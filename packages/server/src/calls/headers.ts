@@ -1,4 +1,5 @@
 import type { RequestId, RunnerId } from '../domain/ids.ts'
+import { wireName } from '../domain/names.ts'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Answered } from '../domain/retry.ts'
 
@@ -56,14 +57,21 @@ export function headersToRunner(headers: HeaderPairs, { requestId, endpoint, cal
 }
 
 /** `owner/app/path` for a path below the app. */
-export function endpointOf({ owner, name }: { owner: string; name: string }, path: string): string {
-  return `${owner}/${name}${pathOnly(path)}`
+export function endpointOf(app: { owner: string; name: string }, path: string): string {
+  return `${wireName(app)}${pathOnly(path)}`
 }
 
 export function pathOnly(path: string): string {
   const query = path.indexOf('?')
   return query < 0 ? path : path.slice(0, query)
 }
+
+/**
+ * A browser that shows an answer as a page gives it an origin of its own: apps share this server's address with its
+ * pages, where people type keys, and with one another. To programs the header says nothing.
+ */
+const ofItsOwnOrigin =
+  'sandbox allow-scripts allow-forms allow-modals allow-downloads allow-popups allow-popups-to-escape-sandbox'
 
 /** What of an app's response headers its caller gets, and where the answer came from. */
 export function headersToCaller(
@@ -75,7 +83,12 @@ export function headersToCaller(
     ([name]) =>
       !hopByHop.has(name) && !named.has(name) && !ours.has(name) && (name !== needsRetry || mayAskForRetry(status)),
   )
-  return [...kept, ['x-fal-request-id', requestId], ['x-fal-served-from', runnerId]]
+  return [
+    ...kept,
+    ['content-security-policy', ofItsOwnOrigin],
+    ['x-fal-request-id', requestId],
+    ['x-fal-served-from', runnerId],
+  ]
 }
 
 const needsRetry = 'x-fal-needs-retry'

@@ -35,8 +35,10 @@ export async function settle(
   const app = parts.apps.byId(appId)
   const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
   const decision = afterAttempt(end, request, rules, parts.random())
-  const finish = async (last: Outcome): Promise<void> =>
-    void (await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts))
+  const finish = async (last: Outcome): Promise<void> => {
+    const isLast = await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts)
+    if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
+  }
 
   if (decision.kind === 'final') return await finish(outcome)
   if (app === undefined) return await finish(goneOutcome(requestId))

@@ -35,6 +35,25 @@ const separator = '--'
 const pattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const rule = 'use lower-case letters, digits and single hyphens between them, 63 characters at most'
 
+const workflowMark = 'workflows/'
+
+/**
+ * The whole name of a workflow, among the names of an account's apps. No app can be called so; on the wire the mark
+ * stands in front of the owner.
+ */
+export const workflowAlias = (name: string): string => `${workflowMark}${name}`
+
+/** The name of a workflow without its mark; undefined for an app's. */
+export function workflowName(alias: string): string | undefined {
+  return alias.startsWith(workflowMark) ? alias.slice(workflowMark.length) : undefined
+}
+
+/** What clients call it: `owner/app` or `workflows/owner/name`. */
+export function wireName({ owner, name }: { readonly owner: string; readonly name: string }): string {
+  const workflow = workflowName(name)
+  return workflow === undefined ? `${owner}/${name}` : `${workflowMark}${owner}/${workflow}`
+}
+
 /** An alias as the wire carries it: `hello` in main, `hello--staging` in staging. */
 export interface AliasParts {
   readonly base: string

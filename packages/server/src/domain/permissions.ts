@@ -92,6 +92,8 @@ export interface Caller {
   readonly nickname: string
   readonly keyId: string
   readonly permissions: ReadonlySet<Permission>
+  /** Whether the account is the first one, which looks after the server. */
+  readonly operator?: boolean
   /** Until when, for one who has shown a token that a key was exchanged for. */
   readonly until?: Moment
 }

@@ -51,15 +51,30 @@ export interface HealthCheck {
   readonly callRegularly: boolean
 }
 
+/** A file that runners find below `/app`. */
+export interface AppFile {
+  /** Relative to it. */
+  readonly path: string
+  readonly mode: number
+  readonly blob: BlobKey
+}
+
+/** A workflow as its owner made it. */
+export interface StoredWorkflow {
+  readonly title: string
+  /** As it was sent, for those who read it back. */
+  readonly contents: unknown
+}
+
 /** All that a deploy fixed. Stored as JSON, never changed afterwards. */
 export interface RevisionSpec {
   readonly environment: EnvironmentDefinition
   readonly environmentId: EnvironmentId
   readonly callable: PickledCallable | EntryPoint
-  /** Present on what `Run` made, which ends with its caller's connection: an app that serves, or a function that returns. */
-  readonly run?: 'app' | 'function'
-  /** Called first, in the same process; the callable gets what it returned. */
-  readonly setup?: PickledCallable
+  /** Present on what `Run` made: an app that ends with its caller's connection, or the host whose runners call functions. */
+  readonly run?: 'app' | 'host'
+  /** Present on a workflow, which the platform runs itself: it has no runner, no environment and no code. */
+  readonly workflow?: StoredWorkflow
   /** As written in code, defaults filled in. What is live now stands on the app. */
   readonly scale: ScaleSettings
   readonly terminationGracePeriodSeconds: number
@@ -69,9 +84,18 @@ export interface RevisionSpec {
   readonly privateLogs: boolean
   /** Names of the secrets that its runners see. Absent: those exposed by default; empty: none. */
   readonly secrets?: readonly string[]
+  /** What its runners find below `/app`. Absent: they have no `/app` of their own. */
+  readonly files?: readonly AppFile[]
+  /** What of `/data` its runners see, as paths below it. Absent: all of it. */
+  readonly dataMounts?: readonly string[]
   /** `openapi`, `message`, `annotations`, and what else the deploy sent. */
   readonly metadata: Readonly<Record<string, unknown>>
   readonly sourceCode?: string
+}
+
+/** Whether it is of an app as people know it: neither of a host of functions nor of a workflow. */
+export function isApp({ run, workflow }: Pick<RevisionSpec, 'run' | 'workflow'>): boolean {
+  return run !== 'host' && workflow === undefined
 }
 
 export interface Revision {

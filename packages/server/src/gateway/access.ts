@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { authorize } from '../access/authorize.ts'
 import { httpCredentials } from '../access/credentials.ts'
 import type { Keyring } from '../access/keyring.ts'
+import { callerIdOf } from '../domain/caller-id.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { mayCall, type Caller, type Permission } from '../domain/permissions.ts'
+import { wireName } from '../domain/names.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Apps, KnownApp } from '../home/apps.ts'
 import type { Route } from './route.ts'
@@ -42,9 +43,9 @@ export function callableApp(apps: Apps, caller: Caller | undefined, alias: Alias
 }
 
 /** Throws unless the key is valid and may be used for calls. */
-export function authenticate(caller: Caller | undefined, { owner, name }: Alias): Caller {
+export function authenticate(caller: Caller | undefined, alias: Alias): Caller {
   if (caller !== undefined) return authorize(caller, access.call)
-  const detail = `Cannot access application '${owner}/${name}'. Authentication is required to access this application.`
+  const detail = `Cannot access application '${wireName(alias)}'. Authentication is required to access this application.`
   throw new CarrickError('unauthenticated', detail)
 }
 
@@ -52,11 +53,8 @@ export function owns(caller: Caller | undefined, { app }: KnownApp): boolean {
   return caller?.accountId === app.accountId
 }
 
-/** What the app is told about who calls. Other accounts are told apart by it, and not known by it. */
-export function callerIdFor(caller: Caller | undefined, known: KnownApp): string {
-  if (caller === undefined) return 'anonymous'
-  if (owns(caller, known)) return caller.accountId
-  return createHash('sha256').update(caller.accountId).digest('hex')
+export function callerIdFor(caller: Caller | undefined, { app }: KnownApp): string {
+  return callerIdOf(caller?.accountId, app)
 }
 
 function isOpenTo(caller: Caller | undefined, known: KnownApp): boolean {
@@ -70,6 +68,6 @@ function isOpenTo(caller: Caller | undefined, known: KnownApp): boolean {
   }
 }
 
-function notFound({ owner, name }: Alias): CarrickError {
-  return new CarrickError('app_not_found', `Application "${owner}/${name}" not found`)
+function notFound(alias: Alias): CarrickError {
+  return new CarrickError('app_not_found', `Application "${wireName(alias)}" not found`)
 }

@@ -82,9 +82,11 @@ function byService(service: Service, method: string, url: string): Route {
   // What HTTP may carry in a path, and what a runner can be sent.
   if (/[^\u0021-\u00ff]/.test(url))
     return refused('bad_request', 'The path holds characters that must be percent-encoded')
+  if (firstSegment(url).first === 'comfy')
+    return refused('unimplemented', 'ComfyUI workflows are not served here: make an app of it, or a workflow of apps')
   if (service === 'rest') return { kind: 'rest', url }
   if (service === 'kv') return { kind: 'rest', url: `/kv${url}` }
-  if (service === 'call' && isForRest(url)) return { kind: 'rest', url }
+  if (service === 'call' && isForRest(method, url)) return { kind: 'rest', url }
   const target = targetOf(url)
   if (target === undefined)
     return refused('route_not_found', 'The path must begin with the owner and the name of an app')

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { collect } from '../blobs/collect.ts'
 import { forwardable } from '../calls/headers.ts'
 import { CarrickError } from '../domain/errors.ts'
+import { wireName } from '../domain/names.ts'
 import type { NewRequest, RequestPayload, StoredBody } from '../domain/request.ts'
-import { acceptRequest } from '../store/requests.ts'
+import { accept } from '../home/accept.ts'
 import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
 import { json } from './answers.ts'
 import { incomingBody } from './body.ts'
@@ -39,6 +40,7 @@ export async function submit(
     payload: { ...(await contentOf(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },
   }
   await accept(deps, request)
+  deps.homes.of(request.appId).traffic.received(request.payload.method)
   json(res, 200, {
     status: 'IN_QUEUE',
     request_id: requestId,
@@ -47,20 +49,6 @@ export async function submit(
     metrics: {},
     queue_position: deps.homes.of(known.app.id).positionOf(requestId) ?? 0,
   })
-}
-
-/**
- * Where a slot is free, the start of the first attempt is stored together with the request. Not while the platform goes
- * down: nobody would send it, and it would count as an attempt.
- */
-async function accept({ homes, store, clock, accepting }: GatewayDeps, request: NewRequest): Promise<void> {
-  const home = homes.of(request.appId)
-  using slot = accepting() ? home.reserve(request.id) : undefined
-  using _place = slot ? undefined : home.announce()
-  const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
-  const { payload, keyId: _keyId, ...queued } = request
-  const started = slot && { slot: slot.keep(), payload }
-  homes.of(request.appId).admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
 }
 
 async function contentOf(
@@ -79,6 +67,6 @@ function checkRoom({ homes, limits }: GatewayDeps, { app }: CallableApp, most: n
   if (queueLength < limits.queueLength && queueLength <= (most ?? Infinity)) return
   throw new CarrickError(
     'queue_full',
-    `${queueLength} requests already wait for ${app.owner}/${app.name}, more than are allowed; try again later`,
+    `${queueLength} requests already wait for ${wireName(app)}, more than are allowed; try again later`,
   )
 }

@@ -4,7 +4,7 @@ import { askToStop } from '../calls/cancel.ts'
 import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { RunnerId } from '../domain/ids.ts'
-import { troubles } from '../domain/outcome.ts'
+import { httpStatus, troubles } from '../domain/outcome.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
 import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
@@ -25,10 +25,20 @@ export async function directCall(deps: GatewayDeps, exchange: Exchange, { alias,
   const caller = callerOf(req, deps.keyring)
   const known = callableApp(deps.apps, caller, alias)
   const deadlineMs = startLimitMs(req.headers, known, owns(caller, known))
+  counted(deps, exchange, known)
   const gone = departureOf(res)
   using body = incomingBody(req, deps.limits.bodyBytes)
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
   await serve(deps, exchange, { path, body, slot, known, gone, callerId: callerIdFor(caller, known) })
+}
+
+/** A call counts when it comes, and again by what its caller was answered. */
+function counted({ homes, clock }: GatewayDeps, { req, res }: Exchange, { app }: CallableApp): void {
+  const { traffic } = homes.of(app.id)
+  const method = req.method ?? 'GET'
+  const cameAt = clock.now()
+  traffic.received(method)
+  res.once('close', () => traffic.completed(method, res.headersSent ? res.statusCode : httpStatus.cancelled, cameAt))
 }
 
 interface Serving {

@@ -1,4 +1,4 @@
-import { reservedOwners } from '../domain/names.ts'
+import { reservedOwners, workflowAlias } from '../domain/names.ts'
 
 /** What an app is called on the wire. */
 export interface Alias {
@@ -13,23 +13,35 @@ export interface Target {
   readonly path: string
 }
 
-/** Ids such as `workflows/owner/app` carry their kind in front. */
-const namespaces: ReadonlySet<string> = new Set(['workflows', 'comfy'])
+/** Ids such as `workflows/owner/name` carry their kind in front. */
+const workflows = 'workflows'
 
-/** The app that a path begins with; undefined when it begins with none. */
+/** The app or workflow that a path begins with; undefined when it begins with none. */
 export function targetOf(url: string): Target | undefined {
   const { first, rest } = firstSegment(url)
-  if (namespaces.has(first)) return targetOf(rest)
+  if (first === workflows) {
+    const target = appOf(rest)
+    return target && { ...target, alias: { ...target.alias, name: workflowAlias(target.alias.name) } }
+  }
+  return appOf(url)
+}
+
+function appOf(url: string): Target | undefined {
+  const { first, rest } = firstSegment(url)
   const { first: second, rest: path } = firstSegment(rest)
   const owner = decoded(first)
   const name = decoded(second)
   return owner && name ? { alias: { owner, name }, path } : undefined
 }
 
+/** A workflow is looked at and changed under the address at which it is called. */
+const called = /^\/[^/?]+\/[^/?]+$/
+const lookedAt: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH', 'DELETE'])
+
 /** Whether a path is not about an app: it is too short, or begins with a word that no owner may have. */
-export function isForRest(url: string): boolean {
+export function isForRest(method: string, url: string): boolean {
   const { first, rest } = firstSegment(url)
-  if (namespaces.has(first)) return targetOf(url) === undefined
+  if (first === workflows) return targetOf(url) === undefined || (lookedAt.has(method) && called.test(rest))
   return reservedOwners.has(first) || firstSegment(rest).first === ''
 }
 

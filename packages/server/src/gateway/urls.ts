@@ -1,5 +1,6 @@
 import { baseUrl, type Connection, type ServerNames } from '../domain/addresses.ts'
 import type { RequestId } from '../domain/ids.ts'
+import { wireName } from '../domain/names.ts'
 import { serviceIn } from './hosts.ts'
 import type { Alias } from './target.ts'
 
@@ -13,10 +14,10 @@ export interface RequestUrls {
 export function requestUrls(
   connection: Connection,
   names: ServerNames,
-  { owner, name }: Alias,
+  alias: Alias,
   requestId: RequestId,
 ): RequestUrls {
-  const url = `${queueUrl(connection, names)}/${owner}/${name}/requests/${requestId}`
+  const url = `${queueUrl(connection, names)}/${wireName(alias)}/requests/${requestId}`
   return { response_url: url, status_url: `${url}/status`, cancel_url: `${url}/cancel` }
 }
 

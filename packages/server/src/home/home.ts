@@ -3,6 +3,7 @@ import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
+import type { Totals, Traffic } from './traffic.ts'
 
 /** A place on a serving runner, held by one request. Given back once, by `release` or at the end of a `using`. */
 export interface Slot extends Disposable {
@@ -62,6 +63,8 @@ export interface Match {
  */
 export interface Home {
   readonly appId: AppId
+  /** What came to the app, and what became of it. */
+  readonly traffic: Traffic
   /** Takes a free slot for a request of the queue when nobody waits, nor is announced. */
   reserve(requestId: RequestId): Slot | undefined
   /** Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes it. */
@@ -105,6 +108,8 @@ export interface Homes {
   all(): Iterable<Home>
   /** Forgets the home of an app that is gone, unless somebody waits, runs or serves there. Whoever needs it asks for a new one. */
   letGo(appId: AppId): void
+  /** What came to all apps. */
+  readonly totals: Readonly<Totals>
   onWork(listener: (appId: AppId) => void): void
   onLoad(listener: (appId: AppId) => void): void
 }

@@ -6,6 +6,7 @@ import { Crew } from './crew.ts'
 import type { Home, Homes, Load, Match, ServingRunner, Slot, Started } from './home.ts'
 import { Queue } from './queue.ts'
 import { Signal } from './signal.ts'
+import { Totals, Traffic } from './traffic.ts'
 
 interface HomeLimits {
   /** Direct callers that may wait for a slot of one app. */
@@ -22,11 +23,12 @@ export function createHomes(parts: HomeParts): Homes {
   const homes = new Map<AppId, Home>()
   const work = new Signal<AppId>()
   const load = new Signal<AppId>()
+  const totals = new Totals()
 
   function make(appId: AppId): Home {
     const home = new MemoryHome(
       appId,
-      parts,
+      { ...parts, totals },
       () => work.raise(appId),
       () => load.raise(appId),
     )
@@ -37,6 +39,7 @@ export function createHomes(parts: HomeParts): Homes {
   return {
     of: (appId) => homes.get(appId) ?? make(appId),
     all: () => homes.values(),
+    totals,
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
     onLoad: (listener) => load.listen(listener),
@@ -58,6 +61,7 @@ interface DirectCaller {
 
 class MemoryHome implements Home {
   readonly appId: AppId
+  readonly traffic: Traffic
   readonly #clock: Clock
   readonly #limits: HomeLimits
   readonly #work: () => void
@@ -70,8 +74,10 @@ class MemoryHome implements Home {
   #announced = 0
   #turn: 'caller' | 'queue' = 'caller'
 
-  constructor(appId: AppId, { clock, limits }: HomeParts, work: () => void, load: () => void) {
+  constructor(appId: AppId, parts: HomeParts & { readonly totals: Totals }, work: () => void, load: () => void) {
+    const { clock, limits, totals } = parts
     this.appId = appId
+    this.traffic = new Traffic(clock, totals)
     this.#clock = clock
     this.#limits = limits
     this.#work = work

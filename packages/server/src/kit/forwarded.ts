@@ -21,8 +21,8 @@ export interface Arrived {
  */
 export function forwardedBy({ peer, headers }: Arrived, isTrusted: Networks): Forwarded {
   if (peer === undefined || !isTrusted(peer)) return {}
-  const hops = headers['x-forwarded-proto'] ?? headers['x-forwarded-host']
-  return hops === undefined ? byStandard(headers, isTrusted) : byCustom(headers, isTrusted)
+  const custom = headers['x-forwarded-proto'] ?? headers['x-forwarded-host']
+  return custom === undefined ? byStandard(headers, isTrusted) : byCustom(headers, isTrusted)
 }
 
 function byCustom(headers: IncomingHttpHeaders, isTrusted: Networks): Forwarded {

@@ -6,6 +6,7 @@ export type Networks = (address: string) => boolean
 /** From addresses and CIDR ranges. Throws a sentence for a text that is neither. An IPv4 address in IPv6 form is the IPv4 address. */
 export function networksOf(texts: readonly string[]): Networks {
   const ranges = texts.map(rangeOf)
+  if (ranges.length === 0) return () => false
   return (text) => {
     if (!ipaddr.isValid(text)) return false
     const address = ipaddr.process(text)

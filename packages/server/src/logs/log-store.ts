@@ -75,5 +75,7 @@ export interface LogStore {
    * two, and nothing is in both. Throws `too_busy` when there are too many readers already.
    */
   follow(filter: LogFilter): LogTail
+  /** How many lines were left out since the start, because there were too many. */
+  readonly dropped: number
   close(): Promise<void>
 }

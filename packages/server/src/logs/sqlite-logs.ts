@@ -62,6 +62,7 @@ class SqliteLogs implements LogStore {
   #weights = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
+  #dropped = 0
 
   constructor(options: LogStoreOptions) {
     const { folder, clock, log, linesPerApp = 1_000_000, retentionDays = 30, bytesPerLine = 32_768 } = options
@@ -75,6 +76,10 @@ class SqliteLogs implements LogStore {
       counted: (day, counts) => this.#quota.add(day, counts),
       lost: () => this.#sent.splice(0).forEach((batch) => this.#backlog.release(batch)),
     })
+  }
+
+  get dropped(): number {
+    return this.#dropped
   }
 
   append(uncut: LogLine): void {
@@ -182,6 +187,7 @@ class SqliteLogs implements LogStore {
   }
 
   #drop({ at, accountId, appId }: LogLine, owner: string, reason: DropReason): void {
+    this.#dropped += 1
     const key = `${reason} ${dayOf(at)} ${owner}`
     const lines = (this.#drops.get(key)?.lines ?? 0) + 1
     this.#drops.set(key, { owner, reason, accountId, appId: appId ?? null, at, lines })

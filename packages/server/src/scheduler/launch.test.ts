@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { pend, start } from '../domain/runner.ts'
 import { serverDefaults } from '../domain/scale.ts'
 import { testSpec } from '../testing/scheduler.ts'
-import { createLaunch, type RunnerStart } from './launch.ts'
+import { createLaunch, type LaunchParts, type RunnerStart } from './launch.ts'
 
-const launch = createLaunch({
+const parts: LaunchParts = {
   environments: { folderOf: (id) => `/environments/${id}` },
   blobs: { pathOf: (key) => `/blobs/${key}` },
   results: { pathOf: (id) => `/results/${id}`, limit: 1_000 },
@@ -14,6 +14,7 @@ const launch = createLaunch({
       VIRTUAL_ENV: `${allowed?.length}`,
     }),
   },
+  jobKeyOf: (id) => `word of ${id}`,
   bootstrap: '/carrick/carrick_runner',
   surroundings: () => ({
     grpcHost: 'localhost:8700',
@@ -25,9 +26,12 @@ const launch = createLaunch({
     kvUrl: 'https://localhost:40000/kv',
     bundle: '/data/bundle.pem',
     region: 'local',
-    sharedFolder: '/data/shared',
   }),
-})
+  files: { folderOf: async (account, path = []) => ['/carrick/data', account, ...path].join('/') },
+  appTrees: { folderOf: async (revision) => `/carrick/app-files/${revision}` },
+  withoutMounts: undefined,
+}
+const launch = createLaunch(parts)
 
 const at = { accountId: 'account', createdAt: 0 }
 const started: RunnerStart = {
@@ -74,15 +78,18 @@ test('a runner knows who it is, who it works for and where the platform is', asy
 })
 
 test('what runs for its caller is told where its result goes, what is deployed is not', async () => {
-  const spec = { ...testSpec(), run: 'function', setup: { method: 'dill', blob: 'blob-2' } } as const
+  const spec = { ...testSpec(), run: 'app' } as const
   const { variables } = (await launch({ ...started, revision: { ...started.revision, spec } })).spec
-  expect(variables).toMatchObject({
-    CARRICK_RESULT: '/results/runner',
-    CARRICK_RESULT_LIMIT: '1000',
-    CARRICK_SETUP: '/blobs/blob-2',
-    CARRICK_SETUP_METHOD: 'dill',
-  })
+  expect(variables).toMatchObject({ CARRICK_RESULT: '/results/runner', CARRICK_RESULT_LIMIT: '1000' })
   expect((await launch(started)).spec.variables).not.toHaveProperty('CARRICK_RESULT')
+})
+
+test('what calls functions is given a word that no line shows', async () => {
+  const spec = { ...testSpec(), run: 'host' } as const
+  const { spec: launched, hidden } = await launch({ ...started, revision: { ...started.revision, spec } })
+  expect(launched.variables).toMatchObject({ CARRICK_JOB_KEY: 'word of runner' })
+  expect(launched.variables).not.toHaveProperty('CARRICK_RESULT')
+  expect(hidden).toContain('word of runner')
 })
 
 test('an entry point is named, and no file is', async () => {
@@ -96,4 +103,31 @@ test('a runner is given the secrets of its environment, which take the place of 
   const { spec, hidden } = await launch({ ...started, app: { ...started.app, environment: 'staging' } })
   expect(spec.variables).toMatchObject({ HF_TOKEN: 'hf of staging', VIRTUAL_ENV: '/environments/environment-1' })
   expect(hidden).toEqual(expect.arrayContaining(['hf of staging', 'secret']))
+})
+
+test('a runner sees the folder of its account at /data, and of its revision nothing', async () => {
+  const { mounts, variables } = (await launch(started)).spec
+  expect(mounts).toEqual([{ from: '/carrick/data/account', to: '/data', readOnly: false }])
+  expect(variables).toMatchObject({ HF_HOME: '/data/.cache/huggingface', CARRICK_DATA_FOLDER: '/data' })
+})
+
+test('an app sees only the parts of /data that it named, and its files at /app, where nothing can change them', async () => {
+  const files = [{ path: 'a.txt', mode: 0o100644, blob: 'blob-3' }]
+  const spec = { ...testSpec(), files, dataMounts: ['/data/.cache', '/data/models/one'] }
+  const { mounts } = (await launch({ ...started, revision: { ...started.revision, spec } })).spec
+  expect(mounts).toEqual([
+    { from: '/carrick/data/account/.cache', to: '/data/.cache', readOnly: false },
+    { from: '/carrick/data/account/models/one', to: '/data/models/one', readOnly: false },
+    { from: '/carrick/app-files/r1', to: '/app', readOnly: true },
+  ])
+})
+
+test('where there can be no mounts, a runner is told why, and where its files are', async () => {
+  const { spec } = await createLaunch({ ...parts, withoutMounts: 'this is a test' })(started)
+  expect(spec.mounts).toEqual([])
+  expect(spec.variables).toMatchObject({
+    CARRICK_DATA_FOLDER: '/carrick/data/account',
+    HF_HOME: '/carrick/data/account/.cache/huggingface',
+    CARRICK_RUNNER_WITHOUT_MOUNTS: expect.stringContaining('because this is a test'),
+  })
 })

@@ -5,9 +5,10 @@ import type { RunnerSpec } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { RunResults } from '../blobs/run-results.ts'
 import type { App } from '../domain/app.ts'
-import type { EnvironmentId } from '../domain/ids.ts'
+import type { EnvironmentId, RunnerId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Setup } from '../domain/runner.ts'
+import { placesOf, type PlaceParts } from './places.ts'
 
 /** A runner that is about to start, and all that decides how. */
 export interface RunnerStart {
@@ -17,12 +18,14 @@ export interface RunnerStart {
   readonly key: PreparedKey
 }
 
-export interface LaunchParts {
+export interface LaunchParts extends PlaceParts {
   /** Knows the folder of an environment; its interpreter is `bin/python` below. */
   readonly environments: { folderOf(id: EnvironmentId): string }
   readonly blobs: Pick<BlobStore, 'pathOf'>
   readonly results: Pick<RunResults, 'pathOf' | 'limit'>
   readonly vault: Pick<Vault, 'exposed'>
+  /** The word by which a function host knows the platform. */
+  readonly jobKeyOf: (id: RunnerId) => string
   /** The folder `carrick_runner`. */
   readonly bootstrap: string
   readonly surroundings: () => Surroundings
@@ -43,8 +46,6 @@ export interface Surroundings {
   /** Certificates that a runner trusts: the public ones and ours. */
   readonly bundle: string
   readonly region: string
-  /** What all runners share and keep. */
-  readonly sharedFolder: string
 }
 
 /** What a backend is told, and which of it nobody may read in logs. */
@@ -56,11 +57,13 @@ export interface Launched {
 /** How a runner starts, from what a deploy fixed and what is true now. */
 export type Launch = (start: RunnerStart) => Promise<Launched>
 
-export function createLaunch({ environments, blobs, results, vault, bootstrap, surroundings }: LaunchParts): Launch {
+export function createLaunch(parts: LaunchParts): Launch {
+  const { environments, blobs, results, vault, bootstrap, surroundings, jobKeyOf } = parts
   return async (start) => {
     const { app, runner, revision, key } = start
-    const { environment, environmentId, callable, setup, run } = revision.spec
+    const { environment, environmentId, callable } = revision.spec
     const folder = environments.folderOf(environmentId)
+    const places = await placesOf(parts, start)
     const secrets = await vault.exposed(app, revision.spec.secrets)
     const spec = {
       id: runner.id,
@@ -73,13 +76,14 @@ export function createLaunch({ environments, blobs, results, vault, bootstrap, s
         CARRICK_PYTHON: environment.pythonVersion,
         [environment.kind === 'conda' ? 'CONDA_PREFIX' : 'VIRTUAL_ENV']: folder,
         PYTHONUNBUFFERED: '1',
-        ...(setup && { CARRICK_SETUP: blobs.pathOf(setup.blob), CARRICK_SETUP_METHOD: setup.method }),
-        ...(run && { CARRICK_RESULT: results.pathOf(runner.id), CARRICK_RESULT_LIMIT: String(results.limit) }),
+        ...runVariables(start, { results, jobKeyOf }),
         ...identityVariables(start),
         ...platformVariables(surroundings()),
+        ...places.variables,
       },
+      mounts: places.mounts,
     }
-    return { spec, hidden: [...Object.values(secrets), key.credentials.secret] }
+    return { spec, hidden: [...Object.values(secrets), key.credentials.secret, jobKeyOf(runner.id)] }
   }
 }
 
@@ -87,6 +91,16 @@ function codeVariables(callable: Revision['spec']['callable'], blobs: LaunchPart
   // What an entry point returns goes back by the module that needs no requirement.
   if ('entrypoint' in callable) return { CARRICK_ENTRYPOINT: callable.entrypoint, CARRICK_METHOD: 'pickle' }
   return { CARRICK_CALLABLE: blobs.pathOf(callable.blob), CARRICK_METHOD: callable.method }
+}
+
+/** What is for one caller goes into a file, or back to whoever knows the word. */
+function runVariables(
+  { runner, revision }: RunnerStart,
+  { results, jobKeyOf }: Pick<LaunchParts, 'results' | 'jobKeyOf'>,
+): Record<string, string> {
+  if (revision.spec.run === 'host') return { CARRICK_JOB_KEY: jobKeyOf(runner.id) }
+  if (revision.spec.run === undefined) return {}
+  return { CARRICK_RESULT: results.pathOf(runner.id), CARRICK_RESULT_LIMIT: String(results.limit) }
 }
 
 function identityVariables({ runner, app, key: { credentials } }: RunnerStart): Record<string, string> {
@@ -117,7 +131,6 @@ function platformVariables(around: Surroundings): Record<string, string> {
     CARRICK_CDN_URL: around.cdnUrl,
     CARRICK_KV_URL: around.kvUrl,
     FAL_REGION: around.region,
-    HF_HOME: join(around.sharedFolder, '.cache', 'huggingface'),
     SSL_CERT_FILE: around.bundle,
     REQUESTS_CA_BUNDLE: around.bundle,
     GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: around.bundle,

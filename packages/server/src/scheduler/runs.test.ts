@@ -5,7 +5,7 @@ import { openTestStore, addTestAccount } from '../testing/store.ts'
 import type { TestStore } from '../testing/store.ts'
 
 async function registerRun(store: TestStore): Promise<void> {
-  const spec = { ...testSpec({ min_concurrency: 1, max_concurrency: 1 }), run: 'function' } as const
+  const spec = { ...testSpec({ min_concurrency: 1, max_concurrency: 1 }), run: 'app' } as const
   const next = { revisionId: 'r1', strategy: 'recreate', scale: spec.scale, basedOn: spec.scale, now: 1 } as const
   const app = { id: 'run', accountId: 'account-1', name: 'run', environment: 'main' }
   await store.commit(registerRevision(app, spec, { ...next, authMode: 'private' }))

@@ -29,7 +29,7 @@ import { Pass } from './pass.ts'
 import { accepts } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
-import { Runs } from './runs.ts'
+import { Runs, type HostFollower } from './runs.ts'
 import { endAllRunners } from './shutdown.ts'
 import { Sightings } from './sightings.ts'
 import { withLoad } from './worlds.ts'
@@ -67,6 +67,10 @@ export interface Scheduler {
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */
   endRun(appId: AppId): void
+  /** Follows the runners of a function host, until what it returns is called. To be called before its app is made. */
+  followHost(appId: AppId, follower: HostFollower): () => void
+  /** Whether an app has runners that have not ended. */
+  hasRunners(appId: AppId): boolean
   /** Makes a whole pass that begins after this call. Only needed by those who move the clock. */
   look(): Promise<void>
   /** Asks every runner to finish and returns when all are gone; what still runs after `graceMs` is killed. */
@@ -154,7 +158,7 @@ class PlatformScheduler implements Scheduler {
   verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void {
     if (verdict === 'check') return void this.#check(id, reason)
     const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, reason === 'crash' ? 0 : grace * 1_000)
+    this.#end(id, reason, reason === 'crash' || reason === 'killed' ? 0 : grace * 1_000)
   }
 
   failureOf(revisionId: RevisionId): string | undefined {
@@ -169,6 +173,14 @@ class PlatformScheduler implements Scheduler {
     this.#runs.end(appId)
     for (const { id } of this.#fleet.ofApp(appId)) this.#end(id, 'app_deleted', lastSecondMs)
     this.#loop.wake()
+  }
+
+  followHost(appId: AppId, follower: HostFollower): () => void {
+    return this.#runs.followHost(appId, follower)
+  }
+
+  hasRunners(appId: AppId): boolean {
+    return this.#fleet.ofApp(appId).length > 0
   }
 
   look(): Promise<void> {
@@ -249,7 +261,8 @@ class PlatformScheduler implements Scheduler {
     const runner = this.#fleet.get(output.runnerId) ?? this.#memory.former(output.runnerId)
     if (runner === undefined) return
     const text = this.#masks.mask(output.runnerId, output.text)
-    this.#log(logLineOf({ ...output, text }, runner, this.#parts.clock.now()))
+    const line = this.#runs.heard(logLineOf({ ...output, text }, runner, this.#parts.clock.now()))
+    if (line !== undefined) this.#log(line)
   }
 
   #log(line: LogLine): void {

@@ -61,15 +61,16 @@ function contradictions(config: Config): readonly string[] {
       `CARRICK_ACME_NAMES asks ${config.CARRICK_ACME_DIRECTORY} for a certificate: read its terms of service, then set CARRICK_ACME_AGREE_TERMS to true`,
     (account === '') !== (hmac === '') &&
       'CARRICK_ACME_EAB_KEY_ID and CARRICK_ACME_EAB_HMAC_KEY belong together: give both or none',
-    wrongProxy(config),
+    wrongNetworks(config, 'CARRICK_TRUSTED_PROXIES'),
+    wrongNetworks(config, 'CARRICK_FETCH_ALLOW'),
   ].filter((complaint) => complaint !== false)
 }
 
-function wrongProxy({ CARRICK_TRUSTED_PROXIES: proxies }: Config): string | false {
+function wrongNetworks(config: Config, name: 'CARRICK_TRUSTED_PROXIES' | 'CARRICK_FETCH_ALLOW'): string | false {
   try {
-    networksOf(listOf(proxies))
+    networksOf(listOf(config[name]))
     return false
   } catch (error) {
-    return `CARRICK_TRUSTED_PROXIES: ${error instanceof Error ? error.message : String(error)}`
+    return `${name}: ${error instanceof Error ? error.message : String(error)}`
   }
 }

@@ -28,6 +28,10 @@ export function accountByNickname(nickname: string): Read<Account | undefined> {
   return readOne(sql`select id, nickname, full_name, created_at from account where nickname = ${nickname}`, account)
 }
 
+export function accountById(id: AccountId): Read<Account | undefined> {
+  return readOne(sql`select id, nickname, full_name, created_at from account where id = ${id}`, account)
+}
+
 export function allAccounts(): Read<readonly Account[]> {
   return read(sql`select id, nickname, full_name, created_at from account order by created_at, id`, account)
 }

@@ -45,7 +45,7 @@ export function appByName(accountId: AccountId, name: string): Read<App | undefi
   return readOne(
     sql`select app.*, account.nickname as owner
           from app join account on account.id = app.account_id
-         where app.account_id = ${accountId} and app.name = ${name} and app.deleted_at is null`,
+         where app.account_id = ${accountId} and app.name = ${name} and app.kind = 'app' and app.deleted_at is null`,
     parseApp,
   )
 }

@@ -6,20 +6,22 @@ import type { Read, Store } from './store.ts'
 
 /** Answers which blobs rows name, of those whose key begins with certain hexadecimal digits. */
 export async function namedBlobs(store: Store): Promise<(prefix: string) => Promise<ReadonlySet<BlobKey>>> {
-  const callables = await callablesOf(store)
+  const ofRevisions = await blobsOfRevisions(store)
   return async (prefix) => {
     const bodies = await store.read(bodiesUnder(prefix))
-    return new Set([...bodies, ...callables.filter((key) => key.startsWith(prefix))])
+    return new Set([...bodies, ...ofRevisions.filter((key) => key.startsWith(prefix))])
   }
 }
 
-/** The blobs that requests and results name. */
+/** The blobs that requests, results and uploaded app files name. */
 export function bodiesUnder(prefix: string): Read<readonly BlobKey[]> {
   const end = `${prefix}g`
   return read(
     sql`select blob from request_body where blob >= ${prefix} and blob < ${end}
         union
-        select blob from result where blob >= ${prefix} and blob < ${end}`,
+        select blob from result where blob >= ${prefix} and blob < ${end}
+        union
+        select blob from app_file where blob >= ${prefix} and blob < ${end}`,
     (row) => text(row, 'blob'),
   )
 }
@@ -27,22 +29,22 @@ export function bodiesUnder(prefix: string): Read<readonly BlobKey[]> {
 /** A revision may hold a large schema, so not all of them stand in memory at once. */
 const pageSize = 200
 
-async function callablesOf(store: Store): Promise<readonly BlobKey[]> {
-  const callables: BlobKey[] = []
-  let page: readonly Callable[] = []
+async function blobsOfRevisions(store: Store): Promise<readonly BlobKey[]> {
+  const all = new Set<BlobKey>()
+  let page: readonly Named[] = []
   do {
-    page = await store.read(callablesAfter(page.at(-1)?.revisionId ?? '', pageSize))
-    for (const { blob } of page) if (blob !== undefined) callables.push(blob)
+    page = await store.read(namedAfter(page.at(-1)?.revisionId ?? '', pageSize))
+    for (const { blobs } of page) for (const blob of blobs) all.add(blob)
   } while (page.length === pageSize)
-  return callables
+  return [...all]
 }
 
-interface Callable {
+interface Named {
   readonly revisionId: RevisionId
-  readonly blob: BlobKey | undefined
+  readonly blobs: readonly BlobKey[]
 }
 
-function callablesAfter(id: RevisionId, limit: number): Read<readonly Callable[]> {
+function namedAfter(id: RevisionId, limit: number): Read<readonly Named[]> {
   return read(
     sql`select revision.id, revision.spec
           from revision join app on app.id = revision.app_id
@@ -50,8 +52,9 @@ function callablesAfter(id: RevisionId, limit: number): Read<readonly Callable[]
          order by revision.id
          limit ${limit}`,
     (row) => {
-      const { callable } = json<RevisionSpec>(row, 'spec')
-      return { revisionId: text(row, 'id'), blob: 'blob' in callable ? callable.blob : undefined }
+      const { callable, files = [] } = json<RevisionSpec>(row, 'spec')
+      const pickles = 'blob' in callable ? [callable.blob] : []
+      return { revisionId: text(row, 'id'), blobs: [...pickles, ...files.map(({ blob }) => blob)] }
     },
   )
 }

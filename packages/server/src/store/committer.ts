@@ -12,6 +12,8 @@ type CommitGroup = (group: readonly (readonly Statement[])[]) => Promise<readonl
 export interface CommitStats {
   readonly commits: number
   readonly writes: number
+  /** How long they took together. */
+  readonly milliseconds: number
 }
 
 export interface CommitterOptions {
@@ -44,7 +46,7 @@ export class Committer {
   #commitTime = 0
   #sizes: readonly [last: number, beforeLast: number] = [0, 0]
   #idle: (() => void)[] = []
-  #stats = { commits: 0, writes: 0 }
+  #stats = { commits: 0, writes: 0, milliseconds: 0 }
 
   constructor(options: CommitterOptions) {
     this.#options = { maxWaiting: 20_000, maxGroup: 512, ...options }
@@ -112,8 +114,9 @@ export class Committer {
       .catch((error: Error): Ended[] => group.map(() => ({ error })))
     this.#freeSince = performance.now()
     this.#committing = false
-    this.#learn(group.length, this.#freeSince - began)
-    this.#tell(group, ended)
+    const took = this.#freeSince - began
+    this.#learn(group.length, took)
+    this.#tell(group, ended, took)
     if (this.#waiting.length > 0) this.#watch()
     else for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -123,7 +126,7 @@ export class Committer {
     this.#commitTime = commitTime(this.#commitTime, took)
   }
 
-  #tell(group: readonly Waiting[], ended: readonly Ended[]): void {
+  #tell(group: readonly Waiting[], ended: readonly Ended[], took: number): void {
     const touched = new Set<Topic>()
     let written = 0
     group.forEach(({ end, topics }, index) => {
@@ -132,7 +135,12 @@ export class Committer {
       if ('results' in how) for (const topic of topics) touched.add(topic)
       end(how)
     })
-    if (written > 0) this.#stats = { commits: this.#stats.commits + 1, writes: this.#stats.writes + written }
+    if (written > 0) this.#count(written, took)
     for (const topic of touched) this.#options.changed(topic)
+  }
+
+  #count(written: number, took: number): void {
+    const { commits, writes, milliseconds } = this.#stats
+    this.#stats = { commits: commits + 1, writes: writes + written, milliseconds: milliseconds + took }
   }
 }

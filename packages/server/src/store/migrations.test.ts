@@ -23,7 +23,7 @@ test('a step cannot be slipped in below one that was applied', () => {
   expect(() => pendingMigrations(known, [first!, third!])).toThrow(/0002_b\.sql comes too late/)
 })
 
-test('our own steps are numbered from 1 without a gap', () => {
+test('our own steps are numbered upwards, each number once', () => {
   const numbers = knownMigrations().map(({ number }) => number)
-  expect(numbers).toEqual(numbers.map((_, index) => index + 1))
+  expect(numbers).toEqual([...new Set(numbers)].toSorted((one, other) => one - other))
 })

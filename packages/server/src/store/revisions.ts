@@ -24,12 +24,28 @@ export function revisionsOfApp(appId: AppId): Read<readonly Revision[]> {
   )
 }
 
+/** A page of an app's revisions, newest first: those before the given one. */
+export function revisionsPage(
+  appId: AppId,
+  { createdAt, id }: Pick<Revision, 'createdAt' | 'id'>,
+  limit: number,
+): Read<readonly Revision[]> {
+  return read(
+    sql`select * from revision
+         where app_id = ${appId} and (created_at, id) < (${createdAt}, ${id})
+         order by created_at desc, id desc
+         limit ${limit}`,
+    parseRevision,
+  )
+}
+
 /** The revisions of all apps that an account has in one of its environments, newest first. */
 export function revisionsOfAccount(accountId: AccountId, environment: string): Read<readonly Revision[]> {
   return read(
     sql`select revision.*
           from app join revision on revision.app_id = app.id
-         where app.account_id = ${accountId} and app.environment = ${environment} and app.deleted_at is null and revision.deleted_at is null
+         where app.account_id = ${accountId} and app.environment = ${environment} and app.kind = 'app'
+           and app.deleted_at is null and revision.deleted_at is null
          order by revision.created_at desc, revision.id desc`,
     parseRevision,
   )

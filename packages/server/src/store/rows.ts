@@ -19,3 +19,8 @@ export function bytes(row: Row, column: string): Uint8Array {
   const value = row[column]
   return value instanceof Uint8Array ? value : new Uint8Array()
 }
+
+/** A field that is there only when it has a value. */
+export function present<Name extends string, T>(name: Name, value: T | undefined): { readonly [name in Name]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [name in Name]: T })
+}

@@ -11,7 +11,7 @@ import type {
 } from '../domain/runner.ts'
 import { assertNever } from '../kit/assert-never.ts'
 import type { Moment } from '../kit/clock.ts'
-import { number, optionalNumber, optionalText, text } from './rows.ts'
+import { number, optionalNumber, optionalText, present, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
@@ -183,9 +183,4 @@ function addressOf(row: Row): Address | undefined {
 function exitOf(row: Row): Exit | undefined {
   const exit = { code: optionalNumber(row, 'exit_code') ?? null, signal: optionalText(row, 'exit_signal') ?? null }
   return exit.code === null && exit.signal === null ? undefined : exit
-}
-
-/** A field that is there only when it has a value. */
-function present<Name extends string, T>(name: Name, value: T | undefined): { readonly [name in Name]?: T } {
-  return value === undefined ? {} : ({ [name]: value } as { readonly [name in Name]: T })
 }

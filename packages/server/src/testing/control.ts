@@ -12,9 +12,10 @@ import { createKeyring } from '../access/memory-keyring.ts'
 import { createUploadTokens } from '../access/upload-tokens.ts'
 import { createVault } from '../access/vault.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
+import type { Functions } from '../api/functions.ts'
 import { createGrpcHandler } from '../api/grpc.ts'
 import { createRest } from '../api/rest.ts'
-import type { RunResult } from '../blobs/run-results.ts'
+import type { RunResult } from '../domain/run-value.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
@@ -22,6 +23,9 @@ import { CarrickError } from '../domain/errors.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
+import { openAccountFiles } from '../files/account-files.ts'
+import { createFetch } from '../files/fetch-from.ts'
+import { createUploads } from '../files/uploads.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
@@ -43,7 +47,16 @@ export interface Script {
   /** What running a command beside a runner does. Nothing can be run unless a test says otherwise. */
   exec: Runners['execIn']
   readonly results: Map<RunnerId, RunResult>
+  /** What a function brings forth. It goes on for ever unless a test says otherwise. */
+  call: Functions['call']
   readonly asked: string[]
+}
+
+interface Asked {
+  readonly key?: string | null
+  readonly method?: string
+  readonly body?: string | FormData
+  readonly headers?: Record<string, string>
 }
 
 export type TestControl = Awaited<ReturnType<typeof openTestControl>>
@@ -63,6 +76,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
   const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
   const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
+  const files = await openAccountFiles({ folder: join(folder, 'data'), keepFree: 0 })
   const script = newScript()
   let port = 0
   const deps: Deps = {
@@ -75,7 +89,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     blobs,
     logs,
     vault: createVault({ store, clock, encryptionKey: new Uint8Array(32) }),
-    builder: { build: (definition, how) => script.build(definition, how), has: async () => true },
+    builder: { build: (definition, how) => script.build(definition, how), has: async () => true, folderOf: (id) => id },
     runners: runnersOf(script),
     queues: {
       flush: async (appId, callerId) => {
@@ -83,6 +97,12 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    functions: { call: (facts, asked) => script.call(facts, asked) },
+    files,
+    uploads: createUploads({ staging: files.staging, clock }),
+    fetch: createFetch({ allow: ['127.0.0.1/32'], timeoutMs: 10_000 }),
+    fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
+    withoutMounts: undefined,
     results: { take: async (id) => script.results.get(id) },
     server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
     objects: await openObjectFiles({ folder: join(folder, 'objects') }),
@@ -91,8 +111,10 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     publicUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
+    commits: () => store.stats(),
     ...options,
   }
+  const door = createRest(deps)
   const server = createServer(createGrpcHandler(deps, { messageLimit: options.messageLimit ?? 10_000_000 }))
   port = await listen(server)
   const sessions: Http2SessionManager[] = []
@@ -128,6 +150,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     apps,
     blobs,
     logs,
+    files,
     keyring,
     keys,
     script,
@@ -135,15 +158,18 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     channel,
     client: (key?: string | null) => createClient(IsolateController, channel(key)),
     /** A REST answer. */
-    async rest(
-      path: string,
-      { key = keys.ann, ...asked }: { key?: string | null; method?: string; body?: string } = {},
-    ) {
-      const headers = key === null ? {} : { authorization: `Key ${key}` }
-      const response = await createRest(deps).request(path, { ...asked, headers })
+    async rest(path: string, { key = keys.ann, headers: more = {}, ...asked }: Asked = {}) {
+      const headers = { ...(key === null ? {} : { authorization: `Key ${key}` }), ...more }
+      const response = await door.request(path, { ...asked, headers })
       const isJson = response.headers.get('content-type')?.startsWith('application/json')
       const body: unknown = await (isJson ? response.json() : response.text())
       return { status: response.status, body }
+    },
+    /** The same, with headers and a body as they are, and the answer as it is. */
+    restRaw: (path: string, asked: RequestInit) => {
+      const headers = new Headers(asked.headers)
+      headers.set('authorization', `Key ${keys.ann}`)
+      return createRest(deps).request(path, { ...asked, headers })
     },
     async [Symbol.asyncDispose]() {
       for (const session of sessions) session.abort()
@@ -183,6 +209,7 @@ function newScript(): Script {
       throw new CarrickError('exec_failed', 'these runners are fakes')
     },
     results: new Map(),
+    call: forever,
     asked: [],
   }
 }

@@ -1,7 +1,7 @@
 import type { ExecSession, RunnerBackend, RunnerOutput, RunnerSpec, RunnerUsage } from '../backends/backend.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { RunnerId } from '../domain/ids.ts'
-import type { Exit, Sighting } from '../domain/runner.ts'
+import type { Address, Exit, Sighting } from '../domain/runner.ts'
 
 interface FakeRunner {
   readonly spec: RunnerSpec
@@ -12,6 +12,7 @@ interface FakeRunner {
 
 /** A backend in memory, moved by hand. A runner stays `starting` until a test says otherwise; only kill works by itself. */
 export class FakeBackend implements RunnerBackend {
+  readonly withoutMounts = undefined
   readonly name = 'process'
   /** Every spec that was started, in that order. */
   readonly started: RunnerSpec[] = []
@@ -40,8 +41,8 @@ export class FakeBackend implements RunnerBackend {
   }
 
   /** Its port is open now. */
-  accept(id: RunnerId): void {
-    this.#see(id, { kind: 'accepting', address: { host: '127.0.0.1', port: (this.#port += 1) } })
+  accept(id: RunnerId, address: Address = { host: '127.0.0.1', port: (this.#port += 1) }): void {
+    this.#see(id, { kind: 'accepting', address })
   }
 
   exit(id: RunnerId, exit: Exit = { code: 0, signal: null }): void {

@@ -8,6 +8,7 @@ import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { createCaller } from '../calls/undici-caller.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import type { AuthMode } from '../domain/app.ts'
+import { workflowAlias } from '../domain/names.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
@@ -20,6 +21,8 @@ import { systemClock } from '../kit/clock.ts'
 import { silent } from '../kit/logger.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
 import { registerRevision } from '../store/apps.ts'
+import { addWorkflow } from '../store/workflows.ts'
+import { createWorkflows } from '../workflows/workflows.ts'
 import { close, listen, openTestRunner, type TestRunner } from './runner.ts'
 import { addTestAccount, openTestStore } from './store.ts'
 
@@ -78,10 +81,24 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
   const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
   const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
   const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
-  const caller = createCaller()
+  const toRunners = createCaller()
   const verdicts: { runnerId: string; verdict: string; reason: string }[] = []
   const onRunnerVerdict: GatewayDeps['onRunnerVerdict'] = (runnerId, verdict, reason) =>
     void verdicts.push({ runnerId, verdict, reason })
+  const workflows = createWorkflows({
+    store,
+    apps,
+    homes,
+    blobs,
+    logs,
+    clock,
+    log: silent,
+    caller: toRunners,
+    accepting: () => true,
+    cancel: (requestId) => dispatcher.cancel(requestId),
+  })
+  await workflows.open()
+  const { caller } = workflows
   const shared = { store, homes, apps, caller, blobs, clock, log: silent, onRunnerVerdict }
   const dispatcher = startDispatcher({
     ...shared,
@@ -143,10 +160,21 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     return app
   }
 
+  /** Makes a workflow of ann's that everybody with a key may call. */
+  async function addWorkflowNamed(name: string, nodes: object, output: unknown): Promise<void> {
+    const workflow = { title: name, contents: { nodes, output } }
+    const app = { id: `workflow-${name}`, accountId: 'account-ann', name: workflowAlias(name) }
+    const first = { revisionId: `revision-of-${name}`, authMode: 'shared', now: clock.now() } as const
+    await store.commit(addWorkflow(app, { ...first, spec: { ...spec, workflow, privateLogs: true } }))
+    await apps.refresh()
+    await workflows.open()
+  }
+
   return {
     store,
     homes,
     logs,
+    addWorkflow: addWorkflowNamed,
     clock,
     keys,
     verdicts,
@@ -162,6 +190,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     },
     async [Symbol.asyncDispose]() {
       await close(server)
+      workflows.close()
       await dispatcher.stop({ graceMs: 0 })
       await caller.close()
       for (const runner of runners) await runner[Symbol.asyncDispose]()

@@ -25,6 +25,7 @@ const launch: Launch = async ({ runner, key }) => ({
     revisionId: runner.revisionId,
     command: ['serve'],
     variables: { FAL_KEY: `${key.credentials.keyId}:${key.credentials.secret}` },
+    mounts: [],
   },
   hidden: [key.credentials.secret],
 })

@@ -1,8 +1,10 @@
-import { AccountRequest } from '@carrick/protocol/rest'
-import type { AccountList, CurrentUser, NewAccount, ServerStatus, Teams } from '@carrick/protocol/rest'
+import { AccountList, AccountRequest, BillableUnits, NewAccount, ServerStatus } from '@carrick/protocol/rest'
+import type { BillingDetails, CurrentUser, Teams, UnitsReported } from '@carrick/protocol/rest'
 import { myAccounts, whoAmI } from '../account.ts'
 import { createAccount, listAccounts } from '../accounts.ts'
+import { reportBillableUnits } from '../billing.ts'
 import { serverStatus } from '../status.ts'
+import { described } from './described.ts'
 import { iso, route } from './route.ts'
 
 /** Who is asking, who else is here, and how the server is. */
@@ -32,21 +34,41 @@ export const accountRoutes = [
       })),
   }),
 
-  route('GET', '/v1/status', serverStatus, {
+  route('GET', '/billing/user_details', whoAmI, {
     read: () => ({}),
-    show: ({ freeBytes, ...facts }): ServerStatus => ({ ...facts, disk_free_bytes: freeBytes }),
+    show: ({ id }): BillingDetails => ({ user_id: id, is_paying: true, is_locked: false }),
   }),
 
-  route('GET', '/v1/accounts', listAccounts, {
+  route('POST', '/requests/billable-units/:id', reportBillableUnits, {
+    read: async ({ params, json }) => ({
+      requestId: params['id'] ?? '',
+      units: (await json(BillableUnits)).billable_units,
+    }),
+    show: (reported): UnitsReported => reported,
+  }),
+
+  described('GET', '/v1/status', serverStatus, {
+    summary: 'How the server is, and how much of the account is on it',
+    answer: ServerStatus,
     read: () => ({}),
-    show: (accounts): AccountList => ({
+    show: ({ freeBytes, ...facts }) => ({ ...facts, disk_free_bytes: freeBytes }),
+  }),
+
+  described('GET', '/v1/accounts', listAccounts, {
+    summary: 'Everybody who has an account on this server, oldest first',
+    answer: AccountList,
+    read: () => ({}),
+    show: (accounts) => ({
       accounts: accounts.map(({ id, nickname, createdAt }) => ({ user_id: id, nickname, created_at: iso(createdAt) })),
     }),
   }),
 
-  route('POST', '/v1/accounts', createAccount, {
-    read: ({ json }) => json(AccountRequest),
-    show: ({ account, credentials }): NewAccount => ({
+  described('POST', '/v1/accounts', createAccount, {
+    summary: 'Makes an account and its first key, whose secret is in the answer alone',
+    body: AccountRequest,
+    answer: NewAccount,
+    read: ({ body }) => body,
+    show: ({ account, credentials }) => ({
       user_id: account.id,
       nickname: account.nickname,
       key_id: credentials.keyId,

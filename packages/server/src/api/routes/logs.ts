@@ -1,7 +1,7 @@
 import { logLevels } from '@carrick/protocol/words'
 import type { LogPage, RunnerWindow } from '@carrick/protocol/rest'
 import type { LogLine, LogSource } from '../../logs/log-store.ts'
-import { EventStream } from '../event-stream.ts'
+import { EventStream, mapped } from '../event-stream.ts'
 import { followLogs, logHistory, logTracebacks } from '../logs.ts'
 import { runnerWindow } from '../runners.ts'
 import { iso, isoOrNull, route, said, type Request } from './route.ts'
@@ -30,7 +30,7 @@ export const logRoutes = [
 
   route('POST', '/logs/stream', followLogs, {
     read: ({ query }) => ({ ...logWindow(query), runnerId: said(query['job_id']) ?? '' }),
-    show: (batches) => new EventStream(shown(batches, logItem)),
+    show: (batches) => new EventStream(mapped(batches, logItem)),
   }),
 ]
 
@@ -50,11 +50,4 @@ function logWindow(query: Request['query']) {
 
 function logItem({ at, message, level }: LogLine): LogPage['items'][number] {
   return { timestamp: iso(at), message, level: logLevels[level] }
-}
-
-async function* shown<Item>(
-  batches: AsyncGenerator<readonly Item[]>,
-  show: (item: Item) => object,
-): AsyncGenerator<readonly object[]> {
-  for await (const batch of batches) yield batch.map(show)
 }

@@ -8,6 +8,8 @@ import type { Attention, Operation } from '../operation.ts'
 /** What the door hands on of a request. */
 export interface Request {
   readonly query: Readonly<Record<string, string>>
+  /** Every value of each query parameter, in the order they came. */
+  readonly queries: Readonly<Record<string, readonly string[]>>
   readonly params: Readonly<Record<string, string>>
   /** As it was sent, percent signs and all. */
   readonly path: string
@@ -16,7 +18,7 @@ export interface Request {
   /** The start of addresses that are handed on to others. */
   readonly publicUrl: string
   readonly header: (name: string) => string | undefined
-  /** What a small body holds, which is read and checked now: 64 KiB at most unless said otherwise. */
+  /** What a small body holds, which is read and checked now: 64 KiB at most unless said otherwise. An empty one is `undefined`. */
   readonly json: <Schema extends z.ZodType>(schema: Schema, mostBytes?: number) => Promise<z.output<Schema>>
   /** The body as it comes, for those that may be large. It is read once, by whoever takes it. */
   readonly body: ReadableStream<Uint8Array> | null
@@ -38,6 +40,22 @@ export interface Route {
     request: Request,
     attention: Attention,
   ) => Promise<object | string>
+  /** What the OpenAPI document says of it. Every address under `/v1` has one. */
+  readonly description?: Description
+}
+
+/** What an address takes and answers, as the schemas that it is read and shown by. */
+export interface Description {
+  /** One line. */
+  readonly summary: string
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodType
+  /** Of its answer, or of each event of a stream. Absent where the answer has no body, or is no JSON. */
+  readonly answer?: z.ZodType
+  readonly status: 200 | 201 | 204
+  readonly media: 'application/json' | 'text/event-stream' | 'text/plain' | 'application/octet-stream'
+  /** Whether the body is a form, with a file in its field `file_upload`. */
+  readonly form?: true
 }
 
 /** An address of an operation: how its input is read off a request, and how its output is shown. */

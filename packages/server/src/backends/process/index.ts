@@ -10,6 +10,7 @@ import type { Logger } from '../../kit/logger.ts'
 import type { RunnerBackend, RunnerOutput } from '../backend.ts'
 import { openCgroups } from './cgroups.ts'
 import { endTree, sendSignal } from './end.ts'
+import { whyNoMounts } from './namespaces.ts'
 import { createPorts } from './ports.ts'
 import { isAlive } from './proc.ts'
 import { startRunnerProcess, type RunnerProcess, type RunnerSetting } from './runner-process.ts'
@@ -29,17 +30,22 @@ export interface ProcessBackendOptions {
   readonly execHelper: string
   /** `false`: processes are found by group, parents and environment alone, as where no control group can be made. */
   readonly cgroups?: boolean
+  /** `false`: runners see the machine as it is, and nothing at paths of their own. */
+  readonly mounts?: boolean
+  /** What runners need besides the folder: no mount may hide it. */
+  readonly needed?: readonly string[]
 }
 
 /** Opens the folder. Runners of a former server process are listed as starting: nobody reads their pipes any more. */
 export async function createProcessBackend(options: ProcessBackendOptions): Promise<RunnerBackend> {
-  const { folder, installation, log, basePath = '/usr/local/bin:/usr/bin:/bin' } = options
+  const { folder, installation, log, basePath = '/usr/local/bin:/usr/bin:/bin', needed = [] } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const place: Place = {
     folder,
     installation,
     cgroups: options.cgroups === false ? undefined : await openCgroups(installation),
   }
+  const withoutMounts = options.mounts === false ? 'CARRICK_MOUNTS is "never"' : await whyNoMounts([folder, ...needed])
   const changeListeners: (() => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const setting: RunnerSetting = {
@@ -91,6 +97,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
 
   return {
     name: 'process',
+    withoutMounts,
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return

@@ -1,15 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { RunnerSpec } from '../backend.ts'
+import type { Mount, RunnerSpec } from '../backend.ts'
 import { describeBackend, isRunning, startInAnotherProcess, state, type Place } from '../conformance.ts'
 import { openCgroups } from './cgroups.ts'
+import { whyNoMounts } from './namespaces.ts'
 import { bootId, procOf } from './proc.ts'
-import { openWithCgroups, openWithoutCgroups, withCgroups, withoutCgroups } from './testing.ts'
+import { openWithCgroups, openWithoutCgroups, openWithoutMounts, withCgroups, withoutCgroups } from './testing.ts'
 
 const groups = await openCgroups('probe')
 await groups?.close()
@@ -32,7 +34,7 @@ const server = `
 
 function specOf(before: string): RunnerSpec {
   const command = [process.execPath, '-e', `${before};${server}`]
-  return { id: randomUUID(), appId: 'app', revisionId: 'revision', command, variables: {} }
+  return { id: randomUUID(), appId: 'app', revisionId: 'revision', command, variables: {}, mounts: [] }
 }
 
 test('a survivor whose record was never written is found by its environment', async () => {
@@ -103,6 +105,111 @@ test('a start that finds no folder for the runner fails, and can be repeated', a
 test('a process is known by its start time, whatever its name', () => {
   expect(procOf(process.pid)?.startTime).toMatch(/^\d+$/)
   expect(procOf(2 ** 30)).toBeUndefined()
+})
+
+const bootstrap = fileURLToPath(new URL('../../../../../runners/python/carrick_runner/__main__.py', import.meta.url))
+const noMounts = await whyNoMounts([])
+
+/** What a Python runner says that finds itself among these mounts, and how it ended. */
+async function insideOf(program: string, mounts: readonly Mount[]) {
+  const runners = await openWithCgroups(place)
+  const callable = join(place.folder, 'callable')
+  await writeFile(callable, program)
+  const spec: RunnerSpec = {
+    ...specOf(''),
+    command: ['python3', bootstrap],
+    variables: {
+      CARRICK_CALLABLE: callable,
+      CARRICK_METHOD: 'from_source',
+      PYTHONPATH: join(bootstrap, '../../tests'),
+    },
+    mounts,
+  }
+  const said: string[] = []
+  runners.onOutput(({ text }) => said.push(text))
+  await runners.start(spec, never)
+  const exit = await expect
+    .poll(async () => (await runners.list(never)).get(spec.id)?.kind, { timeout: 20_000 })
+    .toBe('exited')
+    .then(async () => (await runners.list(never)).get(spec.id))
+  await runners.forget(spec.id)
+  const left = existsSync(join(place.folder, spec.id))
+  await runners.close()
+  return { said, exit, left }
+}
+
+async function aFolder(...names: string[]): Promise<string> {
+  const folder = join(realpathSync(place.folder), '..', place.installation, ...names)
+  await mkdir(folder, { recursive: true })
+  return folder
+}
+
+test.skipIf(noMounts)(
+  `a runner sees its mounts where the machine has none, and the rest as it is (${noMounts ?? 'here'})`,
+  async () => {
+    const data = await aFolder('data')
+    await writeFile(join(data, 'in'), 'from outside')
+    const { said, exit, left } = await insideOf(
+      `
+import os
+def target():
+    print(open('/data/in').read())
+    open('/data/out', 'w').write('from inside')
+    print(os.getcwd() == os.environ['HOME'], os.listdir(os.environ['TMPDIR']))
+    print(os.path.exists('/etc/passwd'), os.readlink('/proc/self'), os.getpid())
+    os._exit(0)`,
+      [{ from: data, to: '/data', readOnly: false }],
+    )
+    expect(exit).toMatchObject({ exit: { code: 0 } })
+    const [read, work, rest = ''] = said
+    expect([read, work]).toEqual(['from outside', 'True []'])
+    expect(rest).toMatch(/^True (\d+) \1$/)
+    expect(await readFile(join(data, 'out'), 'utf8')).toBe('from inside')
+    expect(left).toBe(false)
+    expect(existsSync('/data/out')).toBe(false)
+    await rm(join(data, '..'), { recursive: true })
+  },
+)
+
+test.skipIf(noMounts)('what is mounted read-only stays as it is, whatever a runner does to it', async () => {
+  const code = await aFolder('code', 'pkg')
+  await writeFile(join(code, 'a.py'), 'as deployed')
+  const { said, exit } = await insideOf(
+    `
+import os
+def target():
+    os.makedirs('/app/pkg/script', exist_ok=True)
+    for change in (lambda: open('/app/pkg/a.py', 'w').write('changed'), lambda: os.remove('/app/pkg/a.py')):
+        try: change()
+        except OSError as error: print(error)
+    print(os.path.isdir('/app/pkg/script'))
+    os._exit(0)`,
+    [{ from: join(code, '..'), to: '/app', readOnly: true }],
+  )
+  expect(exit, said.join()).toMatchObject({ exit: { code: 0 } })
+  expect(said.at(-1)).toBe('True')
+  expect(await readdir(code)).toEqual(['a.py'])
+  expect(await readFile(join(code, 'a.py'), 'utf8')).toBe('as deployed')
+  await rm(join(code, '../..'), { recursive: true })
+})
+
+test.skipIf(noMounts)('a link where a folder should be is not mounted: the runner ends with a sentence', async () => {
+  const data = await aFolder('data')
+  await symlink('/etc', join(data, 'cache'))
+  const mounts = [{ from: join(data, 'cache'), to: '/data/cache', readOnly: false }]
+  const { said, exit } = await insideOf('def target(): print("it ran")', mounts)
+  expect(exit).toMatchObject({ exit: { code: 1 } })
+  expect(said.join()).toContain('could not mount /data/cache')
+  expect(said.join()).not.toContain('it ran')
+  await rm(join(data, '..'), { recursive: true })
+})
+
+test('there are no mounts where the operator wants none, or where they would hide what runners need', async () => {
+  const runners = await openWithoutMounts(place)
+  expect(runners.withoutMounts).toContain('CARRICK_MOUNTS')
+  await runners.close()
+  expect(await whyNoMounts(['/data/carrick'])).toContain('/data/carrick, which runners need, lies below /data')
+  expect(await whyNoMounts(['/app'])).toContain('below /app')
 })
 
 const mayUnshare = (...flags: string[]) =>

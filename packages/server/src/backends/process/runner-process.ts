@@ -43,6 +43,8 @@ export interface RunnerSetting {
 
 const couldNotSpawn: Exit = { code: 127, signal: null }
 const patienceMs = 1_000
+/** What a runner left behind is killed, and on a busy machine that takes a while to show. */
+const endMs = 10_000
 
 /** Starts the process. Resolves when it exists or cannot; rejects when there is no folder or port for it. */
 export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSetting): Promise<RunnerProcess> {
@@ -74,7 +76,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     over.abort()
     sendSignal(-child.pid, 'SIGKILL')
     const drained = Promise.all([whenDrained(child.stdout, patienceMs), whenDrained(child.stderr, patienceMs)])
-    await endAll(undefined, AbortSignal.timeout(patienceMs)).catch((error: unknown) => {
+    await endAll(undefined, AbortSignal.timeout(endMs)).catch((error: unknown) => {
       log.warn({ err: error, runner: spec.id }, 'processes that a runner left behind do not end')
     })
     await drained

@@ -13,7 +13,7 @@ export interface RunnerPorts {
 
 export type Spawned = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number }
 
-/** A runner's folder holds its record, its working folder (also its home) and its temporary files. */
+/** A runner's folder holds its record, its working folder (also its home), its temporary files, and what stands at its `/`. */
 export async function makeFolders(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   // Temporary files are not below `work`: a path to a Unix socket may have 107 characters, and libraries put them here.
@@ -37,6 +37,7 @@ export async function spawnRunner(
     METRICS_PORT: String(ports.metrics),
     CARRICK_RUNNER_ID: spec.id,
     CARRICK_INSTALLATION: place.installation,
+    ...(spec.mounts.length === 0 ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
   }
   try {
     const child = spawn(program, args, {
@@ -51,6 +52,11 @@ export async function spawnRunner(
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error)) // such as a zero byte in a variable
   }
+}
+
+/** A namespace can only be entered by the process itself: ours does it before anything else (`carrick_runner/mounts.py`). */
+function mountsFor({ mounts }: RunnerSpec, folder: string): string {
+  return JSON.stringify({ root: join(folder, 'root'), layers: join(folder, 'layers'), mounts })
 }
 
 function hasPid(child: ChildProcessByStdio<null, Readable, Readable>): child is Spawned {

@@ -15,6 +15,10 @@ export function openWithoutCgroups(place: Place): Promise<RunnerBackend> {
   return createProcessBackend({ ...place, log: silent, execHelper, cgroups: false })
 }
 
+export function openWithoutMounts(place: Place): Promise<RunnerBackend> {
+  return createProcessBackend({ ...place, log: silent, execHelper, mounts: false })
+}
+
 const shared = { module: fileURLToPath(import.meta.url), node: [process.execPath, '-e'] }
 export const withCgroups: BackendUnderTest = { ...shared, open: openWithCgroups, exported: 'openWithCgroups' }
 export const withoutCgroups: BackendUnderTest = { ...shared, open: openWithoutCgroups, exported: 'openWithoutCgroups' }

@@ -82,7 +82,7 @@ export class SqliteStore implements Store {
     return this.#listeners.add(topic, listener)
   }
 
-  /** For benches: commits that reached the disk, and the writes that were in them. */
+  /** Commits that reached the disk, and the writes that were in them. */
   stats(): CommitStats {
     return this.#committer.stats
   }

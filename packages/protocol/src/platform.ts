@@ -1,0 +1,275 @@
+/** What the platform API takes and answers, under `/v1`. The OpenAPI document is made of these. */
+import { z } from 'zod'
+
+const moment = z.iso.datetime()
+
+/** The body of every refusal under `/v1/serverless`, `/v1/keys` and `/v1/meta`. */
+export const PlatformRefusal = z.object({
+  error: z.object({
+    type: z.enum([
+      'authorization_error',
+      'validation_error',
+      'not_found',
+      'rate_limited',
+      'server_error',
+      'not_implemented',
+    ]),
+    message: z.string(),
+    /** One of docs/reference/errors.md. */
+    code: z.string(),
+    request_id: z.string(),
+  }),
+})
+export type PlatformRefusal = z.infer<typeof PlatformRefusal>
+
+/** Where the next page begins: `next_cursor` goes into `cursor`. */
+const page = { next_cursor: z.string().nullable(), has_more: z.boolean() }
+
+export const PlatformApp = z.object({
+  endpoint_id: z.string(),
+  owner: z.string(),
+  name: z.string(),
+  environment: z.string(),
+  machine_type: z.string(),
+  machine_types: z.array(z.string()),
+  auth_mode: z.enum(['private', 'public', 'shared']),
+  revision_id: z.string().nullable(),
+  keep_alive: z.number(),
+  min_concurrency: z.number(),
+  max_concurrency: z.number(),
+  max_multiplexing: z.number(),
+  concurrency_buffer: z.number(),
+  concurrency_buffer_perc: z.number(),
+  scaling_delay: z.number(),
+  request_timeout: z.number(),
+  request_start_timeout: z.number().nullable(),
+  startup_timeout: z.number(),
+  valid_regions: z.array(z.string()),
+  created_at: moment,
+  updated_at: moment,
+  /** With `expand=endpoints`: the ids of what the app's OpenAPI document describes. */
+  endpoints: z.array(z.string()).optional(),
+})
+export type PlatformApp = z.infer<typeof PlatformApp>
+
+/** GET /v1/serverless/apps */
+export const PlatformApps = z.object({ apps: z.array(PlatformApp), ...page })
+
+/** GET /v1/serverless/apps/{owner}/{name}/queue */
+export const PlatformQueue = z.object({ queue_size: z.number() })
+
+/** GET /v1/serverless/apps/{owner}/{name}/runners/history */
+export const RunnerHistory = z.object({
+  timeframe: z.enum(['minute', 'hour', 'day', 'week', 'month']),
+  aggregation: z.enum(['max', 'avg']),
+  history: z.array(
+    z.object({
+      bucket: moment,
+      /** Serving, whether it had a request or not: the two are not told apart afterwards, so `idle` is null. */
+      running: z.number(),
+      idle: z.null(),
+      pending: z.number(),
+      draining: z.number(),
+    }),
+  ),
+  /** Whether it counts every runner of the window. */
+  complete: z.boolean(),
+})
+
+/** GET /v1/serverless/apps/{owner}/{name}/events */
+export const AppEvents = z.object({
+  events: z.array(
+    z.looseObject({
+      id: z.string(),
+      category: z.string(),
+      timestamp: moment,
+      actor: z.object({ nickname: z.string(), full_name: z.string() }).nullable(),
+    }),
+  ),
+  ...page,
+})
+
+/** GET /v1/serverless/apps/{owner}/{name}/revisions */
+export const PlatformRevisions = z.object({
+  revisions: z.array(
+    z.object({
+      revision_id: z.string(),
+      created_at: moment,
+      is_current: z.boolean(),
+      status: z.enum(['active', 'rolling', 'inactive']),
+      message: z.string().nullable(),
+      annotations: z.record(z.string(), z.unknown()),
+      deployed_by: z.object({ nickname: z.string(), key_id: z.string() }).nullable(),
+    }),
+  ),
+  ...page,
+})
+
+const measured = z.record(z.string(), z.number().nullable())
+
+/** GET /v1/serverless/analytics */
+export const Analytics = z.object({
+  timeframe: z.enum(['minute', 'hour', 'day', 'week', 'month']),
+  time_series: z
+    .array(z.object({ bucket: moment, results: z.array(z.object({ endpoint_id: z.string(), metrics: measured })) }))
+    .optional(),
+  summary: z.array(z.object({ endpoint_id: z.string(), metrics: measured })).optional(),
+  /** Whether every request of the window was counted; where not, those that ended last were. */
+  complete: z.boolean(),
+})
+
+/** POST /v1/serverless/logs/history: newest first. */
+export const PlatformLogLine = z.object({
+  timestamp: moment,
+  level: z.string(),
+  message: z.string(),
+  app: z.string().nullable(),
+  revision: z.string().nullable(),
+  labels: z.record(z.string(), z.string()),
+})
+export type PlatformLogLine = z.infer<typeof PlatformLogLine>
+export const PlatformLogs = z.object({ items: z.array(PlatformLogLine), ...page })
+
+/** What may stand in the body of the two log calls instead of the query. */
+export const LogLabels = z
+  .object({
+    labels: z
+      .array(
+        z.object({
+          key: z.string().max(100),
+          value: z.union([z.string().max(1_000), z.array(z.string().max(1_000)).max(100)]),
+          condition_type: z.enum(['equals', 'in', 'not_equals', 'not_in']).default('equals'),
+        }),
+      )
+      .max(20)
+      .default([]),
+  })
+  .optional()
+
+/** GET /v1/serverless/requests/by-endpoint: those of the queue that have ended, the last one first. */
+export const PlatformRequests = z.object({
+  items: z.array(
+    z.object({
+      request_id: z.string(),
+      endpoint_id: z.string(),
+      sent_at: moment,
+      started_at: moment.nullable(),
+      ended_at: moment,
+      status_code: z.number(),
+      error_type: z.string().nullable(),
+      /** Seconds from its last start to its end. */
+      duration: z.number().nullable(),
+      runner_id: z.string().nullable(),
+      /** With `expand=payloads`; null where it is no JSON, or longer than 32 KiB. */
+      json_input: z.unknown().optional(),
+      json_output: z.unknown().optional(),
+      /** With `expand=billing`: what the app said that it was worth. */
+      billable_units: z.string().nullable().optional(),
+    }),
+  ),
+  ...page,
+})
+
+/** GET /v1/serverless/usage */
+export const Usage = z.object({
+  start: moment,
+  end: moment,
+  usage: z.array(
+    z.object({
+      app: z.string(),
+      environment: z.string(),
+      machine_type: z.string(),
+      unit: z.literal('second'),
+      quantity: z.number(),
+      unit_price: z.number(),
+      percent_discount: z.number(),
+      cost_subtotal: z.number(),
+      cost_discount: z.number(),
+      cost_total: z.number(),
+      currency: z.string(),
+      is_surge: z.boolean(),
+    }),
+  ),
+})
+
+/** GET /v1/keys */
+export const PlatformKeys = z.object({
+  keys: z.array(
+    z.object({
+      key_id: z.string(),
+      alias: z.string(),
+      permissions: z.array(z.string()),
+      created_at: moment,
+    }),
+  ),
+  ...page,
+})
+
+/** POST /v1/keys. Without a preset and permissions it is an API key. */
+export const PlatformKeyRequest = z.object({
+  alias: z.string().min(1).max(255),
+  preset: z.string().optional(),
+  permissions: z.array(z.string()).max(1_000).optional(),
+})
+
+/** What it answers: the secret is nowhere else. */
+export const PlatformKey = z.object({ key_id: z.string(), key_secret: z.string(), key: z.string() })
+
+/** GET /v1/meta */
+export const Meta = z.object({ version: z.string(), webhook_ip_ranges: z.array(z.string()) })
+
+const amount = z.number().int().optional()
+
+/** POST /v1/serverless/apps/{owner}/{name}/scale: what is absent stays. */
+export const ScaleRequest = z.strictObject({
+  keep_alive: amount,
+  min_concurrency: amount,
+  max_concurrency: amount,
+  concurrency_buffer: amount,
+  concurrency_buffer_perc: amount,
+  scaling_delay: amount,
+  request_timeout: amount,
+  /** 0 takes it away. */
+  request_start_timeout: amount,
+  max_multiplexing: amount,
+  startup_timeout: amount,
+  valid_regions: z.array(z.string()).max(100).optional(),
+  machine_types: z.array(z.string()).max(100).optional(),
+})
+
+/** POST /v1/serverless/apps/{owner}/{name}/rollout */
+export const RolloutRequest = z.strictObject({ force: z.boolean().default(false) }).default({ force: false })
+
+/** POST /v1/serverless/apps/{owner}/{name}/revision */
+export const RevisionRequest = z.strictObject({
+  revision_id: z.string(),
+  auth_mode: z.enum(['private', 'public', 'shared']).optional(),
+  strategy: z.enum(['recreate', 'rolling']).default('rolling'),
+})
+
+/** GET /v1/serverless/environments */
+const PlatformEnvironment = z.object({
+  name: z.string(),
+  description: z.string().nullable(),
+  created_at: moment,
+  is_default: z.boolean(),
+})
+export const PlatformEnvironments = z.object({ environments: z.array(PlatformEnvironment) })
+
+/** POST /v1/serverless/environments */
+export const EnvironmentRequest = z.strictObject({ name: z.string(), description: z.string().max(1_000).optional() })
+export const NewEnvironment = PlatformEnvironment
+
+/** GET /v1/serverless/secrets: names, never values. */
+export const PlatformSecrets = z.object({
+  secrets: z.array(
+    z.object({ name: z.string(), environment: z.string(), created_at: moment, default_exposed: z.boolean() }),
+  ),
+})
+
+/** PUT /v1/serverless/secrets/{name} */
+export const SecretRequest = z.strictObject({
+  value: z.string(),
+  environment: z.string().optional(),
+  default_exposed: z.boolean().optional(),
+})

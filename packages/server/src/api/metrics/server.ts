@@ -1,0 +1,70 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { wireName } from '../../domain/names.ts'
+import type { RunnerView } from '../../domain/runner-view.ts'
+import type { Deps } from '../deps.ts'
+
+/** The metrics of the whole server, beside those that prom-client has of every Node process. */
+export const serverMetrics = {
+  carrick_requests_total: { help: 'Calls that ended since the start, by outcome', labels: ['outcome'] },
+  carrick_queue_length: { help: 'Requests that wait in the queue', labels: ['application'] },
+  carrick_runners: { help: 'Runners that have not ended, by state', labels: ['state'] },
+  carrick_apps: { help: 'Apps', labels: [] },
+  carrick_store_commits_total: { help: 'Commits that reached the disk since the start', labels: [] },
+  carrick_store_writes_total: {
+    help: 'Writes in those commits: by commits_total it is the size of a group',
+    labels: [],
+  },
+  carrick_store_commit_seconds_total: {
+    help: 'How long those commits took: by commits_total it is the time of one',
+    labels: [],
+  },
+  carrick_log_lines_dropped_total: {
+    help: 'Log lines left out since the start, because there were too many',
+    labels: [],
+  },
+} as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>
+
+type Name = keyof typeof serverMetrics
+
+let node: Registry | undefined
+
+/** What Node knows of its process. It watches the event loop from the first time that somebody asks. */
+function nodeRegistry(): Registry {
+  if (node !== undefined) return node
+  node = new Registry()
+  collectDefaultMetrics({ register: node })
+  return node
+}
+
+/** The metrics as Prometheus reads them. Everything is read off what is there anyway. */
+export async function serverExposition(
+  { homes, apps, logs, commits }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits'>,
+  runners: readonly RunnerView[],
+): Promise<string> {
+  const registry = new Registry()
+  const gauge = (name: Name) => new Gauge({ name, ...shape(name), registers: [registry] })
+  const counter = (name: Name) => new Counter({ name, ...shape(name), registers: [registry] })
+
+  const { success, user_error, error } = homes.totals
+  const requests = counter('carrick_requests_total')
+  for (const [outcome, count] of Object.entries({ success, user_error, error })) requests.inc({ outcome }, count)
+
+  const known = [...apps.all()].filter(({ active }) => active?.spec.run !== 'host')
+  gauge('carrick_apps').set(known.length)
+  const queues = gauge('carrick_queue_length')
+  for (const { app } of known) queues.set({ application: wireName(app) }, homes.of(app.id).queueLength)
+  const states = gauge('carrick_runners')
+  for (const { state } of runners) states.inc({ state })
+
+  const stored = commits()
+  counter('carrick_store_commits_total').inc(stored.commits)
+  counter('carrick_store_writes_total').inc(stored.writes)
+  counter('carrick_store_commit_seconds_total').inc(stored.milliseconds / 1_000)
+  counter('carrick_log_lines_dropped_total').inc(logs.dropped)
+  return Registry.merge([nodeRegistry(), registry]).metrics()
+}
+
+function shape(name: Name) {
+  const { help, labels } = serverMetrics[name]
+  return { help, labelNames: [...labels] }
+}

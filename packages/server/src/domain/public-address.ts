@@ -1,0 +1,9 @@
+import ipaddr from 'ipaddr.js'
+
+/**
+ * Whether an address, as a resolver tells it, is one of the public internet. An IPv4 address in IPv6 form counts as what it
+ * is; what a translator or a tunnel would make another address of is not public.
+ */
+export function isPublicAddress(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
+}

@@ -1,0 +1,52 @@
+import { notYet } from './doors.ts'
+import type { Foundation } from './foundation.ts'
+import type { Challenges } from './front/challenges.ts'
+import { createFront, type Front } from './front/front.ts'
+import { createGrpcDoor } from './front/grpc-door.ts'
+import { createHttpDoor } from './front/http-door.ts'
+import type { Identities } from './front/identities.ts'
+import { networksOf, type Networks } from './kit/networks.ts'
+import { unproxied } from './kit/secure.ts'
+import type { Roles } from './roles.ts'
+
+/** What a port is to those who connect to it. */
+export interface PortOptions {
+  readonly identities: Identities
+  /** What ACME servers may ask for here. */
+  readonly challenges?: Challenges
+  /** The proxies whose word is taken; none when absent. */
+  readonly isTrusted?: Networks
+}
+
+/** A port whose connections are told to come again until the roles are there. */
+export function openPort(
+  { config, log }: Foundation,
+  { identities, challenges, isTrusted = networksOf([]) }: PortOptions,
+  roles: () => Roles | undefined,
+): Front {
+  return createFront({
+    tls: identities,
+    ...(challenges && { challenges }),
+    doors: {
+      http: createHttpDoor(
+        (req, res) => {
+          unproxied(req, isTrusted)
+          if (challenges?.answer(req, res) !== true) (roles()?.listener ?? notYet)(req, res)
+        },
+        (req, socket, head) => {
+          unproxied(req, isTrusted)
+          const ready = roles()
+          if (ready === undefined) socket.destroy()
+          else ready.gateway.upgrade(req, socket, head)
+        },
+      ),
+      grpc: createGrpcDoor((req, res) => {
+        unproxied(req, isTrusted)
+        const handle = roles()?.grpc ?? notYet
+        handle(req, res)
+      }),
+    },
+    log,
+    limits: { connections: config.CARRICK_MAX_CONNECTIONS },
+  })
+}
