@@ -7,13 +7,15 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/count-reporter.ts'],
     pool: 'forks',
+    // Most of their time tests wait for processes to start: two files at a time fill two cores.
+    maxWorkers: 2,
     execArgv: ['--conditions=carrick-source'],
     testTimeout: 60_000,
     hookTimeout: 300_000,
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/**/*.test.ts', 'scripts/**/*.test.ts'], sequence: { groupOrder: 0 } },
+        test: { name: 'unit', include: ['packages/**/*.test.ts', 'scripts/**/*.test.ts'] },
       },
       {
         extends: true,
@@ -21,9 +23,6 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 300_000,
-          // Most of their time servers and clients start, one after the other: two files at a time fill two cores.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
         },
       },
     ],

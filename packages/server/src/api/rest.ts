@@ -75,8 +75,7 @@ async function serve({ deps, answers }: Serving, { call, audited }: Route, conte
 
 async function shown({ log }: Deps, answer: object | string, context: Context): Promise<Response> {
   if (answer instanceof Response) {
-    if (context.req.raw.method === 'HEAD') await answer.body?.cancel() // nobody will read it
-    return answer
+    return context.req.raw.method === 'HEAD' ? withoutBody(answer) : answer
   }
   if (answer instanceof EventStream) return streamed(answer, log)
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
@@ -102,6 +101,13 @@ const pageHeaders = {
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-cache',
+}
+
+/** What it says of itself. Its body is given up: nobody will read it. */
+async function withoutBody(answer: Response): Promise<Response> {
+  await answer.body?.cancel()
+  const { status, headers } = answer
+  return new Response(null, { status, headers })
 }
 
 /** Whose key it is, or whose token that a key was exchanged for. */
