@@ -132,7 +132,7 @@ describe('after a deploy and some calls', () => {
     const metrics = async (path: string) => (await carrick.ask(path)).text()
     const own = await metrics('/v1/serverless/metrics')
     expect(own).toContain('fal_app_queue_size{application="tester/billed"} 0')
-    expect(own).toContain('fal_app_runners{application="tester/billed",state="running",machine_type="XS"} 1')
+    expect(own).toMatch(/fal_app_runners{application="tester\/billed",state="running",machine_type="XS"} [1-9]/)
     expect(own).toContain('fal_app_requests_received{application="tester/billed",method="POST"} 3')
     expect(own).toContain('fal_app_requests_completed{application="tester/billed",method="POST",status="200"} 3')
     const server = await metrics('/metrics')

@@ -25,6 +25,7 @@ describe('a minted key', () => {
       nickname: 'alice',
       keyId: key.keyId,
       permissions: new Set(presets.API),
+      operator: false,
     })
   })
 

@@ -95,5 +95,5 @@ const limits: readonly (readonly [Amount, { least: number; most: number }])[] = 
   ['request_start_timeout', { least: 1, most: any }],
   ['max_multiplexing', { least: 1, most: 1_000 }],
   ['startup_timeout', { least: 1, most: 7_200 }],
-  ['num_gpus', { least: 1, most: 8 }],
+  ['num_gpus', { least: 0, most: 8 }],
 ]
