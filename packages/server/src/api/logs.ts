@@ -4,9 +4,8 @@ import type { LogLevel, LogLine, LogPage, LogSource } from '../logs/log-store.ts
 import { runnerById } from '../store/runners.ts'
 import type { Deps } from './deps.ts'
 import { operation } from './operation.ts'
+import { moment } from './platform/input.ts'
 import { unknownRunner } from './runners.ts'
-
-const moment = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
 
 /** What a caller may name. */
 export const levels = [
