@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, root, until, type Ended } from './carrick.ts'
+import { mayMount } from './mounts.ts'
 import { serveTinyPackage } from './tiny-package.ts'
 
 interface Deployed {
@@ -32,7 +33,7 @@ describe('the stock fal command', () => {
     folder = await mkdtemp(join(tmpdir(), 'carrick-apps-'))
     await mkdir(join(folder, 'bin'))
     await mkdir(join(folder, 'one-file'))
-    const copies = ['many_words.py', 'plain.py', 'one-file/many_words.py']
+    const copies = ['many_words.py', 'plain.py', 'beside.py', 'one-file/many_words.py']
     await Promise.all(copies.map((copy) => copyFile(join(root, 'test/e2e/apps', basename(copy)), join(folder, copy))))
     carrick = await Carrick.start({ CARRICK_DEPLOY_CHECK: 'true', PATH: `${folder}/bin:${process.env['PATH']}` })
     const doctor = await carrick.fal('doctor', '--json')
@@ -183,6 +184,17 @@ describe('the stock fal command', () => {
       })
       const unknown = await carrick.falIn(folder, ['deploy', 'unknown'])
       expect(said(unknown)).toContain('unexpected keys')
+    })
+
+    const title = 'with the keys of a table that are about files (where mount namespaces can be made)'
+    test.skipIf(!mayMount)(title, async () => {
+      await mkdir(join(folder, 'beside', 'scratch'), { recursive: true })
+      const files = ['beside/words.txt', 'beside/scratch/draft.txt']
+      await Promise.all(files.map((file) => writeFile(join(folder, file), file)))
+      await writeFile(join(folder, 'pyproject.toml'), filesTable(python))
+      const { revision } = await deploy('beside')
+      expect(stored(revision)).toMatchObject({ dataMounts: ['/data/shared/models'] })
+      expect(await answer('beside')).toEqual({ seen: ['/app/beside/words.txt'] })
     })
 
     test('an app whose logs are private: others who may call it get none', async () => {
@@ -445,6 +457,18 @@ describe('the stock fal command', () => {
     expect((await fal('apps', 'delete', 'second')).stdout).toContain('not found')
   })
 })
+
+const filesTable = (python: string) => `
+[tool.fal.apps.beside]
+ref = "beside.py::Beside"
+app_files = ["beside"]
+app_files_ignore = ["scratch"]
+app_files_context_dir = "."
+data_mounts = ["/data/shared/models"]
+requirements = []
+python_version = "${python}"
+machine_type = "XS"
+`
 
 /** Every key but those of images, of files and of mounts. The client drops `requirements` where the class has its own. */
 const tables = (python: string) => `

@@ -8,9 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, clients } from './carrick.ts'
-
-const user = process.geteuid?.() === 0 ? [] : ['--user', '--map-root-user']
-const mayMount = spawnSync('unshare', [...user, '--mount', 'mount', '--bind', '/proc', '/proc']).status === 0
+import { mayMount } from './mounts.ts'
 
 /** Files with the stock `fal` 1.83.0: in /data, over REST, and beside an app. */
 describe('files, with the stock fal command', () => {

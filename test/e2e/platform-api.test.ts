@@ -126,6 +126,7 @@ describe('after a deploy and some calls', () => {
   test('log lines are read by app and request', async () => {
     const lines = `/v1/serverless/logs/history?app_id=tester/billed&request_id=${ids.later}`
     await until(async () => JSON.stringify(await api(lines, { method: 'POST' })).includes('"reporting"'), 'the line')
+    expect(await api(`${lines}&run_source=user&level=warning`, { method: 'POST' })).toMatchObject({ items: [] })
   })
 
   test('Prometheus reads the apps of an account, and the first account the whole server', async () => {

@@ -1,14 +1,23 @@
 import { z } from 'zod'
 import type { Caller } from '../domain/permissions.ts'
-import type { LogLevel, LogLine, LogPage } from '../logs/log-store.ts'
+import type { LogLevel, LogLine, LogPage, LogSource } from '../logs/log-store.ts'
 import { runnerById } from '../store/runners.ts'
 import type { Deps } from './deps.ts'
 import { operation } from './operation.ts'
+import { moment } from './platform/input.ts'
 import { unknownRunner } from './runners.ts'
 
-const moment = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
-
-const levels = ['trace', 'debug', 'info', 'warning', 'error', 'stdout', 'stderr'] as const satisfies readonly LogLevel[]
+/** What a caller may name. */
+export const levels = [
+  'trace',
+  'debug',
+  'info',
+  'warning',
+  'error',
+  'stdout',
+  'stderr',
+] as const satisfies readonly LogLevel[]
+export const logSources = ['builder', 'bridge', 'user'] as const satisfies readonly LogSource[]
 
 const LogWindow = z.object({
   runnerId: z.string().optional(),
@@ -16,7 +25,7 @@ const LogWindow = z.object({
   revisionId: z.string().optional(),
   /** In any case. */
   level: z.string().toLowerCase().pipe(z.enum(levels)).optional(),
-  source: z.enum(['builder', 'bridge', 'user']).optional(),
+  source: z.enum(logSources).optional(),
   search: z.string().max(1_000).optional(),
   since: moment.optional(),
   until: moment.optional(),

@@ -1,7 +1,8 @@
+import type { PlatformRefusal } from '@carrick/protocol/platform'
 import { CarrickError, type ErrorKind } from '../domain/errors.ts'
 
 /** The words of the platform API for what went wrong, which are fewer than ours. */
-const types: Readonly<Record<ErrorKind, PlatformErrorType>> = {
+const types: Readonly<Record<ErrorKind, PlatformRefusal['error']['type']>> = {
   bad_input: 'validation_error',
   too_large: 'validation_error',
   conflict: 'validation_error',
@@ -19,22 +20,12 @@ const types: Readonly<Record<ErrorKind, PlatformErrorType>> = {
   internal: 'server_error',
 }
 
-export const platformErrorTypes = [
-  'authorization_error',
-  'validation_error',
-  'not_found',
-  'rate_limited',
-  'server_error',
-  'not_implemented',
-] as const
-export type PlatformErrorType = (typeof platformErrorTypes)[number]
-
 /** Whether refusals of this path have the shape of the platform API, not the one that the stock command prints. */
 export function isPlatformPath(path: string): boolean {
   return /^\/v1\/(serverless|keys|meta)(\/|$)/.test(path)
 }
 
 /** The body of a refusal there. */
-export function platformRefusal(error: CarrickError, requestId: string) {
+export function platformRefusal(error: CarrickError, requestId: string): PlatformRefusal {
   return { error: { type: types[error.kind], message: error.message, code: error.code, request_id: requestId } }
 }

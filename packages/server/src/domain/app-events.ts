@@ -1,4 +1,5 @@
 import type { Moment } from '../kit/clock.ts'
+import type { RevisionId, RunnerId } from './ids.ts'
 
 /** What can happen to an app, in the words of the platform API (platform-behaviour §9.4). */
 export const eventCategories = [
@@ -31,12 +32,13 @@ export interface AppEvent {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-/** A runner's life, as its row tells it. */
+/** A runner's life, by the moments at which it went on. What has not happened is absent. */
 export interface RunnerLife {
-  readonly id: string
+  readonly id: RunnerId
   readonly machineType: string
-  readonly revisionId: string
+  readonly revisionId: RevisionId
   readonly createdAt: Moment
+  /** When it was started, give or take a scheduler pass. */
   readonly startedAt?: Moment
   readonly readyAt?: Moment
   readonly drainingAt?: Moment

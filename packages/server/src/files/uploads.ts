@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { CarrickError } from '../domain/errors.ts'
 import type { AccountId } from '../domain/ids.ts'
+import { bareEtag } from '../domain/object.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Bytes, Draft, Staging } from './staging.ts'
 
@@ -119,7 +120,7 @@ async function whole(upload: Upload, parts: readonly Part[], staging: Staging): 
 
 function received({ parts }: Upload, { number, etag }: Part): Draft {
   const part = parts.get(number)
-  if (part?.md5 === etag.replaceAll('"', '')) return part
+  if (part?.md5 === bareEtag(etag)) return part
   throw new CarrickError('bad_request', `Part ${number} did not arrive as it was sent: upload the file again`)
 }
 

@@ -1,4 +1,5 @@
-import type { AccountId, AppId, KeyId, RequestId, RevisionId, RunnerId, Seq } from '../domain/ids.ts'
+import type { RunnerLife } from '../domain/app-events.ts'
+import type { AccountId, AppId, KeyId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
 import { bytes, json, number, optionalNumber, optionalText, present, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
@@ -109,23 +110,8 @@ export function runnerAppOfKey(keyId: KeyId): Read<AppId | undefined> {
   return readOne(sql`select app_id from runner where key_id = ${keyId}`, (row) => text(row, 'app_id'))
 }
 
-/** A runner's life, by the moments at which it went on. What has not happened is absent. */
-export interface RunnerSpan {
-  readonly id: RunnerId
-  readonly machineType: string
-  readonly revisionId: RevisionId
-  readonly createdAt: Moment
-  /** When it was started, give or take a scheduler pass. */
-  readonly startedAt?: Moment
-  readonly readyAt?: Moment
-  readonly drainingAt?: Moment
-  readonly drainReason?: string
-  readonly endedAt?: Moment
-  readonly endReason?: string
-}
-
 /** The runners of an app that lived in the window, the youngest first. */
-export function runnerSpans(appId: AppId, { from, to }: Window, limit: number): Read<readonly RunnerSpan[]> {
+export function runnerSpans(appId: AppId, { from, to }: Window, limit: number): Read<readonly RunnerLife[]> {
   return read(
     // One that started when it was made has no moment to start at.
     sql`select id, machine_type, revision_id, created_at, coalesce(start_at, created_at) as started_at, ready_by,

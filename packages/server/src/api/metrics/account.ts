@@ -3,6 +3,7 @@ import { wireName } from '../../domain/names.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
 import type { KnownApp } from '../../home/apps.ts'
 import type { TrafficCounts } from '../../home/traffic.ts'
+import type { AppUsage } from './usage.ts'
 
 /** The metrics of an account's apps, by the names and labels of the platform API (platform-behaviour §9.3). All gauges. */
 export const accountMetrics = {
@@ -24,6 +25,11 @@ export const accountMetrics = {
     help: 'Of those that ended within the last minute, how many took no more than le seconds from coming to ending',
     labels: ['application', 'le'],
   },
+  fal_app_runner_cpu_usage_percent: {
+    help: 'CPU that runners used since the answer before, summed, in percent of one core; absent until there are two',
+    labels: ['application'],
+  },
+  fal_app_runner_memory_usage_bytes: { help: 'Memory that runners use, summed', labels: ['application'] },
 } as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>
 
 /** What is known of one app at this moment. */
@@ -34,13 +40,14 @@ export interface AppFigures {
   readonly traffic: TrafficCounts
   /** Also those that ended within the last minute. */
   readonly runners: readonly RunnerView[]
+  readonly usage: AppUsage
 }
 
 /** The metrics as Prometheus reads them. */
 export async function accountExposition(apps: readonly AppFigures[]): Promise<string> {
   const registry = new Registry()
   const gauges = gaugesIn(registry)
-  for (const { app, queued, running, traffic, runners } of apps) {
+  for (const { app, queued, running, traffic, runners, usage } of apps) {
     const application = wireName(app)
     gauges.fal_app_queue_size.set({ application }, queued)
     gauges.fal_app_concurrent_requests.set({ application }, running)
@@ -52,6 +59,9 @@ export async function accountExposition(apps: readonly AppFigures[]): Promise<st
       gauges.fal_app_requests_completed.set({ application, method, status }, count)
     for (const { seconds, count } of traffic.latency)
       gauges.fal_app_request_latency.set({ application, le: seconds === Infinity ? '+Inf' : seconds }, count)
+    const { cpuPercent, memoryBytes } = usage
+    if (cpuPercent !== undefined) gauges.fal_app_runner_cpu_usage_percent.set({ application }, cpuPercent)
+    if (memoryBytes !== undefined) gauges.fal_app_runner_memory_usage_bytes.set({ application }, memoryBytes)
   }
   return registry.metrics()
 }
@@ -79,5 +89,7 @@ function gaugesIn(registry: Registry): Readonly<Record<keyof typeof accountMetri
     fal_app_requests_received: gauge('fal_app_requests_received'),
     fal_app_requests_completed: gauge('fal_app_requests_completed'),
     fal_app_request_latency: gauge('fal_app_request_latency'),
+    fal_app_runner_cpu_usage_percent: gauge('fal_app_runner_cpu_usage_percent'),
+    fal_app_runner_memory_usage_bytes: gauge('fal_app_runner_memory_usage_bytes'),
   }
 }

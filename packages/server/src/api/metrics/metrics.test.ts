@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { openTestControl, testRunner, type TestControl } from '../../testing/control.ts'
 import { registerTestRevision } from '../../testing/scheduler.ts'
 import { addTestAccount } from '../../testing/store.ts'
 import { accountExposition, accountMetrics } from './account.ts'
 import { serverMetrics } from './server.ts'
+import { usageOf } from './usage.ts'
 
 let control: TestControl
 let key = ''
@@ -46,7 +47,7 @@ test('runners count by what they do', async () => {
   const app = control.apps.byId('hello')!.app
   const { traffic } = control.deps.homes.of('hello')
   const text = await accountExposition([
-    { app, queued: 0, running: 0, traffic: traffic.counts(), runners: control.script.runners },
+    { app, queued: 0, running: 0, traffic: traffic.counts(), runners: control.script.runners, usage: {} },
   ])
   const labels = 'application="eve/hello",state="running",machine_type="GPU-H100"'
   expect(text).toContain(`fal_app_runners{${labels}} 2`)
@@ -55,6 +56,35 @@ test('runners count by what they do', async () => {
   expect(server).toContain('carrick_runners{state="setup"} 1')
   expect(server).toContain('carrick_runners{state="idle"} 1')
 })
+
+test("what an app's runners use is summed, of the processor from the second answer on", async () => {
+  control.script.runners = ['1', '2'].map((id) => testRunner({ id, appId: 'hello' }))
+  vi.spyOn(control.deps.runners, 'listing').mockImplementation(async () => control.script.runners)
+  const used = async () =>
+    (await lines('/v1/serverless/metrics', { key })).filter((line) => line.startsWith('fal_app_runner_'))
+  const memory = 'fal_app_runner_memory_usage_bytes{application="eve/hello"} 2097152'
+  expect(await used()).toEqual([memory])
+  now += 10_000
+  expect(await used()).toEqual(['fal_app_runner_cpu_usage_percent{application="eve/hello"} 0', memory])
+  control.script.runners = []
+  now += 10_000
+  expect(await used()).toEqual([])
+})
+
+test.each([
+  ['no sample before', undefined, { memoryBytes: 30 }],
+  ['one ten seconds before', sample(0, { a: 1, b: 2 }), { cpuPercent: 70, memoryBytes: 30 }],
+  ['one before that knows one of them', sample(0, { a: 1 }), { cpuPercent: 20, memoryBytes: 30 }],
+  ['one before that knows others', sample(0, { c: 1 }), { memoryBytes: 30 }],
+  ['one of the same moment', sample(10_000, { a: 1 }), { memoryBytes: 30 }],
+])('with %s, usage is what two samples tell', (_, before, usage) => {
+  expect(usageOf(['a', 'b', 'dead'], before, sample(10_000, { a: 3, b: 7, c: 9 }))).toEqual(usage)
+})
+
+function sample(at: number, seconds: Readonly<Record<string, number>>) {
+  const of = Object.entries(seconds).map(([id, cpuSeconds]) => [id, { cpuSeconds, memoryBytes: 15 }] as const)
+  return { at, of: new Map(of) }
+}
 
 test('an answer stands for ten seconds', async () => {
   const { traffic } = control.deps.homes.of('hello')

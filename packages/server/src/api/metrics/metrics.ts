@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'
 import { accountExposition, type AppFigures } from './account.ts'
 import { serverExposition } from './server.ts'
+import { usageOf, type UsageSample } from './usage.ts'
 
 /** How long an answer stands, so that nobody who asks often costs more (platform-behaviour §9.3). */
 const cachedMs = 10_000
@@ -16,6 +17,8 @@ const lastMinuteMs = 60_000
 interface Cached {
   readonly until: Moment
   readonly text: Promise<string>
+  /** What the next answer compares with. */
+  readonly sample: Promise<UsageSample | undefined>
 }
 
 /** By the server, of which tests have many in one process, and by account: no more entries than there are accounts. */
@@ -30,29 +33,44 @@ export const readAccountMetrics = operation(
     const entry = entries.get(caller.accountId)
     const now = deps.clock.now()
     if (entry !== undefined && entry.until > now) return entry.text
-    const text = figuresOf(deps, caller, now).then(accountExposition)
-    entries.set(caller.accountId, { until: now + cachedMs, text })
+    const found = figuresOf(deps, caller, now, entry?.sample)
+    const text = found.then(({ figures }) => accountExposition(figures))
+    const sample = found.then(
+      (figures) => figures.sample,
+      () => undefined, // said by `text`
+    )
+    entries.set(caller.accountId, { until: now + cachedMs, text, sample })
     text.catch(() => entries.delete(caller.accountId))
     return text
   },
 )
 
-async function figuresOf(deps: Deps, { accountId }: Caller, now: Moment): Promise<readonly AppFigures[]> {
-  const runners = await deps.runners.listing(accountId, now - lastMinuteMs)
+async function figuresOf(deps: Deps, { accountId }: Caller, now: Moment, earlier: Cached['sample'] | undefined) {
+  const listing = deps.runners.listing(accountId, now - lastMinuteMs)
+  const [runners, sample, before] = await Promise.all([listing, sampled(deps), earlier])
   const own = [...deps.apps.all()]
     .filter(({ active }) => active?.spec.run !== 'host')
     .map(({ app }) => app)
     .filter((app) => app.accountId === accountId)
-  return own.map((app) => {
+  const figures = own.map((app): AppFigures => {
     const home = deps.homes.of(app.id)
+    const ofApp = runners.filter(({ appId }) => appId === app.id)
+    const ids = ofApp.map(({ id }) => id)
     return {
       app,
       queued: home.queueLength,
       running: home.load().running,
       traffic: home.traffic.counts(),
-      runners: runners.filter(({ appId }) => appId === app.id),
+      runners: ofApp,
+      usage: usageOf(ids, before, sample),
     }
   })
+  const theirs = new Set(runners.map(({ id }) => id))
+  return { figures, sample: { at: sample.at, of: new Map([...sample.of].filter(([id]) => theirs.has(id))) } }
+}
+
+async function sampled({ runners, clock }: Deps): Promise<UsageSample> {
+  return { of: await runners.usage(), at: clock.now() }
 }
 
 /** The metrics of the whole server, for those who look after it: keys of the first account. */

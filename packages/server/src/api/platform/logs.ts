@@ -5,42 +5,44 @@ import type { Caller } from '../../domain/permissions.ts'
 import type { Moment } from '../../kit/clock.ts'
 import type { LogFilter, LogLine } from '../../logs/log-store.ts'
 import type { Deps } from '../deps.ts'
+import { levels, logSources } from '../logs.ts'
 import { operation } from '../operation.ts'
 import { endpointOf } from './finished.ts'
 import { cursorOf, placeOf, type Page } from './input.ts'
 
 const Filter = z.object({
-  /** `owner/app`. */
+  /** `owner/app`, or the id that its lines are labelled with. */
   app: z.string().optional(),
   runnerId: z.string().optional(),
   requestId: z.string().optional(),
+  revisionId: z.string().optional(),
+  source: z
+    .string()
+    .pipe(z.enum(logSources, `Log lines come from ${logSources.join(', ')} here`))
+    .optional(),
+  /** In any case; one of these. */
+  levels: z
+    .array(z.string().toLowerCase().pipe(z.enum(levels)))
+    .max(levels.length)
+    .optional(),
+  traceback: z.literal(true).optional(),
   search: z.string().max(1_000).optional(),
   start: z.number().optional(),
   end: z.number().optional(),
 })
 type Filter = z.output<typeof Filter>
 
-/** Filters of the field that nothing here fulfils. Dropping one in silence would show other lines than those asked for. */
-export function refuseFilters(asked: Readonly<Record<string, unknown>>): void {
-  const [name] = Object.entries(asked).find(([, value]) => value !== undefined) ?? []
-  if (name === undefined) return
-  const message = `Logs cannot be filtered by ${name} here: app_id, job_id, request_id, search, start and end can be used`
-  throw new CarrickError('unimplemented', message)
-}
-
-/** A page of the account's log lines, newest first. Lines of one millisecond stay together. */
+/**
+ * A page of the account's log lines, newest first. Lines of one millisecond stay together. A search that takes long
+ * gives what it has found by then, which may be nothing, and where to go on.
+ */
 export const platformLogs = operation(
   { permission: 'logs:read', input: Filter.extend({ limit: z.number(), cursor: z.string().optional() }) },
   async (deps, caller, { limit, cursor, ...asked }): Promise<Page<LogLine>> => {
     const until = cursor === undefined ? asked.end : placeOf(z.tuple([z.number()]), cursor)[0]
     const query = { ...filterOf(deps, caller, asked), ...since(asked.start), ...(until !== undefined && { until }) }
-    const found = await deps.logs.query({ ...query, limit: limit + 1 })
-    const leftOut = found[limit]
-    if (leftOut === undefined) return { items: found }
-    const whole = found.filter(({ at }) => at > leftOut.at)
-    return whole.length > 0
-      ? { items: whole, next: cursorOf([leftOut.at + 1]) }
-      : { items: found.slice(0, limit), next: cursorOf([leftOut.at]) } // more of them than a page holds
+    const { lines, nextUntil } = await deps.logs.page({ ...query, limit })
+    return { items: lines, ...(nextUntil !== undefined && { next: cursorOf([nextUntil]) }) }
   },
 )
 
@@ -72,6 +74,7 @@ async function* follow(
 }
 
 function wholeApp(deps: Pick<Deps, 'apps'>, caller: Caller, id: string): AppId {
+  if (deps.apps.byId(id)?.app.accountId === caller.accountId) return id
   const { app, route } = endpointOf(deps, caller, id)
   if (route === '') return app.id
   throw new CarrickError(
@@ -82,12 +85,17 @@ function wholeApp(deps: Pick<Deps, 'apps'>, caller: Caller, id: string): AppId {
 
 const since = (start: Moment | undefined) => (start === undefined ? {} : { since: start })
 
-function filterOf(deps: Pick<Deps, 'apps'>, caller: Caller, { app, runnerId, requestId, search }: Filter): LogFilter {
+function filterOf(deps: Pick<Deps, 'apps'>, caller: Caller, { app, ...asked }: Filter): LogFilter {
+  const { runnerId, requestId, revisionId, source, levels: named, traceback, search } = asked
   return {
     accountId: caller.accountId,
     ...(app !== undefined && { appId: wholeApp(deps, caller, app) }),
     ...(runnerId !== undefined && { runnerId }),
     ...(requestId !== undefined && { requestId }),
+    ...(revisionId !== undefined && { revisionId }),
+    ...(source !== undefined && { source }),
+    ...(named !== undefined && { levels: named }),
+    ...(traceback !== undefined && { traceback }),
     ...(search !== undefined && { search }),
   }
 }

@@ -1,5 +1,5 @@
 import { DeploymentStrategy } from '@carrick/protocol/gen/controller_pb.js'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { formatKey } from '../../access/credentials.ts'
 import { presets } from '../../domain/permissions.ts'
 import { addRunner, saveRunner } from '../../store/runners.ts'
@@ -355,15 +355,63 @@ describe('log lines', () => {
     expect((await history('', { key: control.keys.bob })).messages).toEqual([])
   })
 
-  test('a filter that is not served is refused, not overlooked', async () => {
-    const refused = (query: string, send: object = {}) =>
-      ask(`/v1/serverless/logs/history?${query}`, { method: 'POST', send })
-    expect(await refused('run_source=gateway')).toMatchObject({
-      status: 501,
-      body: { error: { type: 'not_implemented', message: expect.stringContaining('run_source') } },
+  describe('of several kinds', () => {
+    beforeEach(() => {
+      const line = { accountId: 'account-ann', appId: appNamed('hello').id, at: control.clock.now() }
+      control.logs.append({ ...line, message: 'ready', source: 'bridge', level: 'warning', revisionId: 'revision-9' })
+      const message = 'Traceback (most recent call last):'
+      control.logs.append({ ...line, message, source: 'user', level: 'stderr', requestId: 'request-9' })
     })
+
+    test.each([
+      ['revision=revision-9', ['ready']],
+      ['run_source=bridge', ['ready']],
+      ['level=WARNING', ['ready']],
+      ['level=warning,info', ['ready', 'three', 'two', 'one']],
+      ['traceback=true', ['Traceback (most recent call last):']],
+      ['traceback=false&level=warning', ['ready']],
+      ['request_id=request-9', ['Traceback (most recent call last):']],
+      ['request_id=request-9&level=info', []],
+    ])('are found by %s', async (query, messages) => {
+      expect((await history(query)).messages).toEqual(messages)
+    })
+
+    test('are found by labels, and by the id that they are labelled with', async () => {
+      const labelled = (...labels: object[]) => history('', { send: { labels } })
+      expect((await labelled({ key: 'source', value: 'bridge' })).messages).toEqual(['ready'])
+      const levels = { key: 'level', value: ['warning', 'stdout'], condition_type: 'in' }
+      expect((await labelled({ key: 'app_id', value: appNamed('hello').id }, levels)).messages).toEqual(['ready'])
+    })
+  })
+
+  test('a page whose search stopped early goes on from where it stopped', async () => {
+    const page = vi.spyOn(control.logs, 'page').mockResolvedValueOnce({ lines: [], nextUntil: control.clock.now() - 1 })
+    const first = await history('search=o')
+    page.mockRestore()
+    expect(first.messages).toEqual([])
+    expect((await history(`search=o&cursor=${first.next_cursor}`)).messages).toEqual(['two', 'one'])
+  })
+
+  test('a filter that cannot be fulfilled is refused, not overlooked', async () => {
+    const refused = (query: string, ...labels: object[]) =>
+      ask(`/v1/serverless/logs/history?${query}`, { method: 'POST', send: { labels } })
+    expect(await refused('run_source=cron')).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringContaining('builder, bridge, user') } },
+    })
+    expect((await refused('level=loud')).status).toBe(400)
     expect((await refused('app_id=ann/hello/draw')).status).toBe(501)
-    expect((await refused('', { labels: [{ key: 'endpoint', value: 'x' }] })).status).toBe(501)
+    expect((await refused('app_id=ann/hello', { key: 'app_id', value: 'ann/other' })).status).toBe(400)
+    const unserved = [
+      { key: 'endpoint', value: 'x' },
+      { key: 'level', value: 'info', condition_type: 'not_equals' },
+      { key: 'job_id', value: ['a', 'b'], condition_type: 'in' },
+    ]
+    for (const label of unserved)
+      expect(await refused('', label)).toMatchObject({
+        status: 501,
+        body: { error: { type: 'not_implemented', message: expect.stringContaining(label.key) } },
+      })
   })
 
   test('are streamed, and the stream ends when it was told to', async () => {

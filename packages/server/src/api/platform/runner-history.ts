@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { runnerHistory as countRunners } from '../../domain/runner-history.ts'
 import { buckets, timeframeFor, timeframes } from '../../domain/timeline.ts'
-import { runnerSpans, type RunnerSpan } from '../../store/reports.ts'
+import type { RunnerLife } from '../../domain/app-events.ts'
+import { runnerSpans } from '../../store/reports.ts'
 import { operation } from '../operation.ts'
 import { ownApp, Which } from '../queues.ts'
 import { InWindow, windowOf } from './input.ts'
@@ -32,7 +33,7 @@ export const runnerHistory = operation(
   },
 )
 
-function lifetime({ createdAt, readyAt, drainingAt, endedAt }: RunnerSpan) {
+function lifetime({ createdAt, readyAt, drainingAt, endedAt }: RunnerLife) {
   return {
     createdAt,
     ...(readyAt !== undefined && { readyAt }),

@@ -1,17 +1,18 @@
 import { logLevels } from '@carrick/protocol/words'
 import { LogLabels, PlatformLogLine, PlatformLogs } from '@carrick/protocol/platform'
 import { z } from 'zod'
+import { CarrickError } from '../../domain/errors.ts'
 import type { LogLine } from '../../logs/log-store.ts'
 import { EventStream } from '../event-stream.ts'
 import { InWindow } from '../platform/input.ts'
-import { followPlatformLogs, platformLogs, refuseFilters } from '../platform/logs.ts'
+import { followPlatformLogs, platformLogs } from '../platform/logs.ts'
 import { described } from './described.ts'
 import { cursor, paged } from './paging.ts'
 import { iso } from './route.ts'
 
 const word = z.string().max(500).optional()
 
-/** What both take. Those that nothing fulfils are named too: then they are refused, not overlooked. */
+/** What both take. */
 const Filters = z.object({
   ...InWindow,
   app_id: word,
@@ -20,7 +21,8 @@ const Filters = z.object({
   search: z.string().max(1_000).optional(),
   revision: word,
   run_source: word,
-  traceback: word,
+  traceback: z.enum(['true', 'false']).optional(),
+  /** One, or several with commas between them. */
   level: word,
 })
 
@@ -50,14 +52,48 @@ export const platformLogRoutes = [
   }),
 ]
 
-function filterOf(
-  { app_id, job_id, request_id, search, start, end, ...unserved }: z.output<typeof Filters>,
-  body: z.output<typeof LogLabels>,
-) {
-  const [label] = body?.labels ?? []
-  refuseFilters({ ...unserved, [`the label "${label?.key.slice(0, 100) ?? ''}"`]: label })
-  return { app: app_id, runnerId: job_id, requestId: request_id, search, start, end }
+type Named = Omit<z.output<typeof Filters>, 'start' | 'end' | 'search'>
+
+function filterOf({ start, end, search, ...query }: z.output<typeof Filters>, body: z.output<typeof LogLabels>) {
+  const named = (body?.labels ?? []).reduce<Named>(withLabel, query)
+  return {
+    app: named.app_id,
+    runnerId: named.job_id,
+    requestId: named.request_id,
+    revisionId: named.revision,
+    source: named.run_source,
+    levels: named.level?.split(','),
+    traceback: named.traceback === 'true' ? (true as const) : undefined,
+    search,
+    start,
+    end,
+  }
 }
+
+/** The labels that say what a part of the address could say. */
+const labelled: ReadonlyMap<string, Exclude<keyof Named, 'traceback'>> = new Map([
+  ['app_id', 'app_id'],
+  ['job_id', 'job_id'],
+  ['request_id', 'request_id'],
+  ['revision', 'revision'],
+  ['source', 'run_source'],
+  ['run_source', 'run_source'],
+  ['level', 'level'],
+])
+
+/** Overlooking a label, or half of what is said of it, would show other lines than those asked for. */
+function withLabel(asked: Named, { key, value, condition_type }: Label): Named {
+  const name = labelled.get(key)
+  const values = [value].flat()
+  if (name === undefined || condition_type.startsWith('not_') || (values.length !== 1 && name !== 'level')) {
+    const message = `Logs cannot be filtered by the label "${key}" here, or not so: ${[...labelled.keys()].join(', ')} can each equal one value, and level be one of several`
+    throw new CarrickError('unimplemented', message)
+  }
+  if (asked[name] === undefined) return { ...asked, [name]: values.join(',') }
+  throw new CarrickError('bad_request', `The label "${key}" says again what was said already: name ${name} once`)
+}
+
+type Label = NonNullable<z.output<typeof LogLabels>>['labels'][number]
 
 function logLine({ at, level, message, appId, revisionId, runnerId, requestId, source }: LogLine): PlatformLogLine {
   const labels = { app_id: appId, job_id: runnerId, request_id: requestId, source }
