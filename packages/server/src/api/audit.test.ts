@@ -2,7 +2,7 @@ import type { EventList } from '@carrick/protocol/rest'
 import { beforeEach, expect, test } from 'vitest'
 import { beginEvent } from '../store/events.ts'
 import { openTestControl, type TestControl } from '../testing/control.ts'
-import { sweepEvents } from './event-sweep.ts'
+import { sweepEvents } from './account/event-sweep.ts'
 
 let control: TestControl
 beforeEach(async () => {

@@ -12,8 +12,8 @@ import { addRunner } from '../store/runners.ts'
 import { putValue, valueAt } from '../store/values.ts'
 import { openTestControl, testRunner } from '../testing/control.ts'
 import type { TestControl } from '../testing/control.ts'
-import { methods } from './grpc-methods.ts'
-import { routes } from './rest-routes.ts'
+import { methods } from './grpc/grpc-methods.ts'
+import { routes } from './rest/rest-routes.ts'
 
 /** Every way into the control plane, and the permission that it takes. What is missing here fails. */
 const doors: Readonly<Record<string, Access>> = {

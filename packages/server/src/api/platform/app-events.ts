@@ -4,7 +4,7 @@ import { changesOf } from '../../store/events.ts'
 import { accountById, type Account } from '../../store/accounts.ts'
 import { runnerSpans } from '../../store/reports.ts'
 import { operation } from '../operation.ts'
-import { ownApp, Which } from '../queues.ts'
+import { ownApp, Which } from '../apps/queues.ts'
 import { cursorOf, pageOf, placeOf, windowOf, type Page } from './input.ts'
 
 /** How many runners, and how many changes, one page is looked for in. */

@@ -3,7 +3,7 @@ import type { App } from '../../domain/app.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import { finishedRequests, type After, type FinishedRequest, type Window } from '../../store/reports.ts'
 import type { Deps } from '../deps.ts'
-import { ownApp } from '../queues.ts'
+import { ownApp } from '../apps/queues.ts'
 
 /** How many requests are read at a time: between two reads others have their turn. */
 const pageSize = 1_000

@@ -3,7 +3,7 @@ import type { Revision } from '../../domain/revision.ts'
 import { deploymentsOf } from '../../store/events.ts'
 import { revisionsPage } from '../../store/revisions.ts'
 import { operation } from '../operation.ts'
-import { ownApp, Which } from '../queues.ts'
+import { ownApp, Which } from '../apps/queues.ts'
 import { cursorOf, pageOf, placeOf, type Page } from './input.ts'
 
 export interface RevisionEntry {

@@ -4,7 +4,7 @@ import { buckets, timeframeFor, timeframes } from '../../domain/timeline.ts'
 import type { RunnerLife } from '../../domain/app-events.ts'
 import { runnerSpans } from '../../store/reports.ts'
 import { operation } from '../operation.ts'
-import { ownApp, Which } from '../queues.ts'
+import { ownApp, Which } from '../apps/queues.ts'
 import { InWindow, windowOf } from './input.ts'
 
 /** How many runners of one app an answer counts. */

@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import type { Credentials } from '../../access/keyring.ts'
+import { CarrickError } from '../../domain/errors.ts'
+import { checkOwner } from '../../domain/names.ts'
+import { presets } from '../../domain/permissions.ts'
+import { uuidv7 } from '../../kit/ids.ts'
+import { addAccount, allAccounts } from '../../store/accounts.ts'
+import type { Account } from '../../store/accounts.ts'
+import { together } from '../../store/sql.ts'
+import { operation } from '../operation.ts'
+
+export interface NewAccount {
+  readonly account: Account
+  /** Its first key, for everything in it. */
+  readonly credentials: Credentials
+}
+
+/** Makes an account and its first key, both or neither. */
+export const createAccount = operation(
+  { permission: 'accounts:write', input: z.object({ nickname: z.string() }) },
+  async (deps, _caller, { nickname }): Promise<NewAccount> => {
+    checkOwner(nickname)
+    const account = { id: uuidv7(deps.clock), nickname, fullName: nickname, createdAt: deps.clock.now() }
+    const { credentials, write } = deps.keyring.prepare(account.id, presets.ADMIN, 'first key')
+    if (!(await deps.store.commit(together(addAccount(account), write)))) {
+      throw new CarrickError('account_exists', `There is an account "${nickname}" already: choose another name`)
+    }
+    await deps.keyring.refresh()
+    return { account, credentials }
+  },
+  { action: 'create_account', about: ({ nickname }) => ({ subject: nickname }) },
+)
+
+/** Everybody who has an account on this server. */
+export const listAccounts = operation({ permission: 'accounts:read', input: z.object({}) }, async (deps) =>
+  deps.store.read(allAccounts()),
+)

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { CarrickError } from '../../domain/errors.ts'
+import type { EnvironmentId } from '../../domain/ids.ts'
+import { checkAppName, mainEnvironment, splitAlias } from '../../domain/names.ts'
+import type { Caller } from '../../domain/permissions.ts'
+import type { EnvironmentDefinition } from '../../domain/revision.ts'
+import type { SecretValues } from '../../domain/secret.ts'
+import { environmentExists } from '../../store/environments.ts'
+import { checkedSecrets } from './allowed-secrets.ts'
+import { definitionOf } from './definition.ts'
+import type { Deps } from '../deps.ts'
+import { operation } from '../operation.ts'
+import type { Attention } from '../operation.ts'
+import { SentEnvironment } from './sent-environment.ts'
+
+/** An `--env`: absent means main. Whether there is such an environment is for `requireEnvironment` to say. */
+export const EnvironmentName = z
+  .string()
+  .optional()
+  .transform((name) => (name === undefined || name === '' ? mainEnvironment : name))
+
+/** Throws `environment_not_found` unless the caller's account has this environment. */
+export async function requireEnvironment(
+  { store }: Pick<Deps, 'store'>,
+  { accountId }: Caller,
+  name: string,
+): Promise<void> {
+  if (!(await store.read(environmentExists(accountId, name)))) throw unknownEnvironment(name)
+}
+
+export const unknownEnvironment = (name: string) =>
+  new CarrickError(
+    'environment_not_found',
+    `Environment "${name.slice(0, 128)}" not found: \`fal environments list\` shows those that there are`,
+  )
+
+/** Builds what a deploy is about to ask for. Answers at once when it is there already. */
+export const buildEnvironment = operation(
+  {
+    permission: 'apps:write',
+    input: z.object({
+      environment: EnvironmentName,
+      environments: z.array(SentEnvironment),
+      secrets: z.array(z.string()).optional(),
+    }),
+  },
+  async (deps, caller, { environment, environments, secrets }, attention): Promise<EnvironmentId> => {
+    await requireEnvironment(deps, caller, environment)
+    const allowed = await checkedSecrets(deps, caller, { environment, secrets })
+    const definition = definitionOf(environments)
+    const values = await deps.vault.exposed({ accountId: caller.accountId, environment }, allowed)
+    return build(deps, definition, { force: environments.some(({ force }) => force), secrets: values, attention })
+  },
+)
+
+/** Builds an environment, its requirements filled in from these secrets, and passes on what the build says, line by line. */
+export function build(
+  deps: Pick<Deps, 'builder' | 'clock'>,
+  definition: EnvironmentDefinition,
+  { force, secrets, attention }: { force: boolean; secrets: SecretValues; attention: Attention },
+): Promise<EnvironmentId> {
+  const onLine = (message: string) => attention.say({ at: deps.clock.now(), source: 'builder', level: 'info', message })
+  return deps.builder.build(definition, { force, secrets, onLine, signal: attention.signal })
+}
+
+/** Throws `invalid_app` unless an app of this environment can have this name, which carries the environment's suffix already. */
+export function checkAlias({ name, environment }: { readonly name: string; readonly environment: string }): void {
+  const { base, environment: suffix } = splitAlias(name)
+  checkAppName(base)
+  if (suffix === environment) return
+  const where = environment === mainEnvironment ? 'without a suffix' : `as "${base}--${environment}"`
+  throw new CarrickError(
+    'invalid_app',
+    `"${name}" cannot be the name of an app in environment "${environment}": send it ${where}`,
+  )
+}
