@@ -21,7 +21,7 @@ import type { Logger } from '../kit/logger.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
 import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
-import type { Functions } from './runs/functions.ts'
+import type { Functions } from './runs/function-call.ts'
 
 /** What control operations work with. */
 export interface Deps {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { CallLimits, Caller, Failure } from '../../calls/call.ts'
-import { callFunction, type FunctionCall } from '../../calls/function-call.ts'
+import { callFunction } from '../../calls/function-call.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { AppId, RequestId, RunnerId } from '../../domain/ids.ts'
 import type { RunResult } from '../../domain/run-value.ts'
@@ -8,16 +8,9 @@ import { isFailedStart, type StopReason, type Terminated } from '../../domain/ru
 import type { ScaleSettings } from '../../domain/scale.ts'
 import type { Homes, Slot } from '../../home/home.ts'
 import type { LogLine, LogStore } from '../../logs/log-store.ts'
+import type { Asked } from './function-call.ts'
 import { CallInProgress } from './function-output.ts'
 import { failureOf, tooLong } from './run-outcome.ts'
-
-/** One call, and its caller. */
-export interface Asked extends Pick<FunctionCall, 'code' | 'setup'> {
-  readonly id: RequestId
-  readonly say: (line: LogLine) => void
-  /** Aborted when nobody waits any more; its reason is thrown. */
-  readonly signal: AbortSignal
-}
 
 /** What a host asks of the scheduler. */
 export interface HostRunners {

@@ -7,7 +7,8 @@ import { silent } from '../../kit/logger.ts'
 import type { LogLine } from '../../logs/log-store.ts'
 import { openTestRunner, textOf } from '../../testing/runner.ts'
 import { openTestScheduler, testSpec } from '../../testing/scheduler.ts'
-import { createFunctions, type HostFacts } from './functions.ts'
+import type { HostFacts } from './function-call.ts'
+import { createFunctions } from './functions.ts'
 import { hostSpec } from './host-spec.ts'
 
 const second = 1_000

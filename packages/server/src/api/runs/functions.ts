@@ -2,10 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { App } from '../../domain/app.ts'
 import type { AppId } from '../../domain/ids.ts'
 import { runAlias } from '../../domain/names.ts'
-import type { RevisionSpec } from '../../domain/revision.ts'
-import type { RunResult } from '../../domain/run-value.ts'
 import type { Terminated } from '../../domain/runner.ts'
-import type { SecretValues } from '../../domain/secret.ts'
 import type { Apps } from '../../home/apps.ts'
 import type { Clock } from '../../kit/clock.ts'
 import { uuidv7 } from '../../kit/ids.ts'
@@ -14,22 +11,8 @@ import type { LogLine } from '../../logs/log-store.ts'
 import { deleteApp, registerRevision } from '../../store/apps.ts'
 import type { Store } from '../../store/store.ts'
 import { unknownEnvironment } from '../deploys/environments.ts'
-import { FunctionHost, type Asked, type HostParts, type HostRunners } from './function-host.ts'
-
-/** Everything that two calls have in common when one runner may serve both. */
-export interface HostFacts extends Pick<App, 'accountId' | 'name' | 'environment'> {
-  readonly spec: RevisionSpec
-  /** Where the environment is: a build that was forced has another place. */
-  readonly place: string
-  /** The secrets that its runners start with. */
-  readonly secrets: SecretValues
-}
-
-/** Calls functions in runners that are kept for the next call. */
-export interface Functions {
-  /** Resolves with what the function returned or raised, unread. Rejects with a sentence about a runner that failed. */
-  call(facts: HostFacts, asked: Asked): Promise<RunResult>
-}
+import type { Functions, HostFacts } from './function-call.ts'
+import { FunctionHost, type HostParts, type HostRunners } from './function-host.ts'
 
 interface HostFollower {
   readonly heard: (line: LogLine) => LogLine | undefined

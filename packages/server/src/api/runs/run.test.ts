@@ -2,8 +2,7 @@ import { expect, test } from 'vitest'
 import { HostedRunStatus_State } from '@carrick/protocol/gen/controller_pb.js'
 import type { RunValue } from '../../domain/run-value.ts'
 import { openTestControl, type TestControl } from '../../testing/control.ts'
-import type { HostFacts } from './functions.ts'
-import type { Asked } from './function-host.ts'
+import type { Asked, HostFacts } from './function-call.ts'
 
 const environments = [{ kind: 'virtualenv', configuration: { python_version: '3.11' } }]
 const five: RunValue = { kind: 'value', method: 'pickle', definition: Buffer.from('5'), raised: false }
