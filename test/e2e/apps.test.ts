@@ -249,7 +249,7 @@ describe('the stock fal command', () => {
     test('list shows those that match, in the order that was asked for', async () => {
       const shown = [list(), list('--filter', 'second'), list('--regions', 'us-east', 'eu-north')]
       expect(await Promise.all(shown)).toEqual([
-        ['conda', 'every-thing', 'greeter', 'many-words', 'second'],
+        [...(mayMount ? ['beside'] : []), 'conda', 'every-thing', 'greeter', 'many-words', 'second'],
         ['second'],
         ['every-thing'],
       ])
