@@ -230,6 +230,13 @@ answer = {'heard': heard, 'alive': [*states, alive()]}`,
     await ended
   })
 
+  // `--local` and its ports talk to nobody, and would listen on every address of this machine.
+  test('--forward-compat chooses nothing here, --force-env-build is the old name of --no-cache', async () => {
+    const { code, stdout } = await run('functions.py::add', '--forward-compat', '--force-env-build')
+    expect(code, stdout).toBe(0)
+    expect(stdout).toMatch(/Building an environment[^]*adding 2 and 3/)
+  })
+
   test('--limit-max-requests ends an app after so many calls', async () => {
     const { child, url } = await running('echo.py::Echo', '--limit-max-requests', '1')
     const ended = once(child, 'exit')
