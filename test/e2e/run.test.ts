@@ -50,10 +50,10 @@ describe('runs', () => {
   const address = (said: string) => /Sync\s+(https\S+?)(?:\/\s|\/?\n)/.exec(said)?.[1]
 
   /** An app that runs in the background, and the address that was printed. */
-  async function running(ref: string, ...flags: string[]): Promise<{ child: ChildProcess; url: string }> {
+  async function running(ref: string, ...flags: string[]): Promise<{ child: ChildProcess; url: string; said: string }> {
     const { child, said } = await background(`test/e2e/apps/${ref}`, flags)
     await until(() => address(said()) !== undefined, 'the address')
-    return { child, url: address(said()) ?? '' }
+    return { child, url: address(said()) ?? '', said: said() }
   }
 
   test('a function prints and returns; its runner is no app, and goes when nobody calls it again', async () => {
@@ -84,7 +84,7 @@ describe('runs', () => {
     const { code, stdout } = await run('broken_setup.py::Echo')
     expect(code).toBe(1)
     expect(stdout).toContain('the weights are missing')
-    expect(await nothingLeft()).toBe(true)
+    await until(nothingLeft, 'the end of the run, and of functions that were called before')
   })
 
   test.each(['SIGINT', 'SIGHUP', 'SIGKILL'] as const)('an app serves until %s ends its command', async (signal) => {
@@ -231,14 +231,16 @@ answer = {'heard': heard, 'alive': [*states, alive()]}`,
   })
 
   // `--local` and its ports talk to nobody, and would listen on every address of this machine.
-  test('--forward-compat chooses nothing here, --force-env-build is the old name of --no-cache', async () => {
-    const { code, stdout } = await run('functions.py::add', '--forward-compat', '--force-env-build')
+  test('--forward-compat chooses nothing here', async () => {
+    const { code, stdout } = await run('functions.py::add', '--forward-compat')
     expect(code, stdout).toBe(0)
-    expect(stdout).toMatch(/Building an environment[^]*adding 2 and 3/)
+    expect(stdout).toContain('adding 2 and 3')
   })
 
-  test('--limit-max-requests ends an app after so many calls', async () => {
-    const { child, url } = await running('echo.py::Echo', '--limit-max-requests', '1')
+  // The client sends the wish to build anew for apps alone, not for functions.
+  test('--force-env-build builds an environment that is there; --limit-max-requests ends an app after so many calls', async () => {
+    const { child, url, said } = await running('echo.py::Echo', '--force-env-build', '--limit-max-requests', '1')
+    expect(said).toContain('Building an environment')
     const ended = once(child, 'exit')
     expect((await carrick.ask(new URL(url).pathname, { ...addition, body: '{}' })).status).toBe(200)
     expect((await ended)[0]).toBe(0)
