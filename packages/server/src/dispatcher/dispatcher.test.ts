@@ -20,6 +20,7 @@ import { manualClock } from '../testing/clock.ts'
 import { openTestRunner, textOf } from '../testing/runner.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
 import { cancelledOutcome } from '../domain/outcome.ts'
+import { longestBackOffMs } from '../domain/retry.ts'
 import { startDispatcher } from './dispatcher.ts'
 
 const start = 1_800_000_000_000
@@ -56,7 +57,7 @@ interface Options {
 /** A store with the app `ann/hello`, and what a dispatcher needs around it. Time moves by hand. */
 async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes = 1_000_000 }: Options = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-dispatcher-'))
-  const disk = { full: false, refused: 0, busyReads: 0 }
+  const disk: TestDisk = { full: false, refused: 0, busyReads: 0 }
   const store = onDisk(await openTestStore(), disk)
   await addTestAccount(store, { id: 'account', nickname: 'ann' })
   const live = { ...scale, request_timeout: requestTimeout }
@@ -136,8 +137,16 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
   }
 }
 
+interface TestDisk {
+  full: boolean
+  refused: number
+  busyReads: number
+  /** What happens before a page of the past is read. */
+  beforePage?: () => Promise<void>
+}
+
 /** The real store on a disk that may be full, or busy. */
-function onDisk(store: Store, disk: { full: boolean; refused: number; busyReads: number }): Store {
+function onDisk(store: Store, disk: TestDisk): Store {
   return {
     commit: async (write) => {
       if (!disk.full) return await store.commit(write)
@@ -145,6 +154,7 @@ function onDisk(store: Store, disk: { full: boolean; refused: number; busyReads:
       throw new CarrickError('disk_full', 'No room is left on the disk')
     },
     read: async (query) => {
+      if (query.statement.text.includes('due_at, start_by')) await disk.beforePage?.()
       const isPayload = query.statement.text.includes('from request_body')
       if (!isPayload || disk.busyReads === 0) return await store.read(query)
       disk.busyReads -= 1
@@ -483,6 +493,39 @@ describe('a restart', () => {
       attempt: 1,
       error: { code: 'client_cancelled' },
     })
+  })
+
+  test('leaves alone what comes and runs while it still reads', async () => {
+    const world = await openWorld()
+    await world.submit('old')
+    await world.dispatcher.stop({ graceMs: 0 })
+
+    const next = await world.restart()
+    const { held, handler } = holding()
+    await next.addRunner(handler)
+    world.disk.beforePage = async () => {
+      delete world.disk.beforePage
+      await next.submit('new')
+      await held
+    }
+    await next.dispatcher.recover()
+    const response = await held
+    response.end('once')
+    expect(await next.outcome('new')).toMatchObject({ status: 200, attempt: 1, text: 'once' })
+  })
+
+  test('with a clock that was ahead before does not keep a retry waiting until that moment comes', async () => {
+    const world = await openWorld()
+    await world.addRunner(hangUp)
+    world.clock.advance(86_400_000)
+    await world.submit('a')
+    await expect.poll(() => world.stateOf('a'), patient).toBe('waiting')
+    await world.dispatcher.stop({ graceMs: 0 })
+    world.clock.advance(-86_400_000)
+
+    const next = await world.restart()
+    await next.dispatcher.recover()
+    expect(next.home.nextMoment()).toBe(start + longestBackOffMs)
   })
 
   test('that is announced lets running requests end', async () => {

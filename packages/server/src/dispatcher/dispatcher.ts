@@ -7,7 +7,7 @@ import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RequestId } from '../domain/ids.ts'
 import { cancelledOutcome, overdueOutcome } from '../domain/outcome.ts'
 import type { Home, Match } from '../home/home.ts'
-import { appsWithUnfinished, completeWaiting, completeWaitingOf, requestCancel } from '../store/requests.ts'
+import { appsWithUnfinished, completeWaiting, completeWaitingOf, newestSeq, requestCancel } from '../store/requests.ts'
 import type { Cancelled } from '../store/requests.ts'
 import { Alarms } from './alarms.ts'
 import { flush } from './flush.ts'
@@ -55,8 +55,11 @@ class HomeDispatcher implements Dispatcher {
   }
 
   async recover(): Promise<void> {
-    const apps = await this.#parts.store.read(appsWithUnfinished())
-    for (const appId of apps) await recoverApp(appId, this.#parts)
+    const { store } = this.#parts
+    // Workflows that were taken up again send requests while others are still being read: those are nobody's past.
+    const upTo = await store.read(newestSeq())
+    const apps = await store.read(appsWithUnfinished())
+    for (const appId of apps) await recoverApp(appId, upTo, this.#parts)
   }
 
   async cancel(requestId: RequestId): Promise<Cancelled> {

@@ -1,5 +1,6 @@
-import type { AppId } from '../domain/ids.ts'
+import type { AppId, Seq } from '../domain/ids.ts'
 import { cancelledOutcome, failedOutcome, troubles } from '../domain/outcome.ts'
+import { longestBackOffMs } from '../domain/retry.ts'
 import { finishAttempt, unfinishedRequests } from '../store/requests.ts'
 import type { UnfinishedRequest } from '../store/request-rows.ts'
 import { persist } from './persist.ts'
@@ -9,16 +10,19 @@ import type { SettleParts } from './settle.ts'
 const pageSize = 5_000
 
 /**
- * Fills an app's home with its unfinished requests, in their order. One that was running is an attempt that ended when
- * the platform did: the usual rule decides, so a request that forbids retries does not run twice.
+ * Fills an app's home with its unfinished requests up to a place in the order, in their order. One that was running is an
+ * attempt that ended when the platform did: the usual rule decides, so a request that forbids retries does not run twice.
  */
-export async function recoverApp(appId: AppId, parts: SettleParts): Promise<void> {
+export async function recoverApp(appId: AppId, upTo: Seq, parts: SettleParts): Promise<void> {
+  const { store, homes, clock } = parts
   let after = 0
   let page: readonly UnfinishedRequest[]
   do {
-    page = await parts.store.read(unfinishedRequests(appId, after, pageSize))
+    page = await store.read(unfinishedRequests(appId, { after, upTo }, pageSize))
     after = page.at(-1)?.request.seq ?? after
-    for (const { state, request } of page) if (state === 'waiting') parts.homes.of(appId).admit(request)
+    const latest = clock.now() + longestBackOffMs
+    for (const { state, request } of page)
+      if (state === 'waiting') homes.of(appId).admit(request.dueAt > latest ? { ...request, dueAt: latest } : request)
     await Promise.all(page.filter(({ state }) => state === 'running').map((each) => endOfInterrupted(each, parts)))
   } while (page.length === pageSize)
 }

@@ -118,8 +118,13 @@ function budgetFor(condition: RetryCondition, callers: RetryBudgets, rules: Retr
   return rules.skipRetryConditions.includes(condition) ? 0 : (rules.retryBudgets[condition] ?? mostAttempts)
 }
 
+const longestBaseMs = 60_000
+
+/** No retry stands back for longer than this, whatever a clock says that was wrong when its attempt failed. */
+export const longestBackOffMs = 1.2 * longestBaseMs
+
 /** 1 s, 2 s, 4 s … 60 s, each 20 % more or less by chance, so that many failures do not come back as one crowd. */
 function backOff(attempt: number, chance: number): number {
-  const base = Math.min(1_000 * 2 ** (attempt - 1), 60_000)
+  const base = Math.min(1_000 * 2 ** (attempt - 1), longestBaseMs)
   return Math.round(base * (0.8 + 0.4 * chance))
 }

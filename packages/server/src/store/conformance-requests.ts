@@ -12,6 +12,7 @@ import {
   requestCancel,
   retryLater,
   startAttempt,
+  newestSeq,
   unfinishedRequests,
   waitingByCaller,
   waitingRequests,
@@ -52,8 +53,8 @@ export function describeRequests(store: () => Store): void {
     const newApp = async () =>
       (appId = await addTestApp(store(), { id: `queue-${(apps += 1)}`, name: `queue-${apps}` }))
     const accept = (id: string) => store().commit(acceptRequest(request(`${appId}/${id}`, appId)))
-    const unfinished = async (after = 0, limit = 100) => {
-      const found = await store().read(unfinishedRequests(appId, after, limit))
+    const unfinished = async (after = 0, limit = 100, upTo = Number.MAX_SAFE_INTEGER) => {
+      const found = await store().read(unfinishedRequests(appId, { after, upTo }, limit))
       return found.map((one) => one.request.id.slice(appId.length + 1))
     }
     beforeAll(async () => void (await newApp()))
@@ -73,6 +74,8 @@ export function describeRequests(store: () => Store): void {
       await store().commit(completeWaiting({ requestId: `${appId}/b`, outcome: cancelled, now }))
       expect(await unfinished(0, 2)).toEqual(['a', 'c'])
       expect(await unfinished(seqs[2], 2)).toEqual(['d'])
+      expect(await unfinished(0, 100, seqs[2]), 'what came later than the start is not in it').toEqual(['a', 'c'])
+      expect(await store().read(newestSeq())).toBe(seqs[3])
       expect(await store().read(appsWithUnfinished())).toContain(appId)
     })
 

@@ -133,13 +133,28 @@ export function completeWaitingOf(
   )
 }
 
-/** What a home reads when it starts: a page of the app's requests that have no outcome yet, in the order they came. */
-export function unfinishedRequests(appId: AppId, after: Seq, limit: number): Read<readonly UnfinishedRequest[]> {
+/** The place of the newest request in the order; 0 when there is none. */
+export function newestSeq(): Read<Seq> {
+  return {
+    statement: sql`select coalesce(max(seq), 0) as newest from request`,
+    result: ([row]) => Number(row?.['newest'] ?? 0),
+  }
+}
+
+/**
+ * What a home reads when it starts: a page of the app's requests that have no outcome yet, in the order they came. Places in the
+ * order are from behind `after` to `upTo`.
+ */
+export function unfinishedRequests(
+  appId: AppId,
+  { after, upTo }: { readonly after: Seq; readonly upTo: Seq },
+  limit: number,
+): Read<readonly UnfinishedRequest[]> {
   return read(
     sql`select seq, id, state, priority, attempt, due_at, start_by, retry, used, runner_id, accepted_at,
                cancel_requested_at
           from request
-         where app_id = ${appId} and state <> 'completed' and seq > ${after}
+         where app_id = ${appId} and state <> 'completed' and seq > ${after} and seq <= ${upTo}
          order by seq
          limit ${limit}`,
     (row) => queuedRequest(appId, row),
