@@ -3,7 +3,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { openLocalBlobs } from '../packages/server/src/blobs/local-blobs.ts'
 import { createCaller } from '../packages/server/src/calls/undici-caller.ts'
 import { startDispatcher } from '../packages/server/src/dispatcher/dispatcher.ts'
@@ -14,12 +13,13 @@ import { silent } from '../packages/server/src/kit/logger.ts'
 import { openSqliteStore } from '../packages/server/src/store/sqlite/index.ts'
 import { addTestAccount } from '../packages/server/src/testing/store.ts'
 import { addRevision, appId } from './waiting-app.ts'
+import { fill } from './waiting-rows.ts'
 
 const [folder = '', backlog = '', count = ''] = process.argv.slice(2)
 const file = join(folder, 'backlog.sqlite')
 const store = await openSqliteStore({ file, log: silent })
 await addRevision(store, await addTestAccount(store))
-fill(Number(backlog))
+fill(file, Number(backlog))
 
 let served = 0
 let finished = () => {}
@@ -59,18 +59,3 @@ home.setRunners([
 await done
 console.log(JSON.stringify({ secondsEach: (performance.now() - started) / 1000 / Number(count), memory }))
 process.exit(0)
-
-/** Waiting requests of 1 KB, as if they had been accepted one after the other. */
-function fill(rows: number): void {
-  const database = new DatabaseSync(file)
-  database.exec(`
-    pragma foreign_keys = off; pragma synchronous = off; begin;
-    create temp table number as with recursive n (i) as (select 1 union all select i + 1 from n where i < ${rows}) select i from n;
-    insert into request (id, app_id, state, priority, retry, accepted_at)
-      select printf('01900000-0000-7000-8000-%012d', i), '${appId}', 'waiting', 'normal', '{"forbidden":false,"budgets":{}}', i from number;
-    insert into request_body (request_id, method, path, headers, caller_id, body, length)
-      select printf('01900000-0000-7000-8000-%012d', i), 'POST', '/', '[["content-type","application/json"]]', 'x', zeroblob(1024), 1024 from number;
-    commit;
-    pragma wal_checkpoint(truncate);`)
-  database.close()
-}

@@ -4,6 +4,7 @@ import { Report } from './report.ts'
 const questions: Record<string, () => Promise<(report: Report) => Promise<void>>> = {
   submits: async () => (await import('./submits.bench.ts')).submits,
   backlog: async () => (await import('./backlog.bench.ts')).backlog,
+  recovery: async () => (await import('./recovery.bench.ts')).recovery,
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
   files: async () => (await import('./files.bench.ts')).files,
   memory: async () => (await import('./memory.bench.ts')).memory,

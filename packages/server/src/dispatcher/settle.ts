@@ -1,4 +1,5 @@
 import type { Clock } from '../kit/clock.ts'
+import { crashPoint } from '../kit/crash-points.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { RequestId, RunnerId } from '../domain/ids.ts'
 import { cancelledOutcome, failedOutcome } from '../domain/outcome.ts'
@@ -37,6 +38,7 @@ export async function settle(
   const decision = afterAttempt(end, request, rules, parts.random())
   const finish = async (last: Outcome): Promise<void> => {
     const isLast = await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts)
+    crashPoint('after_outcome')
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
   }
 

@@ -5,6 +5,7 @@ import { CarrickError } from '../domain/errors.ts'
 import { wireName } from '../domain/names.ts'
 import type { NewRequest, RequestPayload, StoredBody } from '../domain/request.ts'
 import { accept } from '../home/accept.ts'
+import { crashPoint, crashPointOn } from '../kit/crash-points.ts'
 import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
 import { json } from './answers.ts'
 import { incomingBody } from './body.ts'
@@ -41,6 +42,8 @@ export async function submit(
   }
   await accept(deps, request)
   deps.homes.of(request.appId).traffic.received(request.payload.method)
+  crashPoint('before_ack')
+  crashPointOn(res, 'finish', 'after_ack')
   json(res, 200, {
     status: 'IN_QUEUE',
     request_id: requestId,

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { crashPoint } from '../../kit/crash-points.ts'
 import { endsGroup, packError } from './failures.ts'
 import type { PackedEnd, PackedGroup, PackedResult, PackedStatement } from './messages.ts'
 import type { Statements } from './statements.ts'
@@ -8,7 +9,9 @@ export function runGroup(database: DatabaseSync, statements: Statements, group: 
   try {
     statements.run('begin immediate', [])
     const ends = group.writes.map((write) => runWrite({ database, statements, texts: group.texts }, write))
+    crashPoint('before_commit')
     statements.run('commit', [])
+    crashPoint('after_commit')
     return ends
   } catch (error) {
     // A full disk, for one, ends SQLite's transaction by itself.

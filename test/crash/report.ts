@@ -1,0 +1,89 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { root } from '../e2e/carrick.ts'
+import type { Batch } from './campaign.ts'
+import { invariants } from './checker.ts'
+import { faults } from './faults.ts'
+
+interface Line extends Batch {
+  readonly commit: string
+  readonly day: string
+}
+
+const page = join(root, 'docs', 'reference', 'crash-report.md')
+
+/** Keeps what came of a batch, beside what came of others, also of other runs. */
+export function addResult(file: string, batch: Batch): void {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
+  const day = new Date().toISOString().slice(0, 10)
+  appendFileSync(file, `${JSON.stringify({ ...batch, commit, day } satisfies Line)}\n`)
+}
+
+/** Writes docs/reference/crash-report.md from all that was kept. */
+export function writeReport(file: string): void {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  writeFileSync(page, reportOf(lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Line)))
+}
+
+function reportOf(lines: readonly Line[]): string {
+  const byFault = Map.groupBy(lines, ({ fault }) => fault)
+  const rows = Object.entries(faults).map(([name, { what }]) => row(name, what, byFault.get(name) ?? []))
+  const total = row('**all**', '', lines)
+  return `# Crash report
+
+Written by \`npm run crash -- --report\` (\`test/crash/\`): what came of the rounds that were played so far. In a round clients
+submit, follow and cancel requests while one fault strikes; after every ${50} rounds everything comes to rest, and what clients saw,
+what the app wrote down that it ran, and what the store says at last are held against what is promised.
+
+* Commits: ${words(lines.map(({ commit }) => commit))}
+* Seeds: ${words(lines.map(({ seed }) => String(seed)))}
+* Days: ${words(lines.map(({ day }) => day))}
+* Machine: Linux, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, shared with other work
+
+| Fault | What strikes | Rounds that struck | Of played | Minutes | Acknowledged | Executions | Promises broken |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+${[...rows, total].join('\n')}
+
+## What is checked
+
+${Object.entries(invariants)
+  .map(([number, text]) => `* ${number}. ${text}`)
+  .join('\n')}
+
+The numbers are those of the list of what is always true. 6 (webhooks), 8 (deploys), 9 (what tenants send) and 10 (bounds) are not asked here.
+
+## How to play a round again
+
+\`npm run crash -- --seed SEED --rounds ROUNDS --fault FAULT\` plays the same faults at the same counts. What happens between two of
+them is up to the machine, so a violation may take more than one try to show again.
+${broken(lines)}`
+}
+
+function row(name: string, what: string, lines: readonly Line[]): string {
+  const sum = (of: (line: Line) => number) => lines.reduce((all, line) => all + of(line), 0)
+  const cells = [
+    name,
+    what,
+    sum(({ struck }) => struck),
+    sum(({ played }) => played),
+    (sum(({ seconds }) => seconds) / 60).toFixed(0),
+    sum(({ acknowledged }) => acknowledged),
+    sum(({ executions }) => executions),
+    sum(({ violations }) => violations.length),
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+function broken(lines: readonly Line[]): string {
+  const found = lines.flatMap(({ violations, fault, seed, from, commit }) =>
+    violations.map(
+      ({ invariant, request = '', what }) =>
+        `* ${invariant}: ${request} ${what} (${fault}, seed ${seed}, rounds from ${from}, commit ${commit})`,
+    ),
+  )
+  return found.length === 0 ? '' : `\n## Promises broken\n\n${found.join('\n')}\n`
+}
+
+const words = (all: readonly string[]): string => [...new Set(all)].join(', ')
