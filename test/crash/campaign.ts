@@ -19,6 +19,9 @@ export interface Batch {
   readonly violations: readonly Violation[]
 }
 
+/** So many rounds are played before everything comes to rest and is checked. */
+export const batchRounds = 50
+
 /** How long everything may take to come to rest: the longest back-off of a retry is a minute. */
 const restMs = 180_000
 

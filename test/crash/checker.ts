@@ -66,9 +66,9 @@ function wrongOutcome(
     : `it failed after ${attempt} of ${executionsAllowed[retries]} attempts`
 }
 
-function attemptIn(text: string): unknown {
+function attemptIn(text: string): number | undefined {
   try {
-    return (JSON.parse(text) as { attempt?: unknown }).attempt
+    return (JSON.parse(text) as { attempt?: number }).attempt
   } catch {
     return undefined
   }

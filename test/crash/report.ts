@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../e2e/carrick.ts'
-import type { Batch } from './campaign.ts'
+import { batchRounds, type Batch } from './campaign.ts'
 import { invariants } from './checker.ts'
 import { faults } from './faults.ts'
 
@@ -34,7 +34,7 @@ function reportOf(lines: readonly Line[]): string {
   return `# Crash report
 
 Written by \`npm run crash -- --report\` (\`test/crash/\`): what came of the rounds that were played so far. In a round clients
-submit, follow and cancel requests while one fault strikes; after every ${50} rounds everything comes to rest, and what clients saw,
+submit, follow and cancel requests while one fault strikes; after every ${batchRounds} rounds everything comes to rest, and what clients saw,
 what the app wrote down that it ran, and what the store says at last are held against what is promised.
 
 * Commits: ${words(lines.map(({ commit }) => commit))}

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { faults } from './faults.ts'
 import { invariants } from './checker.ts'
-import { play, type Batch } from './campaign.ts'
+import { batchRounds, play, type Batch } from './campaign.ts'
 import { addResult, writeReport } from './report.ts'
 import { makeWorld } from './worlds.ts'
 
@@ -16,7 +16,6 @@ const { values } = parseArgs({
     report: { type: 'boolean', default: false },
   },
 })
-const batchRounds = 50
 const rounds = Number(values.rounds)
 let broken = 0
 

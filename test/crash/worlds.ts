@@ -10,7 +10,10 @@ interface Standing extends AsyncDisposable {
 const smallDiskMiB = 500
 
 /** A world in which the fault can strike, or the reason why this machine has none. */
-export async function makeWorld({ smallDisk: onSmallDisk, needsShim }: Fault): Promise<Standing | string> {
+export async function makeWorld({
+  smallDisk: onSmallDisk,
+  needsShim,
+}: Pick<Fault, 'smallDisk' | 'needsShim'>): Promise<Standing | string> {
   if (onSmallDisk && !mayMount()) return 'nobody may mount a disk here'
   await using disposables = new AsyncDisposableStack()
   const disk = onSmallDisk ? disposables.use(await smallDisk(smallDiskMiB)) : undefined
