@@ -141,6 +141,7 @@ interface TestDisk {
   full: boolean
   refused: number
   busyReads: number
+  beforeCommit?: () => Promise<void>
   /** What happens before a page of the past is read. */
   beforePage?: () => Promise<void>
 }
@@ -149,6 +150,7 @@ interface TestDisk {
 function onDisk(store: Store, disk: TestDisk): Store {
   return {
     commit: async (write) => {
+      await disk.beforeCommit?.()
       if (!disk.full) return await store.commit(write)
       disk.refused += 1
       throw new CarrickError('disk_full', 'No room is left on the disk')
@@ -555,6 +557,20 @@ test('what was stored as started before the end was announced is still sent', as
   await expect.poll(() => world.stateOf('b'), patient).toBe('completed')
   response.end()
   await stopped
+})
+
+test('a submit whose commit is on its way when the end is announced is sent, and runs', async () => {
+  const world = await openWorld()
+  await world.addRunner(ok)
+  const { promise: stored, resolve: store } = Promise.withResolvers<void>()
+  world.disk.beforeCommit = () => stored
+  const submitted = world.submit('a', once)
+  const stopped = world.dispatcher.stop({ graceMs: 60_000 })
+  delete world.disk.beforeCommit
+  store()
+  await Promise.all([submitted, stopped])
+  expect(await world.stateOf('a')).toBe('completed')
+  expect(await world.outcome('a')).toMatchObject({ status: 200, attempt: 1 })
 })
 
 describe('a full disk', () => {

@@ -28,7 +28,7 @@ export interface Dispatcher {
   flush(appId: AppId, callerId?: string): Promise<number>
   /** Looks at every home now. Nobody needs to but those who move the clock. */
   wake(): void
-  /** Starts nothing more and waits for what runs. What still does after `graceMs` is cut off: the next start decides about it. */
+  /** Starts nothing more and waits for what runs, direct calls too. What still does after `graceMs` is cut off: the next start decides about it. */
   stop(limits: { graceMs: number }): Promise<void>
 }
 
@@ -38,6 +38,7 @@ export function startDispatcher(parts: DispatcherParts): Dispatcher {
 
 /** How many requests of a deleted app end in one write. */
 const endTogether = 1_000
+const lookEveryMs = 10
 
 class HomeDispatcher implements Dispatcher {
   readonly #parts: ServeParts
@@ -84,7 +85,7 @@ class HomeDispatcher implements Dispatcher {
     this.#stopped = true
     this.#alarms.clear()
     const grace = new AbortController()
-    await Promise.race([this.#idle(), rest(graceMs, undefined, { signal: grace.signal }).catch(() => {})])
+    await Promise.race([this.#quiet(grace.signal), rest(graceMs, undefined, { signal: grace.signal }).catch(() => {})])
     grace.abort()
     this.#cutOff.abort()
     await this.#idle()
@@ -128,6 +129,16 @@ class HomeDispatcher implements Dispatcher {
       const end = { outcome: goneOutcome(), now: clock.now(), limit: endTogether }
       ended = await persist(completeWaitingOf(home.appId, end), this.#parts)
     } while (ended === endTogether)
+  }
+
+  /** Nothing runs, and nobody holds a slot: whoever does may be storing a request together with its first attempt's start. */
+  async #quiet(signal: AbortSignal): Promise<void> {
+    const isHeld = () => [...this.#parts.homes.all()].some((home) => home.load().running > 0)
+    do {
+      await this.#idle()
+      if (!isHeld()) return
+      await rest(lookEveryMs, undefined, { signal }).catch(() => {})
+    } while (!signal.aborted)
   }
 
   async #idle(): Promise<void> {

@@ -57,6 +57,8 @@ async function tellChanges(
       toldAt = performance.now()
     }
     if (look.status.status === 'COMPLETED' || gone.aborted || performance.now() > until) return
+    // It will not start before the next start, and who goes on asking then must not keep this end waiting.
+    if (look.status.status === 'IN_QUEUE' && !deps.accepting()) return
     await pause(lookEveryMs, undefined, { signal: gone }).catch(() => {})
     if (gone.aborted) return
   }
