@@ -2,23 +2,36 @@ import { mayMount, smallDisk } from '../../packages/server/src/testing/small-dis
 import type { Fault } from './faults.ts'
 import { World } from './world.ts'
 
-/** A world, and what it stands on. */
-interface Standing extends AsyncDisposable {
-  readonly world: World
-}
+type Needs = Pick<Fault, 'smallDisk' | 'needsShim'>
 
 const smallDiskMiB = 500
 
-/** A world in which the fault can strike, or the reason why this machine has none. */
-export async function makeWorld({
-  smallDisk: onSmallDisk,
-  needsShim,
-}: Pick<Fault, 'smallDisk' | 'needsShim'>): Promise<Standing | string> {
-  if (onSmallDisk && !mayMount()) return 'nobody may mount a disk here'
-  await using disposables = new AsyncDisposableStack()
-  const disk = onSmallDisk ? disposables.use(await smallDisk(smallDiskMiB)) : undefined
-  const world = disposables.use(await World.make(disk?.path))
-  if (needsShim && world.shim === undefined) return 'there is no C compiler'
-  const kept = disposables.move()
-  return { world, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+/** One world on an ordinary disk and one on a small disk, each made when it is first asked for and kept. */
+export class Worlds implements AsyncDisposable {
+  readonly #standing = new Map<boolean, AsyncDisposableStack & { world?: World }>()
+
+  /** A world in which the fault can strike, or the reason why this machine has none. */
+  async for({ smallDisk: isSmall = false, needsShim = false }: Needs): Promise<World | string> {
+    if (isSmall && !mayMount()) return 'nobody may mount a disk here'
+    const world = this.#standing.get(isSmall)?.world ?? (await this.#make(isSmall))
+    return needsShim && world.shim === undefined ? 'there is no C compiler' : world
+  }
+
+  /** Ends the fault's world: the next one begins anew. */
+  async drop({ smallDisk: isSmall = false }: Needs): Promise<void> {
+    const standing = this.#standing.get(isSmall)
+    this.#standing.delete(isSmall)
+    await standing?.disposeAsync()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const isSmall of [true, false]) await this.drop({ smallDisk: isSmall })
+  }
+
+  async #make(isSmall: boolean): Promise<World> {
+    const standing: AsyncDisposableStack & { world?: World } = new AsyncDisposableStack()
+    this.#standing.set(isSmall, standing)
+    const disk = isSmall ? standing.use(await smallDisk(smallDiskMiB)) : undefined
+    return (standing.world = standing.use(await World.make(disk?.path)))
+  }
 }
