@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from '../e2e/carrick.ts'
 
 const program = join(root, 'packages', 'cli', 'src', 'main.ts')
-const startMs = 60_000
+const startMs = 180_000
 
 /** How a server process ended. */
 export interface End {

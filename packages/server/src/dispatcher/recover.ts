@@ -15,16 +15,17 @@ const pageSize = 5_000
  */
 export async function recoverApp(appId: AppId, upTo: Seq, parts: SettleParts): Promise<void> {
   const { store, homes, clock } = parts
-  let after = 0
-  let page: readonly UnfinishedRequest[]
-  do {
-    page = await store.read(unfinishedRequests(appId, { after, upTo }, pageSize))
-    after = page.at(-1)?.request.seq ?? after
+  const pageAfter = (after: Seq) => store.read(unfinishedRequests(appId, { after, upTo }, pageSize))
+  let next: Promise<readonly UnfinishedRequest[]> | undefined = pageAfter(0)
+  while (next) {
+    const page: readonly UnfinishedRequest[] = await next
+    // The next page is read while this one is taken in: of a long queue each costs about the same.
+    next = page.length === pageSize ? pageAfter(page.at(-1)!.request.seq) : undefined
     const latest = clock.now() + longestBackOffMs
     for (const { state, request } of page)
       if (state === 'waiting') homes.of(appId).admit(request.dueAt > latest ? { ...request, dueAt: latest } : request)
     await Promise.all(page.filter(({ state }) => state === 'running').map((each) => endOfInterrupted(each, parts)))
-  } while (page.length === pageSize)
+  }
 }
 
 async function endOfInterrupted(
