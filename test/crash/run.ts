@@ -25,6 +25,9 @@ const asked = values.fault.map((name): [string, Fault] => {
 let broken = 0
 {
   await using worlds = new Worlds()
+  // Nothing of it stays behind: a server and its runners would go on.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void worlds[Symbol.asyncDispose]().finally(() => process.exit(130)))
   for (let from = 0; from < Number(values.rounds); from += batchRounds)
     for (const [name, fault] of asked) await turn(worlds, name, fault, from)
 }
