@@ -13,9 +13,9 @@ import { CrashServer } from './server.ts'
 import { Shim } from './shim.ts'
 
 const runnersAllowed = 2
-const multiplexing = 4
+const multiplexing = 2
 const clientProcesses = 3
-const callersEach = 3
+const callersEach = 4
 const app = 'ledger'
 const deployer = new URL('./ledger_app.py', import.meta.url).pathname
 const cache = join(root, '.cache')

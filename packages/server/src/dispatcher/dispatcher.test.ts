@@ -597,9 +597,25 @@ describe('a full disk', () => {
       seen.push(request.headers['x-fal-request-id'])
       response.end()
     })
-    await expect.poll(() => world.disk.refused, patient).toBe(2)
+    await expect.poll(() => world.disk.refused, patient).toBe(1)
     expect(seen).toEqual([])
     world.disk.full = false
+    expect(await world.outcome('b')).toMatchObject({ status: 200, attempt: 1 })
+    expect(seen).toEqual(['a', 'b'])
+  })
+
+  test('lets none that comes when there is room again overtake one that could not start', async () => {
+    const world = await openWorld()
+    await world.submit('a')
+    world.disk.full = true
+    const seen: unknown[] = []
+    await world.addRunner((request, response) => {
+      seen.push(request.headers['x-fal-request-id'])
+      response.end()
+    })
+    await expect.poll(() => world.disk.refused, patient).toBe(1)
+    world.disk.full = false
+    await world.submit('b')
     expect(await world.outcome('b')).toMatchObject({ status: 200, attempt: 1 })
     expect(seen).toEqual(['a', 'b'])
   })

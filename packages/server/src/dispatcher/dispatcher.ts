@@ -5,8 +5,10 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RequestId } from '../domain/ids.ts'
+import { HeldBack } from './held-back.ts'
 import { cancelledOutcome, overdueOutcome } from '../domain/outcome.ts'
 import type { Home, Match } from '../home/home.ts'
+import type { Moment } from '../kit/clock.ts'
 import { appsWithUnfinished, completeWaiting, completeWaitingOf, newestSeq, requestCancel } from '../store/requests.ts'
 import type { Cancelled } from '../store/requests.ts'
 import { Alarms } from './alarms.ts'
@@ -17,7 +19,7 @@ import { serve } from './serve.ts'
 import type { InFlight, ServeParts } from './serve.ts'
 import { goneOutcome } from './settle.ts'
 
-export type DispatcherParts = Omit<ServeParts, 'signal'>
+export type DispatcherParts = Omit<ServeParts, 'signal' | 'holdBack'>
 
 export interface Dispatcher {
   /** Fills the homes with what the store holds, and decides about what was running when the platform ended. */
@@ -44,12 +46,14 @@ class HomeDispatcher implements Dispatcher {
   readonly #parts: ServeParts
   readonly #cutOff = new AbortController()
   readonly #alarms: Alarms
+  readonly #heldBack: HeldBack
   readonly #inFlight: InFlight = new Map()
   readonly #work = new Set<Promise<void>>()
   #stopped = false
 
   constructor(parts: DispatcherParts) {
-    this.#parts = { ...parts, signal: this.#cutOff.signal }
+    this.#heldBack = new HeldBack(parts.clock)
+    this.#parts = { ...parts, signal: this.#cutOff.signal, holdBack: (home) => this.#heldBack.add(home) }
     this.#alarms = new Alarms(parts.clock, (appId) => this.#pump(appId))
     parts.homes.onWork((appId) => this.#pump(appId))
     parts.store.onChange('app', () => this.#do(this.#noticeDeletions()))
@@ -99,8 +103,9 @@ class HomeDispatcher implements Dispatcher {
     if (this.#stopped) return
     if (apps.byId(appId) === undefined) this.#do(this.#empty(home))
     for (const { id } of home.takeOverdue(clock.now())) this.#do(this.#endOverdue(id))
-    this.#serveAll(home, () => home.take())
-    this.#alarms.set(appId, home.nextMoment())
+    const heldUntil = this.#heldBack.until(appId)
+    if (heldUntil === undefined) this.#serveAll(home, () => home.take())
+    this.#alarms.set(appId, earlier(heldUntil, home.nextMoment()))
     if (apps.byId(appId) === undefined) homes.letGo(appId)
   }
 
@@ -158,4 +163,8 @@ class HomeDispatcher implements Dispatcher {
       'the dispatcher met something unforeseen; requests it concerns wait for a restart',
     )
   }
+}
+
+function earlier(a: Moment | undefined, b: Moment | undefined): Moment | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 }

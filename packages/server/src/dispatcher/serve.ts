@@ -20,13 +20,12 @@ export interface ServeParts extends SettleParts {
   /** Told of runners that should be looked at, or ended. The home has let go of the latter already. */
   readonly onRunnerVerdict: (runnerId: RunnerId, verdict: Judged['kind'], reason: Judged['reason']) => void
   readonly limits: { readonly resultBytes: number; readonly connectTimeoutMs: number }
+  /** Serves none of a home's queue for a while. */
+  readonly holdBack: (home: Home) => void
 }
 
 /** The attempts that are under way here. */
 export type InFlight = Map<RequestId, Attempt>
-
-/** How long a request stands back whose attempt could not be stored. */
-const standBackMs = 1_000
 
 /** Sees one match through: the attempt's start made durable, the call, and what follows from how it ended. */
 export async function serve(match: Match, home: Home, parts: ServeParts, inFlight: InFlight): Promise<void> {
@@ -57,9 +56,10 @@ async function start({ request, slot }: Match, home: Home, parts: ServeParts): P
     )
     return mine ? { ...request, attempt } : undefined
   } catch (error) {
-    parts.log.warn({ err: error, requestId: request.id }, 'an attempt could not be stored, so it waits a little')
+    parts.log.warn({ err: error, requestId: request.id }, 'an attempt could not be stored, so its queue waits a little')
+    parts.holdBack(home) // the queue as a whole, so that nobody overtakes
     slot.release()
-    home.admit({ ...request, dueAt: now + standBackMs })
+    home.admit(request)
     return undefined
   }
 }
