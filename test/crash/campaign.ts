@@ -23,7 +23,7 @@ export interface Batch {
 export const batchRounds = 50
 
 /** How long everything may take to come to rest: the longest back-off of a retry is a minute. */
-const restMs = 180_000
+const restMs = 300_000
 
 /** Plays rounds of some faults by turns with clients at work, lets everything come to rest, and checks. */
 export async function play(

@@ -9,12 +9,12 @@ export async function fullDisk(world: World, chance: Chance): Promise<boolean> {
   if (!world.server.isUp) await world.up()
   const ballast = join(world.folder, '..', 'ballast')
   const refusedBefore = world.clients.count('refused')
-  const until = performance.now() + chance.between(200, 800)
-  while (performance.now() < until) {
-    await fill(ballast) // the store gives room back, and takes it again
-    await rest(20)
-  }
-  const struck = world.clients.count('refused') > refusedBefore
+  const isRefusing = () => world.clients.count('refused') > refusedBefore
+  const giveUp = performance.now() + patienceMs
+  while (!isRefusing() && performance.now() < giveUp) await fill(ballast) // the store had some room set aside
+  const struck = isRefusing()
+  const until = performance.now() + chance.between(0, 500)
+  while (performance.now() < until) await fill(ballast)
   const killed = chance.next() < 0.5
   if (killed) await world.server.down()
   await rm(ballast)
@@ -22,8 +22,11 @@ export async function fullDisk(world: World, chance: Chance): Promise<boolean> {
   return struck
 }
 
+const patienceMs = 10_000
+
 /** Makes a file of all that is left. */
 async function fill(ballast: string): Promise<void> {
+  await rest(20)
   await using file = await open(ballast, 'a')
   const { bavail, bsize } = await statfs(ballast)
   if (bavail > 0) await file.write(Buffer.alloc(bavail * bsize)).catch(() => {}) // somebody else was faster
