@@ -38,8 +38,8 @@ export async function settle(
   const decision = afterAttempt(end, request, rules, parts.random())
   const finish = async (last: Outcome): Promise<void> => {
     const isLast = await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts)
-    crashPoint('after_outcome')
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
+    crashPoint('after_outcome')
   }
 
   if (decision.kind === 'final') return await finish(outcome)
