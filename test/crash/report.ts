@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../e2e/carrick.ts'
 import { batchRounds, type Batch } from './campaign.ts'
@@ -10,6 +10,8 @@ import { faults } from './faults.ts'
 interface Line extends Batch {
   readonly commit: string
   readonly day: string
+  /** How many processes wanted a processor at its end: it says how long a round may have taken because of others. */
+  readonly load: number
 }
 
 const page = join(root, 'docs', 'reference', 'crash-report.md')
@@ -18,7 +20,7 @@ const page = join(root, 'docs', 'reference', 'crash-report.md')
 export function addResult(file: string, batch: Batch): void {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
   const day = new Date().toISOString().slice(0, 10)
-  appendFileSync(file, `${JSON.stringify({ ...batch, commit, day } satisfies Line)}\n`)
+  appendFileSync(file, `${JSON.stringify({ ...batch, commit, day, load: loadavg()[0] ?? 0 } satisfies Line)}\n`)
 }
 
 /** Writes docs/reference/crash-report.md from all that was kept. */
@@ -40,7 +42,7 @@ what the app wrote down that it ran, and what the store says at last are held ag
 * Commits: ${words(lines.map(({ commit }) => commit))}
 * Seeds: ${words(lines.map(({ seed }) => String(seed)))}
 * Days: ${words(lines.map(({ day }) => day))}
-* Machine: Linux, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, shared with other work
+* Machine: Linux, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}; ${loadIn(lines)}
 
 | Fault | What strikes | Rounds that struck | Of played | Minutes | Acknowledged | Executions | Promises broken |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -84,6 +86,11 @@ function broken(lines: readonly Line[]): string {
     ),
   )
   return found.length === 0 ? '' : `\n## Promises broken\n\n${found.join('\n')}\n`
+}
+
+function loadIn(lines: readonly Line[]): string {
+  const loads = lines.map(({ load }) => load)
+  return `${Math.min(...loads).toFixed(0)} to ${Math.max(...loads).toFixed(0)} processes wanted a processor meanwhile`
 }
 
 const words = (all: readonly string[]): string => [...new Set(all)].join(', ')
