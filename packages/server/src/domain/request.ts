@@ -19,6 +19,8 @@ export type Priority = 'normal' | 'low'
 export interface QueuedRequest {
   readonly id: RequestId
   readonly appId: AppId
+  /** Whose key it came with; absent for callers without one. */
+  readonly keyId?: KeyId
   readonly seq: Seq
   readonly priority: Priority
   /** Attempts started so far. */
@@ -60,7 +62,6 @@ export interface RequestPayload {
 
 /** A new request, as the gateway accepts it. */
 export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid'> {
-  readonly keyId?: KeyId
   readonly payload: RequestPayload
 }
 

@@ -1,4 +1,5 @@
 import type { Moment } from '../kit/clock.ts'
+import type { FairShare } from '../domain/fair-share.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
@@ -59,7 +60,7 @@ export interface Match {
 /**
  * One app's queue, slots and waiting calls, in memory: what the store says, ready to use. One per app.
  * A free slot goes by turns to the longest-waiting direct caller and to the head of the queue (by `seq` within
- * priority, retries when due).
+ * priority, or within priority and caller where callers take turns; retries when due).
  */
 export interface Home {
   readonly appId: AppId
@@ -79,7 +80,7 @@ export interface Home {
   takeStarted(): Match | undefined
   /** Takes a waiting request out of the queue. False when it is not waiting here. */
   withdraw(id: RequestId): boolean
-  /** How many are before it; undefined when it does not wait here. */
+  /** How many are served before it as things stand; undefined when it does not wait here. */
   positionOf(id: RequestId): number | undefined
   /** Waiting queued requests. */
   readonly queueLength: number
@@ -89,6 +90,11 @@ export interface Home {
   /** Gives this runner no more requests, whatever `setRunners` still says of it: it has failed and is about to go. */
   retire(id: RunnerId): void
   setMultiplexing(requestsPerRunner: number): void
+  /**
+   * Lets the callers of the queue take turns by weight within a priority, from the next decision on; undefined: first
+   * in, first out. Direct calls are in the order they came either way.
+   */
+  shareFairly(fair: FairShare | undefined): void
   /** Turns everybody away who waits: direct callers get the reason, queued requests are forgotten. */
   clear(reason: Error): void
   /** Waiting requests whose start deadline has passed; they leave the queue. */

@@ -1,5 +1,6 @@
 import type { Clock, Moment } from '../kit/clock.ts'
 import { CarrickError } from '../domain/errors.ts'
+import type { FairShare } from '../domain/fair-share.ts'
 import type { AppId, RequestId, RunnerId } from '../domain/ids.ts'
 import type { QueuedRequest } from '../domain/request.ts'
 import { Crew } from './crew.ts'
@@ -129,7 +130,7 @@ class MemoryHome implements Home {
     const request = this.#queue.head
     const slot = request && this.#crew.take(request.id, request.avoid)
     if (!request || !slot) return undefined
-    this.#queue.remove(request.id)
+    this.#queue.take()
     this.#turn = 'caller'
     this.#settle()
     return { request, slot }
@@ -173,6 +174,10 @@ class MemoryHome implements Home {
 
   setMultiplexing(requestsPerRunner: number): void {
     this.#crew.setMultiplexing(requestsPerRunner)
+  }
+
+  shareFairly(fair: FairShare | undefined): void {
+    this.#queue.share(fair)
   }
 
   clear(reason: Error): void {

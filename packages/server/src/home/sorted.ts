@@ -65,6 +65,10 @@ export class Sorted<T> {
     this.#size = 0
   }
 
+  *[Symbol.iterator](): Generator<T, void> {
+    for (const chunk of this.#chunks) yield* chunk
+  }
+
   #insert(chunk: T[], at: number, item: T): void {
     const place = this.#placeIn(chunk, item)
     if (place < chunk.length) chunk.splice(place, 0, item)

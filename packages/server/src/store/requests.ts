@@ -136,7 +136,7 @@ export function completeWaitingOf(
 /** What a home reads when it starts: a page of the app's requests that have no outcome yet, in the order they came. */
 export function unfinishedRequests(appId: AppId, after: Seq, limit: number): Read<readonly UnfinishedRequest[]> {
   return read(
-    sql`select seq, id, state, priority, attempt, due_at, start_by, retry, used, runner_id, accepted_at,
+    sql`select seq, id, key_id, state, priority, attempt, due_at, start_by, retry, used, runner_id, accepted_at,
                cancel_requested_at
           from request
          where app_id = ${appId} and state <> 'completed' and seq > ${after}
