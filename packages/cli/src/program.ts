@@ -24,6 +24,7 @@ export function program(): Command {
   carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
   carrick.addCommand(accounts())
   carrick.addCommand(events())
+  carrick.addCommand(queue())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -145,6 +146,43 @@ function events(): Command {
     .addOption(url())
     .option('--json', 'as JSON; with --follow one line for each')
     .action(async (flags) => (await import('./events.ts')).events(flags))
+}
+
+function queue(): Command {
+  const group = new Command('queue').description(
+    "What is set of an app's queue; `fal queue` shows its size and flushes it",
+  )
+  const command = (name: string, description: string) =>
+    group
+      .command(name)
+      .description(description)
+      .argument('<app>', 'owner/name, or the name of one of your own')
+      .addOption(data())
+      .addOption(url())
+      .option('--json', 'as JSON')
+  command('show', 'Says whether it is paused, how many requests wait, and how long they are kept').action(
+    async (app, flags) => (await import('./queue.ts')).showQueue(app, flags),
+  )
+  command('set', 'Changes it, at once and for good')
+    .option('--retention <time>', 'keep requests so long once they have ended: 30d, 12h, forever, default', retention)
+    .action(async (app, flags) => (await import('./queue.ts')).setQueue(app, flags))
+  command('pause', 'Lets what is submitted wait, until `carrick queue resume`').action(async (app, flags) =>
+    (await import('./queue.ts')).setPaused(app, true, flags),
+  )
+  command('resume', 'Goes on with what waits').action(async (app, flags) =>
+    (await import('./queue.ts')).setPaused(app, false, flags),
+  )
+  return group
+}
+
+/** In days; null is as the server is set. */
+function retention(text: string): number | null {
+  if (text === 'default') return null
+  if (text === 'forever') return 0
+  const [, amount = '', unit = 'd'] = /^(\d+(?:\.\d+)?)([dhms]?)$/.exec(text) ?? []
+  const perDay = { d: 1, h: 24, m: 1_440, s: 86_400 }[unit || 'd']
+  if (amount !== '' && perDay !== undefined) return Number(amount) / perDay
+  throw new InvalidArgumentError('It must be a time such as 30d, 12h or 90s, or `forever`, or `default`.')
 }
 
 function secrets(): Command {

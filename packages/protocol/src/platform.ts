@@ -58,6 +58,26 @@ export const PlatformApps = z.object({ apps: z.array(PlatformApp), ...page })
 /** GET /v1/serverless/apps/{owner}/{name}/queue */
 export const PlatformQueue = z.object({ queue_size: z.number() })
 
+/** GET and PATCH /v1/serverless/apps/{owner}/{name}/queue/settings; `retention_days` is null where the server's holds. */
+export const PlatformQueueSettings = z.object({
+  paused: z.boolean(),
+  fair_share: z.boolean(),
+  weights: z.record(z.string(), z.number()),
+  retention_days: z.number().nullable(),
+  queue_size: z.number(),
+})
+export type PlatformQueueSettings = z.infer<typeof PlatformQueueSettings>
+
+/** What changes; null in it goes back to the default. */
+export const QueueRequest = z.strictObject({
+  paused: z.boolean().optional(),
+  fair_share: z.boolean().optional(),
+  /** By key id or alias. */
+  weights: z.record(z.string(), z.number().nullable()).optional(),
+  retention_days: z.number().nullable().optional(),
+})
+export type QueueRequest = z.infer<typeof QueueRequest>
+
 /** GET /v1/serverless/apps/{owner}/{name}/runners/history */
 export const RunnerHistory = z.object({
   timeframe: z.enum(['minute', 'hour', 'day', 'week', 'month']),

@@ -1,0 +1,62 @@
+import { PlatformQueueSettings, type QueueRequest } from '@carrick/protocol/platform'
+import { ask } from './ask.ts'
+import { connectTo, type Connection } from './connection.ts'
+import { print } from './output.ts'
+import type { Where } from './where.ts'
+
+interface Flags extends Where {
+  json?: boolean
+}
+
+/** What `carrick queue set` can be told. Each is a part of what is sent. */
+interface Settings extends Flags {
+  /** Days; null is as the server is set. */
+  retention?: number | null
+}
+
+/** `carrick queue show APP`: what is set of its queue, and how many requests wait. */
+export async function showQueue(app: string, flags: Flags): Promise<void> {
+  await told(app, flags)
+}
+
+/** `carrick queue set APP`: changes what was named, and shows the queue. */
+export async function setQueue(app: string, flags: Settings): Promise<void> {
+  const changes: QueueRequest = { ...(flags.retention !== undefined && { retention_days: flags.retention }) }
+  if (Object.keys(changes).length === 0) throw new Error('say what to change: `carrick queue set --help` shows it all')
+  await told(app, flags, changes)
+}
+
+/** `carrick queue pause APP` and `carrick queue resume APP`. */
+export async function setPaused(app: string, paused: boolean, flags: Flags): Promise<void> {
+  await told(app, flags, { paused })
+}
+
+async function told(app: string, flags: Flags, changes?: QueueRequest): Promise<void> {
+  const connection = await connectTo(flags)
+  const address = addressOf(app, connection)
+  const answer = await ask(connection, `/v1/serverless/apps/${address}/queue/settings`, changes, 'PATCH')
+  const queue = PlatformQueueSettings.parse(answer)
+  print({ text: sentencesOf(app, queue), json: { app: address, ...queue } }, flags)
+}
+
+/** `owner/name`, or a name among one's own. */
+function addressOf(app: string, { nickname }: Connection): string {
+  const [owner = '', name = '', ...rest] = app.includes('/') ? app.split('/') : [nickname, app]
+  if (owner === '' || name === '' || rest.length > 0)
+    throw new Error(`"${app}" is no app: name it as owner/name, or by its name alone`)
+  return `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`
+}
+
+function sentencesOf(app: string, { paused, queue_size, retention_days }: PlatformQueueSettings): string {
+  return [
+    paused
+      ? `The queue of ${app} is paused: ${queue_size} waiting, and nothing starts until \`carrick queue resume ${app}\``
+      : `The queue of ${app} is running: ${queue_size} waiting`,
+    `Requests are kept ${keptFor(retention_days)} once they have ended`,
+  ].join('\n')
+}
+
+function keptFor(days: number | null): string {
+  if (days === null) return 'as long as the server is set to'
+  return days === 0 ? 'for ever' : `for ${days} ${days === 1 ? 'day' : 'days'}`
+}
