@@ -1,5 +1,4 @@
-import type { FairShare } from '../domain/fair-share.ts'
-import { shareOf, weightOf } from '../domain/fair-share.ts'
+import { shareOf, weightOf, type FairShare } from '../domain/fair-share.ts'
 import type { QueuedRequest } from '../domain/request.ts'
 import { bySeq, type Lane } from './lane.ts'
 import { Sorted } from './sorted.ts'

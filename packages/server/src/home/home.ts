@@ -114,6 +114,8 @@ export interface Homes {
   all(): Iterable<Home>
   /** Forgets the home of an app that is gone, unless somebody waits, runs or serves there. Whoever needs it asks for a new one. */
   letGo(appId: AppId): void
+  /** Asks for every home how its callers share the queue: when that may have changed. */
+  shareAnew(): void
   /** What came to all apps. */
   readonly totals: Readonly<Totals>
   onWork(listener: (appId: AppId) => void): void

@@ -91,6 +91,80 @@ describe('order', () => {
   })
 })
 
+describe('callers that take turns', () => {
+  const fair = { weights: new Map([['b', 2]]) }
+
+  test('do so within a priority, from the moment it is set until it is taken back', () => {
+    const { home, takeAll } = openHome({ runners: ['a'], multiplexing: 100 })
+    const low = { priority: 'low' } as const
+    for (const seq of [1, 2, 3, 4]) home.admit(queued(seq, { keyId: 'a' }))
+    for (const seq of [5, 6, 7]) home.admit(queued(seq, { keyId: 'b', acceptedAt: now + seq }))
+    for (const seq of [8, 9]) home.admit(queued(seq, { keyId: 'a', ...low, startBy: now + 9 }))
+    home.admit(queued(10, low))
+    home.shareFairly(fair)
+    expect([home.positionOf('request-7'), home.positionOf('request-10')]).toEqual([4, 8])
+    expect([home.load().waitingSince, home.nextMoment()]).toEqual([now, now + 9])
+    expect([home.take(), home.take(), home.take()].map((match) => match?.request.seq)).toEqual([1, 5, 6])
+    home.shareFairly(undefined)
+    expect([home.take(), home.take()].map((match) => match?.request.seq)).toEqual([2, 3])
+    home.shareFairly(fair)
+    expect(home.takeOverdue(now + 9).map(({ seq }) => seq)).toEqual([8, 9])
+    expect(ids(takeAll())).toEqual([4, 7, 10])
+  })
+
+  test('are told of when a home is made, and when that may have changed', () => {
+    let shares: typeof fair | undefined = fair
+    const homes = createHomes({ clock: manualClock(now), limits: { waitingCallers: 1 }, fairShareOf: () => shares })
+    const home = homes.of('app')
+    for (const seq of [1, 2]) home.admit(queued(seq, { keyId: 'a' }))
+    home.admit(queued(3, { keyId: 'b' }))
+    expect(home.positionOf('request-2')).toBe(2)
+    shares = undefined
+    homes.shareAnew()
+    expect(home.positionOf('request-2')).toBe(1)
+  })
+
+  test('lose nothing and keep priorities and their own order, however often that is switched', () => {
+    const someRequest = fc.record({
+      caller: fc.constantFrom('a', 'b', 'c', undefined),
+      low: fc.boolean(),
+      late: fc.boolean(),
+      goes: fc.boolean(),
+      then: fc.constantFrom('fair', 'plain', 'take', 'nothing'),
+    })
+    fc.assert(
+      fc.property(fc.array(someRequest, { maxLength: 60 }), fc.boolean(), (all, endsFair) => {
+        const { home, clock, takeAll } = openHome({ runners: ['a'], multiplexing: 2_000 })
+        const taken = new Set<number>()
+        all.forEach(({ caller, low, late, then }, seq) => {
+          const priority = low ? 'low' : 'normal'
+          home.admit(queued(seq, { priority, dueAt: late ? now + 5 : 0, ...(caller && { keyId: caller }) }))
+          if (then === 'take') taken.add(home.take()?.request.seq ?? -1)
+          else if (then !== 'nothing') home.shareFairly(then === 'fair' ? fair : undefined)
+        })
+        const waiting = all.map((each, seq) => ({ ...each, seq })).filter(({ seq }) => !taken.has(seq))
+        for (const { seq, goes } of waiting) if (goes) expect(home.withdraw(`request-${seq}`)).toBe(true)
+        clock.advance(5)
+        home.shareFairly(endsFair ? fair : undefined)
+        const left = waiting.filter(({ goes }) => !goes)
+        const places = new Map(left.map(({ seq }) => [seq, home.positionOf(`request-${seq}`)]))
+        const served = ids(takeAll())
+        expect(served.map((seq) => places.get(seq))).toEqual(served.map((_, place) => place))
+        const order = served.map((seq) => ({ ...all[seq]!, seq }))
+        const normal = order.filter(({ low }) => !low)
+        expect(order.slice(0, normal.length)).toEqual(normal)
+        for (const lane of [normal, order.slice(normal.length)])
+          for (const caller of ['a', 'b', 'c', undefined]) {
+            const own = lane.filter((each) => !endsFair || each.caller === caller).map(({ seq }) => seq)
+            expect(own).toEqual(own.toSorted((a, b) => a - b))
+          }
+        expect(served.toSorted((a, b) => a - b)).toEqual(left.map(({ seq }) => seq))
+        expect(home.queueLength).toBe(0)
+      }),
+    )
+  })
+})
+
 test('a request on its way to the disk without a slot is not overtaken in the queue', () => {
   const { home, takeAll } = openHome({ runners: ['a'] })
   const before = home.reserve('before')

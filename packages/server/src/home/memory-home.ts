@@ -17,6 +17,8 @@ interface HomeLimits {
 interface HomeParts {
   readonly clock: Clock
   readonly limits: HomeLimits
+  /** How the callers of an app share its queue; undefined: first in, first out. */
+  readonly fairShareOf?: (appId: AppId) => FairShare | undefined
 }
 
 /** One home per app, in this process, made when it is first asked for. */
@@ -33,6 +35,7 @@ export function createHomes(parts: HomeParts): Homes {
       () => work.raise(appId),
       () => load.raise(appId),
     )
+    home.shareFairly(parts.fairShareOf?.(appId))
     homes.set(appId, home)
     return home
   }
@@ -41,6 +44,7 @@ export function createHomes(parts: HomeParts): Homes {
     of: (appId) => homes.get(appId) ?? make(appId),
     all: () => homes.values(),
     totals,
+    shareAnew: () => homes.forEach((home, appId) => home.shareFairly(parts.fairShareOf?.(appId))),
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
     onLoad: (listener) => load.listen(listener),
