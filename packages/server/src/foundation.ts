@@ -71,7 +71,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
   await sweepBlobs({ blobs: objects, namedUnder, log })
   const apps = await createApps(store)
-  const homes = createHomes({ clock, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
+  const homes = createHomes({ clock, apps, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
   const caller = createCaller()
   closing.defer(() => caller.close())
 

@@ -1,5 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
@@ -24,7 +25,7 @@ export interface ServingRunner {
 
 /** What the scheduler counts. */
 export interface Load {
-  /** Queued requests that are due, and direct callers, without a slot. */
+  /** Queued requests that are due, unless their queue is paused, and direct callers, without a slot. */
   readonly waiting: number
   readonly running: number
   /** When the longest-waiting of them came; undefined when none waits. */
@@ -89,6 +90,8 @@ export interface Home {
   /** Gives this runner no more requests, whatever `setRunners` still says of it: it has failed and is about to go. */
   retire(id: RunnerId): void
   setMultiplexing(requestsPerRunner: number): void
+  /** What the app's owner says of the queue, from now on. While it is paused, none of it meets a slot, and it is no load. */
+  configure(queue: QueueSettings): void
   /** Turns everybody away who waits: direct callers get the reason, queued requests are forgotten. */
   clear(reason: Error): void
   /** Waiting requests whose start deadline has passed; they leave the queue. */

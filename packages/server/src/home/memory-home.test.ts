@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { queueDefaults } from '../domain/queue-settings.ts'
 import type { QueuedRequest } from '../domain/request.ts'
 import { manualClock } from '../testing/clock.ts'
 import type { Match, Slot } from './home.ts'
@@ -267,4 +268,71 @@ test('listeners hear of work and load once per turn', async () => {
   for (const seq of [1, 2, 3]) home.admit(queued(seq))
   await Promise.resolve()
   expect(heard).toEqual(['load app', 'work app'])
+})
+
+describe('a paused queue', () => {
+  const paused = { ...queueDefaults, paused: true }
+
+  test('takes requests and gives them out once it is resumed, the oldest first', () => {
+    const { home, takeAll } = openHome({ runners: ['a', 'b'] })
+    home.configure(paused)
+    expect(home.reserve('request-1')).toBeUndefined()
+    home.admit(queued(1))
+    home.admit(queued(2))
+    expect(takeAll()).toEqual([])
+    expect([home.queueLength, home.positionOf('request-2')]).toEqual([2, 1])
+    home.configure(queueDefaults)
+    expect(ids(takeAll())).toEqual([1, 2])
+  })
+
+  test('is no load, and lets direct calls through', async () => {
+    const { home } = openHome({ runners: ['a'] })
+    home.configure(paused)
+    home.admit(queued(1))
+    const slot = await home.acquire('direct', forever)
+    expect(home.load()).toMatchObject({ waiting: 0, running: 1, waitingSince: undefined })
+    const next = home.acquire('next', forever)
+    expect(home.load().waiting).toBe(1)
+    slot.release()
+    expect((await next).runnerId).toBe('a')
+    home.configure(queueDefaults)
+    expect(home.load().waiting).toBe(1)
+  })
+
+  test('sends what was on disk as started', () => {
+    const { home } = openHome({ runners: ['a'] })
+    const slot = home.reserve('request-1')!
+    home.configure(paused)
+    home.admit(queued(1, { attempt: 1 }), { slot: slot.keep(), payload })
+    expect(home.take()?.request.seq).toBe(1)
+  })
+
+  test('still lets deadlines pass and retries become due, without an alarm that rings for ever', () => {
+    const { home, clock } = openHome({ runners: ['a'] })
+    home.configure(paused)
+    home.admit(queued(1, { startBy: now + 1_000 }))
+    home.admit(queued(2, { dueAt: now + 500 }))
+    clock.advance(500)
+    expect(home.take()).toBeUndefined()
+    expect(home.nextMoment()).toBe(now + 1_000)
+    clock.advance(500)
+    expect(home.takeOverdue(clock.now()).map(({ seq }) => seq)).toEqual([1])
+    expect(home.nextMoment()).toBeUndefined()
+  })
+
+  test('tells of work and of load when it is resumed, and of nothing before', async () => {
+    const { home, homes } = openHome({ runners: ['a'] })
+    home.configure(paused)
+    home.admit(queued(1))
+    await Promise.resolve()
+    const heard: string[] = []
+    homes.onWork(() => void heard.push('work'))
+    homes.onLoad(() => void heard.push('load'))
+    home.setRunners([runner('a'), runner('b')])
+    await Promise.resolve()
+    expect(heard).toEqual([])
+    home.configure(queueDefaults)
+    await Promise.resolve()
+    expect(heard.toSorted()).toEqual(['load', 'work'])
+  })
 })
