@@ -26,7 +26,6 @@ import { forgetAppFiles } from './store/app-files.ts'
 import { namedBlobs } from './store/blobs.ts'
 import { objectFilesUnder } from './store/objects.ts'
 import { newestMoment } from './store/revisions.ts'
-import { fairShareOfApp, followShares } from './shares.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
 
 /** How long a file that no deploy names any more can be named without being sent again. */
@@ -72,12 +71,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
   await sweepBlobs({ blobs: objects, namedUnder, log })
   const apps = await createApps(store)
-  const homes = createHomes({
-    clock,
-    limits: { waitingCallers: config.CARRICK_WAITING_CALLERS },
-    fairShareOf: (appId) => fairShareOfApp(apps.byId(appId), keyring),
-  })
-  followShares({ store, apps, keyring, homes, log })
+  const homes = createHomes({ clock, apps, keys: keyring, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
   const caller = createCaller()
   closing.defer(() => caller.close())
 

@@ -29,4 +29,6 @@ export interface Keyring {
   revoke(keyId: KeyId): Promise<void>
   /** Resolves when what was committed before the call is known here. */
   refresh(): Promise<void>
+  /** Calls back whenever what is known here has been read anew, before those who wait for `refresh` go on. */
+  onRefresh(listener: () => void): void
 }

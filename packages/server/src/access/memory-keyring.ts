@@ -22,9 +22,11 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
   let keys: ReadonlyMap<KeyId, Known> = new Map()
   let reading: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
+  const listeners: (() => void)[] = []
 
   async function readAll(): Promise<void> {
     keys = new Map((await store.read(liveKeys())).map((key) => [key.id, knownOf(key)]))
+    for (const listener of listeners) listener()
   }
 
   // A read that is under way may be too early for its caller, so one that begins later is shared by all who ask.
@@ -77,6 +79,7 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
       await refresh()
     },
     refresh,
+    onRefresh: (listener) => void listeners.push(listener),
   }
 }
 

@@ -6,13 +6,14 @@ import { buffer } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { CarrickError } from '../domain/errors.ts'
+import { queueDefaults } from '../domain/queue-settings.ts'
 import { createCaller } from '../calls/undici-caller.ts'
 import type { NewRequest, RequestPayload } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { silent } from '../kit/logger.ts'
-import { deleteApp, registerRevision } from '../store/apps.ts'
+import { deleteApp, queueOfApp, registerRevision, updateQueue } from '../store/apps.ts'
 import { resultOf } from '../store/bodies.ts'
 import { acceptRequest, requestById, requestCancel } from '../store/requests.ts'
 import type { Store } from '../store/store.ts'
@@ -80,7 +81,7 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
   /** What one process holds in memory: opening it again is a restart. */
   async function openPlatform() {
     const apps = await createApps(store)
-    const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
+    const homes = createHomes({ clock, apps, limits: { waitingCallers: 10 } })
     const verdicts: [runner: string, verdict: string, reason: string][] = []
     const dispatcher = startDispatcher({
       store,
@@ -135,6 +136,8 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
     }
   }
 }
+
+type World = Awaited<ReturnType<typeof openWorld>>
 
 /** The real store on a disk that may be full, or busy. */
 function onDisk(store: Store, disk: { full: boolean; refused: number; busyReads: number }): Store {
@@ -446,6 +449,45 @@ describe('a flush', () => {
     await Promise.all(Array.from({ length: 2_001 }, (_, index) => world.submit(`request-${index}`)))
     expect(await world.dispatcher.flush('app')).toBe(2_001)
     expect(world.home.queueLength).toBe(0)
+  })
+})
+
+describe('a paused queue', () => {
+  const set = async (world: Pick<World, 'store'>, paused: boolean) => {
+    const was = await world.store.read(queueOfApp('app'))
+    await world.store.commit(updateQueue('app', was!, { ...queueDefaults, paused }, start))
+  }
+
+  test('waits, also across a restart, and is served at once when it is resumed', async () => {
+    const world = await openWorld()
+    await set(world, true)
+    const again = await world.restart()
+    await again.addRunner(ok)
+    await again.submit('one')
+    await again.dispatcher.recover()
+    const later = await world.restart()
+    await later.addRunner(ok)
+    await later.dispatcher.recover()
+    later.dispatcher.wake()
+    expect([await later.stateOf('one'), later.home.positionOf('one')]).toEqual(['waiting', 0])
+    await set(world, false)
+    await expect.poll(() => later.stateOf('one'), patient).toBe('completed')
+  })
+
+  test('lets what waits too long end, and what runs end well', async () => {
+    const world = await openWorld()
+    const held = Promise.withResolvers<void>()
+    await world.addRunner((_, response) => void held.promise.then(() => response.end('ok')))
+    await world.submit('running')
+    await expect.poll(() => world.stateOf('running'), patient).toBe('running')
+    await set(world, true)
+    await expect.poll(() => world.home.reserve('probe'), patient).toBeUndefined()
+    await world.submit('late', { startBy: start + 1_000 })
+    world.clock.advance(1_000)
+    world.dispatcher.wake()
+    await expect.poll(() => world.stateOf('late'), patient).toBe('completed')
+    held.resolve()
+    await expect.poll(() => world.stateOf('running'), patient).toBe('completed')
   })
 })
 

@@ -1,6 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
-import type { FairShare } from '../domain/fair-share.ts'
-import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { AppId, KeyId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
@@ -25,7 +25,7 @@ export interface ServingRunner {
 
 /** What the scheduler counts. */
 export interface Load {
-  /** Queued requests that are due, and direct callers, without a slot. */
+  /** Queued requests that are due, unless their queue is paused, and direct callers, without a slot. */
   readonly waiting: number
   readonly running: number
   /** When the longest-waiting of them came; undefined when none waits. */
@@ -91,10 +91,11 @@ export interface Home {
   retire(id: RunnerId): void
   setMultiplexing(requestsPerRunner: number): void
   /**
-   * Lets the callers of the queue take turns by weight within a priority, from the next decision on; undefined: first
-   * in, first out. Direct calls are in the order they came either way.
+   * What the app's owner says of the queue, from now on. While it is paused, none of it meets a slot, and it is no load.
+   * Where it is shared fairly, callers take turns within a priority, by the weights of their keys; direct calls are in
+   * the order they came either way. `aliases` are those of the owner's keys.
    */
-  shareFairly(fair: FairShare | undefined): void
+  configure(queue: QueueSettings, aliases?: Iterable<readonly [KeyId, string]>): void
   /** Turns everybody away who waits: direct callers get the reason, queued requests are forgotten. */
   clear(reason: Error): void
   /** Waiting requests whose start deadline has passed; they leave the queue. */
@@ -114,8 +115,6 @@ export interface Homes {
   all(): Iterable<Home>
   /** Forgets the home of an app that is gone, unless somebody waits, runs or serves there. Whoever needs it asks for a new one. */
   letGo(appId: AppId): void
-  /** Asks for every home how its callers share the queue: when that may have changed. */
-  shareAnew(): void
   /** What came to all apps. */
   readonly totals: Readonly<Totals>
   onWork(listener: (appId: AppId) => void): void
