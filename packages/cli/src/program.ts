@@ -165,6 +165,8 @@ function queue(): Command {
   )
   command('set', 'Changes it, at once and for good')
     .option('--retention <time>', 'keep requests so long once they have ended: 30d, 12h, forever, default', retention)
+    .option('--fair-share <on|off>', 'whether callers take turns within a priority, key by key', onOrOff)
+    .option('--weight <key=weight>', 'turns of a key, by id or alias: 1 to 100, or default (repeatable)', weight)
     .action(async (app, flags) => (await import('./queue.ts')).setQueue(app, flags))
   command('pause', 'Lets what is submitted wait, until `carrick queue resume`').action(async (app, flags) =>
     (await import('./queue.ts')).setPaused(app, true, flags),
@@ -173,6 +175,18 @@ function queue(): Command {
     (await import('./queue.ts')).setPaused(app, false, flags),
   )
   return group
+}
+
+function onOrOff(text: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on'
+  throw new InvalidArgumentError('It must be on or off.')
+}
+
+/** One more weight; null takes a key's away. */
+function weight(text: string, before: Record<string, number | null> = {}): Record<string, number | null> {
+  const [, key = '', value = ''] = /^(.+)=(\d{1,3}|default)$/.exec(text) ?? []
+  if (key === '') throw new InvalidArgumentError('It must be a key id or alias, =, and a whole number or `default`.')
+  return { ...before, [key]: value === 'default' ? null : Number(value) }
 }
 
 /** In days; null is as the server is set. */

@@ -12,6 +12,9 @@ interface Flags extends Where {
 interface Settings extends Flags {
   /** Days; null is as the server is set. */
   retention?: number | null
+  fairShare?: boolean
+  /** By key id or alias; null takes a weight away. */
+  weight?: Readonly<Record<string, number | null>>
 }
 
 /** `carrick queue show APP`: what is set of its queue, and how many requests wait. */
@@ -21,7 +24,12 @@ export async function showQueue(app: string, flags: Flags): Promise<void> {
 
 /** `carrick queue set APP`: changes what was named, and shows the queue. */
 export async function setQueue(app: string, flags: Settings): Promise<void> {
-  const changes: QueueRequest = { ...(flags.retention !== undefined && { retention_days: flags.retention }) }
+  const { retention, fairShare, weight } = flags
+  const changes: QueueRequest = {
+    ...(retention !== undefined && { retention_days: retention }),
+    ...(fairShare !== undefined && { fair_share: fairShare }),
+    ...(weight !== undefined && { weights: weight }),
+  }
   if (Object.keys(changes).length === 0) throw new Error('say what to change: `carrick queue set --help` shows it all')
   await told(app, flags, changes)
 }
@@ -47,13 +55,22 @@ function addressOf(app: string, { nickname }: Connection): string {
   return `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`
 }
 
-function sentencesOf(app: string, { paused, queue_size, retention_days }: PlatformQueueSettings): string {
+function sentencesOf(app: string, settings: PlatformQueueSettings): string {
+  const { paused, queue_size, retention_days } = settings
   return [
     paused
       ? `The queue of ${app} is paused: ${queue_size} waiting, and nothing starts until \`carrick queue resume ${app}\``
       : `The queue of ${app} is running: ${queue_size} waiting`,
+    orderOf(settings),
     `Requests are kept ${keptFor(retention_days)} once they have ended`,
   ].join('\n')
+}
+
+function orderOf({ fair_share, weights }: PlatformQueueSettings): string {
+  if (!fair_share) return 'Requests of one priority are served in the order in which they came'
+  const named = Object.entries(weights).map(([key, weight]) => `${key} ${weight}`)
+  const others = named.length === 0 ? 'all of the same weight' : `by weight: ${named.join(', ')}, others 1`
+  return `Within a priority callers take turns, ${others}`
 }
 
 function keptFor(days: number | null): string {

@@ -73,7 +73,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   const clock = systemClock()
   const keyring = await createKeyring(store, clock)
   const apps = await createApps(store)
-  const homes = createHomes({ clock, apps, limits: { waitingCallers: 10 } })
+  const homes = createHomes({ clock, apps, keys: keyring, limits: { waitingCallers: 10 } })
   const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
   const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
   const files = await openAccountFiles({ folder: join(folder, 'data'), keepFree: 0 })
