@@ -22,9 +22,17 @@ export function submitQuery(path: string): SubmitQuery {
   return { forApp, maxQueueLength: wholeNumber(ours.get('fal_max_queue_length')) }
 }
 
-/** On for every word that clients have for it. */
 export function wantsLogs(query: URLSearchParams): boolean {
-  return ['1', 'true', 'yes', 'on'].includes(query.get('logs')?.trim().toLowerCase() ?? '')
+  return isOn(query, 'logs')
+}
+
+export function wantsTimeline(query: URLSearchParams): boolean {
+  return isOn(query, 'timeline')
+}
+
+/** On for every word that clients have for it. */
+function isOn(query: URLSearchParams, name: string): boolean {
+  return ['1', 'true', 'yes', 'on'].includes(query.get(name)?.trim().toLowerCase() ?? '')
 }
 
 const isOurs = (pair: string): boolean => new URLSearchParams(pair).has('fal_max_queue_length')

@@ -139,6 +139,7 @@ class HeldSlot implements Slot {
   readonly runnerId: RunnerId
   readonly revisionId: string
   readonly address: Address
+  readonly cameUp: ServingRunner['cameUp']
   readonly #runner: ServingRunner
   #giveBack: (() => void) | undefined
 
@@ -146,6 +147,7 @@ class HeldSlot implements Slot {
     this.runnerId = runner.id
     this.revisionId = runner.revisionId
     this.address = runner.address
+    this.cameUp = runner.cameUp
     this.#runner = runner
     this.#giveBack = giveBack
   }

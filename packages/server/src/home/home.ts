@@ -11,6 +11,7 @@ export interface Slot extends Disposable {
   readonly runnerId: RunnerId
   readonly revisionId: RevisionId
   readonly address: Address
+  readonly cameUp: ServingRunner['cameUp']
   release(): void
   /** Hands the slot on: the end of the `using` no longer gives it back, `release` of what is returned does. */
   keep(): Slot
@@ -21,6 +22,8 @@ export interface ServingRunner {
   readonly id: RunnerId
   readonly revisionId: RevisionId
   readonly address: Address
+  /** From when it was wanted until it served; absent for what is always there. */
+  readonly cameUp?: { readonly createdAt: Moment; readonly readyAt: Moment } | undefined
 }
 
 /** What the scheduler counts. */

@@ -41,17 +41,21 @@ export function startAttempt(start: AttemptOf & { runnerId: RunnerId; now: Momen
   )
 }
 
-/** Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. */
+/**
+ * Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped.
+ * `answeredAt` is when the app's answer was over, where that was seen.
+ */
 export function finishAttempt({
   requestId,
   attempt,
   outcome,
+  answeredAt,
   now,
-}: AttemptOf & { outcome: Outcome; now: Moment }): Write<boolean> {
+}: AttemptOf & { outcome: Outcome; answeredAt?: Moment | undefined; now: Moment }): Write<boolean> {
   return write(
     [
       sql`update request
-             set state = 'completed', finished_at = ${now}, status = ${outcome.status},
+             set state = 'completed', finished_at = ${now}, answered_at = ${answeredAt}, status = ${outcome.status},
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
            where id = ${requestId} and attempt = ${attempt} and state = 'running'`,
       insertResult(requestId, outcome),
@@ -60,18 +64,26 @@ export function finishAttempt({
   )
 }
 
+/** How an attempt ended, for the record: a word of `AttemptEnd`, and when. */
+export interface AttemptEnded {
+  readonly as: string
+  readonly at: Moment
+}
+
 /** Puts a request whose attempt failed back into the queue. `false` when it is not the current attempt, or was cancelled. */
 export function retryLater({
   requestId,
   attempt,
   dueAt,
   used,
-}: AttemptOf & { dueAt: Moment; used: RetryBudgets }): Write<boolean> {
+  ended,
+}: AttemptOf & { dueAt: Moment; used: RetryBudgets; ended?: AttemptEnded }): Write<boolean> {
   return write(
     [
       sql`update request
              set state = 'waiting', due_at = ${dueAt}, used = ${used}
            where id = ${requestId} and attempt = ${attempt} and state = 'running' and cancel_requested_at is null`,
+      ...(ended ? [endAttempt({ requestId, attempt, dueAt, ...ended })] : []),
     ],
     firstWon,
   )
@@ -218,6 +230,14 @@ function insertAttempt({
               where id = ${requestId} and attempt = ${attempt} and state = 'running'
                 and runner_id = ${runnerId} and started_at = ${now}
                  on conflict do nothing`
+}
+
+/** Only where the request waits for the one after it. */
+function endAttempt({ requestId, attempt, dueAt, as, at }: AttemptOf & AttemptEnded & { dueAt: Moment }): Statement {
+  return sql`update attempt set ended_at = ${at}, ended_as = ${as}, retry_at = ${dueAt}
+              where request_id = ${requestId} and number = ${attempt}
+                and exists (select 1 from request
+                             where id = ${requestId} and attempt = ${attempt} and state = 'waiting')`
 }
 
 function completeIfWaiting(requestId: RequestId, outcome: Outcome, now: Moment): Statement {
