@@ -1,4 +1,5 @@
 import type { Moment } from '../kit/clock.ts'
+import type { ErrorCode } from '../domain/errors.ts'
 import type { AppId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
 import type { NewRequest, Outcome } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
@@ -15,16 +16,24 @@ export interface AttemptOf {
   readonly attempt: number
 }
 
+/** Where a first attempt starts, and when. */
+export interface FirstSlot {
+  readonly runnerId: RunnerId
+  readonly now: Moment
+}
+
 /** Accepts a request and answers its place in the order. With a slot, its first attempt starts in the same commit. */
-export function acceptRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Write<Seq> {
-  return write(
-    [
-      insertRequest(request, slot),
-      insertBody(request.id, request.payload),
-      ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
-    ],
-    ([accepted]) => Number(accepted?.rows[0]?.['seq']),
-  )
+export function acceptRequest(request: NewRequest, slot?: FirstSlot): Write<Seq> {
+  return write(acceptance(request, slot), ([accepted]) => Number(accepted?.rows[0]?.['seq']))
+}
+
+/** The rows of a new request, its own first. */
+export function acceptance(request: NewRequest, slot?: FirstSlot): readonly Statement[] {
+  return [
+    insertRequest(request, slot),
+    insertBody(request.id, request.payload),
+    ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+  ]
 }
 
 /** Starts an attempt of a waiting request. `false` when it no longer waits for just this attempt: then it must not run. */
@@ -41,15 +50,20 @@ export function startAttempt(start: AttemptOf & { runnerId: RunnerId; now: Momen
   )
 }
 
-/** Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. */
+/**
+ * Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. `dead`
+ * makes it a dead letter.
+ */
 export function finishAttempt({
   requestId,
   attempt,
   outcome,
   now,
-}: AttemptOf & { outcome: Outcome; now: Moment }): Write<boolean> {
+  dead = false,
+}: AttemptOf & { outcome: Outcome; now: Moment; dead?: boolean }): Write<boolean> {
   return write(
     [
+      ...(dead ? [markDead({ requestId, attempt })] : []),
       sql`update request
              set state = 'completed', finished_at = ${now}, status = ${outcome.status},
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
@@ -60,21 +74,44 @@ export function finishAttempt({
   )
 }
 
-/** Puts a request whose attempt failed back into the queue. `false` when it is not the current attempt, or was cancelled. */
+/**
+ * Puts a request whose attempt failed back into the queue, and notes how the attempt failed. `false` when it is not the
+ * current attempt, or was cancelled.
+ */
 export function retryLater({
   requestId,
   attempt,
   dueAt,
   used,
-}: AttemptOf & { dueAt: Moment; used: RetryBudgets }): Write<boolean> {
+  failed,
+}: AttemptOf & { dueAt: Moment; used: RetryBudgets; failed?: FailedAttempt }): Write<boolean> {
   return write(
     [
       sql`update request
              set state = 'waiting', due_at = ${dueAt}, used = ${used}
            where id = ${requestId} and attempt = ${attempt} and state = 'running' and cancel_requested_at is null`,
+      ...(failed ? [noteFailure({ requestId, attempt }, failed)] : []),
     ],
     firstWon,
   )
+}
+
+/** How an attempt ended that is followed by another. */
+export interface FailedAttempt {
+  readonly at: Moment
+  readonly status: number
+  /** There when the platform, not the app, has spoken. */
+  readonly code?: ErrorCode | undefined
+}
+
+function noteFailure({ requestId, attempt }: AttemptOf, { at, status, code }: FailedAttempt): Statement {
+  return sql`update attempt set failed_at = ${at}, failed_status = ${status}, failed_code = ${code}
+              where request_id = ${requestId} and number = ${attempt} and failed_at is null`
+}
+
+/** Before its outcome, under the same condition: both happen or neither. */
+function markDead({ requestId, attempt }: AttemptOf): Statement {
+  return sql`update request set dead = 1 where id = ${requestId} and attempt = ${attempt} and state = 'running'`
 }
 
 /** Ends a request that waits. `false` when it waits no longer. */
@@ -197,7 +234,7 @@ export function requestById(id: RequestId): Read<StoredRequest | undefined> {
   )
 }
 
-function insertRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Statement {
+function insertRequest(request: NewRequest, slot?: FirstSlot): Statement {
   const { id, appId, keyId, priority, startBy, retry, acceptedAt } = request
   return sql`insert into request (id, app_id, key_id, priority, start_by, retry, accepted_at,
                                   state, attempt, runner_id, started_at)
