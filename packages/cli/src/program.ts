@@ -25,6 +25,7 @@ export function program(): Command {
   carrick.addCommand(accounts())
   carrick.addCommand(events())
   carrick.addCommand(queue())
+  carrick.addCommand(requests())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -146,6 +147,50 @@ function events(): Command {
     .addOption(url())
     .option('--json', 'as JSON; with --follow one line for each')
     .action(async (flags) => (await import('./events.ts')).events(flags))
+}
+
+function requests(): Command {
+  const group = new Command('requests').description(
+    "Requests of your apps' queues: which there are, what became of them",
+  )
+  const command = (name: string, description: string) =>
+    group
+      .command(name)
+      .description(description)
+      .addOption(data())
+      .addOption(url())
+      .option('--json', 'as JSON')
+      .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+  command('list', 'Those that wait or run, newest first, then those that ended, the last one first')
+    .option('--app <app>', 'of one app: owner/name, or the name of one of your own (default: of all)')
+    .option('--status <word>', 'in_queue, in_progress, completed, succeeded, failed, cancelled or dead')
+    .option('--dead', 'the dead letters: those that failed after all their attempts')
+    .option('--since <time>', 'that ended since then, or came: 2026-11-25T10:00:00Z, or 30m, 12h, 7d ago', past)
+    .option('--until <time>', 'and before then', past)
+    .option('--caller <name>', 'of one caller: your nickname, or as the list names others')
+    .option('--key <id>', 'that came with one of your keys')
+    .option('--endpoint <path>', 'for one path of the app, and those below it')
+    .option('--error <code>', 'that failed with one code: runner_disconnected …')
+    .option('--limit <number>', 'how many at most', '50')
+    .action(async (flags) => (await import('./requests.ts')).listRequests(flags))
+  command('show', 'One request: what became of it, and every attempt')
+    .argument('<id>', 'the request id')
+    .action(async (id, flags) => (await import('./requests.ts')).showRequest(id, flags))
+  command('retry', 'Sends requests that have ended once more, each as a new one')
+    .argument('<id...>', 'the request ids')
+    .action(async (ids, flags) => (await import('./requests.ts')).retryRequests(ids, flags))
+  return group
+}
+
+/** A moment, or how long ago it was, as ISO 8601. */
+function past(text: string): string {
+  const [, amount, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  const milliseconds = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit]
+  if (amount !== undefined && milliseconds !== undefined)
+    return new Date(Date.now() - Number(amount) * milliseconds).toISOString()
+  const moment = new Date(text)
+  if (!Number.isNaN(moment.getTime())) return moment.toISOString()
+  throw new InvalidArgumentError('It must be a time such as 2026-11-25T10:00:00Z, or how long ago: 30m, 12h, 7d.')
 }
 
 function queue(): Command {

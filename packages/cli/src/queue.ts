@@ -1,6 +1,7 @@
 import { PlatformQueueSettings, type QueueRequest } from '@carrick/protocol/platform'
+import { appAddress } from './app-address.ts'
 import { ask } from './ask.ts'
-import { connectTo, type Connection } from './connection.ts'
+import { connectTo } from './connection.ts'
 import { print } from './output.ts'
 import type { Where } from './where.ts'
 
@@ -41,18 +42,10 @@ export async function setPaused(app: string, paused: boolean, flags: Flags): Pro
 
 async function told(app: string, flags: Flags, changes?: QueueRequest): Promise<void> {
   const connection = await connectTo(flags)
-  const address = addressOf(app, connection)
+  const address = appAddress(app, connection)
   const answer = await ask(connection, `/v1/serverless/apps/${address}/queue/settings`, changes, 'PATCH')
   const queue = PlatformQueueSettings.parse(answer)
   print({ text: sentencesOf(app, queue), json: { app: address, ...queue } }, flags)
-}
-
-/** `owner/name`, or a name among one's own. */
-function addressOf(app: string, { nickname }: Connection): string {
-  const [owner = '', name = '', ...rest] = app.includes('/') ? app.split('/') : [nickname, app]
-  if (owner === '' || name === '' || rest.length > 0)
-    throw new Error(`"${app}" is no app: name it as owner/name, or by its name alone`)
-  return `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`
 }
 
 function sentencesOf(app: string, settings: PlatformQueueSettings): string {

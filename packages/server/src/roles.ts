@@ -120,6 +120,7 @@ export async function startRoles(
     builder,
     runners: scheduler,
     queues: dispatcher,
+    queueLimit: config.CARRICK_QUEUE_LIMIT,
     results,
     withoutMounts,
     fileLimits: {

@@ -40,6 +40,8 @@ export interface Deps {
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
+  /** Requests that may wait in one app's queue. */
+  readonly queueLimit: number
   readonly results: Pick<RunResults, 'take'>
   readonly functions: Functions
   readonly files: AccountFiles

@@ -35,21 +35,18 @@ export async function settle(
   const app = parts.apps.byId(appId)
   const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
   const decision = afterAttempt(end, request, rules, parts.random())
-  const finish = async (last: Outcome): Promise<void> => {
-    const now = parts.clock.now()
-    const isLast = await persist(
-      finishAttempt({ requestId, attempt, outcome: last, answeredAt: endedAt, now }),
-      parts,
-    )
+  const finish = async (last: Outcome, dead = false): Promise<void> => {
+    const finishing = { requestId, attempt, outcome: last, answeredAt: endedAt, now: parts.clock.now(), dead }
+    const isLast = await persist(finishAttempt(finishing), parts)
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
   }
 
-  if (decision.kind === 'final') return await finish(outcome)
+  if (decision.kind === 'final') return await finish(outcome, decision.dead)
   if (app === undefined) return await finish(goneOutcome(requestId))
   const now = parts.clock.now()
   const dueAt = now + decision.delayMs
-  const ended = { as: end.kind, at: endedAt ?? now }
-  const waits = await persist(retryLater({ requestId, attempt, dueAt, used: decision.used, ended }), parts)
+  const failed = { at: endedAt ?? now, status: outcome.status, code: outcome.error?.code, retryAt: dueAt }
+  const waits = await persist(retryLater({ requestId, attempt, dueAt, used: decision.used, failed }), parts)
   // Refused means that it was cancelled while it ran; or that the attempt is an old one: then this is refused as well.
   if (!waits) return await finish(cancelledOutcome(requestId))
   parts.homes.of(appId).admit({ ...request, dueAt, used: decision.used, avoid: runnerId })

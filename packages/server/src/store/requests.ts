@@ -1,4 +1,5 @@
 import type { Moment } from '../kit/clock.ts'
+import type { ErrorCode } from '../domain/errors.ts'
 import type { AppId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
 import type { NewRequest, Outcome } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
@@ -15,16 +16,24 @@ export interface AttemptOf {
   readonly attempt: number
 }
 
+/** Where a first attempt starts, and when. */
+export interface FirstSlot {
+  readonly runnerId: RunnerId
+  readonly now: Moment
+}
+
 /** Accepts a request and answers its place in the order. With a slot, its first attempt starts in the same commit. */
-export function acceptRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Write<Seq> {
-  return write(
-    [
-      insertRequest(request, slot),
-      insertBody(request.id, request.payload),
-      ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
-    ],
-    ([accepted]) => Number(accepted?.rows[0]?.['seq']),
-  )
+export function acceptRequest(request: NewRequest, slot?: FirstSlot): Write<Seq> {
+  return write(acceptance(request, slot), ([accepted]) => Number(accepted?.rows[0]?.['seq']))
+}
+
+/** The rows of a new request, its own first. */
+export function acceptance(request: NewRequest, slot?: FirstSlot): readonly Statement[] {
+  return [
+    insertRequest(request, slot),
+    insertBody(request.id, request.payload),
+    ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+  ]
 }
 
 /** Starts an attempt of a waiting request. `false` when it no longer waits for just this attempt: then it must not run. */
@@ -42,8 +51,8 @@ export function startAttempt(start: AttemptOf & { runnerId: RunnerId; now: Momen
 }
 
 /**
- * Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped.
- * `answeredAt` is when the app's answer was over, where that was seen.
+ * Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. `dead`
+ * makes it a dead letter. `answeredAt` is when the app's answer was over, where that was seen.
  */
 export function finishAttempt({
   requestId,
@@ -51,9 +60,16 @@ export function finishAttempt({
   outcome,
   answeredAt,
   now,
-}: AttemptOf & { outcome: Outcome; answeredAt?: Moment | undefined; now: Moment }): Write<boolean> {
+  dead = false,
+}: AttemptOf & {
+  outcome: Outcome
+  answeredAt?: Moment | undefined
+  now: Moment
+  dead?: boolean
+}): Write<boolean> {
   return write(
     [
+      ...(dead ? [markDead({ requestId, attempt })] : []),
       sql`update request
              set state = 'completed', finished_at = ${now}, answered_at = ${answeredAt}, status = ${outcome.status},
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
@@ -64,29 +80,47 @@ export function finishAttempt({
   )
 }
 
-/** How an attempt ended, for the record: a word of `AttemptEnd`, and when. */
-export interface AttemptEnded {
-  readonly as: string
-  readonly at: Moment
-}
-
-/** Puts a request whose attempt failed back into the queue. `false` when it is not the current attempt, or was cancelled. */
+/**
+ * Puts a request whose attempt failed back into the queue, and notes how the attempt failed. `false` when it is not the
+ * current attempt, or was cancelled.
+ */
 export function retryLater({
   requestId,
   attempt,
   dueAt,
   used,
-  ended,
-}: AttemptOf & { dueAt: Moment; used: RetryBudgets; ended?: AttemptEnded }): Write<boolean> {
+  failed,
+}: AttemptOf & { dueAt: Moment; used: RetryBudgets; failed?: FailedAttempt }): Write<boolean> {
   return write(
     [
       sql`update request
              set state = 'waiting', due_at = ${dueAt}, used = ${used}
            where id = ${requestId} and attempt = ${attempt} and state = 'running' and cancel_requested_at is null`,
-      ...(ended ? [endAttempt({ requestId, attempt, dueAt, ...ended })] : []),
+      ...(failed ? [noteFailure({ requestId, attempt }, failed)] : []),
     ],
     firstWon,
   )
+}
+
+/** How an attempt ended that is followed by another. */
+export interface FailedAttempt {
+  readonly at: Moment
+  readonly status: number
+  /** There when the platform, not the app, has spoken. */
+  readonly code?: ErrorCode | undefined
+  /** When the next may begin. */
+  readonly retryAt?: Moment | undefined
+}
+
+function noteFailure({ requestId, attempt }: AttemptOf, { at, status, code, retryAt }: FailedAttempt): Statement {
+  return sql`update attempt
+                set failed_at = ${at}, failed_status = ${status}, failed_code = ${code}, retry_at = ${retryAt}
+              where request_id = ${requestId} and number = ${attempt} and failed_at is null`
+}
+
+/** Before its outcome, under the same condition: both happen or neither. */
+function markDead({ requestId, attempt }: AttemptOf): Statement {
+  return sql`update request set dead = 1 where id = ${requestId} and attempt = ${attempt} and state = 'running'`
 }
 
 /** Ends a request that waits. `false` when it waits no longer. */
@@ -209,7 +243,7 @@ export function requestById(id: RequestId): Read<StoredRequest | undefined> {
   )
 }
 
-function insertRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Statement {
+function insertRequest(request: NewRequest, slot?: FirstSlot): Statement {
   const { id, appId, keyId, priority, startBy, retry, acceptedAt } = request
   return sql`insert into request (id, app_id, key_id, priority, start_by, retry, accepted_at,
                                   state, attempt, runner_id, started_at)
@@ -230,14 +264,6 @@ function insertAttempt({
               where id = ${requestId} and attempt = ${attempt} and state = 'running'
                 and runner_id = ${runnerId} and started_at = ${now}
                  on conflict do nothing`
-}
-
-/** Only where the request waits for the one after it. */
-function endAttempt({ requestId, attempt, dueAt, as, at }: AttemptOf & AttemptEnded & { dueAt: Moment }): Statement {
-  return sql`update attempt set ended_at = ${at}, ended_as = ${as}, retry_at = ${dueAt}
-              where request_id = ${requestId} and number = ${attempt}
-                and exists (select 1 from request
-                             where id = ${requestId} and attempt = ${attempt} and state = 'waiting')`
 }
 
 function completeIfWaiting(requestId: RequestId, outcome: Outcome, now: Moment): Statement {

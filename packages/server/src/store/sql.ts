@@ -15,6 +15,21 @@ function stored(value: Value): SqlValue {
   return typeof value === 'object' ? JSON.stringify(value) : value
 }
 
+/** Written out by `sql`: a question mark stands for each value. */
+const valuesGiven = / values \(([?,\s]+)\)/
+
+/**
+ * An insert of one row that happens only where the condition holds when its turn comes; what it returns is empty
+ * otherwise. An insert that selects its row has conditions of its own, and stays as it is.
+ */
+export function onlyWhere(insert: Statement, condition: Statement): Statement {
+  if (!valuesGiven.test(insert.text)) return insert
+  return {
+    text: insert.text.replace(valuesGiven, (_, places: string) => ` select ${places} where ${condition.text}`),
+    values: [...insert.values, ...condition.values],
+  }
+}
+
 export function write<T>(
   statements: readonly Statement[],
   result: (results: readonly StatementResult[]) => T,

@@ -37,8 +37,8 @@ interface Found {
 function requestFacts(id: RequestId): Read<Found | undefined> {
   const rows = read(
     sql`select request.app_id, request.state, request.accepted_at, request.answered_at, request.finished_at,
-               attempt.number, attempt.runner_id, attempt.started_at, attempt.ended_at, attempt.ended_as,
-               attempt.retry_at, runner.created_at as runner_created_at,
+               attempt.number, attempt.runner_id, attempt.started_at, attempt.failed_at, attempt.failed_code,
+               attempt.failed_status, attempt.retry_at, runner.created_at as runner_created_at,
                coalesce(runner.started_at, runner.start_at) as runner_started_at,
                runner.launched_at as runner_launched_at, runner.ready_at as runner_ready_at
           from request
@@ -68,8 +68,8 @@ function attemptIn(row: Row): AttemptFacts {
     number: number(row, 'number'),
     runnerId: text(row, 'runner_id'),
     startedAt: number(row, 'started_at'),
-    ...present('endedAt', optionalNumber(row, 'ended_at')),
-    ...present('endedAs', optionalText(row, 'ended_as')),
+    ...present('failedAt', optionalNumber(row, 'failed_at')),
+    ...present('failedAs', optionalText(row, 'failed_code') ?? optionalText(row, 'failed_status')),
     ...present('retryAt', optionalNumber(row, 'retry_at')),
     ...present('runner', row['runner_created_at'] === null ? undefined : startUpIn(row)),
   }

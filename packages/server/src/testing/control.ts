@@ -97,6 +97,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    queueLimit: 1_000,
     functions: { call: (facts, asked) => script.call(facts, asked) },
     files,
     uploads: createUploads({ staging: files.staging, clock }),

@@ -15,6 +15,7 @@ import { platformAppRoutes } from './routes/platform-apps.ts'
 import { platformChangeRoutes } from './routes/platform-changes.ts'
 import { platformDataRoutes } from './routes/platform-data.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
+import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { valueRoutes } from './routes/values.ts'
@@ -37,6 +38,7 @@ export const routes: readonly Route[] = [
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,
+  ...platformRequestRoutes,
   ...platformLogRoutes,
   ...platformAccountRoutes,
   ...openApiRoutes(() => routes),
