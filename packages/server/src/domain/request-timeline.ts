@@ -101,7 +101,11 @@ export function requestTimeline(facts: RequestFacts, now: Moment): RequestTimeli
     due = attempt.retryAt ?? ended
   }
   const rest = restOf(facts, at, end, due)
-  return { totalMs: end - acceptedAt, durations: sum([...told.map(({ durations }) => durations), rest]), attempts: told }
+  return {
+    totalMs: end - acceptedAt,
+    durations: sum([...told.map(({ durations }) => durations), rest]),
+    attempts: told,
+  }
 }
 
 /** What comes after the last attempt, or before the first: the wait for the next, or the end. */

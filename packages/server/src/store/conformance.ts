@@ -4,6 +4,7 @@ import type { CommitStats } from './committer.ts'
 import { describeReports } from './conformance-reports.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
+import { describeTimelines } from './conformance-timelines.ts'
 import { addKey, keysOfAccount, liveKeyById, revokeOwnKey } from './keys.ts'
 import { done, read, readOne, sql, write } from './sql.ts'
 import type { Row, Store, Write } from './store.ts'
@@ -36,6 +37,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeValues(() => store)
     describeRequests(() => store)
     describeReports(() => store)
+    describeTimelines(() => store)
     describeObjects(() => store)
 
     test('closing finishes what was handed over, and refuses what comes after', async () => {
