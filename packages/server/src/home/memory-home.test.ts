@@ -126,19 +126,19 @@ describe('callers that take turns', () => {
       low: fc.boolean(),
       late: fc.boolean(),
       goes: fc.boolean(),
-      then: fc.constantFrom('fair', 'plain', 'take', 'nothing'),
+      next: fc.constantFrom('fair', 'plain', 'take', 'nothing'),
     })
     fc.assert(
       fc.property(fc.array(someRequest, { maxLength: 60 }), fc.boolean(), (all, endsFair) => {
         const { home, clock, takeAll } = openHome({ runners: ['a'], multiplexing: 2_000 })
-        const taken = new Set<number>()
-        all.forEach(({ caller, low, late, then }, seq) => {
+        const gone = new Set<number>()
+        all.forEach(({ caller, low, late, next }, seq) => {
           const priority = low ? 'low' : 'normal'
           home.admit(queued(seq, { priority, dueAt: late ? now + 5 : 0, ...(caller && { keyId: caller }) }))
-          if (then === 'take') taken.add(home.take()?.request.seq ?? -1)
-          else if (then !== 'nothing') home.configure(then === 'fair' ? fair : queueDefaults)
+          if (next === 'take') gone.add(home.take()?.request.seq ?? -1)
+          else if (next !== 'nothing') home.configure(next === 'fair' ? fair : queueDefaults)
         })
-        const waiting = all.map((each, seq) => ({ ...each, seq })).filter(({ seq }) => !taken.has(seq))
+        const waiting = all.map((each, seq) => ({ ...each, seq })).filter(({ seq }) => !gone.has(seq))
         for (const { seq, goes } of waiting) if (goes) expect(home.withdraw(`request-${seq}`)).toBe(true)
         clock.advance(5)
         home.configure(endsFair ? fair : queueDefaults)
