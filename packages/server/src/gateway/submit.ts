@@ -10,7 +10,7 @@ import { json } from './answers.ts'
 import { incomingBody } from './body.ts'
 import { connectionOf } from './connection.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
-import { forbidsRetries, headerPairs, priorityOf, retryBudgets } from './platform-headers.ts'
+import { forbidsKeeping, forbidsRetries, headerPairs, priorityOf, retryBudgets } from './platform-headers.ts'
 import { submitQuery } from './query.ts'
 import type { Target } from './target.ts'
 import { startLimitMs } from './slot.ts'
@@ -37,6 +37,7 @@ export async function submit(
     acceptedAt,
     startBy: startMs === undefined ? undefined : acceptedAt + startMs,
     retry: { forbidden: forbidsRetries(req.headers), budgets: owner ? retryBudgets(req.headers) : {} },
+    dropIo: forbidsKeeping(req.headers),
     payload: { ...(await contentOf(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },
   }
   await accept(deps, request)

@@ -21,6 +21,7 @@ export function acceptRequest(request: NewRequest, slot?: { runnerId: RunnerId; 
     [
       insertRequest(request, slot),
       insertBody(request.id, request.payload),
+      ...(request.dropIo ? [sql`update request set drop_io = 1 where id = ${request.id}`] : []),
       ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
     ],
     ([accepted]) => Number(accepted?.rows[0]?.['seq']),
