@@ -5,6 +5,8 @@ import { dropExpired } from './api/storage/expiry.ts'
 import { createFunctions } from './api/runs/functions.ts'
 import { createGrpcHandler } from './api/grpc/grpc.ts'
 import { startEventSweep } from './api/account/event-sweep.ts'
+import { startBlobSweep } from './api/retention/blob-sweep.ts'
+import { startRetention } from './api/retention/sweep.ts'
 import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
@@ -109,6 +111,10 @@ export async function startRoles(
   })
   const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
   closing.defer(() => eventSweep.stop())
+  const retention = startRetention({ ...foundation, retentionDays: config.CARRICK_RETENTION_DAYS })
+  closing.defer(() => retention.stop())
+  const blobSweep = startBlobSweep(foundation)
+  closing.defer(() => blobSweep.stop())
   const control = {
     ...foundation,
     functions: createFunctions({
@@ -140,6 +146,7 @@ export async function startRoles(
     publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
+    swept: () => ({ ...retention.swept(), blobs: blobSweep.swept() }),
   }
   await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })

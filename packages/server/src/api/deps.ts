@@ -21,6 +21,7 @@ import type { Logger } from '../kit/logger.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
 import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
+import type { Swept } from './retention/sweep.ts'
 import type { Functions } from './runs/function-call.ts'
 
 /** What control operations work with. */
@@ -53,6 +54,8 @@ export interface Deps {
   readonly server: ServerFacts
   /** What was committed since the start. */
   readonly commits: () => CommitStats
+  /** What was taken away since the start because it is kept no longer. */
+  readonly swept: () => Swept & { readonly blobs: number }
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** The same for addresses that are handed on to others, who may not reach what the caller reaches. */

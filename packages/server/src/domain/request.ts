@@ -63,6 +63,8 @@ export interface RequestPayload {
 /** A new request, as the gateway accepts it. */
 export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid'> {
   readonly payload: RequestPayload
+  /** Whether what it sends and gets is to go soon after its end. Known to the store only. */
+  readonly dropIo?: boolean
 }
 
 /** The one final word about a request. `error` is there when the platform, not the app, has spoken. */

@@ -20,6 +20,11 @@ export function forbidsRetries(headers: IncomingHttpHeaders): boolean {
   return ['1', 'true', 'yes'].includes(word(headers, 'x-fal-no-retry'))
 }
 
+/** Whether the payloads are not to be kept. */
+export function forbidsKeeping(headers: IncomingHttpHeaders): boolean {
+  return ['0', 'false', 'no'].includes(word(headers, 'x-fal-store-io'))
+}
+
 /** Longer deadlines than this are none: a hundred years. */
 const longestSeconds = 100 * 365 * 86_400
 const shortestSeconds = 0.1

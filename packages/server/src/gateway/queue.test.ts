@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { LogLevel } from '../logs/log-store.ts'
+import { dropPayloads, forgetRequests, unkeptRequests } from '../store/retention.ts'
 import { openTestGateway, type TestApp, type TestGateway } from '../testing/gateway.ts'
 import { textOf } from '../testing/runner.ts'
 
@@ -193,6 +194,28 @@ test('a request passes through its three states, with the codes that go with the
 })
 
 const urlsOf = ({ response_url, status_url, cancel_url }: Accepted) => ({ response_url, status_url, cancel_url })
+
+test('of what is kept no longer only the result is missing, and of what is gone nothing is known', async () => {
+  await gateway.addApp('brief', { runner: (_req, res) => res.end('{"a":1}') })
+  const accepted = await submit('brief', { headers: { 'x-fal-store-io': '0' } })
+  await completed(accepted)
+  const later = gateway.clock.now() + 1_000
+  expect((await bodyOf(below(accepted.response_url))).body).toEqual({ a: 1 })
+  await gateway.store.commit(dropPayloads(await gateway.store.read(unkeptRequests(later))))
+  expect(await bodyOf(below(accepted.status_url))).toMatchObject({ status: 200, body: { status: 'COMPLETED' } })
+  expect(await bodyOf(below(accepted.response_url))).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('kept no longer') },
+  })
+  await gateway.store.commit(forgetRequests([accepted.request_id]))
+  expect(await bodyOf(below(accepted.status_url))).toMatchObject({ status: 404, body: { status: 'NOT_FOUND' } })
+  expect(await bodyOf(below(accepted.response_url))).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('longer ago than requests are kept') },
+  })
+  const cancelled = await bodyOf(below(accepted.cancel_url), { method: 'PUT' })
+  expect(cancelled).toMatchObject({ status: 404, body: { status: 'NOT_FOUND' } })
+})
 
 test("the app's own failure is a result like any other, and shows in the status", async () => {
   await gateway.addApp('failing', {

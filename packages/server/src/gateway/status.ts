@@ -103,5 +103,8 @@ function failureOf({ error, status = 200 }: StoredRequest): Pick<Status, 'error'
 }
 
 export function requestNotFound(requestId: string): CarrickError {
-  return new CarrickError('request_not_found', `Request ${requestId} not found`)
+  return new CarrickError(
+    'request_not_found',
+    `Request ${requestId} not found: it is not yours, or it ended longer ago than requests are kept`,
+  )
 }

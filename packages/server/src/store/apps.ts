@@ -235,7 +235,7 @@ function parseApp(row: Row): App {
 }
 
 /** Rows of an older version say nothing of what came later. */
-const queueIn = (row: Row): QueueSettings => ({
+export const queueIn = (row: Row): QueueSettings => ({
   ...queueDefaults,
   ...(row['queue'] === null ? {} : json<Partial<QueueSettings>>(row, 'queue')),
 })

@@ -5,6 +5,7 @@ import { describeReports } from './conformance-reports.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
 import { describeTimelines } from './conformance-timelines.ts'
+import { describeRetention } from './conformance-retention.ts'
 import { addKey, keysOfAccount, liveKeyById, revokeOwnKey } from './keys.ts'
 import { done, read, readOne, sql, write } from './sql.ts'
 import type { Row, Store, Write } from './store.ts'
@@ -39,6 +40,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeReports(() => store)
     describeTimelines(() => store)
     describeObjects(() => store)
+    describeRetention(() => store)
 
     test('closing finishes what was handed over, and refuses what comes after', async () => {
       const closing = await open()

@@ -32,6 +32,7 @@ export function acceptance(request: NewRequest, slot?: FirstSlot): readonly Stat
   return [
     insertRequest(request, slot),
     insertBody(request.id, request.payload),
+    ...(request.dropIo ? [sql`update request set drop_io = 1 where id = ${request.id}`] : []),
     ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
   ]
 }

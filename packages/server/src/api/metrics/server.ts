@@ -18,6 +18,7 @@ export const serverMetrics = {
     help: 'How long those commits took: by commits_total it is the time of one',
     labels: [],
   },
+  carrick_swept_total: { help: 'What was taken away since the start because it is kept no longer', labels: ['kind'] },
   carrick_log_lines_dropped_total: {
     help: 'Log lines left out since the start, because there were too many',
     labels: [],
@@ -38,7 +39,7 @@ function nodeRegistry(): Registry {
 
 /** The metrics as Prometheus reads them. Everything is read off what is there anyway. */
 export async function serverExposition(
-  { homes, apps, logs, commits }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits'>,
+  { homes, apps, logs, commits, swept }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits' | 'swept'>,
   runners: readonly RunnerView[],
 ): Promise<string> {
   const registry = new Registry()
@@ -60,6 +61,8 @@ export async function serverExposition(
   counter('carrick_store_commits_total').inc(stored.commits)
   counter('carrick_store_writes_total').inc(stored.writes)
   counter('carrick_store_commit_seconds_total').inc(stored.milliseconds / 1_000)
+  const gone = counter('carrick_swept_total')
+  for (const [kind, count] of Object.entries(swept())) gone.inc({ kind }, count)
   counter('carrick_log_lines_dropped_total').inc(logs.dropped)
   return Registry.merge([nodeRegistry(), registry]).metrics()
 }
