@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addTestAccount } from '../testing/store.ts'
 import type { CommitStats } from './committer.ts'
 import { describeReports } from './conformance-reports.ts'
+import { describeRequestLists } from './conformance-lists.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
 import { addKey, keysOfAccount, liveKeyById, revokeOwnKey } from './keys.ts'
@@ -36,6 +37,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeValues(() => store)
     describeRequests(() => store)
     describeReports(() => store)
+    describeRequestLists(() => store)
     describeObjects(() => store)
 
     test('closing finishes what was handed over, and refuses what comes after', async () => {
