@@ -52,7 +52,13 @@ describe('a request that is tried no more is a dead letter', () => {
   const banned = { ...first, retry: { forbidden: true, budgets: {} } }
   test.each<[claim: string, AttemptEnd, typeof first, RetryRules, dead: boolean]>([
     ['when its runner vanished for the last time', failed('disconnected'), many, rules, true],
-    ['when it ran too long and is not tried again', failed('timed_out'), first, { ...rules, retryBudgets: { timeout: 0 } }, true],
+    [
+      'when it ran too long and is not tried again',
+      failed('timed_out'),
+      first,
+      { ...rules, retryBudgets: { timeout: 0 } },
+      true,
+    ],
     ['when its runner vanished and its caller wants no retry', failed('refused'), banned, rules, true],
     ['when the app answered 503 as often as it was asked', answer(503), many, rules, true],
     ['when the app asked for one attempt too many', answer(500, { needsRetry: true }), many, rules, true],

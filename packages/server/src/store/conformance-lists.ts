@@ -103,7 +103,9 @@ export function describeRequestLists(store: () => Store): void {
       const run = (id: string, outcome: Outcome, at: number, dead = false) =>
         store()
           .commit(startAttempt({ requestId: `${appId}/${id}`, attempt: 1, runnerId: 'runner-1', now }))
-          .then(() => store().commit(finishAttempt({ requestId: `${appId}/${id}`, attempt: 1, outcome, now: at, dead })))
+          .then(() =>
+            store().commit(finishAttempt({ requestId: `${appId}/${id}`, attempt: 1, outcome, now: at, dead })),
+          )
       await run('b', outcomeOf(200), now + 20)
       await run('a', outcomeOf(422), now + 30)
       await run('c', lost, now + 30, true)
@@ -147,7 +149,14 @@ export function describeRequestLists(store: () => Store): void {
       const late = { at: now + 9, status: 504 } as const
       await store().commit(retryLater({ requestId, attempt: 1, dueAt: 0, used: {}, failed: late }))
       expect(await store().read(attemptsOf(requestId))).toEqual([
-        { number: 1, runnerId: 'runner-1', startedAt: now, failedAt: now + 1, failedStatus: 503, failedCode: failed.code },
+        {
+          number: 1,
+          runnerId: 'runner-1',
+          startedAt: now,
+          failedAt: now + 1,
+          failedStatus: 503,
+          failedCode: failed.code,
+        },
         { number: 2, runnerId: 'runner-2', startedAt: now + 2 },
       ])
     })
