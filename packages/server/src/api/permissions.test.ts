@@ -9,10 +9,12 @@ import { presets } from '../domain/permissions.ts'
 import type { Access, Granted, Permission } from '../domain/permissions.ts'
 import { addObject, objectById, partsOf, putWhole } from '../store/objects.ts'
 import { addComfyWorkflow, comfyWorkflow } from '../store/comfy.ts'
+import { retriesOf } from '../store/retries.ts'
 import { addRunner } from '../store/runners.ts'
 import { putValue, valueAt } from '../store/values.ts'
 import { openTestControl, testRunner } from '../testing/control.ts'
 import type { TestControl } from '../testing/control.ts'
+import { endTestRequest } from '../testing/requests.ts'
 import { methods } from './grpc/grpc-methods.ts'
 import { routes } from './rest/rest-routes.ts'
 
@@ -115,6 +117,10 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /v1/serverless/analytics': 'requests:read',
   'GET /v1/serverless/requests/by-endpoint': 'requests:read',
   'GET /v1/serverless/usage': 'metrics:read',
+  'GET /v1/serverless/apps/:owner/:name/requests': 'requests:read',
+  'GET /applications/:owner/:name/requests': 'requests:read',
+  'GET /v1/serverless/requests/:id': 'requests:read',
+  'POST /v1/serverless/requests/:id/retry': 'apps:write',
   'POST /v1/serverless/logs/history': 'logs:read',
   'POST /v1/serverless/logs/stream': 'logs:read',
   'GET /v1/keys': 'keys:read',
@@ -328,6 +334,10 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /v1/serverless/analytics': { '?': 'endpoint_id=ann/hello' },
   'GET /v1/serverless/requests/by-endpoint': { '?': 'endpoint_id=ann/hello' },
   'GET /v1/serverless/usage': {},
+  'GET /v1/serverless/apps/:owner/:name/requests': { ':owner': 'ann', ':name': 'hello' },
+  'GET /applications/:owner/:name/requests': { ':owner': 'ann', ':name': 'hello' },
+  'GET /v1/serverless/requests/:id': { ':id': 'request-of-ann' },
+  'POST /v1/serverless/requests/:id/retry': { ':id': 'request-of-ann' },
   'POST /v1/serverless/logs/history': { '?': 'app_id=ann/hello' },
   'POST /v1/serverless/logs/stream': { '?': 'app_id=ann/hello' },
   'GET /v1/keys': {},
@@ -471,6 +481,8 @@ async function giveAnnThings(): Promise<void> {
   await control.store.commit(putValue({ ...value, accountId: app.accountId }, 'made-by-ann', Number.MAX_SAFE_INTEGER))
   const graph = { name: 'graph', title: 'made-by-ann', workflow: { prompt: {} }, isPublic: false, createdAt: 1_000 }
   await control.store.commit(addComfyWorkflow({ ...graph, accountId: app.accountId }))
+  const times = { acceptedAt: 1_000, startedAt: 1_000, finishedAt: 1_001 }
+  await endTestRequest(control.store, 'request-of-ann', { appId: app.id, path: '/made-by-ann', ...times })
   control.script.runners = [testRunner({ id: 'runner-of-ann', appId: app.id, revisionId: revision })]
 }
 
@@ -489,7 +501,8 @@ async function annsThings() {
     control.store.read(partsOf(upload.id)),
     control.store.read(valueAt({ ...value, accountId: 'account-ann' }, 1)),
   ])
-  return { aliases, applications, listed, asked: [...control.script.asked], graph, object, parts, kept, files }
+  const retries = await control.store.read(retriesOf('request-of-ann', 1))
+  return { aliases, applications, listed, asked: [...control.script.asked], graph, object, parts, kept, files, retries }
 }
 
 /** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */

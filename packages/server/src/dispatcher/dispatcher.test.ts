@@ -15,6 +15,7 @@ import { createApps } from '../home/store-apps.ts'
 import { silent } from '../kit/logger.ts'
 import { deleteApp, queueOfApp, registerRevision, updateQueue } from '../store/apps.ts'
 import { resultOf } from '../store/bodies.ts'
+import { attemptsOf, listedRequestById } from '../store/request-lists.ts'
 import { acceptRequest, requestById, requestCancel } from '../store/requests.ts'
 import type { Store } from '../store/store.ts'
 import { timelineOf } from '../store/timelines.ts'
@@ -333,6 +334,19 @@ describe('a request', () => {
 })
 
 describe('an attempt that fails', () => {
+  test('is on record with how it failed, and the request that has had its last one is a dead letter', async () => {
+    const world = await openWorld()
+    await world.addRunner(hangUp)
+    await world.addRunner(hangUp)
+    await world.submit('a', { retry: { forbidden: false, budgets: { connection_error: 1 } } })
+    expect(await world.outcome('a')).toMatchObject({ status: 503, attempt: 2, error: { code: 'runner_disconnected' } })
+    expect(await world.store.read(listedRequestById('a'))).toMatchObject({ dead: true })
+    expect(await world.store.read(attemptsOf('a'))).toMatchObject([
+      { number: 1, failedStatus: 503, failedCode: 'runner_disconnected' },
+      { number: 2 },
+    ])
+  })
+
   test.each<[what: string, RequestListener, verdict: string, reason: string]>([
     ['by breaking off in its answer', breakOff, 'terminate', 'crash'],
     ['by hanging up', hangUp, 'terminate', 'crash'],

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addTestAccount } from '../testing/store.ts'
 import type { CommitStats } from './committer.ts'
 import { describeReports } from './conformance-reports.ts'
+import { describeRequestLists } from './conformance-lists.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
 import { describeTimelines } from './conformance-timelines.ts'
@@ -39,6 +40,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeRequests(() => store)
     describeReports(() => store)
     describeTimelines(() => store)
+    describeRequestLists(() => store)
     describeObjects(() => store)
     describeRetention(() => store)
 
