@@ -13,7 +13,7 @@ export const stepSize = 200
  * The tables of what hangs on a request, by `request_id`. It goes with the request, whatever adds to this list; a test
  * finds tables that are missing here.
  */
-const hangingOnRequest = ['request_body', 'result', 'attempt', 'billable_units'] as const
+const hangingOnRequest = ['request_body', 'result', 'attempt', 'billable_units', 'idempotency_key'] as const
 
 /**
  * The apps with requests that have ended, and when the first of each did. However many there are, it steps from app to
