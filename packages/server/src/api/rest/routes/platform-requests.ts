@@ -48,7 +48,7 @@ export const platformRequestRoutes: readonly Route[] = [
     read: ({ params }) => ({ id: params['id'] ?? '' }),
     show: (detail, { caller }) => ({
       ...shownRequest(detail.request, detail.app, caller?.nickname),
-      input: detail.request.input ? { path: detail.request.input.path, bytes: detail.request.input.bytes } : null,
+      input: shownInput(detail.request),
       attempt_list: detail.attempts.map((attempt) => shownAttempt(attempt, detail)),
       retries: [...detail.retries],
       logs: `/v1/serverless/logs/history?app_id=${wireName(detail.app)}&request_id=${detail.request.id}`,
@@ -86,6 +86,10 @@ function shownRequest(request: ListedRequest, app: App, nickname: string | undef
     runner_id: request.runnerId ?? null,
     retried_from: request.retriedFrom ?? null,
   }
+}
+
+function shownInput({ input }: ListedRequest) {
+  return input?.kept === true ? { path: input.path, bytes: input.bytes } : null
 }
 
 function endpointIdOf(app: App, path = '/'): string {
