@@ -495,13 +495,13 @@ async function annsThings() {
     client.listUserKeys({}),
   ])
   const files = await control.files.peek('account-ann', ['models', 'of-ann'], 100)
-  const [graph, object, parts, kept] = await Promise.all([
+  const [graph, object, parts, kept, retries] = await Promise.all([
     control.store.read(comfyWorkflow('account-ann', 'graph')),
     control.store.read(objectById(upload.id)),
     control.store.read(partsOf(upload.id)),
     control.store.read(valueAt({ ...value, accountId: 'account-ann' }, 1)),
+    control.store.read(retriesOf('request-of-ann', 1)),
   ])
-  const retries = await control.store.read(retriesOf('request-of-ann', 1))
   return { aliases, applications, listed, asked: [...control.script.asked], graph, object, parts, kept, files, retries }
 }
 

@@ -104,6 +104,14 @@ test('names are those of one caller of one app', async () => {
   expect(home.queueLength).toBe(3)
 })
 
+test('who calls without a key is not told of the request of somebody else without one', async () => {
+  await gateway.addApp('open', { authMode: 'public' })
+  const { said } = await submit('open', { named: '1', key: null })
+  const other = await submit('open', { named: '1', key: null, body: '"guessed"' })
+  expect(other).toMatchObject({ status: 409, said: { error_type: 'idempotency_key_reused' } })
+  expect(JSON.stringify(other.said)).not.toContain(said['request_id'])
+})
+
 test('a full queue still knows what it has taken', async () => {
   await gateway.addApp('full')
   const first = await submit('full?fal_max_queue_length=0', { named: 'k' })

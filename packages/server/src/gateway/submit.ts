@@ -47,7 +47,7 @@ export async function submit(
   const name = key === undefined ? undefined : nameOf(key, request.payload)
   const earlier = full && name ? await namedBefore(deps, request, name, full) : await accept(deps, request, name)
   if (earlier === undefined) deps.homes.of(request.appId).traffic.received(request.payload.method)
-  const id = earlier && name ? sameRequest(earlier, name) : requestId
+  const id = earlier && name ? sameRequest(earlier, name, caller !== undefined) : requestId
   const answer = {
     status: 'IN_QUEUE',
     request_id: id,

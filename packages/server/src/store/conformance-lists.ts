@@ -123,7 +123,11 @@ export function describeRequestLists(store: () => Store): void {
       expect(ids(await ended('failed'))).toEqual(['c', 'a', 'd'])
       expect(ids(await ended('all', top, { from: now + 10, to: now + 30 }))).toEqual(['b', 'd'])
       expect(await ended('dead')).toMatchObject([
-        { id: `${appId}/c`, dead: true, input: { path: '/c', callerId: 'caller', bytes: `body of c`.length } },
+        {
+          id: `${appId}/c`,
+          dead: true,
+          input: { path: '/c', callerId: 'caller', bytes: `body of c`.length, kept: true },
+        },
       ])
     })
 
@@ -168,24 +172,33 @@ export function describeRequestLists(store: () => Store): void {
         acceptRetry({ id: `${appId}/${id}`, appId, original: `${appId}/${original}`, keyId: 'key-2', now: now + 5 }),
       )
 
-    test('is a new request with the same input, as often as it is asked for', async () => {
-      const appId = await newApp()
-      await store().commit(acceptRequest(requestOf(appId, 'a'), slot))
-      await store().commit(finishAttempt({ requestId: `${appId}/a`, attempt: 1, outcome: lost, now, dead: true }))
-      const again = await retry(appId, 'b', 'a')
-      expect(again).toMatchObject({ id: `${appId}/b`, priority: 'low', attempt: 0, retry: { budgets: { timeout: 1 } } })
-      expect(again?.startBy).toBeUndefined()
-      await retry(appId, 'c', 'a')
-      expect(await store().read(retriesOf(`${appId}/a`, 9))).toEqual([`${appId}/b`, `${appId}/c`])
-      expect(await store().read(payloadOf(`${appId}/b`))).toEqual(await store().read(payloadOf(`${appId}/a`)))
-      expect(await store().read(listedRequestById(`${appId}/b`))).toMatchObject({
-        state: 'waiting',
-        retriedFrom: `${appId}/a`,
-        keyId: 'key-2',
-        acceptedAt: now + 5,
-        dead: false,
-      })
-    })
+    test.each(['', 'text'])(
+      'is a new request with the same input ("%s"), as often as it is asked for',
+      async (text) => {
+        const appId = await newApp()
+        const body = { inline: new TextEncoder().encode(text) }
+        await store().commit(acceptRequest(requestOf(appId, 'a', { body }), slot))
+        await store().commit(finishAttempt({ requestId: `${appId}/a`, attempt: 1, outcome: lost, now, dead: true }))
+        const again = await retry(appId, 'b', 'a')
+        expect(again).toMatchObject({
+          id: `${appId}/b`,
+          priority: 'low',
+          attempt: 0,
+          retry: { budgets: { timeout: 1 } },
+        })
+        expect(again?.startBy).toBeUndefined()
+        await retry(appId, 'c', 'a')
+        expect(await store().read(retriesOf(`${appId}/a`, 9))).toEqual([`${appId}/b`, `${appId}/c`])
+        expect(await store().read(payloadOf(`${appId}/b`))).toEqual(await store().read(payloadOf(`${appId}/a`)))
+        expect(await store().read(listedRequestById(`${appId}/b`))).toMatchObject({
+          state: 'waiting',
+          retriedFrom: `${appId}/a`,
+          keyId: 'key-2',
+          acceptedAt: now + 5,
+          dead: false,
+        })
+      },
+    )
 
     test('of one that has not ended, or whose input is gone, or of another app stores nothing', async () => {
       const [appId, other] = [await newApp(), await newApp()]
@@ -195,9 +208,12 @@ export function describeRequestLists(store: () => Store): void {
       expect(await retry(appId, 'b', 'open')).toBeUndefined()
       const foreign = { id: `${other}/b`, appId: other, original: `${appId}/a`, keyId: 'key-2', now }
       expect(await store().commit(acceptRetry(foreign))).toBeUndefined()
-      await store().commit(write([sql`delete from request_body where request_id = ${`${appId}/a`}`], done))
+      await store().commit(write([sql`update request_body set body = null where request_id = ${`${appId}/a`}`], done))
+      expect(await store().read(listedRequestById(`${appId}/a`))).toMatchObject({ input: { kept: false } })
       expect(await retry(appId, 'c', 'a')).toBeUndefined()
-      for (const id of ['b', 'c']) expect(await store().read(requestById(`${appId}/${id}`))).toBeUndefined()
+      await store().commit(write([sql`delete from request_body where request_id = ${`${appId}/a`}`], done))
+      expect(await retry(appId, 'd', 'a')).toBeUndefined()
+      for (const id of ['b', 'c', 'd']) expect(await store().read(requestById(`${appId}/${id}`))).toBeUndefined()
       expect(await store().read(payloadOf(`${appId}/b`))).toBeUndefined()
     })
   })

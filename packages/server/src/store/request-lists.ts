@@ -12,7 +12,7 @@ export interface ListedRequest extends StoredRequest {
   readonly dead: boolean
   /** The request that it sends again. */
   readonly retriedFrom?: RequestId
-  /** What was sent; absent when that is kept no longer. */
+  /** What was sent; absent when nothing is known of it any more. */
   readonly input?: Input
 }
 
@@ -23,12 +23,15 @@ export interface Input {
   readonly callerId: string
   /** Of the body. */
   readonly bytes: number
+  /** Whether the body is still there. */
+  readonly kept: boolean
 }
 
 const columns = `request.seq, request.id, request.app_id, request.key_id, request.state, request.priority,
   request.attempt, request.runner_id, request.accepted_at, request.started_at, request.finished_at, request.status,
   request.error_code, request.error_message, request.cancel_requested_at, request.dead, request.retried_from,
-  request_body.path, request_body.caller_id, request_body.length
+  request_body.path, request_body.caller_id, request_body.length,
+  request_body.body is not null or request_body.blob is not null as kept
   from request left join request_body on request_body.request_id = request.id`
 
 /** A page of an app's requests that have no outcome yet, the newest first: those before a place in the order. */
@@ -96,13 +99,19 @@ export function attemptsOf(id: RequestId): Read<readonly AttemptEntry[]> {
 }
 
 function listedRequest(row: Row): ListedRequest {
-  const path = optionalText(row, 'path')
-  const input =
-    path === undefined ? undefined : { path, callerId: text(row, 'caller_id'), bytes: number(row, 'length') }
   return {
     ...storedRequest(row),
     dead: number(row, 'dead') === 1,
     ...present('retriedFrom', optionalText(row, 'retried_from')),
-    ...present('input', input),
+    ...present('input', row['path'] === null ? undefined : input(row)),
+  }
+}
+
+function input(row: Row): Input {
+  return {
+    path: text(row, 'path'),
+    callerId: text(row, 'caller_id'),
+    bytes: number(row, 'length'),
+    kept: number(row, 'kept') === 1,
   }
 }

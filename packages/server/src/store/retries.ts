@@ -28,7 +28,8 @@ export function acceptRetry({ id, appId, original, keyId, now }: Retry): Write<Q
           select ${id}, app_id, ${keyId}, 'waiting', priority, retry, ${now}, id
             from request
            where id = ${original} and app_id = ${appId} and state = 'completed'
-             and exists (select 1 from request_body where request_id = ${original})
+             and exists (select 1 from request_body
+                          where request_id = ${original} and (body is not null or blob is not null))
           returning seq, id, key_id, state, priority, attempt, due_at, start_by, retry, used, runner_id, accepted_at,
                     cancel_requested_at`,
       sql`insert into request_body (request_id, method, path, headers, caller_id, body, blob, length)

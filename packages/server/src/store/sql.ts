@@ -15,17 +15,19 @@ function stored(value: Value): SqlValue {
   return typeof value === 'object' ? JSON.stringify(value) : value
 }
 
-/** Written out by `sql`: a question mark stands for each value. */
-const valuesGiven = / values \(([?,\s]+)\)/
+/** The row of an insert; what may follow it is what to do on conflict, and what to give back. */
+const givenRow = / values \((.*?)\)(?=\s*$|\s+(?:on conflict|returning)\b)/s
 
 /**
  * An insert of one row that happens only where the condition holds when its turn comes; what it returns is empty
  * otherwise. An insert that selects its row has conditions of its own, and stays as it is.
  */
 export function onlyWhere(insert: Statement, condition: Statement): Statement {
-  if (!valuesGiven.test(insert.text)) return insert
+  const [whole, row] = givenRow.exec(insert.text) ?? []
+  if (whole === undefined && /\sselect\s/.test(insert.text)) return insert
+  if (whole === undefined) throw new Error(`no insert of one row: ${insert.text}`)
   return {
-    text: insert.text.replace(valuesGiven, (_, places: string) => ` select ${places} where ${condition.text}`),
+    text: insert.text.replace(whole, () => `\n select ${row} where ${condition.text}`),
     values: [...insert.values, ...condition.values],
   }
 }

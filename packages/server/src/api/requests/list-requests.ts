@@ -13,7 +13,7 @@ const mostLooked = 10_000
 const mostRead = 1_000
 
 /** Where a page begins: behind an open request of this seq, or behind one that ended then and has this seq. */
-const Place = z.union([z.tuple([z.literal('open'), z.number()]), z.tuple([z.literal('ended'), z.number(), z.number()])])
+const Place = z.union([z.tuple([z.literal('open'), z.int()]), z.tuple([z.literal('ended'), z.int(), z.int()])])
 type Place = z.output<typeof Place>
 
 const Filter = z.object({
@@ -93,7 +93,8 @@ interface Found {
 
 async function look(deps: Pick<Deps, 'store'>, app: App, { filter, window, place, most }: Look): Promise<Found> {
   const requests: ListedRequest[] = []
-  const size = isChoosy(filter) ? mostRead : Math.min(most, mostRead)
+  const isCut = window.from > 0 || window.to < Number.MAX_SAFE_INTEGER
+  const size = isCut || isChoosy(filter) ? mostRead : Math.min(most, mostRead)
   let last = place
   let looked = 0
   for (const read of readsOf(app, filter, window, place)) {

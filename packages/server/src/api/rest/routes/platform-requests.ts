@@ -49,7 +49,7 @@ export const platformRequestRoutes: readonly Route[] = [
     read: ({ params }) => ({ id: params['id'] ?? '' }),
     show: (detail, { caller }) => ({
       ...shownRequest(detail.request, detail.app, caller?.nickname),
-      input: detail.request.input ? { path: detail.request.input.path, bytes: detail.request.input.bytes } : null,
+      input: shownInput(detail.request),
       attempt_list: detail.attempts.map((attempt) => shownAttempt(attempt, detail)),
       timeline: detail.timeline ? shownTimeline(detail.timeline) : null,
       retries: [...detail.retries],
@@ -88,6 +88,10 @@ function shownRequest(request: ListedRequest, app: App, nickname: string | undef
     runner_id: request.runnerId ?? null,
     retried_from: request.retriedFrom ?? null,
   }
+}
+
+function shownInput({ input }: ListedRequest) {
+  return input?.kept === true ? { path: input.path, bytes: input.bytes } : null
 }
 
 function endpointIdOf(app: App, path = '/'): string {
