@@ -10,6 +10,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   'log-history': async () => (await import('./log-history.bench.ts')).logHistory,
   redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
   control: async () => (await import('./control.bench.ts')).control,
+  retention: async () => (await import('./retention.bench.ts')).retention,
 }
 
 const asked = process.argv.slice(2)
