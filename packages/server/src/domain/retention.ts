@@ -59,9 +59,9 @@ export function choresAt(
   ]
 }
 
-/** How much longer than promised requests may stay before the sweep stops giving way: a tenth, and five minutes at most. */
+/** How much longer than promised requests may stay before the sweep stops giving way: a tenth, from seconds to minutes. */
 function toleranceMs(kept: number): number {
-  return Math.min(kept / 10, 300_000)
+  return Math.min(Math.max(kept / 10, 5_000), 300_000)
 }
 
 /** How long to rest after a step, so that the sweep takes a quarter of the writer's time at most unless it is late. */

@@ -6,7 +6,7 @@ import { number, optionalText, text } from './rows.ts'
 import { read, sql, write } from './sql.ts'
 import type { Read, SqlValue, Statement, StatementResult, Write } from './store.ts'
 
-/** How much goes in one commit: few enough rows that nobody waits for the commit that holds them. */
+/** How much goes in one commit: two or three milliseconds of the writer's time, which everybody in that commit shares. */
 export const stepSize = 200
 
 /**
@@ -124,10 +124,12 @@ export function forgetRunners(runners: readonly FormerRunner[]): Write<number> {
   )
 }
 
+const places = Array.from({ length: stepSize }, () => '?').join(', ')
+
 /** A statement that ends in a column, for these values of it. It is one text for any number of them up to a step. */
 function whereIn(statement: string, values: readonly SqlValue[]): Statement {
-  const places = Array.from({ length: stepSize }, () => '?').join(', ')
-  return { text: `${statement} in (${places})`, values: Array.from({ length: stepSize }, (_, i) => values[i] ?? null) }
+  const rest = Array.from<null>({ length: stepSize - values.length }).fill(null)
+  return { text: `${statement} in (${places})`, values: [...values, ...rest] }
 }
 
 const changesOfLast = (results: readonly StatementResult[]): number => results.at(-1)?.changes ?? 0
