@@ -16,6 +16,7 @@ import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
+import { noneRejected } from '../packages/server/src/kit/rejections.ts'
 import { silent } from '../packages/server/src/kit/logger.ts'
 import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
 import { openSqliteStore, type SqliteStore } from '../packages/server/src/store/sqlite/index.ts'
@@ -34,6 +35,7 @@ const store = mode === 'durable' ? disk : storingNothing(disk)
 const homes = createHomes({ clock, limits: { waitingCallers: 1 } })
 const hosts = ['localhost', '127.0.0.1']
 const gateway = createGateway({
+  rejected: noneRejected(),
   store,
   homes,
   apps: await createApps(disk),
