@@ -64,6 +64,8 @@ export interface RequestPayload {
 export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid'> {
   readonly keyId?: KeyId
   readonly payload: RequestPayload
+  /** What it carries is forgotten an hour after its end. */
+  readonly unkept?: boolean
 }
 
 /** The one final word about a request. `error` is there when the platform, not the app, has spoken. */
