@@ -405,7 +405,7 @@ test('what is not to be kept is forgotten an hour after its end, all but who cal
   }
   const payload = () => gateway.store.read(payloadOf(unkept.request_id))
   await passing(24 * unkeptMs)
-  expect(await payload()).toMatchObject({ path: '/a?secret=1', body: { inline: Buffer.from('the question') } }) // it runs
+  expect(await payload()).toMatchObject({ path: '/a?secret=1', body: { inline: { byteLength: 12 } } }) // it runs
   finish()
   await completed(unkept)
   await passing(unkeptMs / 2)

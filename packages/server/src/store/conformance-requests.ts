@@ -109,7 +109,7 @@ export function describeRequests(store: () => Store): void {
         path: '/a',
         headers: [],
         callerId: 'caller',
-        body: { inline: new Uint8Array() },
+        body: { inline: { byteLength: 0 } },
       })
       expect(await store().read(resultOf(id))).toBeUndefined()
       expect(await store().read(requestById(id))).toMatchObject({ state: 'completed', status: 200 })
