@@ -10,6 +10,7 @@ import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
 import { createBuilder } from './builder/local-builder.ts'
 import type { Config } from './config.ts'
+import { forgetUnkept } from './dispatcher/forget.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
@@ -141,7 +142,13 @@ export async function startRoles(
     commits: () => foundation.store.stats(),
   }
   await workflows.open()
-  const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
+  const expiry = startLoop(
+    async (signal) => {
+      await dropExpired(control, signal)
+      await forgetUnkept(foundation, signal)
+    },
+    { name: 'expiry', everyMs: expiryEveryMs, log },
+  )
   closing.defer(() => expiry.stop())
   return {
     gateway,

@@ -28,7 +28,7 @@ export type BodyEnd = { readonly kind: 'complete' } | Failure
 /** It ended without a whole answer. */
 export type Failure =
   | {
-      readonly kind: 'refused' | 'connect_timeout' | 'connection_error' | 'disconnected' | 'incomplete'
+      readonly kind: 'refused' | 'connect_timeout' | 'connection_error' | 'disconnected' | 'incomplete' | 'oversized'
       readonly message: string
     }
   | { readonly kind: 'timed_out'; readonly afterMs: number }

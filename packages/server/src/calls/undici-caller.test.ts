@@ -155,15 +155,18 @@ describe('what goes wrong is told apart:', () => {
     expect(await ended).toMatchObject({ kind: 'incomplete' })
   })
 
-  test.each<[string, string]>([
-    ['it is not HTTP', 'hello\r\n\r\n'],
-    [
-      'the headers are larger than 16 KiB',
-      `HTTP/1.1 200 OK\r\nx-large: ${'x'.repeat(17_000)}\r\ncontent-length: 0\r\n\r\n`,
-    ],
-  ])('incomplete, when %s', async (_, bytes) => {
+  test.each<[string, string]>([['it is not HTTP', 'hello\r\n\r\n']])('incomplete, when %s', async (_, bytes) => {
     const address = await rawRunner((socket) => void socket.once('data', () => socket.end(bytes)))
     expect(await open().exchange(address, call, limits)).toMatchObject({ kind: 'incomplete' })
+  })
+
+  test('oversized, when the headers are larger than 16 KiB together', async () => {
+    const headers = (bytes: number) => `HTTP/1.1 200 OK\r\nx-large: ${'x'.repeat(bytes)}\r\ncontent-length: 0\r\n\r\n`
+    const answering = (bytes: number) =>
+      rawRunner((socket) => void socket.once('data', () => socket.end(headers(bytes))))
+    expect(await open().exchange(await answering(17_000), call, limits)).toMatchObject({ kind: 'oversized' })
+    const { body } = answer(await open().exchange(await answering(15_000), call, limits))
+    body.resume()
   })
 
   test('timed out, before the answer and within it', async () => {

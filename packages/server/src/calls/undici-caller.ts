@@ -118,8 +118,8 @@ function failureBeforeAnswer(error: unknown): Failure {
   if (code === 'ECONNREFUSED') return { kind: 'refused', message }
   if (code === 'UND_ERR_SOCKET' || code === 'EPIPE') return { kind: 'disconnected', message }
   if (code === 'ECONNRESET') return { kind: duringConnect(error) ? 'connection_error' : 'disconnected', message }
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
-    return { kind: 'incomplete', message }
+  if (error instanceof errors.HeadersOverflowError) return { kind: 'oversized', message }
+  if (error instanceof errors.HTTPParserError) return { kind: 'incomplete', message }
   return { kind: 'connection_error', message }
 }
 

@@ -33,6 +33,8 @@ export interface QueuedRequest {
   readonly used: RetryBudgets
   /** Where its last attempt failed: a retry goes elsewhere when it can. Known to memory only. */
   readonly avoid?: RunnerId
+  /** It would rather run where this is advertised. A wish, known to memory only. */
+  readonly hint?: string
 }
 
 /** What the caller said about retries. */
@@ -62,6 +64,8 @@ export interface RequestPayload {
 export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid'> {
   readonly keyId?: KeyId
   readonly payload: RequestPayload
+  /** What it carries is forgotten an hour after its end. */
+  readonly unkept?: boolean
 }
 
 /** The one final word about a request. `error` is there when the platform, not the app, has spoken. */

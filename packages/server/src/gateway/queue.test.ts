@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { LogLevel } from '../logs/log-store.ts'
+import { forgetUnkept, unkeptMs } from '../dispatcher/forget.ts'
+import { payloadOf } from '../store/bodies.ts'
 import { openTestGateway, type TestApp, type TestGateway } from '../testing/gateway.ts'
 import { textOf } from '../testing/runner.ts'
 
@@ -287,12 +289,12 @@ describe('logs', () => {
   })
 
   test('stay with the owner where the app says so', async () => {
-    const app = await gateway.addApp('secretive', {
+    const app = await gateway.addApp('forgetful', {
       authMode: 'public',
       privateLogs: true,
       runner: (_req, res) => res.end('{}'),
     })
-    const accepted = await submit('secretive')
+    const accepted = await submit('forgetful')
     await completed(accepted)
     say(app, accepted.request_id, 'private')
     const path = `${below(accepted.status_url)}?logs=1`
@@ -386,4 +388,44 @@ describe('a client that was given a proxy', () => {
   test('cannot have anything fetched', async () => {
     expect((await proxied('http://127.0.0.1.example.com/x/y')).status).toBe(400)
   })
+})
+
+test('what is not to be kept is forgotten an hour after its end, all but who called what', async () => {
+  let finish = () => {}
+  await gateway.addApp('unkept', {
+    runner: (_req, res) => {
+      finish = () => void res.writeHead(200, { 'x-secret': 'answer' }).end('the answer')
+    },
+  })
+  const asked = { body: 'the question', headers: { 'x-secret': 'question', 'x-fal-store-io': '0' } }
+  const unkept = await submit('unkept/a?secret=1', asked)
+  const passing = async (ms: number) => {
+    const clock = { ...gateway.clock, now: () => gateway.clock.now() + ms }
+    await forgetUnkept({ store: gateway.store, clock }, new AbortController().signal)
+  }
+  const payload = () => gateway.store.read(payloadOf(unkept.request_id))
+  await passing(24 * unkeptMs)
+  expect(await payload()).toMatchObject({ path: '/a?secret=1', body: { inline: { byteLength: 12 } } }) // it runs
+  finish()
+  await completed(unkept)
+  await passing(unkeptMs / 2)
+  expect(await (await gateway.fetch(below(unkept.response_url))).text()).toBe('the answer')
+
+  await passing(unkeptMs + 60_000)
+  expect(await payload()).toEqual({
+    method: 'POST',
+    path: '/a',
+    headers: [],
+    callerId: 'account-ann',
+    body: { inline: new Uint8Array() },
+  })
+  expect(await bodyOf(below(unkept.response_url))).toMatchObject({ status: 404 })
+  expect((await completed(unkept))['status']).toBe('COMPLETED')
+
+  const kept = await submit('unkept', { ...asked, headers: { 'x-fal-store-io': '1' } })
+  await vi.waitFor(async () => expect((await bodyOf(below(kept.status_url))).body['status']).toBe('IN_PROGRESS'))
+  finish()
+  await completed(kept)
+  await passing(24 * unkeptMs)
+  expect(await (await gateway.fetch(below(kept.response_url))).text()).toBe('the answer')
 })

@@ -11,6 +11,13 @@ import { startTimeoutMs } from './platform-headers.ts'
 /** For what a cold start takes besides the runner's own start. */
 const marginMs = 60_000
 
+interface Seeking {
+  readonly requestId: RequestId
+  readonly deadlineMs: number | undefined
+  readonly signal: AbortSignal
+  readonly hint?: string | undefined
+}
+
 /** Longer timers would fire at once. */
 export const longestTimerMs = 2 ** 31 - 1
 
@@ -21,7 +28,7 @@ export const longestTimerMs = 2 ** 31 - 1
 export async function waitForSlot(
   { homes }: Pick<GatewayDeps, 'homes'>,
   { app }: CallableApp,
-  { requestId, deadlineMs, signal }: { requestId: RequestId; deadlineMs: number | undefined; signal: AbortSignal },
+  { requestId, deadlineMs, signal, hint }: Seeking,
 ): Promise<Slot> {
   const longestMs = app.scale.startup_timeout * 1_000 + marginMs
   const callers = deadlineMs !== undefined && deadlineMs <= longestMs
@@ -31,7 +38,7 @@ export async function waitForSlot(
     Math.min(callers ? deadlineMs : longestMs, longestTimerMs),
   )
   try {
-    return await homes.of(app.id).acquire(requestId, AbortSignal.any([signal, late.signal]))
+    return await homes.of(app.id).acquire(requestId, AbortSignal.any([signal, late.signal]), hint)
   } finally {
     clearTimeout(timer)
   }

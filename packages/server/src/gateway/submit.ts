@@ -10,7 +10,7 @@ import { json } from './answers.ts'
 import { incomingBody } from './body.ts'
 import { connectionOf } from './connection.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
-import { forbidsRetries, headerPairs, priorityOf, retryBudgets } from './platform-headers.ts'
+import { forbidsRetries, headerPairs, hintOf, isUnkept, priorityOf, retryBudgets } from './platform-headers.ts'
 import { submitQuery } from './query.ts'
 import type { Target } from './target.ts'
 import { startLimitMs } from './slot.ts'
@@ -35,6 +35,8 @@ export async function submit(
     keyId: caller?.keyId,
     priority: priorityOf(req.headers),
     acceptedAt,
+    hint: hintOf(req.headers),
+    unkept: isUnkept(req.headers),
     startBy: startMs === undefined ? undefined : acceptedAt + startMs,
     retry: { forbidden: forbidsRetries(req.headers), budgets: owner ? retryBudgets(req.headers) : {} },
     payload: { ...(await contentOf(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },

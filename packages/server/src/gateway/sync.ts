@@ -11,7 +11,7 @@ import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './ac
 import { begin } from './answers.ts'
 import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
-import { headerPairs } from './platform-headers.ts'
+import { headerPairs, hintOf } from './platform-headers.ts'
 import { departureOf, startLimitMs, waitForSlot } from './slot.ts'
 import type { Target } from './target.ts'
 import { judge } from './verdict.ts'
@@ -28,7 +28,7 @@ export async function directCall(deps: GatewayDeps, exchange: Exchange, { alias,
   counted(deps, exchange, known)
   const gone = departureOf(res)
   using body = incomingBody(req, deps.limits.bodyBytes)
-  using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
+  using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone, hint: hintOf(req.headers) })
   await serve(deps, exchange, { path, body, slot, known, gone, callerId: callerIdFor(caller, known) })
 }
 

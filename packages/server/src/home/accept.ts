@@ -19,10 +19,10 @@ interface AcceptParts {
  */
 export async function accept({ homes, store, clock, accepting }: AcceptParts, request: NewRequest): Promise<void> {
   const home = homes.of(request.appId)
-  using slot = accepting() ? home.reserve(request.id) : undefined
+  using slot = accepting() ? home.reserve(request.id, request.hint) : undefined
   using _place = slot ? undefined : home.announce()
   const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
-  const { payload, keyId: _keyId, ...queued } = request
+  const { payload, keyId: _keyId, unkept: _unkept, ...queued } = request
   const started = slot && { slot: slot.keep(), payload }
   homes.of(request.appId).admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
 }

@@ -54,6 +54,7 @@ function isDeserted(home: Home | undefined): boolean {
 
 interface DirectCaller {
   readonly requestId: RequestId
+  readonly hint: string | undefined
   readonly since: Moment
   readonly serve: (slot: Slot) => void
   readonly turnAway: (reason: Error) => void
@@ -93,8 +94,8 @@ class MemoryHome implements Home {
     return this.#queue.size
   }
 
-  reserve(requestId: RequestId): Slot | undefined {
-    return this.#announced === 0 ? this.#takeFree(requestId) : undefined
+  reserve(requestId: RequestId, hint?: string): Slot | undefined {
+    return this.#announced === 0 ? this.#takeFree(requestId, hint) : undefined
   }
 
   announce(): Disposable {
@@ -109,9 +110,9 @@ class MemoryHome implements Home {
     this.#work()
   }
 
-  async acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot> {
+  async acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot> {
     signal.throwIfAborted()
-    const slot = this.#takeFree(requestId)
+    const slot = this.#takeFree(requestId, hint)
     if (slot) return slot
     if (this.#callers.size >= this.#limits.waitingCallers) {
       throw new CarrickError(
@@ -119,7 +120,7 @@ class MemoryHome implements Home {
         `${this.#callers.size} direct calls already wait for this app; try again later or use the queue`,
       )
     }
-    return await new Promise<Slot>((resolve, reject) => this.#wait(requestId, signal, resolve, reject))
+    return await new Promise<Slot>((resolve, reject) => this.#wait({ requestId, hint }, signal, resolve, reject))
   }
 
   take(): Match | undefined {
@@ -127,7 +128,7 @@ class MemoryHome implements Home {
     if (started) return started
     this.#queue.ripen(this.#clock.now())
     const request = this.#queue.head
-    const slot = request && this.#crew.take(request.id, request.avoid)
+    const slot = request && this.#crew.take(request.id, request)
     if (!request || !slot) return undefined
     this.#queue.remove(request.id)
     this.#turn = 'caller'
@@ -171,6 +172,10 @@ class MemoryHome implements Home {
     this.#load()
   }
 
+  advertise(id: RunnerId, hints: readonly string[]): void {
+    this.#crew.advertise(id, hints)
+  }
+
   setMultiplexing(requestsPerRunner: number): void {
     this.#crew.setMultiplexing(requestsPerRunner)
   }
@@ -190,16 +195,16 @@ class MemoryHome implements Home {
     return this.#queue.nextMoment()
   }
 
-  #takeFree(requestId: RequestId): Slot | undefined {
+  #takeFree(requestId: RequestId, hint?: string): Slot | undefined {
     this.#queue.ripen(this.#clock.now())
     if (this.#callers.size > 0 || this.#queue.due > 0) return undefined
-    const slot = this.#crew.take(requestId)
+    const slot = this.#crew.take(requestId, { hint })
     if (slot) this.#load()
     return slot
   }
 
   #wait(
-    requestId: RequestId,
+    { requestId, hint }: Pick<DirectCaller, 'requestId' | 'hint'>,
     signal: AbortSignal,
     resolve: (slot: Slot) => void,
     reject: (reason: unknown) => void,
@@ -211,6 +216,7 @@ class MemoryHome implements Home {
     const giveUp = () => (leave(), reject(signal.reason))
     const caller: DirectCaller = {
       requestId,
+      hint,
       since: this.#clock.now(),
       serve: (slot) => (leave(), resolve(slot)),
       turnAway: (reason) => (leave(), reject(reason)),
@@ -224,7 +230,7 @@ class MemoryHome implements Home {
   #settle(): void {
     while (this.#crew.free > 0 && this.#callers.size > 0 && (this.#turn === 'caller' || this.#queue.due === 0)) {
       const [caller] = this.#callers
-      const slot = caller && this.#crew.take(caller.requestId)
+      const slot = caller && this.#crew.take(caller.requestId, caller)
       if (!slot) break
       this.#turn = 'queue'
       caller.serve(slot)

@@ -99,8 +99,8 @@ const usualRetry: RetryPolicy = { forbidden: false, budgets: {} }
 
 /** Only what a queue needs, and one object for the usual word on retries: a million of these must fit into memory. */
 function entryOf(request: QueuedRequest): QueuedRequest {
-  const { id, appId, seq, priority, attempt, dueAt, acceptedAt, startBy, retry, used, avoid } = request
-  return {
+  const { id, appId, seq, priority, attempt, dueAt, acceptedAt, startBy, retry, used, avoid, hint } = request
+  const entry = {
     id,
     appId,
     seq,
@@ -113,4 +113,5 @@ function entryOf(request: QueuedRequest): QueuedRequest {
     used: Object.keys(used).length > 0 ? used : usualRetry.budgets,
     avoid,
   }
+  return hint === undefined ? entry : { ...entry, hint }
 }

@@ -7,6 +7,7 @@ import { queuedRequest, storedRequest, type StoredRequest, type UnfinishedReques
 import { number, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Statement, StatementResult, Write } from './store.ts'
+import { insertUnkept } from './unkept.ts'
 
 /** The attempt that a write speaks of. */
 export interface AttemptOf {
@@ -22,6 +23,7 @@ export function acceptRequest(request: NewRequest, slot?: { runnerId: RunnerId; 
       insertRequest(request, slot),
       insertBody(request.id, request.payload),
       ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+      ...(request.unkept ? [insertUnkept(request.id)] : []),
     ],
     ([accepted]) => Number(accepted?.rows[0]?.['seq']),
   )

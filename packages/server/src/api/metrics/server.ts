@@ -18,6 +18,10 @@ export const serverMetrics = {
     help: 'How long those commits took: by commits_total it is the time of one',
     labels: [],
   },
+  carrick_http_rejected_total: {
+    help: 'Requests and connections turned away before anything looked at what was asked, by reason',
+    labels: ['reason'],
+  },
   carrick_log_lines_dropped_total: {
     help: 'Log lines left out since the start, because there were too many',
     labels: [],
@@ -38,7 +42,7 @@ function nodeRegistry(): Registry {
 
 /** The metrics as Prometheus reads them. Everything is read off what is there anyway. */
 export async function serverExposition(
-  { homes, apps, logs, commits }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits'>,
+  { homes, apps, logs, commits, rejected }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits' | 'rejected'>,
   runners: readonly RunnerView[],
 ): Promise<string> {
   const registry = new Registry()
@@ -60,6 +64,8 @@ export async function serverExposition(
   counter('carrick_store_commits_total').inc(stored.commits)
   counter('carrick_store_writes_total').inc(stored.writes)
   counter('carrick_store_commit_seconds_total').inc(stored.milliseconds / 1_000)
+  const turnedAway = counter('carrick_http_rejected_total')
+  for (const [reason, count] of Object.entries(rejected)) turnedAway.inc({ reason }, count)
   counter('carrick_log_lines_dropped_total').inc(logs.dropped)
   return Registry.merge([nodeRegistry(), registry]).metrics()
 }
