@@ -73,6 +73,8 @@ export interface Home {
   admit(request: QueuedRequest, started?: Started): void
   /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */
   acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot>
+  /** A slot for a direct call when one is free and nobody waits for it. */
+  acquireNow(requestId: RequestId, hint?: string): Slot | undefined
   /** The next request and its slot, or undefined. The request leaves the queue. */
   take(): Match | undefined
   /** The next of those only whose first attempt is on disk already. */

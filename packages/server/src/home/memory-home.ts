@@ -110,6 +110,10 @@ class MemoryHome implements Home {
     this.#work()
   }
 
+  acquireNow(requestId: RequestId, hint?: string): Slot | undefined {
+    return this.#takeFree(requestId, hint)
+  }
+
   async acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot> {
     signal.throwIfAborted()
     const slot = this.#takeFree(requestId, hint)
