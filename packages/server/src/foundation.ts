@@ -21,6 +21,7 @@ import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
 import { networksOf } from './kit/networks.ts'
 import { createLogger } from './kit/logger.ts'
+import { noneRejected } from './kit/rejections.ts'
 import { openLogStore } from './logs/sqlite-logs.ts'
 import { forgetAppFiles } from './store/app-files.ts'
 import { namedBlobs } from './store/blobs.ts'
@@ -98,6 +99,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     apps,
     homes,
     caller,
+    rejected: noneRejected(),
   }
 }
 

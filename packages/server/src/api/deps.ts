@@ -18,6 +18,7 @@ import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
+import type { Rejected } from '../kit/rejections.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
 import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
@@ -56,6 +57,8 @@ export interface Deps {
   readonly commits: () => CommitStats
   /** What was taken away since the start because it is kept no longer. */
   readonly swept: () => Swept & { readonly blobs: number }
+  /** What was turned away at the door, counted. */
+  readonly rejected: Readonly<Rejected>
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** The same for addresses that are handed on to others, who may not reach what the caller reaches. */

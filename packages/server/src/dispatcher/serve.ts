@@ -98,6 +98,7 @@ async function run(
 
 /** A runner that failed gets no more requests from this moment on; others decide about its end. */
 function judge(end: AttemptEnd, runnerId: RunnerId, home: Home, { onRunnerVerdict }: ServeParts): void {
+  if (end.kind === 'answered' && end.hints) home.advertise(runnerId, end.hints)
   const verdict = runnerVerdict(end)
   if (verdict.kind === 'keep') return
   if (verdict.kind === 'terminate') home.retire(runnerId)

@@ -35,6 +35,8 @@ export interface QueuedRequest {
   readonly used: RetryBudgets
   /** Where its last attempt failed: a retry goes elsewhere when it can. Known to memory only. */
   readonly avoid?: RunnerId
+  /** It would rather run where this is advertised. A wish, known to memory only. */
+  readonly hint?: string
 }
 
 /** What the caller said about retries. */

@@ -10,15 +10,20 @@ export interface Answered {
   readonly status: number
   readonly needsRetry?: boolean
   readonly stopRunner?: boolean
+  /** It wants its health checked now, by the check that the app declares. */
+  readonly checkHealth?: boolean
+  /** What its runner is good for from now on. */
+  readonly hints?: readonly string[]
 }
 
-/** There was no whole answer. `restarted`: the platform itself went down meanwhile, and the runner with it. */
+/** There was no whole answer. `restarted`: the platform itself went down meanwhile, and the runner with it. `oversized`: the headers were too large. */
 export type Trouble =
   | 'refused'
   | 'connect_timeout'
   | 'connection_error'
   | 'disconnected'
   | 'incomplete'
+  | 'oversized'
   | 'timed_out'
   | 'restarted'
 
@@ -36,11 +41,11 @@ export interface Final {
   readonly dead: boolean
 }
 
-/** What becomes of the runner: nothing, a look whether its port still answers, or its end. */
+/** What becomes of the runner: nothing, a look whether its port still answers, the health check of its app, or its end. */
 export type RunnerVerdict = { readonly kind: 'keep' } | Judged
 
 export interface Judged {
-  readonly kind: 'check' | 'terminate'
+  readonly kind: 'check' | 'probe' | 'terminate'
   readonly reason: 'health_check' | 'app_requested' | 'request_timeout' | 'crash'
 }
 
@@ -85,6 +90,7 @@ export function runnerVerdict(end: AttemptEnd): RunnerVerdict {
     case 'answered':
       return verdictOnAnswer(end)
     case 'aborted':
+    case 'oversized': // it works, and would answer the same again
       return keep
     case 'connect_timeout': // a runner that is merely busy looks like this too
       return check
@@ -96,10 +102,12 @@ export function runnerVerdict(end: AttemptEnd): RunnerVerdict {
 }
 
 const keep: RunnerVerdict = { kind: 'keep' }
+const probe: RunnerVerdict = { kind: 'probe', reason: 'health_check' }
 const check: RunnerVerdict = { kind: 'check', reason: 'health_check' }
 
-function verdictOnAnswer({ status, stopRunner }: Answered): RunnerVerdict {
+function verdictOnAnswer({ status, stopRunner, checkHealth }: Answered): RunnerVerdict {
   if (stopRunner ?? status === 503) return { kind: 'terminate', reason: 'app_requested' }
+  if (checkHealth === true) return probe
   return stopRunner === undefined && (status === 500 || status === 502 || status === 504) ? check : keep
 }
 
@@ -114,6 +122,7 @@ function conditionOf(end: AttemptEnd): RetryCondition | undefined {
     case 'answered':
       return end.status === 503 || end.status === 504 ? 'server_error' : undefined
     case 'aborted':
+    case 'oversized':
       return undefined
     case 'timed_out':
       return 'timeout'

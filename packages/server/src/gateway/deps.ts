@@ -9,6 +9,7 @@ import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
+import type { Rejected } from '../kit/rejections.ts'
 import type { LogStore } from '../logs/log-store.ts'
 import type { Cancelled } from '../store/requests.ts'
 import type { Store } from '../store/store.ts'
@@ -23,6 +24,8 @@ export interface GatewayDeps {
   readonly logs: LogStore
   readonly clock: Clock
   readonly log: Logger
+  /** What was turned away, counted. */
+  readonly rejected: Rejected
   readonly names: () => ServerNames
   readonly limits: GatewayLimits
   /** Ends a request that waits; asks the app to stop one that runs. */

@@ -310,12 +310,12 @@ describe('logs', () => {
   })
 
   test('stay with the owner where the app says so', async () => {
-    const app = await gateway.addApp('secretive', {
+    const app = await gateway.addApp('forgetful', {
       authMode: 'public',
       privateLogs: true,
       runner: (_req, res) => res.end('{}'),
     })
-    const accepted = await submit('secretive')
+    const accepted = await submit('forgetful')
     await completed(accepted)
     say(app, accepted.request_id, 'private')
     const path = `${below(accepted.status_url)}?logs=1`

@@ -12,7 +12,7 @@ import { incomingBody } from './body.ts'
 import { connectionOf } from './connection.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { idempotencyKeyIn, nameOf, sameRequest } from './idempotency.ts'
-import { forbidsKeeping, forbidsRetries, headerPairs, priorityOf, retryBudgets } from './platform-headers.ts'
+import { forbidsKeeping, forbidsRetries, headerPairs, hintOf, priorityOf, retryBudgets } from './platform-headers.ts'
 import { submitQuery } from './query.ts'
 import type { Target } from './target.ts'
 import { startLimitMs } from './slot.ts'
@@ -39,6 +39,7 @@ export async function submit(
     keyId: caller?.keyId,
     priority: priorityOf(req.headers),
     acceptedAt,
+    hint: hintOf(req.headers),
     startBy: startMs === undefined ? undefined : acceptedAt + startMs,
     retry: { forbidden: forbidsRetries(req.headers), budgets: owner ? retryBudgets(req.headers) : {} },
     dropIo: forbidsKeeping(req.headers),

@@ -27,7 +27,7 @@ export async function accept(
   name?: IdempotencyKey,
 ): Promise<Earlier | undefined> {
   const home = homes.of(request.appId)
-  using slot = accepting() ? home.reserve(request.id) : undefined
+  using slot = accepting() ? home.reserve(request.id, request.hint) : undefined
   using _place = slot ? undefined : home.announce()
   const accepted = await store.commit(acceptance(request, slot && { runnerId: slot.runnerId, now: clock.now() }, name))
   if (typeof accepted !== 'number') return accepted

@@ -63,20 +63,23 @@ export interface Match {
 /**
  * One app's queue, slots and waiting calls, in memory: what the store says, ready to use. One per app.
  * A free slot goes by turns to the longest-waiting direct caller and to the head of the queue (by `seq` within
- * priority, or within priority and caller where callers take turns; retries when due).
+ * priority, or within priority and caller where callers take turns; retries when due). Who has a hint gets a free slot on
+ * a runner that advertises just that, else any.
  */
 export interface Home {
   readonly appId: AppId
   /** What came to the app, and what became of it. */
   readonly traffic: Traffic
   /** Takes a free slot for a request of the queue when nobody waits, nor is announced. */
-  reserve(requestId: RequestId): Slot | undefined
+  reserve(requestId: RequestId, hint?: string): Slot | undefined
   /** Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes it. */
   announce(): Disposable
   /** Puts a request into the queue. It was stored before; when its first attempt was stored with it, that goes straight on. */
   admit(request: QueuedRequest, started?: Started): void
   /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */
-  acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot>
+  acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot>
+  /** A slot for a direct call when one is free and nobody waits for it. */
+  acquireNow(requestId: RequestId, hint?: string): Slot | undefined
   /** The next request and its slot, or undefined. The request leaves the queue. */
   take(): Match | undefined
   /** The next of those only whose first attempt is on disk already. */
@@ -92,6 +95,8 @@ export interface Home {
   setRunners(runners: readonly ServingRunner[]): void
   /** Gives this runner no more requests, whatever `setRunners` still says of it: it has failed and is about to go. */
   retire(id: RunnerId): void
+  /** What this runner is good for now, in the words of its app: instead of what it said before. */
+  advertise(id: RunnerId, hints: readonly string[]): void
   setMultiplexing(requestsPerRunner: number): void
   /**
    * What the app's owner says of the queue, from now on. While it is paused, none of it meets a slot, and it is no load.

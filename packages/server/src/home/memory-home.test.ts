@@ -212,6 +212,32 @@ describe('slots', () => {
     expect([home.take(), home.take()].map((match) => match?.slot.runnerId)).toEqual(['a', 'a'])
   })
 
+  test('who has a hint gets a runner that advertises just that, else the next in turn', async () => {
+    const { home } = openHome({ runners: ['a', 'b', 'c'], multiplexing: 2 })
+    home.advertise('a', ['model-1'])
+    home.advertise('b', ['model-1', 'model-2'])
+    home.advertise('gone', ['model-3'])
+    home.admit(queued(1, { hint: 'model-2' }))
+    expect(home.take()?.slot.runnerId).toBe('b')
+    expect(home.reserve('two', 'model-2')?.runnerId).toBe('b')
+    expect((await home.acquire('three', forever, 'model-2')).runnerId).not.toBe('b') // both of its slots are taken
+    expect(home.reserve('four', 'model')?.runnerId).toBeDefined()
+    home.advertise('a', ['model-9'])
+    home.admit(queued(5, { hint: 'model-9', avoid: 'a' }))
+    expect(home.take()?.slot.runnerId).toBe('c') // what failed there goes elsewhere all the same
+    expect(home.load()).toMatchObject({ running: 5 })
+  })
+
+  test('a direct call that waits gets the slot it hints at when that is free', async () => {
+    const { home } = openHome({ runners: ['a', 'b'] })
+    const [one, two] = [home.reserve('one')!, home.reserve('two')!]
+    home.advertise(two.runnerId, ['warm'])
+    const waiting = home.acquire('three', forever, 'warm')
+    two.release()
+    expect((await waiting).runnerId).toBe(two.runnerId)
+    one.release()
+  })
+
   test('a former runner is remembered until its last slot is given back, and gets nothing new', () => {
     const { home } = openHome({ runners: ['a'] })
     const slot = home.reserve('one')!

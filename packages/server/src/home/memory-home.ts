@@ -75,6 +75,7 @@ function isDeserted(home: Home | undefined): boolean {
 
 interface DirectCaller {
   readonly requestId: RequestId
+  readonly hint: string | undefined
   readonly since: Moment
   readonly serve: (slot: Slot) => void
   readonly turnAway: (reason: Error) => void
@@ -115,8 +116,8 @@ class MemoryHome implements Home {
     return this.#queue.size
   }
 
-  reserve(requestId: RequestId): Slot | undefined {
-    return this.#announced === 0 && !this.#paused ? this.#takeFree(requestId) : undefined
+  reserve(requestId: RequestId, hint?: string): Slot | undefined {
+    return this.#announced === 0 && !this.#paused ? this.#takeFree(requestId, hint) : undefined
   }
 
   announce(): Disposable {
@@ -131,9 +132,13 @@ class MemoryHome implements Home {
     this.#work()
   }
 
-  async acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot> {
+  acquireNow(requestId: RequestId, hint?: string): Slot | undefined {
+    return this.#takeFree(requestId, hint)
+  }
+
+  async acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot> {
     signal.throwIfAborted()
-    const slot = this.#takeFree(requestId)
+    const slot = this.#takeFree(requestId, hint)
     if (slot) return slot
     if (this.#callers.size >= this.#limits.waitingCallers) {
       throw new CarrickError(
@@ -141,7 +146,7 @@ class MemoryHome implements Home {
         `${this.#callers.size} direct calls already wait for this app; try again later or use the queue`,
       )
     }
-    return await new Promise<Slot>((resolve, reject) => this.#wait(requestId, signal, resolve, reject))
+    return await new Promise<Slot>((resolve, reject) => this.#wait({ requestId, hint }, signal, resolve, reject))
   }
 
   take(): Match | undefined {
@@ -149,7 +154,7 @@ class MemoryHome implements Home {
     if (started) return started
     this.#queue.ripen(this.#clock.now())
     const request = this.#paused ? undefined : this.#queue.head
-    const slot = request && this.#crew.take(request.id, request.avoid)
+    const slot = request && this.#crew.take(request.id, request)
     if (!request || !slot) return undefined
     this.#queue.take()
     this.#turn = 'caller'
@@ -194,6 +199,10 @@ class MemoryHome implements Home {
     this.#load()
   }
 
+  advertise(id: RunnerId, hints: readonly string[]): void {
+    this.#crew.advertise(id, hints)
+  }
+
   setMultiplexing(requestsPerRunner: number): void {
     this.#crew.setMultiplexing(requestsPerRunner)
   }
@@ -226,16 +235,16 @@ class MemoryHome implements Home {
     return this.#paused ? 0 : this.#queue.due
   }
 
-  #takeFree(requestId: RequestId): Slot | undefined {
+  #takeFree(requestId: RequestId, hint?: string): Slot | undefined {
     this.#queue.ripen(this.#clock.now())
     if (this.#callers.size > 0 || this.#inLine > 0) return undefined
-    const slot = this.#crew.take(requestId)
+    const slot = this.#crew.take(requestId, { hint })
     if (slot) this.#load()
     return slot
   }
 
   #wait(
-    requestId: RequestId,
+    { requestId, hint }: Pick<DirectCaller, 'requestId' | 'hint'>,
     signal: AbortSignal,
     resolve: (slot: Slot) => void,
     reject: (reason: unknown) => void,
@@ -247,6 +256,7 @@ class MemoryHome implements Home {
     const giveUp = () => (leave(), reject(signal.reason))
     const caller: DirectCaller = {
       requestId,
+      hint,
       since: this.#clock.now(),
       serve: (slot) => (leave(), resolve(slot)),
       turnAway: (reason) => (leave(), reject(reason)),
@@ -260,7 +270,7 @@ class MemoryHome implements Home {
   #settle(): void {
     while (this.#crew.free > 0 && this.#callers.size > 0 && (this.#turn === 'caller' || this.#inLine === 0)) {
       const [caller] = this.#callers
-      const slot = caller && this.#crew.take(caller.requestId)
+      const slot = caller && this.#crew.take(caller.requestId, caller)
       if (!slot) break
       this.#turn = 'queue'
       caller.serve(slot)

@@ -141,8 +141,8 @@ const usualRetry: RetryPolicy = { forbidden: false, budgets: {} }
 
 /** Only what a queue needs, and one object for the usual word on retries: a million of these must fit into memory. */
 function entryOf(request: QueuedRequest, keyId: KeyId | undefined): QueuedRequest {
-  const { id, appId, seq, priority, attempt, dueAt, acceptedAt, startBy, retry, used, avoid } = request
-  return {
+  const { id, appId, seq, priority, attempt, dueAt, acceptedAt, startBy, retry, used, avoid, hint } = request
+  const entry = {
     id,
     appId,
     keyId,
@@ -156,4 +156,5 @@ function entryOf(request: QueuedRequest, keyId: KeyId | undefined): QueuedReques
     used: Object.keys(used).length > 0 ? used : usualRetry.budgets,
     avoid,
   }
+  return hint === undefined ? entry : { ...entry, hint }
 }

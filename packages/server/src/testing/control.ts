@@ -30,6 +30,7 @@ import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
 import { silent } from '../kit/logger.ts'
+import { noneRejected } from '../kit/rejections.ts'
 import { beginInstallation } from '../store/accounts.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
 import { addTestAccount, openTestStore } from './store.ts'
@@ -114,6 +115,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     isDraining: () => false,
     commits: () => store.stats(),
     swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0 }),
+    rejected: noneRejected(),
     ...options,
   }
   const door = createRest(deps)

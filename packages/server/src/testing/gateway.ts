@@ -19,6 +19,7 @@ import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
 import { silent } from '../kit/logger.ts'
+import { noneRejected } from '../kit/rejections.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
 import { registerRevision } from '../store/apps.ts'
 import { addWorkflow } from '../store/workflows.ts'
@@ -108,6 +109,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
   let port = 0
   const gateway = createGateway({
     ...shared,
+    rejected: noneRejected(),
     keyring,
     logs,
     names: () => ({ hosts: ['localhost', '127.0.0.1'], port }),

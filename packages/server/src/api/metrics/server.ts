@@ -19,6 +19,10 @@ export const serverMetrics = {
     labels: [],
   },
   carrick_swept_total: { help: 'What was taken away since the start because it is kept no longer', labels: ['kind'] },
+  carrick_http_rejected_total: {
+    help: 'Requests and connections turned away before anything looked at what was asked, by reason',
+    labels: ['reason'],
+  },
   carrick_log_lines_dropped_total: {
     help: 'Log lines left out since the start, because there were too many',
     labels: [],
@@ -39,7 +43,14 @@ function nodeRegistry(): Registry {
 
 /** The metrics as Prometheus reads them. Everything is read off what is there anyway. */
 export async function serverExposition(
-  { homes, apps, logs, commits, swept }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits' | 'swept'>,
+  {
+    homes,
+    apps,
+    logs,
+    commits,
+    swept,
+    rejected,
+  }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits' | 'swept' | 'rejected'>,
   runners: readonly RunnerView[],
 ): Promise<string> {
   const registry = new Registry()
@@ -63,6 +74,8 @@ export async function serverExposition(
   counter('carrick_store_commit_seconds_total').inc(stored.milliseconds / 1_000)
   const gone = counter('carrick_swept_total')
   for (const [kind, count] of Object.entries(swept())) gone.inc({ kind }, count)
+  const turnedAway = counter('carrick_http_rejected_total')
+  for (const [reason, count] of Object.entries(rejected)) turnedAway.inc({ reason }, count)
   counter('carrick_log_lines_dropped_total').inc(logs.dropped)
   return Registry.merge([nodeRegistry(), registry]).metrics()
 }
