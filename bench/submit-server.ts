@@ -47,6 +47,7 @@ const gateway = createGateway({
   limits: { bodyBytes: 2 ** 20, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
   cancel: () => Promise.resolve('too_late'),
   onRunnerVerdict: () => {},
+  mayCallBack: () => false,
   accepting: () => true,
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })
