@@ -111,6 +111,14 @@ export async function startRoles(
     cancel: (id) => dispatcher.cancel(id),
     accepting,
   })
+  const webhooks = startWebhooks({
+    ...foundation,
+    wallClock: { now: Date.now },
+    random: Math.random,
+    way: { mayReach: mayCallBack },
+    mostBytes: config.CARRICK_WEBHOOK_LIMIT,
+  })
+  closing.defer(() => webhooks.stop({ graceMs: 0 }))
   const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
   closing.defer(() => eventSweep.stop())
   const control = {
@@ -124,6 +132,7 @@ export async function startRoles(
     builder,
     runners: scheduler,
     queues: dispatcher,
+    webhooks,
     results,
     withoutMounts,
     fileLimits: {
@@ -145,14 +154,6 @@ export async function startRoles(
     commits: () => foundation.store.stats(),
   }
   await workflows.open()
-  const webhooks = startWebhooks({
-    ...foundation,
-    wallClock: { now: Date.now },
-    random: Math.random,
-    way: { mayReach: mayCallBack },
-    mostBytes: config.CARRICK_WEBHOOK_LIMIT,
-  })
-  closing.defer(() => webhooks.stop({ graceMs: 0 }))
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
   closing.defer(() => expiry.stop())
   return {
