@@ -1,7 +1,8 @@
 import { request, type Agent } from 'undici'
 import { CarrickError } from '../domain/errors.ts'
 import { publicOr } from '../domain/public-address.ts'
-import { NotReachable, reach, type Resolve } from '../kit/reach.ts'
+import { NotReachable, reach } from '../kit/reach.ts'
+import type { Resolve } from '../kit/resolve.ts'
 import type { Bytes } from './staging.ts'
 
 export interface FetchOptions {

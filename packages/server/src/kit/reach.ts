@@ -1,9 +1,6 @@
-import { lookup } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
 import { Agent } from 'undici'
-
-/** The addresses of a host. */
-export type Resolve = (host: string) => Promise<readonly string[]>
+import { createResolve, type Resolve } from './resolve.ts'
 
 export interface ReachOptions {
   /** Whether an address, as a resolver tells it, may be connected to. */
@@ -18,6 +15,8 @@ export class NotReachable extends Error {
   override readonly name = 'NotReachable'
 }
 
+const usualResolve = createResolve()
+
 /**
  * A way to the host of this URL and to nowhere else (docs/decisions/0013). A name is resolved once, every address of it
  * must be allowed, and connections go to those, whatever the name means by then. Follows no redirect. Throws
@@ -25,12 +24,12 @@ export class NotReachable extends Error {
  */
 export async function reach(
   { hostname }: URL,
-  { mayReach, headersTimeoutMs, resolve = addressesOf }: ReachOptions,
+  { mayReach, headersTimeoutMs, resolve = usualResolve }: ReachOptions,
   signal: AbortSignal,
 ): Promise<Agent & AsyncDisposable> {
   const host = bare(hostname)
   const literal = literalAddress(host)
-  const addresses = literal === undefined ? await unlessAborted(resolve(host), signal) : [literal]
+  const addresses = literal === undefined ? await unlessAborted(resolve(host, signal), signal) : [literal]
   if (addresses.length === 0 || !addresses.every(mayReach))
     throw new NotReachable(`${host} is, or leads to, an address that is not public`)
   return agentFor(addresses, headersTimeoutMs)
@@ -51,10 +50,6 @@ function agentFor(addresses: readonly string[], headersTimeout: number): Agent &
     all ? done(null, known) : done(null, known[0]?.address ?? '', known[0]?.family)
   const agent = new Agent({ connect: { lookup: fixed, timeout: 10_000 }, headersTimeout, bodyTimeout: 60_000 })
   return Object.assign(agent, { [Symbol.asyncDispose]: () => agent.destroy() })
-}
-
-async function addressesOf(host: string): Promise<readonly string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address)
 }
 
 /** A resolver takes no signal. */

@@ -14,7 +14,6 @@ import type { Store } from './store.ts'
 import {
   countDueWebhooks,
   dueWebhooks,
-  forgetWebhooks,
   nextWebhookAt,
   recordDelivery,
   resendWebhook,
@@ -179,19 +178,6 @@ export function describeWebhooks(store: () => Store): void {
       expect(await list({ before: id('b'), limit: 1 })).toEqual([id('a')])
       expect(await list({ before: `${appId}/~`, state: 'due' })).toEqual([id('a')])
       expect(await store().read(webhooksOfAccount('somebody else', { limit: 10 }))).toEqual([])
-    })
-
-    test('old ones that ended are forgotten in steps, and no others', async () => {
-      await Promise.all([accept('a', true), accept('b', true), accept('c')])
-      await finish('a')
-      await finish('b')
-      await store().commit(
-        recordDelivery({ requestId: id('a'), attempt: 1, state: 'failed', now: now - 100, said: '' }),
-      )
-      let forgotten = 0
-      for (let step = 1; step > 0; forgotten += step) step = await store().commit(forgetWebhooks(now - 50, 1))
-      expect(forgotten).toBe(1)
-      expect([await one('a'), (await one('b'))?.state, (await one('c'))?.state]).toEqual([undefined, 'due', 'waiting'])
     })
 
     test('an outcome of a request that is known to have no webhook asks for none', () => {

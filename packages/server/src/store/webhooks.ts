@@ -149,18 +149,6 @@ export function webhooksOfAccount(
   )
 }
 
-/** Forgets up to `limit` webhooks that ended before then, and tells how many. */
-export function forgetWebhooks(before: Moment, limit: number): Write<number> {
-  return write(
-    [
-      sql`delete from webhook
-           where request_id in (select request_id from webhook
-                                 where state in ('delivered', 'failed') and tried_at < ${before} limit ${limit})`,
-    ],
-    ([forgotten]) => forgotten?.changes ?? 0,
-  )
-}
-
 function storedWebhook(row: Row): StoredWebhook {
   return {
     requestId: text(row, 'request_id'),

@@ -6,7 +6,7 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import type { RequestId } from '../domain/ids.ts'
 import { begunNow, busyHosts, type DeliveryLimits } from '../domain/webhook.ts'
-import { dueWebhooks, forgetWebhooks, nextWebhookAt, type DueWebhook } from '../store/webhooks.ts'
+import { dueWebhooks, nextWebhookAt, type DueWebhook } from '../store/webhooks.ts'
 import { deliver } from './deliver.ts'
 import type { WebhookParts } from './parts.ts'
 
@@ -29,15 +29,10 @@ export function startWebhooks(parts: WebhookParts): Webhooks {
   return new Deliveries(parts)
 }
 
-/** A host has a few at a time, so that one that does not answer leaves room for the others. */
-const usualLimits: DeliveryLimits = { inAll: 32, perHost: 4 }
+/** A host has a part of them, so that one that does not answer leaves room for the others. */
+const usualLimits: DeliveryLimits = { inAll: 64, perHost: 16 }
 /** How long it rests when the store cannot be read. */
 const troubleMs = 5_000
-const dayMs = 86_400_000
-/** How long it is known what became of a webhook; as long as results are kept by default. */
-const keptMs = 30 * dayMs
-const tidyEveryMs = 3_600_000
-const forgottenAtOnce = 500
 
 class Deliveries implements Webhooks {
   readonly #parts: WebhookParts
@@ -52,7 +47,6 @@ class Deliveries implements Webhooks {
   #woken = false
   #stopped = false
   #timer: NodeJS.Timeout | undefined
-  #tidiedAt = -Infinity
 
   constructor(parts: WebhookParts) {
     this.#parts = parts
@@ -107,8 +101,10 @@ class Deliveries implements Webhooks {
     const { store, clock } = this.#parts
     const now = clock.now()
     while (!this.#stopped && this.#underWay.size < this.#limits.inAll) {
-      const begun = begunNow(await this.#due(now), this.#hosts(), this.#limits)
-      for (const due of begun) this.#begin(due)
+      const due = await this.#due(now)
+      if (this.#stopped) return
+      const begun = begunNow(due, this.#hosts(), this.#limits)
+      for (const each of begun) this.#begin(each)
       if (begun.length === 0) break
     }
     const next = await store.read(nextWebhookAt(now))
@@ -126,10 +122,7 @@ class Deliveries implements Webhooks {
   #begin(due: DueWebhook): void {
     const { requestId, host } = due
     const work = deliver(due, this.#parts, this.#cutOff.signal)
-      .then((followed) => {
-        this.#counts[followed] += 1
-        return this.#tidy()
-      })
+      .then((followed) => void (this.#counts[followed] += 1))
       .catch((error: unknown) => this.#report(error, requestId))
       .finally(() => {
         this.#underWay.delete(requestId)
@@ -151,17 +144,5 @@ class Deliveries implements Webhooks {
   #report(error: unknown, requestId: RequestId): void {
     if (this.#cutOff.signal.aborted) return
     this.#parts.log.error({ err: error, requestId }, 'a webhook met something unforeseen; it will be sent again')
-  }
-
-  /** Where webhooks end, old ones are forgotten: now and then, in small steps. */
-  async #tidy(): Promise<void> {
-    const { store, clock, log } = this.#parts
-    if (this.#stopped || clock.now() - this.#tidiedAt < tidyEveryMs) return
-    this.#tidiedAt = clock.now()
-    try {
-      while ((await store.commit(forgetWebhooks(clock.now() - keptMs, forgottenAtOnce))) === forgottenAtOnce);
-    } catch (error) {
-      log.warn({ err: error }, 'old webhooks could not be forgotten; that is tried again in an hour')
-    }
   }
 }

@@ -1,4 +1,4 @@
--- Whom to tell of a request's outcome. A request without one has no row.
+-- Whom to tell of a request's outcome. A request without one has no row; a row lives as long as its request.
 create table webhook (
   request_id text primary key,
   -- Whose it is: who submitted the request.
@@ -19,5 +19,3 @@ create table webhook (
 create index webhook_due on webhook (due_at) where state = 'due';
 -- Serves webhooksOfAccount.
 create index webhook_of_account on webhook (account_id, request_id);
--- Serves forgetWebhooks.
-create index webhook_ended on webhook (tried_at) where state in ('delivered', 'failed');
