@@ -50,7 +50,7 @@ export function webhooksOfWaitingAreDue(appId: AppId, now: Moment, limit: number
 }
 
 /** How many hosts can be left out of what is due. */
-export const mostExcludedHosts = 64
+const mostExcludedHosts = 64
 
 /** What is due by then, longest first, but for these hosts. */
 export function dueWebhooks(now: Moment, busy: readonly string[], limit: number): Read<readonly DueWebhook[]> {

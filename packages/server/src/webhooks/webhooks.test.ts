@@ -28,13 +28,14 @@ interface Given {
   readonly known?: Record<string, readonly string[]>
   readonly allow?: readonly string[]
   readonly limits?: DeliveryLimits
+  readonly on?: TestStore
 }
 
 /** Deliveries from this store, to loopback and to what the test's resolver knows. */
-function start({ known = {}, allow = ['127.0.0.1'], limits }: Given = {}): Webhooks & { asked: string[] } {
+function start({ known = {}, allow = ['127.0.0.1'], limits, on = store }: Given = {}): Webhooks & { asked: string[] } {
   const asked: string[] = []
   const webhooks = startWebhooks({
-    store,
+    store: on,
     blobs: { open: () => Promise.reject(new Error('nothing is large here')) },
     signer: createSigner({ store, encryptionKey }),
     clock: { now: () => now },
@@ -235,10 +236,9 @@ test('where nothing is due, nothing is read', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   onTestFinished(() => void vi.useRealTimers())
   let reads = 0
-  const { read } = store
-  Object.assign(store, { read: ((query) => ((reads += 1), read(query))) satisfies TestStore['read'] })
+  const counted: TestStore = { ...store, read: (query) => ((reads += 1), store.read(query)) }
   const { url } = await receiver((_req, res) => res.end())
-  const webhooks = start()
+  const webhooks = start({ on: counted })
   await ended('r', url)
   await vi.waitFor(() => expect(webhooks.counts.delivered).toBe(1), { timeout: 20_000 })
   const before = await settledCount(() => reads)
