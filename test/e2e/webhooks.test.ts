@@ -136,11 +136,11 @@ describe('webhooks', () => {
       error: null,
     })
     expect(one.headers).toMatchObject({ 'content-type': 'application/json', 'x-fal-webhook-request-id': id })
-    const verify = (body: string) =>
+    const verified = (body: string) =>
       carrick.python<number>(receiver, `${carrick.url}/.well-known/jwks.json`, JSON.stringify(one.headers), body)
     // The sample decodes with padding: of the two ways in which the key is published it takes one.
-    expect(await verify(one.body)).toBe(1)
-    expect(await verify(one.body.replace('from', 'by'))).toBe(0)
+    expect(await verified(one.body)).toBe(1)
+    expect(await verified(one.body.replace('from', 'by'))).toBe(0)
   })
 
   test('@fal-ai/client submits with webhookUrl, and a receiver in Node verifies it with each key, by every name of the set', async () => {
