@@ -101,6 +101,20 @@ test.each<[string, string | Uint8Array | undefined, HeaderPairs, RegExp]>([
   }
 })
 
+test('a large message holds its file from the first byte that is read to the last, or until it is let go of', async () => {
+  const opened: Readable[] = []
+  const open = async () => {
+    opened.push(Readable.from([Buffer.from('['), Buffer.from('1]')]))
+    return opened.at(-1)!
+  }
+  const result = { status: 200, headers: [], body: { blob: 'key', length: 40_000 } }
+  const message = await messageOf({ id: 'r', status: 200 }, result, { blobs: { open }, mostBytes })
+  const [unread, halfway] = [await message.open(), await message.open()] as Readable[]
+  unread?.destroy()
+  for await (const chunk of halfway ?? []) if (String(chunk) === '[') break
+  expect(opened.map(({ destroyed }) => destroyed)).toEqual([true, true])
+})
+
 test('a result that cannot be read is no message', async () => {
   const blobs = { open: () => Promise.reject(new Error('ENOENT')) }
   const result = { status: 200, headers: [], body: { blob: 'gone', length: 40_000 } }

@@ -72,7 +72,7 @@ async function carrying(result: StoredResult, envelope: Envelope, parts: Message
     return {
       length: head.length + payload.length + tail.length,
       sha256: createHash('sha256').update(head).update(payload).update(tail).digest('hex'),
-      open: async () => Readable.from(joined(head, await open(), tail), { objectMode: false }),
+      open: async () => Readable.from(joined(head, open, tail), { objectMode: false }),
     }
   })
 }
@@ -86,9 +86,10 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return mine
 }
 
-async function* joined(head: Buffer, payload: Readable, tail: Buffer): AsyncGenerator<Buffer> {
+/** The blob is opened when its turn has come: a message that nobody reads holds no file. */
+async function* joined(head: Buffer, open: () => Promise<Readable>, tail: Buffer): AsyncGenerator<Buffer> {
   yield head
-  yield* payload as AsyncIterable<Buffer>
+  yield* (await open()) as AsyncIterable<Buffer>
   yield tail
 }
 

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { request } from 'undici'
 import { isRedirect } from '../domain/webhook.ts'
 import type { DeliveryEnd } from '../domain/webhook.ts'
@@ -41,6 +42,8 @@ export async function post(parts: PostParts): Promise<Posted> {
 
 async function exchange({ url, message, headers, way }: PostParts, signal: AbortSignal): Promise<Posted> {
   await using agent = await reach(url, way, signal)
+  const content = await message.open()
+  using _content = { [Symbol.dispose]: () => void (content instanceof Readable && content.destroy()) }
   const { statusCode, body } = await request(url, {
     method: 'POST',
     dispatcher: agent,
@@ -51,7 +54,7 @@ async function exchange({ url, message, headers, way }: PostParts, signal: Abort
       'user-agent': 'carrick',
       ...headers,
     },
-    body: await message.open(),
+    body: content,
   })
   const excerpt = oneLine(await beginningOf(body))
   const moved = isRedirect(statusCode) ? 'redirects are not followed' : ''
