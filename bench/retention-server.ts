@@ -52,6 +52,7 @@ startDispatcher({ ...shared, random: Math.random })
 const gateway = createGateway({
   ...shared,
   rejected: noneRejected(),
+  mayCallBack: () => false,
   keyring: await createKeyring(store, clock),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   names: () => ({ hosts: ['127.0.0.1'], port: 0 }),

@@ -26,6 +26,7 @@ export function program(): Command {
   carrick.addCommand(events())
   carrick.addCommand(queue())
   carrick.addCommand(requests())
+  carrick.addCommand(webhooks())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -242,6 +243,21 @@ function retention(text: string): number | null {
   const perDay = { d: 1, h: 24, m: 1_440, s: 86_400 }[unit || 'd']
   if (amount !== '' && perDay !== undefined) return Number(amount) / perDay
   throw new InvalidArgumentError('It must be a time such as 30d, 12h or 90s, or `forever`, or `default`.')
+}
+
+function webhooks(): Command {
+  const group = new Command('webhooks').description('Who was told of the outcomes of your requests, and what they said')
+  const command = (name: string, description: string) =>
+    group.command(name).description(description).addOption(data()).addOption(url()).option('--json', 'as JSON')
+  command('list', 'Lists the webhooks of your requests, the newest first')
+    .addOption(new Option('--state <word>', 'in one state').choices(['waiting', 'due', 'delivered', 'failed']))
+    .option('--request <id>', 'of one request')
+    .option('--limit <number>', 'how many at most', '50')
+    .action(async (flags) => (await import('./webhooks.ts')).listWebhooks(flags))
+  command('resend', 'Tells the outcome of a request once more, now')
+    .argument('<request>', 'the request id')
+    .action(async (request, flags) => (await import('./webhooks.ts')).resendWebhook(request, flags))
+  return group
 }
 
 function secrets(): Command {

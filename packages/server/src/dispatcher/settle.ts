@@ -31,12 +31,20 @@ export async function settle(
   { end, outcome, endedAt }: Ended & { readonly endedAt?: Moment | undefined },
   parts: SettleParts,
 ): Promise<void> {
-  const { id: requestId, attempt, appId } = request
+  const { id: requestId, attempt, appId, hasWebhook } = request
   const app = parts.apps.byId(appId)
   const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
   const decision = afterAttempt(end, request, rules, parts.random())
   const finish = async (last: Outcome, dead = false): Promise<void> => {
-    const finishing = { requestId, attempt, outcome: last, answeredAt: endedAt, now: parts.clock.now(), dead }
+    const finishing = {
+      requestId,
+      attempt,
+      outcome: last,
+      answeredAt: endedAt,
+      now: parts.clock.now(),
+      dead,
+      hasWebhook,
+    }
     const isLast = await persist(finishAttempt(finishing), parts)
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
   }

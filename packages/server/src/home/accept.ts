@@ -31,9 +31,10 @@ export async function accept(
   using _place = slot ? undefined : home.announce()
   const accepted = await store.commit(acceptance(request, slot && { runnerId: slot.runnerId, now: clock.now() }, name))
   if (typeof accepted !== 'number') return accepted
-  const { payload, dropIo: _dropIo, ...queued } = request
+  const { payload, dropIo: _dropIo, webhook, ...queued } = request
   const started = slot && { slot: slot.keep(), payload }
-  homes.of(request.appId).admit({ ...queued, seq: accepted, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
+  const state = { seq: accepted, attempt: started ? 1 : 0, dueAt: 0, used: {}, hasWebhook: webhook !== undefined }
+  homes.of(request.appId).admit({ ...queued, ...state }, started)
   return undefined
 }
 

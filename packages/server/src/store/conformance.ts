@@ -7,6 +7,7 @@ import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
 import { describeTimelines } from './conformance-timelines.ts'
 import { describeRetention } from './conformance-retention.ts'
+import { describeWebhooks } from './conformance-webhooks.ts'
 import { addKey, keysOfAccount, liveKeyById, revokeOwnKey } from './keys.ts'
 import { done, read, readOne, sql, write } from './sql.ts'
 import type { Row, Store, Write } from './store.ts'
@@ -43,6 +44,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeRequestLists(() => store)
     describeObjects(() => store)
     describeRetention(() => store)
+    describeWebhooks(() => store)
 
     test('closing finishes what was handed over, and refuses what comes after', async () => {
       const closing = await open()

@@ -8,6 +8,7 @@ import { queuedRequest, storedRequest, type StoredRequest, type UnfinishedReques
 import { number, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Statement, StatementResult, Write } from './store.ts'
+import { insertWebhook, webhookIsDue, webhooksOfWaitingAreDue } from './webhooks.ts'
 
 /** The attempt that a write speaks of. */
 export interface AttemptOf {
@@ -34,6 +35,7 @@ export function acceptance(request: NewRequest, slot?: FirstSlot): readonly Stat
     insertBody(request.id, request.payload),
     ...(request.dropIo ? [sql`update request set drop_io = 1 where id = ${request.id}`] : []),
     ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+    ...(request.webhook ? [insertWebhook(request.id, request.webhook)] : []),
   ]
 }
 
@@ -53,7 +55,8 @@ export function startAttempt(start: AttemptOf & { runnerId: RunnerId; now: Momen
 
 /**
  * Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. `dead`
- * makes it a dead letter. `answeredAt` is when the app's answer was over, where that was seen.
+ * makes it a dead letter. `answeredAt` is when the app's answer was over, where that was seen; `hasWebhook` is
+ * false where nobody is to be told, which saves a statement.
  */
 export function finishAttempt({
   requestId,
@@ -62,8 +65,10 @@ export function finishAttempt({
   answeredAt,
   now,
   dead = false,
+  hasWebhook = true,
 }: AttemptOf & {
   outcome: Outcome
+  hasWebhook?: boolean | undefined
   answeredAt?: Moment | undefined
   now: Moment
   dead?: boolean
@@ -76,8 +81,10 @@ export function finishAttempt({
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
            where id = ${requestId} and attempt = ${attempt} and state = 'running'`,
       insertResult(requestId, outcome),
+      ...(hasWebhook ? [webhookIsDue(requestId, now)] : []),
     ],
     firstWon,
+    hasWebhook ? ['webhook'] : [],
   )
 }
 
@@ -134,7 +141,11 @@ export function completeWaiting({
   outcome: Outcome
   now: Moment
 }): Write<boolean> {
-  return write([completeIfWaiting(requestId, outcome, now), insertResult(requestId, outcome)], firstWon)
+  return write(
+    [completeIfWaiting(requestId, outcome, now), insertResult(requestId, outcome), webhookIsDue(requestId, now)],
+    firstWon,
+    ['webhook'],
+  )
 }
 
 /** What a cancellation came to: ended while it waited, asked of the running attempt, or neither. */
@@ -156,8 +167,10 @@ export function requestCancel({
       insertResult(requestId, outcome),
       sql`update request set cancel_requested_at = coalesce(cancel_requested_at, ${now})
            where id = ${requestId} and state = 'running'`,
+      webhookIsDue(requestId, now),
     ],
     ([ended, , asked]) => (changed(ended) ? 'ended' : changed(asked) ? 'asked' : 'too_late'),
+    ['webhook'],
   )
 }
 
@@ -169,6 +182,7 @@ export function completeWaitingOf(
   return write(
     [
       insertResultsOfWaiting(appId, outcome, limit),
+      webhooksOfWaitingAreDue(appId, now, limit),
       sql`update request
              set state = 'completed', finished_at = ${now}, status = ${outcome.status},
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
@@ -176,7 +190,8 @@ export function completeWaitingOf(
                           where app_id = ${appId} and state = 'waiting' and state <> 'completed'
                           order by seq limit ${limit})`,
     ],
-    ([, ended]) => ended?.changes ?? 0,
+    ([, , ended]) => ended?.changes ?? 0,
+    ['webhook'],
   )
 }
 

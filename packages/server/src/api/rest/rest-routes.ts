@@ -19,6 +19,7 @@ import { platformLogRoutes } from './routes/platform-logs.ts'
 import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { valueRoutes } from './routes/values.ts'
 
 /** Every address that there is. */
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
   ...objectRoutes,
   ...valueRoutes,
   ...trustRoutes,
+  ...webhookRoutes,
   ...metricsRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,
