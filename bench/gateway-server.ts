@@ -58,6 +58,7 @@ const gateway = createGateway({
   names: () => ({ hosts, port }),
   limits: { bodyBytes: 2 ** 27, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
   cancel: () => Promise.resolve('too_late'),
+  mayCallBack: () => false,
   accepting: () => true,
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })

@@ -24,6 +24,7 @@ export function program(): Command {
   carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
   carrick.addCommand(accounts())
   carrick.addCommand(events())
+  carrick.addCommand(webhooks())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -145,6 +146,21 @@ function events(): Command {
     .addOption(url())
     .option('--json', 'as JSON; with --follow one line for each')
     .action(async (flags) => (await import('./events.ts')).events(flags))
+}
+
+function webhooks(): Command {
+  const group = new Command('webhooks').description('Who was told of the outcomes of your requests, and what they said')
+  const command = (name: string, description: string) =>
+    group.command(name).description(description).addOption(data()).addOption(url()).option('--json', 'as JSON')
+  command('list', 'Lists the webhooks of your requests, the newest first')
+    .addOption(new Option('--state <word>', 'in one state').choices(['waiting', 'due', 'delivered', 'failed']))
+    .option('--request <id>', 'of one request')
+    .option('--limit <number>', 'how many at most', '50')
+    .action(async (flags) => (await import('./webhooks.ts')).listWebhooks(flags))
+  command('resend', 'Tells the outcome of a request once more, now')
+    .argument('<request>', 'the request id')
+    .action(async (request, flags) => (await import('./webhooks.ts')).resendWebhook(request, flags))
+  return group
 }
 
 function secrets(): Command {

@@ -273,3 +273,22 @@ export const SecretRequest = z.strictObject({
   environment: z.string().optional(),
   default_exposed: z.boolean().optional(),
 })
+
+/** A webhook, and what became of it. */
+export const PlatformWebhook = z.object({
+  request_id: z.string(),
+  url: z.string(),
+  /** `waiting`: its request has no outcome yet; `due`: it is being delivered, or will be tried again. */
+  state: z.enum(['waiting', 'due', 'delivered', 'failed']),
+  /** Deliveries that ended, since the outcome or since it was asked to be sent again. */
+  attempts: z.number(),
+  next_attempt_at: moment.nullable(),
+  last_attempt_at: moment.nullable(),
+  last_status_code: z.number().nullable(),
+  /** The beginning of what the receiver answered, or why there was no answer. */
+  last_answer: z.string().nullable(),
+})
+export type PlatformWebhook = z.infer<typeof PlatformWebhook>
+
+/** GET /v1/serverless/webhooks: those of the newest requests first. */
+export const PlatformWebhooks = z.object({ webhooks: z.array(PlatformWebhook), ...page })

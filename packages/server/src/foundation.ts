@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
+import { createSigner } from './access/signer.ts'
 import { createUploadTokens } from './access/upload-tokens.ts'
 import { createVault } from './access/vault.ts'
 import { openLocalBlobs } from './blobs/local-blobs.ts'
@@ -47,6 +48,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
   const uploadTokens = createUploadTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
+  const signer = createSigner({ store, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
@@ -84,6 +86,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     installation,
     keyring,
     vault,
+    signer,
     names,
     certificates,
     bundleFile,

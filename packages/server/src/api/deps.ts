@@ -9,6 +9,7 @@ import type { Terminated } from '../domain/runner.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
+import type { Signer } from '../access/signer.ts'
 import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
 import type { AccountFiles } from '../files/account-files.ts'
@@ -40,6 +41,8 @@ export interface Deps {
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
+  readonly signer: Pick<Signer, 'publicKeys'>
+  readonly webhooks: Deliveries
   readonly results: Pick<RunResults, 'take'>
   readonly functions: Functions
   readonly files: AccountFiles
@@ -117,6 +120,12 @@ export interface Runners {
 export interface Queues {
   /** Cancels what waits for an app, of one caller or of everybody, and tells how many. What runs goes on. */
   flush(appId: AppId, callerId?: string): Promise<number>
+}
+
+/** What operations ask of the webhooks. */
+export interface Deliveries {
+  /** Those that ended since the start, by what followed. */
+  readonly counts: Readonly<Record<'delivered' | 'again' | 'failed', number>>
 }
 
 /** What a server says of itself. */

@@ -32,12 +32,13 @@ export async function settle(
   { end, outcome }: Ended,
   parts: SettleParts,
 ): Promise<void> {
-  const { id: requestId, attempt, appId } = request
+  const { id: requestId, attempt, appId, hasWebhook } = request
   const app = parts.apps.byId(appId)
   const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
   const decision = afterAttempt(end, request, rules, parts.random())
   const finish = async (last: Outcome): Promise<void> => {
-    const isLast = await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts)
+    const now = parts.clock.now()
+    const isLast = await persist(finishAttempt({ requestId, attempt, outcome: last, now, hasWebhook }), parts)
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
     crashPoint('after_outcome')
   }

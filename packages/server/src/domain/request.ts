@@ -2,6 +2,7 @@ import type { Moment } from '../kit/clock.ts'
 import type { ErrorCode } from './errors.ts'
 import type { AppId, BlobKey, KeyId, RequestId, RunnerId, Seq } from './ids.ts'
 import type { RetryBudgets } from './revision.ts'
+import type { Webhook } from './webhook.ts'
 
 /**
  * A queued request.
@@ -33,6 +34,8 @@ export interface QueuedRequest {
   readonly used: RetryBudgets
   /** Where its last attempt failed: a retry goes elsewhere when it can. Known to memory only. */
   readonly avoid?: RunnerId
+  /** Whether somebody is to be told of its outcome. Absent where memory does not know, after a start: the store does. */
+  readonly hasWebhook?: boolean
 }
 
 /** What the caller said about retries. */
@@ -59,8 +62,9 @@ export interface RequestPayload {
 }
 
 /** A new request, as the gateway accepts it. */
-export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid'> {
+export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid' | 'hasWebhook'> {
   readonly keyId?: KeyId
+  readonly webhook?: Webhook
   readonly payload: RequestPayload
 }
 

@@ -119,7 +119,7 @@ describe('submit', () => {
 
   test.each([
     ['?fal_max_queue_length=many', {}],
-    ['?fal_webhook=https%3A%2F%2Fexample.com%2Fhook', {}],
+    ['?fal_webhook=http%3A%2F%2F10.0.0.1%2Fhook', {}],
     ['', { 'x-fal-request-timeout': 'soon' }],
     ['', { 'x-fal-request-start-timeout': '-1' }],
   ])('%s %j is refused, and nothing is stored', async (query, headers) => {

@@ -121,6 +121,8 @@ describe('by the target URL of a proxied client', () => {
     ['https://queue.falrun.com/ann/hello', 'submit ann/hello /'],
     ['https://ws.fal.run/ann/hello', 'session ann/hello /'],
     ['https://rest.fal.ai/tokens/', 'rest /tokens/'],
+    ['https://rest.fal.ai/.well-known/jwks.json', 'rest /.well-known/jwks.json'],
+    ['https://rest.alpha.fal.ai/.well-known/jwks.json', 'rest /.well-known/jwks.json'],
     ['https://rest.alpha.fal.ai/storage/upload/initiate?a=b', 'rest /storage/upload/initiate?a=b'],
     ['https://v3.fal.media/files/upload', 'rest /files/upload'],
     ['https://kv.fal.media/get/a/b', 'rest /kv/get/a/b'],

@@ -3,6 +3,7 @@ import { collect } from '../blobs/collect.ts'
 import { forwardable } from '../calls/headers.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { wireName } from '../domain/names.ts'
+import { webhookUrl } from '../domain/webhook.ts'
 import type { NewRequest, RequestPayload, StoredBody } from '../domain/request.ts'
 import { accept } from '../home/accept.ts'
 import { crashPoint, crashPointOn } from '../kit/crash-points.ts'
@@ -27,7 +28,8 @@ export async function submit(
   const caller = callerOf(req, deps.keyring)
   const known = callableApp(deps.apps, caller, alias)
   const owner = owns(caller, known)
-  const { forApp, maxQueueLength } = submitQuery(path)
+  const { forApp, maxQueueLength, webhook } = submitQuery(path)
+  const url = webhook === undefined ? undefined : webhookUrl(webhook, deps.mayCallBack)
   checkRoom(deps, known, maxQueueLength)
   const startMs = startLimitMs(req.headers, known, owner)
   const request: NewRequest = {
@@ -37,6 +39,7 @@ export async function submit(
     priority: priorityOf(req.headers),
     acceptedAt,
     startBy: startMs === undefined ? undefined : acceptedAt + startMs,
+    ...(url !== undefined && { webhook: { url, accountId: caller?.accountId ?? known.app.accountId } }),
     retry: { forbidden: forbidsRetries(req.headers), budgets: owner ? retryBudgets(req.headers) : {} },
     payload: { ...(await contentOf(req, deps)), path: forApp, callerId: callerIdFor(caller, known) },
   }

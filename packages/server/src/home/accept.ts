@@ -22,7 +22,8 @@ export async function accept({ homes, store, clock, accepting }: AcceptParts, re
   using slot = accepting() ? home.reserve(request.id) : undefined
   using _place = slot ? undefined : home.announce()
   const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
-  const { payload, keyId: _keyId, ...queued } = request
+  const { payload, keyId: _keyId, webhook, ...queued } = request
   const started = slot && { slot: slot.keep(), payload }
-  homes.of(request.appId).admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
+  const hasWebhook = webhook !== undefined
+  homes.of(request.appId).admit({ ...queued, seq, attempt: started ? 1 : 0, dueAt: 0, used: {}, hasWebhook }, started)
 }

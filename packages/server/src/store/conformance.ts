@@ -4,6 +4,7 @@ import type { CommitStats } from './committer.ts'
 import { describeReports } from './conformance-reports.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
+import { describeWebhooks } from './conformance-webhooks.ts'
 import { addKey, keysOfAccount, liveKeyById, revokeOwnKey } from './keys.ts'
 import { done, read, readOne, sql, write } from './sql.ts'
 import type { Row, Store, Write } from './store.ts'
@@ -37,6 +38,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeRequests(() => store)
     describeReports(() => store)
     describeObjects(() => store)
+    describeWebhooks(() => store)
 
     test('closing finishes what was handed over, and refuses what comes after', async () => {
       const closing = await open()

@@ -7,6 +7,7 @@ import { queuedRequest, storedRequest, type StoredRequest, type UnfinishedReques
 import { number, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Statement, StatementResult, Write } from './store.ts'
+import { insertWebhook, webhookIsDue, webhooksOfWaitingAreDue } from './webhooks.ts'
 
 /** The attempt that a write speaks of. */
 export interface AttemptOf {
@@ -22,6 +23,7 @@ export function acceptRequest(request: NewRequest, slot?: { runnerId: RunnerId; 
       insertRequest(request, slot),
       insertBody(request.id, request.payload),
       ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+      ...(request.webhook ? [insertWebhook(request.id, request.webhook)] : []),
     ],
     ([accepted]) => Number(accepted?.rows[0]?.['seq']),
   )
@@ -41,13 +43,17 @@ export function startAttempt(start: AttemptOf & { runnerId: RunnerId; now: Momen
   )
 }
 
-/** Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. */
+/**
+ * Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped.
+ * `hasWebhook` is false where nobody is to be told, which saves a statement.
+ */
 export function finishAttempt({
   requestId,
   attempt,
   outcome,
   now,
-}: AttemptOf & { outcome: Outcome; now: Moment }): Write<boolean> {
+  hasWebhook = true,
+}: AttemptOf & { outcome: Outcome; now: Moment; hasWebhook?: boolean | undefined }): Write<boolean> {
   return write(
     [
       sql`update request
@@ -55,8 +61,10 @@ export function finishAttempt({
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
            where id = ${requestId} and attempt = ${attempt} and state = 'running'`,
       insertResult(requestId, outcome),
+      ...(hasWebhook ? [webhookIsDue(requestId, now)] : []),
     ],
     firstWon,
+    hasWebhook ? ['webhook'] : [],
   )
 }
 
@@ -87,7 +95,11 @@ export function completeWaiting({
   outcome: Outcome
   now: Moment
 }): Write<boolean> {
-  return write([completeIfWaiting(requestId, outcome, now), insertResult(requestId, outcome)], firstWon)
+  return write(
+    [completeIfWaiting(requestId, outcome, now), insertResult(requestId, outcome), webhookIsDue(requestId, now)],
+    firstWon,
+    ['webhook'],
+  )
 }
 
 /** What a cancellation came to: ended while it waited, asked of the running attempt, or neither. */
@@ -109,8 +121,10 @@ export function requestCancel({
       insertResult(requestId, outcome),
       sql`update request set cancel_requested_at = coalesce(cancel_requested_at, ${now})
            where id = ${requestId} and state = 'running'`,
+      webhookIsDue(requestId, now),
     ],
     ([ended, , asked]) => (changed(ended) ? 'ended' : changed(asked) ? 'asked' : 'too_late'),
+    ['webhook'],
   )
 }
 
@@ -122,6 +136,7 @@ export function completeWaitingOf(
   return write(
     [
       insertResultsOfWaiting(appId, outcome, limit),
+      webhooksOfWaitingAreDue(appId, now, limit),
       sql`update request
              set state = 'completed', finished_at = ${now}, status = ${outcome.status},
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
@@ -129,7 +144,8 @@ export function completeWaitingOf(
                           where app_id = ${appId} and state = 'waiting' and state <> 'completed'
                           order by seq limit ${limit})`,
     ],
-    ([, ended]) => ended?.changes ?? 0,
+    ([, , ended]) => ended?.changes ?? 0,
+    ['webhook'],
   )
 }
 

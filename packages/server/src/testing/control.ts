@@ -9,6 +9,7 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { formatKey } from '../access/credentials.ts'
 import { createKeyring } from '../access/memory-keyring.ts'
+import { createSigner } from '../access/signer.ts'
 import { createUploadTokens } from '../access/upload-tokens.ts'
 import { createVault } from '../access/vault.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
@@ -97,6 +98,8 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    signer: createSigner({ store, encryptionKey: new Uint8Array(32) }),
+    webhooks: { counts: { delivered: 3, again: 2, failed: 1 } },
     functions: { call: (facts, asked) => script.call(facts, asked) },
     files,
     uploads: createUploads({ staging: files.staging, clock }),

@@ -18,6 +18,7 @@ import { platformDataRoutes } from './routes/platform-data.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
 import type { Route } from './routes/route.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { valueRoutes } from './routes/values.ts'
 
 /** Every address that there is. */
@@ -35,6 +36,7 @@ export const routes: readonly Route[] = [
   ...objectRoutes,
   ...valueRoutes,
   ...trustRoutes,
+  ...webhookRoutes,
   ...metricsRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,
