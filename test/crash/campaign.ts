@@ -40,7 +40,8 @@ export async function play(
     if (await fault.strike(world, chanceOf(`${seed}/${name}/${round}`))) struck += 1
   }
   world.shim?.setClock(0)
-  const evidence = await world.finish(restMs)
+  const onFullDisk = faults.some(([, { smallDisk }]) => smallDisk)
+  const evidence = { ...(await world.finish(restMs)), onFullDisk }
   return {
     fault: names,
     seed,

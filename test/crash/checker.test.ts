@@ -119,6 +119,13 @@ describe('1: one terminal outcome', () => {
     expect(broken({ rows, ledger: [...good.ledger, ...ran('b', 401, 2)] })).toEqual([1])
   })
 
+  test('a result that found no room is found, unless the disk was full', () => {
+    const full = { status: 507, text: '{}' }
+    const rows = [row('a', 1), row('b', 2, { status: 507 })]
+    expect(broken({ rows, answers: answered('b', full) })).toEqual([1])
+    expect(broken({ rows, answers: answered('b', full), onFullDisk: true })).toEqual([])
+  })
+
   test('a cancellation that nobody asked for is found', () => {
     const cancelled = { status: 499, text: '{}' }
     const rows = [row('a', 1), row('b', 2, { status: 499 })]

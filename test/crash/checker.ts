@@ -33,7 +33,7 @@ export function check(evidence: Evidence): readonly Violation[] {
 }
 
 /** Invariant 1. */
-function* outcomes({ clients, rows, ledger, answers }: Evidence): Generator<Violation> {
+function* outcomes({ clients, rows, ledger, answers, onFullDisk = false }: Evidence): Generator<Violation> {
   const byId = new Map(rows.map((row) => [row.id, row]))
   for (const event of clients) {
     if (event.kind === 'acknowledged' && !byId.has(event.request))
@@ -42,7 +42,7 @@ function* outcomes({ clients, rows, ledger, answers }: Evidence): Generator<Viol
   const cancelled = new Set(clients.flatMap((event) => (event.kind === 'cancelled' ? [event.request] : [])))
   const ended = new Set(ledger.map(({ request, attempt }) => `${request} ${attempt}`))
   for (const row of rows) {
-    const what = wrongOutcome(row, answers.get(row.id), ended, cancelled)
+    const what = wrongOutcome(row, answers.get(row.id), ended, cancelled, onFullDisk)
     if (what !== undefined) yield { invariant: 1, request: row.id, what }
   }
 }
@@ -52,6 +52,7 @@ function wrongOutcome(
   answer: Answer | undefined,
   ran: ReadonlySet<string>,
   cancelled: ReadonlySet<string>,
+  onFullDisk: boolean,
 ): string | undefined {
   const { state, status, attempt, retries } = row
   if (state !== 'completed') return `it is ${state} for ever`
@@ -62,6 +63,7 @@ function wrongOutcome(
     return said === attempt ? undefined : `its result is of attempt ${said}, and its last is ${attempt}`
   }
   if (status === 499) return cancelled.has(row.id) ? undefined : 'it ended as cancelled, and nobody cancelled it'
+  if (status === 507 && onFullDisk) return undefined // its result was too large for the room that was left
   if (status !== 503) return `it ended with ${status}`
   return attempt >= executionsAllowed[retries]
     ? undefined
@@ -90,9 +92,11 @@ function* results({ clients, answers }: Evidence): Generator<Violation> {
 
 function* changed(request: string, seen: Answer, last: Answer | undefined): Generator<Violation> {
   if (last?.status === seen.status && last.text === seen.text) return
-  const what = `its result was ${seen.status} ${seen.text} and is now ${last?.status} ${last?.text}`
+  const what = `its result was ${shown(seen)} and is now ${shown(last)}`
   yield { invariant: 2, request, what }
 }
+
+const shown = (answer: Answer | undefined) => (answer ? `${answer.status} ${answer.text.slice(0, 300)}` : 'missing')
 
 /** Invariant 3. */
 function* executions({ ledger, rows }: Evidence): Generator<Violation> {

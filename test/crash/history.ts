@@ -60,6 +60,8 @@ export interface Evidence {
   readonly answers: ReadonlyMap<string, Answer>
   /** `max_concurrency` × `max_multiplexing`. */
   readonly mostRunning: number
+  /** The disk had no room at times: a result that needs a file of its own may then be lost, and its request is told so. */
+  readonly onFullDisk?: boolean
   readonly runners: RunnerEvidence
 }
 

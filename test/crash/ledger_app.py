@@ -2,7 +2,8 @@
 Deploys the app of the crash harness, which writes down what it runs: ledger_app.py NAME RUNNERS MULTIPLEXING.
 
 It is a server of the standard library alone, so that a runner is there soon after each crash. A request is JSON: `ledger`
-(the file to write to), `ms` (how long it works), `chunks` (in how many pieces it answers), `deadly` (it kills its runner).
+(the file to write to), `ms` (how long it works), `chunks` (in how many pieces it answers), `size` (by how much its
+answer is padded), `deadly` (it kills its runner).
 A runner whose ledger has a file beside it that ends in `.stubborn` takes no notice of SIGTERM.
 """
 
@@ -48,7 +49,8 @@ def serve():
                 os.kill(os.getpid(), signal.SIGKILL)
             pieces = max(1, asked["chunks"])
             time.sleep(asked["ms"] / 1000 / (pieces + 1))
-            said = json.dumps({"request": request, "attempt": attempt, "runner": runner}).encode()
+            answer = {"request": request, "attempt": attempt, "runner": runner, "padding": "x" * asked.get("size", 0)}
+            said = json.dumps(answer).encode()
             size = -(-len(said) // pieces)
             parts = [said[at : at + size] for at in range(0, len(said), size)]
             note(ledger, "ended", request, attempt)
