@@ -14,6 +14,7 @@ function row(id: string, seq: number, more: Partial<StoredRow> = {}): StoredRow 
     state: 'completed',
     status: 200,
     attempt: 1,
+    hasWebhook: false,
   } as const
   return { id, seq, ...usual, attempts, ...more }
 }
@@ -51,6 +52,7 @@ const good: Evidence = {
   ],
   ledger: [...ran('a', 101), ...ran('b', 201)],
   rows: [row('a', 1), row('b', 2)],
+  deliveries: [],
   answers: new Map([
     ['a', said('a')],
     ['b', said('b')],
@@ -64,6 +66,11 @@ function broken(more: Partial<Evidence>): readonly Invariant[] {
 }
 
 const answered = (id: string, answer: { status: number; text: string }) => new Map([...good.answers, [id, answer]])
+
+const delivered = (request: string, answer = said(request), status = 'OK') => ({
+  request,
+  text: `{"request_id":"${request}","status":"${status}","payload":${answer.text},"error":null}`,
+})
 
 test('nothing is said against a history without trouble', () => {
   expect(check(good)).toEqual([])
@@ -208,6 +215,24 @@ describe('5: order', () => {
       row('b', 1, { attempts: [{ number: 1, runner: 'r1', startedAt: 100 }] }),
     ]
     expect(broken({ rows })).toEqual([5])
+  })
+})
+
+describe('6: webhooks', () => {
+  const rows = [row('a', 1), row('b', 2, { hasWebhook: true })]
+
+  test('one that never came is found, and one that came twice is no trouble', () => {
+    expect(broken({ rows })).toEqual([6])
+    expect(broken({ rows, deliveries: [delivered('b'), delivered('b')] })).toEqual([])
+  })
+
+  test('one that carries another result, or another word for it, is found', () => {
+    expect(broken({ rows, deliveries: [delivered('b'), delivered('b', said('b', 2))] })).toEqual([6])
+    expect(broken({ rows, deliveries: [delivered('b', said('b'), 'ERROR')] })).toEqual([6])
+  })
+
+  test('one of a request that has no result is found', () => {
+    expect(broken({ deliveries: [delivered('ghost')] })).toEqual([6])
   })
 })
 

@@ -13,6 +13,7 @@ export const invariants = {
   3: 'no more executions than 1 + the allowed retries; a start is durable before its first byte is sent',
   4: 'no more requests run at a time than max_concurrency × max_multiplexing',
   5: 'first in, first out within a priority and caller, for requests that were never retried',
+  6: 'a webhook carries the stored result, at least once',
   7: 'no runner outlives its record, and no record its runner',
 } as const
 
@@ -26,6 +27,7 @@ export function check(evidence: Evidence): readonly Violation[] {
     ...executions(evidence),
     ...concurrency(evidence),
     ...order(evidence),
+    ...webhooks(evidence),
     ...runners(evidence),
   ]
 }
@@ -183,6 +185,25 @@ function* places(clients: readonly ClientEvent[], seqs: ReadonlyMap<string, numb
         what: `${before.request} was acknowledged before it was sent, and stands behind it`,
       }
   }
+}
+
+/** Invariant 6. */
+function* webhooks({ rows, deliveries, answers }: Evidence): Generator<Violation> {
+  const byRequest = Map.groupBy(deliveries, ({ request }) => request)
+  for (const { id, hasWebhook } of rows)
+    if (hasWebhook && !byRequest.has(id)) yield { invariant: 6, request: id, what: 'its webhook never came' }
+  for (const { request, text } of deliveries) {
+    const what = wrongDelivery(text, answers.get(request))
+    if (what !== undefined) yield { invariant: 6, request, what }
+  }
+}
+
+/** A result that is JSON is sent as it stands. */
+function wrongDelivery(text: string, answer: Answer | undefined): string | undefined {
+  if (answer === undefined) return 'a webhook tells of a request that has no result'
+  const { status } = JSON.parse(text) as { status?: string }
+  if ((status === 'OK') !== (answer.status === 200)) return `its webhook says ${status} of a result of ${answer.status}`
+  return text.includes(`"payload":${answer.text},`) ? undefined : `its webhook carries another result: ${text}`
 }
 
 /** Invariant 7. */

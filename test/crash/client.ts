@@ -11,6 +11,8 @@ export interface ClientOrder {
   readonly base: string
   readonly key: string
   readonly ledger: string
+  /** Where webhooks go. */
+  readonly receiver: string
   readonly callers: number
   /** Every answer comes in pieces. */
   readonly streamed: boolean
@@ -69,7 +71,8 @@ async function submit(chance: Chance): Promise<string | undefined> {
   const priority = chance.next() < 0.2 ? { 'x-fal-queue-priority': 'low' } : {}
   say({ kind: 'sent', number, retries })
   const headers = { 'content-type': 'application/json', ...wishes[retries], ...priority }
-  const answer = await ask('', { method: 'POST', headers, body })
+  const query = chance.next() < 0.4 ? `?fal_webhook=${encodeURIComponent(order.receiver)}` : ''
+  const answer = await ask(query, { method: 'POST', headers, body })
   if (answer === undefined) return undefined
   if (answer.status !== 200) {
     say({ kind: 'refused', number, status: answer.status })

@@ -33,6 +33,7 @@ const mostPasses: Readonly<Record<CrashPoint, number>> = {
   mid_stream: 12,
   after_answer: 12,
   after_outcome: 12,
+  after_delivery: 6,
 }
 
 const meanings: Readonly<Record<CrashPoint, string>> = {
@@ -43,7 +44,8 @@ const meanings: Readonly<Record<CrashPoint, string>> = {
   before_send: 'kill -9 when the start of an attempt is on disk and nothing was sent',
   mid_stream: "kill -9 in the middle of the app's answer",
   after_answer: "kill -9 between the app's answer and the commit of the outcome",
-  after_outcome: 'kill -9 between the commit of the outcome and what follows it',
+  after_outcome: 'kill -9 between the commit of the outcome and its webhook',
+  after_delivery: 'kill -9 when a webhook was delivered and that is not stored',
 }
 
 const atPoints = Object.fromEntries(

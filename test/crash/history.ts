@@ -29,6 +29,13 @@ export interface LedgerLine {
   readonly at: number
 }
 
+/** A webhook that came to its receiver. */
+export interface Delivery {
+  readonly request: string
+  /** The whole body. */
+  readonly text: string
+}
+
 /** The store's last word on a request. */
 export interface StoredRow {
   readonly id: string
@@ -39,6 +46,7 @@ export interface StoredRow {
   readonly state: string
   readonly status: number | null
   readonly attempt: number
+  readonly hasWebhook: boolean
   readonly attempts: readonly { readonly number: number; readonly runner: string; readonly startedAt: number }[]
 }
 
@@ -47,6 +55,7 @@ export interface Evidence {
   readonly clients: readonly ClientEvent[]
   readonly ledger: readonly LedgerLine[]
   readonly rows: readonly StoredRow[]
+  readonly deliveries: readonly Delivery[]
   /** What the server answers at last when it is asked for each result. */
   readonly answers: ReadonlyMap<string, Answer>
   /** `max_concurrency` × `max_multiplexing`. */

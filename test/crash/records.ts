@@ -17,6 +17,11 @@ export class Records {
     return Number(this.#database.prepare(`select count(*) as n from request where state <> 'completed'`).get()?.['n'])
   }
 
+  /** Webhooks of ended requests that have not come to their receivers. */
+  undelivered(): number {
+    return Number(this.#database.prepare(`select count(*) as n from webhook where state = 'due'`).get()?.['n'])
+  }
+
   /** Every request behind that place in the order. */
   requestsAfter(seq: number): readonly StoredRow[] {
     const attempts = this.#database
@@ -28,8 +33,9 @@ export class Records {
     const byRequest = Map.groupBy(attempts, (row) => String(row['request_id']))
     return this.#database
       .prepare(
-        `select id, seq, caller_id, priority, retry, state, status, attempt
-           from request join request_body on request_id = id where seq > ? order by seq`,
+        `select id, seq, caller_id, priority, retry, state, status, attempt,
+                exists (select 1 from webhook where webhook.request_id = request.id) as has_webhook
+           from request join request_body on request_body.request_id = id where seq > ? order by seq`,
       )
       .all(seq)
       .map((row) => ({
@@ -41,6 +47,7 @@ export class Records {
         state: String(row['state']),
         status: row['status'] === null ? null : Number(row['status']),
         attempt: Number(row['attempt']),
+        hasWebhook: row['has_webhook'] === 1,
         attempts: (byRequest.get(String(row['id'])) ?? []).map((each) => ({
           number: Number(each['number']),
           runner: String(each['runner_id']),

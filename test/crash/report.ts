@@ -54,7 +54,7 @@ ${Object.entries(invariants)
   .map(([number, text]) => `* ${number}. ${text}`)
   .join('\n')}
 
-The numbers are those of the list of what is always true. 6 (webhooks), 8 (deploys), 9 (what tenants send) and 10 (bounds) are not asked here.
+The numbers are those of the list of what is always true. 8 (deploys), 9 (what tenants send) and 10 (bounds) are not asked here.
 
 ## How to play a round again
 

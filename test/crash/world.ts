@@ -8,6 +8,7 @@ import { clients, root } from '../e2e/carrick.ts'
 import type { Answer, Evidence, LedgerLine } from './history.ts'
 import { Clients } from './clients.ts'
 import { runnerProcesses } from './processes.ts'
+import { Receiver } from './receiver.ts'
 import { Records } from './records.ts'
 import { CrashServer } from './server.ts'
 import { Shim } from './shim.ts'
@@ -26,14 +27,16 @@ export class World implements AsyncDisposable {
   readonly server: CrashServer
   readonly shim: Shim | undefined
   readonly #ownFolder: string
+  readonly #receiver: Receiver
   #key = ''
   #ledger = ''
   #clients: Clients | undefined
   #firstSeq = 0
   #survivors: string[] = []
 
-  private constructor(ownFolder: string, folder: string, server: CrashServer, shim: Shim | undefined) {
+  private constructor(ownFolder: string, folder: string, server: CrashServer, receiver: Receiver, shim?: Shim) {
     this.#ownFolder = ownFolder
+    this.#receiver = receiver
     this.folder = folder
     this.server = server
     this.shim = shim
@@ -49,10 +52,11 @@ export class World implements AsyncDisposable {
       CARRICK_CACHE: cache,
       CARRICK_LOG_LEVEL: 'error',
       CARRICK_SHUTDOWN_MS: '400',
+      CARRICK_WEBHOOK_ALLOW: '127.0.0.0/8',
       NODE_COMPILE_CACHE: join(own, 'compiled'),
       ...shim?.variables,
     }
-    const world = new World(own, folder, new CrashServer(folder, settings), shim)
+    const world = new World(own, folder, new CrashServer(folder, settings), await Receiver.open(), shim)
     await world.up()
     const { key_id, key_secret } = JSON.parse(await readFile(join(folder, 'credentials.json'), 'utf8')) as Credentials
     world.#key = `${key_id}:${key_secret}`
@@ -84,9 +88,18 @@ export class World implements AsyncDisposable {
   async begin(seed: string, { streamed }: { streamed: boolean }): Promise<void> {
     if (!this.server.isUp) await this.up()
     this.#survivors = []
+    this.#receiver.deliveries.length = 0
     this.#ledger = join(this.#ownFolder, `ledger-${performance.now()}`)
     this.#firstSeq = this.#records((records) => records.newest())
-    const order = { seed, base: this.#base, key: this.#key, ledger: this.#ledger, callers: callersEach, streamed }
+    const order = {
+      seed,
+      base: this.#base,
+      key: this.#key,
+      ledger: this.#ledger,
+      receiver: this.#receiver.url,
+      callers: callersEach,
+      streamed,
+    }
     this.#clients = new Clients(Array.from({ length: clientProcesses }, (_, client) => ({ ...order, client })))
   }
 
@@ -101,7 +114,8 @@ export class World implements AsyncDisposable {
     const ledger = await this.ledger()
     const runners = { survivors: this.#survivors, ...(await this.#unmatched(30_000)) }
     await rm(this.#ledger, { force: true })
-    return { clients: history, ledger, rows, answers, mostRunning: runnersAllowed * multiplexing, runners }
+    const deliveries = [...this.#receiver.deliveries]
+    return { clients: history, ledger, rows, deliveries, answers, mostRunning: runnersAllowed * multiplexing, runners }
   }
 
   async ledger(): Promise<readonly LedgerLine[]> {
@@ -126,6 +140,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#clients?.kill()
     await this.server.down()
+    this.#receiver.close()
     for (const { pid } of await runnerProcesses(this.folder)) process.kill(pid, 'SIGKILL')
     await rm(this.#ownFolder, { recursive: true, force: true })
   }
@@ -147,7 +162,8 @@ export class World implements AsyncDisposable {
 
   async #comesToRest(withinMs: number): Promise<void> {
     const until = performance.now() + withinMs
-    while (performance.now() < until && this.#records((records) => records.unfinished()) > 0) await rest(50)
+    while (performance.now() < until && this.#records((records) => records.unfinished() + records.undelivered()) > 0)
+      await rest(50)
   }
 
   async #answers(ids: readonly string[]): Promise<ReadonlyMap<string, Answer>> {

@@ -12,7 +12,8 @@ export const crashPoints = [
   'before_send', // an attempt's start is on disk, and nothing was sent to its runner
   'mid_stream', // the runner's answer has begun and not ended
   'after_answer', // it has ended, and the outcome is not stored
-  'after_outcome', // the outcome is stored, and what follows it (a webhook) was not done
+  'after_outcome', // the outcome is stored, and its webhook was not sent
+  'after_delivery', // a webhook was delivered, and that is not stored
 ] as const
 
 export type CrashPoint = (typeof crashPoints)[number]

@@ -2,6 +2,7 @@ import { setTimeout as rest } from 'node:timers/promises'
 import type { RequestId } from '../domain/ids.ts'
 import { afterDelivery, deliveryTimeoutMs } from '../domain/webhook.ts'
 import type { AfterDelivery } from '../domain/webhook.ts'
+import { crashPoint } from '../kit/crash-points.ts'
 import { resultOf } from '../store/bodies.ts'
 import { requestById } from '../store/requests.ts'
 import { recordDelivery, type DeliveryRecord, type DueWebhook } from '../store/webhooks.ts'
@@ -18,6 +19,7 @@ export async function deliver(
   const { requestId } = due
   const attempt = due.attempts + 1
   const { end, said } = await posted(due, attempt, parts, signal)
+  crashPoint('after_delivery')
   const now = parts.clock.now()
   const next = afterDelivery(attempt, end, now, parts.random())
   const status = end.kind === 'answered' ? end.status : undefined
