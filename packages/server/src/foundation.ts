@@ -63,7 +63,11 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     retentionDays: config.CARRICK_LOG_RETENTION_DAYS,
   })
   closing.defer(() => logs.close())
-  const blobs = await openLocalBlobs({ folder: folder.blobs })
+  const onFatal = (error: Error): never => {
+    log.error({ err: error }, 'the disk of the blobs failed; the process ends here and the next start recovers')
+    process.exit(1)
+  }
+  const blobs = await openLocalBlobs({ folder: folder.blobs, onFatal })
   await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
   const files = await openAccountFiles({ folder: folder.data, keepFree: config.CARRICK_KEEP_FREE })

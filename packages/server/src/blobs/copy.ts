@@ -33,6 +33,11 @@ export function orDiskFull(error: unknown): unknown {
   return isFull(error) ? new CarrickError('disk_full', 'the disk is full: nothing was stored', { cause: error }) : error
 }
 
+/** The disk has failed: nobody knows what is on it. */
+export function isDiskLost(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === 'EIO'
+}
+
 function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }

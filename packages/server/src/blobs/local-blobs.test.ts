@@ -84,6 +84,21 @@ test('what a dead process left half written is gone after the folder is opened',
   expect(await drafts()).toEqual([])
 })
 
+test('a disk that fails is not gone on with', async () => {
+  const told: unknown[] = []
+  const failing = await openLocalBlobs({ folder, onFatal: ({ message }) => void told.push(message) })
+  const error = Object.assign(new Error('i/o error'), { code: 'EIO' })
+  const body = Readable.from(
+    (function* () {
+      yield Buffer.from('half')
+      throw error
+    })(),
+  )
+  await expect(failing.put(body)).rejects.toBe(error)
+  await expect(failing.put(Buffer.alloc(10), 5)).rejects.toMatchObject({ code: 'body_too_large' })
+  expect(told).toEqual(['i/o error'])
+})
+
 test('what is not a key names no file', () => {
   expect(() => blobs.pathOf('../../etc/passwd')).toThrow('is not the key of a blob')
 })

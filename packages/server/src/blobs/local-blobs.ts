@@ -6,19 +6,25 @@ import type { BlobKey } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
 import { syncFolder } from '../kit/files.ts'
 import type { BlobStore } from './blob-store.ts'
-import { copy, orDiskFull, shards } from './copy.ts'
+import { copy, isDiskLost, orDiskFull, shards } from './copy.ts'
 
 /**
  * Blobs as files of one folder, which belongs to this process alone: `ab/abcdef…` holds the bytes whose SHA-256 is
  * `abcdef…`, `incoming/` what is not whole yet.
  */
-export async function openLocalBlobs({ folder }: { folder: string }): Promise<LocalBlobs> {
+export async function openLocalBlobs({ folder, onFatal }: LocalBlobOptions): Promise<LocalBlobs> {
   // Whoever was writing here is gone: the data folder has one server at a time.
   await rm(join(folder, 'incoming'), { recursive: true, force: true })
   await mkdir(join(folder, 'incoming'), { recursive: true })
   await Promise.all(shards.map((shard) => mkdir(join(folder, shard), { recursive: true })))
   await syncFolder(folder)
-  return new LocalBlobs(folder)
+  return new LocalBlobs(folder, onFatal ?? (() => process.exit(1)))
+}
+
+interface LocalBlobOptions {
+  readonly folder: string
+  /** What to do when the disk fails, a sync above all. The default ends the process: the next start recovers. */
+  readonly onFatal?: (error: Error) => void
 }
 
 const form = /^[0-9a-f]{64}$/
@@ -27,12 +33,14 @@ export class LocalBlobs implements BlobStore {
   /** What keys begin with: together they lead to all blobs. */
   readonly prefixes = shards
   readonly #folder: string
+  readonly #onFatal: (error: Error) => void
   /** What is being discarded, and what is put in place meanwhile: whoever comes second waits, or leaves it. */
   readonly #discarding = new Map<BlobKey, Promise<boolean>>()
   readonly #placing = new Map<BlobKey, number>()
 
-  constructor(folder: string) {
+  constructor(folder: string, onFatal: (error: Error) => void) {
     this.#folder = folder
+    this.#onFatal = onFatal
   }
 
   async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
@@ -42,6 +50,7 @@ export class LocalBlobs implements BlobStore {
       await this.#place(draft, key)
       return { key, length }
     } catch (error) {
+      if (isDiskLost(error)) this.#onFatal(error)
       await rm(draft, { force: true })
       throw orDiskFull(error)
     }
