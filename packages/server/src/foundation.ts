@@ -67,7 +67,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     log.error({ err: error }, 'the disk of the blobs failed; the process ends here and the next start recovers')
     process.exit(1)
   }
-  const blobs = await openLocalBlobs({ folder: folder.blobs, onFatal })
+  const blobs = await openLocalBlobs({ folder: folder.blobs, clock, onFatal })
   await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
   const files = await openAccountFiles({ folder: folder.data, keepFree: config.CARRICK_KEEP_FREE })

@@ -84,6 +84,15 @@ test('what a dead process left half written is gone after the folder is opened',
   expect(await drafts()).toEqual([])
 })
 
+test('what was just put is not old, whatever the clock of the machine was set to', async () => {
+  const aheadMs = 86_400_000
+  const now = () => Date.now() + aheadMs
+  const ahead = await openLocalBlobs({ folder, clock: { now } })
+  const { key } = await ahead.put(Buffer.from('its row is on the way'))
+  expect(await ahead.discard(key, now() - 3_600_000)).toBe(false)
+  expect(await ahead.discard(key, now() + 3_600_000)).toBe(true)
+})
+
 test('a disk that fails is not gone on with', async () => {
   const told: unknown[] = []
   const failing = await openLocalBlobs({ folder, onFatal: ({ message }) => void told.push(message) })

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
-import type { Moment } from '../kit/clock.ts'
+import { systemClock, type Clock, type Moment } from '../kit/clock.ts'
 import { syncFolder } from '../kit/files.ts'
 import type { BlobStore } from './blob-store.ts'
 import { copy, isDiskLost, orDiskFull, shards } from './copy.ts'
@@ -12,19 +12,21 @@ import { copy, isDiskLost, orDiskFull, shards } from './copy.ts'
  * Blobs as files of one folder, which belongs to this process alone: `ab/abcdef…` holds the bytes whose SHA-256 is
  * `abcdef…`, `incoming/` what is not whole yet.
  */
-export async function openLocalBlobs({ folder, onFatal }: LocalBlobOptions): Promise<LocalBlobs> {
+export async function openLocalBlobs({ folder, ...options }: LocalBlobOptions): Promise<LocalBlobs> {
   // Whoever was writing here is gone: the data folder has one server at a time.
   await rm(join(folder, 'incoming'), { recursive: true, force: true })
   await mkdir(join(folder, 'incoming'), { recursive: true })
   await Promise.all(shards.map((shard) => mkdir(join(folder, shard), { recursive: true })))
   await syncFolder(folder)
-  return new LocalBlobs(folder, onFatal ?? (() => process.exit(1)))
+  return new LocalBlobs({ folder, clock: systemClock(), onFatal: () => process.exit(1), ...options })
 }
 
 interface LocalBlobOptions {
   readonly folder: string
   /** What to do when the disk fails, a sync above all. The default ends the process: the next start recovers. */
   readonly onFatal?: (error: Error) => void
+  /** By which `discard` tells what is old: the machine's own may be stepped between two looks. */
+  readonly clock?: Clock
 }
 
 const form = /^[0-9a-f]{64}$/
@@ -34,13 +36,15 @@ export class LocalBlobs implements BlobStore {
   readonly prefixes = shards
   readonly #folder: string
   readonly #onFatal: (error: Error) => void
+  readonly #clock: Clock
   /** What is being discarded, and what is put in place meanwhile: whoever comes second waits, or leaves it. */
   readonly #discarding = new Map<BlobKey, Promise<boolean>>()
   readonly #placing = new Map<BlobKey, number>()
 
-  constructor(folder: string, onFatal: (error: Error) => void) {
+  constructor({ folder, onFatal, clock }: Required<LocalBlobOptions>) {
     this.#folder = folder
     this.#onFatal = onFatal
+    this.#clock = clock
   }
 
   async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
@@ -111,6 +115,8 @@ export class LocalBlobs implements BlobStore {
   async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {
     await using file = await open(draft, 'wx', 0o600)
     const { digest, length } = await copy(source, file, { limit, algorithm: 'sha256' })
+    const putAt = this.#clock.now() / 1_000
+    await file.utimes(putAt, putAt)
     await file.sync()
     return { key: digest, length }
   }
