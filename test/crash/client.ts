@@ -66,8 +66,8 @@ async function submit(chance: Chance): Promise<string | undefined> {
   const retries = chance.pick(['none', 'one', 'all', 'all'] as const)
   const chunks = order.streamed || chance.next() < 0.3 ? 3 : 1
   const size = chance.next() < 0.1 ? 40_000 : 0 // too large to stand in the store itself
-  const asked = { ledger: order.ledger, ms: Math.floor(40 * chance.next()), chunks, size, padding: 'x'.repeat(size) }
-  const body = JSON.stringify(asked)
+  const work = { ledger: order.ledger, ms: Math.floor(40 * chance.next()), chunks, size, padding: 'x'.repeat(size) }
+  const body = JSON.stringify(work)
   const priority = chance.next() < 0.2 ? { 'x-fal-queue-priority': 'low' } : {}
   say({ kind: 'sent', number, retries })
   const headers = { 'content-type': 'application/json', ...wishes[retries], ...priority }
