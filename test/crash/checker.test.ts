@@ -67,9 +67,9 @@ function broken(more: Partial<Evidence>): readonly Invariant[] {
 
 const answered = (id: string, answer: { status: number; text: string }) => new Map([...good.answers, [id, answer]])
 
-const delivered = (request: string, answer = said(request), status = 'OK') => ({
+const delivered = (request: string, answer = said(request), word = 'OK') => ({
   request,
-  text: `{"request_id":"${request}","status":"${status}","payload":${answer.text},"error":null}`,
+  text: `{"request_id":"${request}","status":"${word}","payload":${answer.text},"error":null}`,
 })
 
 test('nothing is said against a history without trouble', () => {
