@@ -45,6 +45,30 @@ export const settings = z.object({
     .min(0)
     .default(0)
     .describe('How long uploaded files are kept whose uploader did not say; 0 is for ever'),
+  CARRICK_BLOBS: z
+    .string()
+    .default('')
+    .describe('Where large bodies, results and uploads are kept: `s3://bucket/prefix`; empty is the data folder'),
+  CARRICK_S3_ENDPOINT: z
+    .union([z.literal(''), z.url({ protocol: /^https?$/ })])
+    .default('')
+    .describe('The URL of the S3-compatible server of CARRICK_BLOBS; empty is AWS'),
+  CARRICK_S3_REGION: z.string().default('').describe('Its region (default: AWS_REGION, else us-east-1)'),
+  CARRICK_S3_ACCESS_KEY_ID: z
+    .string()
+    .default('')
+    .describe('The access key; empty for the variables, files and roles that the AWS tools use'),
+  CARRICK_S3_SECRET_ACCESS_KEY: z
+    .string()
+    .default('')
+    .meta({ secret: true, description: 'The secret of that access key' }),
+  CARRICK_S3_PATH_STYLE: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      "Whether the bucket stands in the path and not in the host's name: `auto` is wherever an endpoint is set",
+    ),
+  CARRICK_S3_TIMEOUT_MS: milliseconds.default(15_000).describe('Longest silence of that server within one call'),
   CARRICK_MESSAGE_LIMIT: bytes.default(256 * 1024 * 1024).describe('Largest gRPC message (a deploy), in bytes'),
   CARRICK_MOUNTS: z
     .enum(['auto', 'never'])

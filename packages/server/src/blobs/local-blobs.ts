@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import { syncFolder } from '../kit/files.ts'
 import type { BlobStore } from './blob-store.ts'
 import { copy, orDiskFull, shards } from './copy.ts'
+import { blobPath, isBlobKey } from './places.ts'
 
 /**
  * Blobs as files of one folder, which belongs to this process alone: `ab/abcdef…` holds the bytes whose SHA-256 is
@@ -19,8 +20,6 @@ export async function openLocalBlobs({ folder }: { folder: string }): Promise<Lo
   await syncFolder(folder)
   return new LocalBlobs(folder)
 }
-
-const form = /^[0-9a-f]{64}$/
 
 export class LocalBlobs implements BlobStore {
   /** What keys begin with: together they lead to all blobs. */
@@ -36,8 +35,8 @@ export class LocalBlobs implements BlobStore {
     try {
       const { key, length } = await this.#write(draft, source, limit)
       // Also when the blob is there already: then it may not have been synced yet by whoever is putting it.
-      await rename(draft, this.pathOf(key))
-      await syncFolder(join(this.#folder, shardOf(key)))
+      await rename(draft, this.#placeOf(key))
+      await syncFolder(dirname(this.#placeOf(key)))
       return { key, length }
     } catch (error) {
       await rm(draft, { force: true })
@@ -46,23 +45,26 @@ export class LocalBlobs implements BlobStore {
   }
 
   async open(key: BlobKey): Promise<Readable> {
-    const file = await open(this.pathOf(key), 'r')
+    const file = await open(this.#placeOf(key), 'r')
     return file.createReadStream()
   }
 
-  pathOf(key: BlobKey): string {
-    if (!form.test(key)) throw new Error(`"${key}" is not the key of a blob`)
-    return join(this.#folder, shardOf(key), key)
+  async pathOf(key: BlobKey): Promise<string> {
+    return this.#placeOf(key)
   }
 
   async keysUnder(prefix: string): Promise<readonly BlobKey[]> {
     const names = await readdir(join(this.#folder, prefix))
-    return names.filter((name) => form.test(name))
+    return names.filter(isBlobKey)
   }
 
   /** For a blob that nothing names. */
   async remove(key: BlobKey): Promise<void> {
-    await rm(this.pathOf(key))
+    await rm(this.#placeOf(key))
+  }
+
+  #placeOf(key: BlobKey): string {
+    return join(this.#folder, blobPath(key))
   }
 
   async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {
@@ -71,8 +73,4 @@ export class LocalBlobs implements BlobStore {
     await file.sync()
     return { key: digest, length }
   }
-}
-
-function shardOf(key: BlobKey): string {
-  return key.slice(0, 2)
 }

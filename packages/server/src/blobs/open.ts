@@ -1,0 +1,37 @@
+import { mkdir } from 'node:fs/promises'
+import type { BlobStore } from './blob-store.ts'
+import { openLocalBlobs } from './local-blobs.ts'
+import { openObjectFiles, type ObjectFiles } from './object-files.ts'
+import type { S3Options } from './s3/options.ts'
+import type { Sweepable } from './sweep.ts'
+import { noteWhereabouts, requireWhereabouts } from './whereabouts.ts'
+
+/** Where large bytes are kept: blobs, and the files of uploads. */
+export interface Storage {
+  readonly blobs: BlobStore & Sweepable
+  /** The same, for work for which nobody waits and that must not be lost: it tries for minutes where the other refuses. */
+  readonly patientBlobs: BlobStore
+  readonly objects: ObjectFiles & Sweepable
+  close(): void
+}
+
+interface StorageParts {
+  readonly folder: { readonly blobs: string; readonly objects: string; readonly outgoing: string }
+  readonly installation: string
+  /** Without them the data folder keeps everything. */
+  readonly s3: S3Options | undefined
+}
+
+/** Opens what is set. The client of S3 is loaded only where it is used. Throws a sentence when it cannot be used. */
+export async function openStorage({ folder, installation, s3 }: StorageParts): Promise<Storage> {
+  await requireWhereabouts(folder, s3?.address ?? '')
+  if (s3 === undefined) {
+    const blobs = await openLocalBlobs({ folder: folder.blobs })
+    return { blobs, patientBlobs: blobs, objects: await openObjectFiles({ folder: folder.objects }), close: () => {} }
+  }
+  const { openS3Storage } = await import('./s3/index.ts')
+  const storage = await openS3Storage({ options: s3, installation, folder: folder.outgoing })
+  await mkdir(folder.blobs, { recursive: true })
+  await noteWhereabouts(folder, s3.address)
+  return storage
+}

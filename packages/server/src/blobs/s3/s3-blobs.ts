@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { access, mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { BlobKey } from '../../domain/ids.ts'
+import type { BlobStore } from '../blob-store.ts'
+import { shards } from '../copy.ts'
+import { blobPath, isBlobKey } from '../places.ts'
+import type { Sweepable } from '../sweep.ts'
+import type { Bucket } from './bucket.ts'
+import { draftOf, openDrafts } from './draft.ts'
+import { openResumed, verified } from './reading.ts'
+import { persistently, unavailable } from './trouble.ts'
+
+interface S3BlobParts {
+  readonly bucket: Bucket
+  /** For what is on its way there, and for what came back for a runner. Emptied at each start. */
+  readonly folder: string
+}
+
+/** Blobs below `blobs/` of a bucket, whose calls go on trying for so long. */
+export async function openS3Blobs({ bucket, folder }: S3BlobParts, { persistMs }: { readonly persistMs: number }) {
+  await openDrafts(join(folder, 'incoming'))
+  await rm(join(folder, 'fetched'), { recursive: true, force: true })
+  return new S3Blobs({ bucket, folder }, persistMs)
+}
+
+class S3Blobs implements BlobStore, Sweepable {
+  readonly prefixes = shards
+  readonly #parts: S3BlobParts
+  readonly #persistMs: number
+  readonly #fetching = new Map<BlobKey, Promise<string>>()
+
+  constructor(parts: S3BlobParts, persistMs: number) {
+    this.#parts = parts
+    this.#persistMs = persistMs
+  }
+
+  /** The same blobs, for work that has nobody waiting and must not be lost: its calls go on trying for so long. */
+  persisting(ms: number): S3Blobs {
+    return new S3Blobs(this.#parts, ms)
+  }
+
+  async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
+    await using draft = await draftOf(join(this.#parts.folder, 'incoming'), source, limit)
+    const { sha256: key, length } = draft
+    await this.#reach(() => this.#parts.bucket.put(placeOf(key), draft))
+    return { key, length }
+  }
+
+  async open(key: BlobKey): Promise<Readable> {
+    return verified(await this.#reach(() => openResumed(this.#parts.bucket, placeOf(key))), key)
+  }
+
+  pathOf(key: BlobKey): Promise<string> {
+    const fetching = this.#fetching.get(key) ?? this.#fetch(key)
+    this.#fetching.set(key, fetching)
+    const forget = () => this.#fetching.delete(key)
+    fetching.then(forget, forget)
+    return fetching
+  }
+
+  keysUnder(prefix: string): Promise<readonly BlobKey[]> {
+    return this.#reach(async () => (await this.#parts.bucket.namesUnder(`blobs/${prefix}/`)).filter(isBlobKey))
+  }
+
+  remove(key: BlobKey): Promise<void> {
+    return this.#reach(() => this.#parts.bucket.remove(placeOf(key)))
+  }
+
+  async #fetch(key: BlobKey): Promise<string> {
+    const path = join(this.#parts.folder, 'fetched', blobPath(key))
+    if (await exists(path)) return path
+    const draft = join(this.#parts.folder, 'incoming', randomUUID())
+    try {
+      await pipeline(await this.open(key), createWriteStream(draft, { mode: 0o600 }))
+      await mkdir(dirname(path), { recursive: true })
+      await rename(draft, path)
+      return path
+    } catch (error) {
+      await rm(draft, { force: true })
+      throw error
+    }
+  }
+
+  async #reach<T>(work: () => Promise<T>): Promise<T> {
+    return persistently(this.#persistMs, work).catch((error: unknown) => {
+      throw unavailable(this.#parts.bucket.address, error)
+    })
+  }
+}
+
+const placeOf = (key: BlobKey): string => `blobs/${blobPath(key)}`
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,77 @@
+import { setTimeout as rest } from 'node:timers/promises'
+import { CarrickError } from '../../domain/errors.ts'
+
+/** What a call to an object store failed with, as far as it says so. */
+interface Facts {
+  readonly name: string
+  readonly message: string
+  /** Of the answer, if there was one. */
+  readonly status?: number
+  /** Of the connection. */
+  readonly code?: string
+}
+
+export function factsOf(error: unknown): Facts {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  const { $metadata, code } = error as { $metadata?: { httpStatusCode?: number }; code?: unknown }
+  return {
+    name: error.name,
+    message: error.message,
+    ...($metadata?.httpStatusCode === undefined ? {} : { status: $metadata.httpStatusCode }),
+    ...(typeof code === 'string' ? { code } : {}),
+  }
+}
+
+const lost = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+/** Answers of 4xx that come of the way there and not of what was asked. */
+const garbled = new Set([
+  'BadDigest',
+  'IncompleteBody',
+  'RequestTimeout',
+  'SlowDown',
+  'XAmzContentSHA256Mismatch',
+  'XAmzContentChecksumMismatch',
+])
+
+/** Whether the same call may well succeed in a while. */
+export function isPassing(error: unknown): boolean {
+  const { name, status, code } = factsOf(error)
+  if (status !== undefined && status >= 400)
+    return status >= 500 || status === 408 || status === 429 || garbled.has(name)
+  return name === 'TimeoutError' || name === 'ShortAnswer' || (code !== undefined && lost.has(code))
+}
+
+const [firstRestMs, longestRestMs] = [200, 5_000]
+
+/** Does the work, and again while its failure is a passing one and less than `ms` have gone by. */
+export async function persistently<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + ms
+  for (let restMs = firstRestMs; ; restMs = Math.min(2 * restMs, longestRestMs)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPassing(error) || performance.now() + restMs > giveUpAt) throw error
+      await rest(restMs)
+    }
+  }
+}
+
+/** What somebody outside is told who asked for something that had to go to the object store. What is missing there, or a bug, stays as it is. */
+export function unavailable(address: string, error: unknown): unknown {
+  const { name, status, code, message } = factsOf(error)
+  const isRefusal =
+    (status !== undefined && status >= 300 && name !== 'NoSuchKey') || name === 'CredentialsProviderError'
+  if (!isRefusal && !isPassing(error)) return error
+  const why = status === undefined ? (code ?? message) : `${status} ${name}`
+  const sentence = `The object store ${address} could not be used (${why}): try again later`
+  return new CarrickError('storage_unavailable', sentence, { cause: error })
+}
