@@ -273,3 +273,24 @@ export const SecretRequest = z.strictObject({
   environment: z.string().optional(),
   default_exposed: z.boolean().optional(),
 })
+
+const aclDecision = z.enum(['allow', 'forbid', 'hide'])
+
+/** Who may read an uploaded file: the first rule about a user, else the default. */
+export const FileAcl = z.object({
+  default: aclDecision,
+  rules: z.array(z.object({ user: z.string(), decision: aclDecision })),
+})
+export type FileAcl = z.infer<typeof FileAcl>
+
+export const FileSigning = z.object({
+  expiration_seconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 86_400),
+})
+export type FileSigning = z.infer<typeof FileSigning>
+
+export const SignedFile = z.object({ signed_url: z.string(), expires_at: moment })
+export type SignedFile = z.infer<typeof SignedFile>
