@@ -36,7 +36,8 @@ describe.skipIf(withoutS3 !== undefined)(`a server whose bytes are in a bucket (
     await s3?.[Symbol.asyncDispose]()
   })
 
-  const filesIn = async (folder: string) => (await readdir(folder, { recursive: true })).filter((name) => /\w{40}$/.test(name))
+  const filesIn = async (folder: string) =>
+    (await readdir(folder, { recursive: true })).filter((name) => /\w{40}$/.test(name))
   const plain = (url: string) => url.replace('https:', 'http:')
   const post = (body: object) => ({
     method: 'POST',

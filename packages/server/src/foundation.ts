@@ -15,7 +15,7 @@ import { ensureCertificates } from './front/certificates.ts'
 import { openAccountFiles } from './files/account-files.ts'
 import { openAppTrees } from './files/app-trees.ts'
 import { createFetch } from './files/fetch-from.ts'
-import { createUploads } from './files/uploads.ts'
+import { openUploads } from './files/uploads.ts'
 import { createHomes } from './home/memory-home.ts'
 import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
@@ -66,7 +66,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
   const files = await openAccountFiles({ folder: folder.data, keepFree: config.CARRICK_KEEP_FREE })
-  const uploads = createUploads({ staging: files.staging, clock })
+  const uploads = await openUploads({ folder: join(folder.data, '.parts'), staging: files.staging, clock })
   const appTrees = await openAppTrees({ folder: folder.appFiles, blobs })
   const fetch = createFetch({ allow: listOf(config.CARRICK_FETCH_ALLOW), timeoutMs: config.CARRICK_FETCH_TIMEOUT_MS })
   const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
