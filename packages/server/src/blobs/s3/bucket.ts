@@ -2,6 +2,7 @@ import {
   AbortMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   paginateListObjectsV2,
   PutObjectCommand,
@@ -12,6 +13,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
+import type { Moment } from '../../kit/clock.ts'
 import type { Draft } from './draft.ts'
 import { parseAddress, type S3Options } from './options.ts'
 
@@ -25,6 +27,8 @@ export interface Bucket {
   /** A small text; undefined when there is none. */
   read(key: string): Promise<string | undefined>
   write(key: string, text: string): Promise<void>
+  /** When it was put, by the clock of the server; undefined when it is not there. */
+  modifiedAt(key: string): Promise<Moment | undefined>
   /** What is gone already is no error. */
   remove(key: string): Promise<void>
   /** The last segments of all keys that begin so. */
@@ -97,6 +101,14 @@ export function openBucket(options: S3Options): Bucket {
       }
     },
     write: async (key, text) => void (await client.send(new PutObjectCommand({ ...at(key), Body: text }))),
+    async modifiedAt(key) {
+      try {
+        return (await client.send(new HeadObjectCommand(at(key)))).LastModified?.getTime()
+      } catch (error) {
+        if (error instanceof Error && error.name === 'NotFound') return undefined
+        throw error
+      }
+    },
     remove: async (key) => void (await client.send(new DeleteObjectCommand(at(key)))),
     async namesUnder(start) {
       const names: string[] = []

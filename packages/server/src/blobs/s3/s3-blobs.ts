@@ -5,10 +5,12 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { BlobKey } from '../../domain/ids.ts'
+import type { Moment } from '../../kit/clock.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { shards } from '../copy.ts'
 import { blobPath, isBlobKey } from '../places.ts'
 import type { Sweepable } from '../sweep.ts'
+import { BlobTurns } from '../turns.ts'
 import type { Bucket } from './bucket.ts'
 import { draftOf, openDrafts } from './draft.ts'
 import { openResumed, verified } from './reading.ts'
@@ -18,13 +20,17 @@ interface S3BlobParts {
   readonly bucket: Bucket
   /** For what is on its way there, and for what came back for a runner. Emptied at each start. */
   readonly folder: string
+  readonly turns: BlobTurns
 }
 
 /** Blobs below `blobs/` of a bucket, whose calls go on trying for so long. */
-export async function openS3Blobs({ bucket, folder }: S3BlobParts, { persistMs }: { readonly persistMs: number }) {
+export async function openS3Blobs(
+  { bucket, folder }: Omit<S3BlobParts, 'turns'>,
+  { persistMs }: { readonly persistMs: number },
+) {
   await openDrafts(join(folder, 'incoming'))
   await rm(join(folder, 'fetched'), { recursive: true, force: true })
-  return new S3Blobs({ bucket, folder }, persistMs)
+  return new S3Blobs({ bucket, folder, turns: new BlobTurns() }, persistMs)
 }
 
 class S3Blobs implements BlobStore, Sweepable {
@@ -46,7 +52,8 @@ class S3Blobs implements BlobStore, Sweepable {
   async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
     await using draft = await draftOf(join(this.#parts.folder, 'incoming'), source, limit)
     const { sha256: key, length } = draft
-    await this.#reach(() => this.#parts.bucket.put(placeOf(key), draft))
+    const { bucket, turns } = this.#parts
+    await turns.place(key, () => this.#reach(() => bucket.put(placeOf(key), draft)))
     return { key, length }
   }
 
@@ -68,6 +75,22 @@ class S3Blobs implements BlobStore, Sweepable {
 
   remove(key: BlobKey): Promise<void> {
     return this.#reach(() => this.#parts.bucket.remove(placeOf(key)))
+  }
+
+  /**
+   * For a blob that nothing names while others are put: takes it away unless it was put after `before`, because its row
+   * may be on the way. Answers whether it did.
+   */
+  discard(key: BlobKey, before: Moment): Promise<boolean> {
+    const { bucket, turns } = this.#parts
+    return turns.discard(key, () =>
+      this.#reach(async () => {
+        const putAt = await bucket.modifiedAt(placeOf(key))
+        if (putAt === undefined || putAt >= before) return false
+        await bucket.remove(placeOf(key))
+        return true
+      }),
+    )
   }
 
   async #fetch(key: BlobKey): Promise<string> {

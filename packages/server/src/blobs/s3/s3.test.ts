@@ -148,6 +148,20 @@ describe.skipIf(withoutS3 !== undefined)(`an object store (${withoutS3 ?? 'versi
     await expect(blobs.pathOf(key)).rejects.toThrow('other bytes than were stored')
   })
 
+  test('loses what nothing names and was put long ago, and nothing that is put again meanwhile', async () => {
+    const blobs = await blobsAt(await s3!.newBucket())
+    const { key } = await blobs.put(Buffer.from('same'))
+    expect(await blobs.discard(key, 1_000)).toBe(false)
+    for (let round = 0; round < 20; round += 1) {
+      const again = blobs.put(Buffer.from('same'))
+      const discarded = blobs.discard(key, Date.now() + 60_000)
+      await Promise.all([again, discarded])
+      expect(await blobs.keysUnder(key.slice(0, 2))).toEqual([key])
+    }
+    expect(await blobs.discard(key, Date.now() + 60_000)).toBe(true)
+    expect(await blobs.discard(key, Date.now() + 60_000)).toBe(false)
+  })
+
   test('holds no uploads in parts of a process that is gone', async () => {
     const options = await s3!.newBucket()
     const { bucket, prefix } = parseAddress(options.address)
