@@ -71,7 +71,8 @@ export function unavailable(address: string, error: unknown): unknown {
   const isRefusal =
     (status !== undefined && status >= 300 && name !== 'NoSuchKey') || name === 'CredentialsProviderError'
   if (!isRefusal && !isPassing(error)) return error
-  const why = status === undefined ? (code ?? message) : `${status} ${name}`
+  const silent = name === 'TimeoutError' ? 'it was silent for too long' : undefined
+  const why = silent ?? (status === undefined ? (code ?? message) : `${status} ${name}`)
   const sentence = `The object store ${address} could not be used (${why}): try again later`
   return new CarrickError('storage_unavailable', sentence, { cause: error })
 }
