@@ -47,6 +47,7 @@ export const settings = z.object({
     .describe('How long uploaded files are kept whose uploader did not say; 0 is for ever'),
   CARRICK_BLOBS: z
     .string()
+    .regex(/^(?:s3:\/\/\S+)?$/, 'must be s3://bucket or s3://bucket/prefix, or empty')
     .default('')
     .describe('Where large bodies, results and uploads are kept: `s3://bucket/prefix`; empty is the data folder'),
   CARRICK_S3_ENDPOINT: z
