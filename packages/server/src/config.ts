@@ -11,7 +11,7 @@ const switched = z.enum(['true', 'false'])
 /**
  * Every setting. A flag `--some-name` of `carrick up` is the variable CARRICK_SOME_NAME and the key some_name of
  * carrick.toml, in this order of precedence. `npm run docs` writes docs/reference/settings.md from it.
- * `list`: several, separated by commas, or an array in the file. `secret`: never shown.
+ * `list`: several, separated by commas, or an array in the file. `secret`: never shown. `allowed`: words that fit after "give".
  */
 export const settings = z.object({
   CARRICK_DATA: z
@@ -47,13 +47,19 @@ export const settings = z.object({
     .describe('How long uploaded files are kept whose uploader did not say; 0 is for ever'),
   CARRICK_BLOBS: z
     .string()
-    .regex(/^(?:s3:\/\/\S+)?$/, 'must be s3://bucket or s3://bucket/prefix, or empty')
+    .regex(/^(?:s3:\/\/\S+)?$/)
     .default('')
-    .describe('Where large bodies, results and uploads are kept: `s3://bucket/prefix`; empty is the data folder'),
+    .meta({
+      allowed: 's3://bucket/prefix',
+      description: 'Where large bodies, results and uploads are kept; empty is the data folder',
+    }),
   CARRICK_S3_ENDPOINT: z
     .union([z.literal(''), z.url({ protocol: /^https?$/ })])
     .default('')
-    .describe('The URL of the S3-compatible server of CARRICK_BLOBS; empty is AWS'),
+    .meta({
+      allowed: 'an http or https URL',
+      description: 'The URL of the S3-compatible server of CARRICK_BLOBS; empty is AWS',
+    }),
   CARRICK_S3_REGION: z.string().default('').describe('Its region (default: AWS_REGION, else us-east-1)'),
   CARRICK_S3_ACCESS_KEY_ID: z
     .string()
