@@ -35,6 +35,8 @@ export interface Bucket {
   namesUnder(start: string): Promise<string[]>
   /** Gives up the uploads in parts below the prefix: those of a process that is gone. */
   dropUnfinished(): Promise<void>
+  /** Aborts when it is closed. */
+  readonly closed: AbortSignal
   close(): void
 }
 
@@ -54,6 +56,7 @@ const mostConnections = 1_000
 export function openBucket(options: S3Options): Bucket {
   const { bucket: Bucket, prefix } = parseAddress(options.address)
   const client = clientOf(options)
+  const closing = new AbortController()
   const most = options.wholeBytes ?? wholeBytes
   const root = prefix === '' ? '' : `${prefix}/`
   const at = (key: string) => ({ Bucket, Key: root + key })
@@ -128,7 +131,11 @@ export function openBucket(options: S3Options): Bucket {
         next = page.IsTruncated === true ? { Bucket, Prefix: root, KeyMarker, UploadIdMarker } : undefined
       }
     },
-    close: () => client.destroy(),
+    closed: closing.signal,
+    close() {
+      closing.abort(new Error('the server is going down'))
+      client.destroy()
+    },
   }
 }
 

@@ -14,7 +14,7 @@ import { BlobTurns } from '../turns.ts'
 import type { Bucket } from './bucket.ts'
 import { draftOf, openDrafts } from './draft.ts'
 import { openResumed, verified } from './reading.ts'
-import { persistently, unavailable } from './trouble.ts'
+import { persistently } from './trouble.ts'
 
 interface S3BlobParts {
   readonly bucket: Bucket
@@ -108,10 +108,8 @@ class S3Blobs implements BlobStore, Sweepable {
     }
   }
 
-  async #reach<T>(work: () => Promise<T>): Promise<T> {
-    return persistently(this.#persistMs, work).catch((error: unknown) => {
-      throw unavailable(this.#parts.bucket.address, error)
-    })
+  #reach<T>(work: () => Promise<T>): Promise<T> {
+    return persistently({ persistMs: this.#persistMs, bucket: this.#parts.bucket }, work)
   }
 }
 

@@ -5,7 +5,7 @@ import type { Sweepable } from '../sweep.ts'
 import type { Bucket } from './bucket.ts'
 import { draftOf, openDrafts } from './draft.ts'
 import { openResumed } from './reading.ts'
-import { persistently, unavailable } from './trouble.ts'
+import { persistently } from './trouble.ts'
 
 interface S3ObjectParts {
   readonly bucket: Bucket
@@ -18,10 +18,7 @@ interface S3ObjectParts {
 /** The bytes of uploads below `objects/` of a bucket. */
 export async function openS3Objects({ bucket, folder, persistMs }: S3ObjectParts): Promise<ObjectFiles & Sweepable> {
   await openDrafts(folder)
-  const reach = <T>(work: () => Promise<T>): Promise<T> =>
-    persistently(persistMs, work).catch((error: unknown) => {
-      throw unavailable(bucket.address, error)
-    })
+  const reach = <T>(work: () => Promise<T>): Promise<T> => persistently({ persistMs, bucket }, work)
   return {
     prefixes: shards,
     async put(source, limit) {

@@ -202,6 +202,14 @@ describe('a server that is in trouble', () => {
     expect(await readdir(join(folder, 'incoming'))).toEqual([])
   })
 
+  test('is not waited for any longer when this server goes down, and nothing is said about what became of it', async () => {
+    const bucket = openBucket(options(await httpServer((_, res) => void res.writeHead(503).end())))
+    const blobs = await openS3Blobs({ bucket, folder: await newFolder() }, { persistMs: 1_000_000 })
+    const waiting = blobs.open('0'.repeat(64))
+    bucket.close()
+    await expect(waiting).rejects.not.toHaveProperty('code', 'storage_unavailable')
+  })
+
   test('because it never answers is not waited for', async () => {
     const blobs = await blobsAt(options(await httpServer((req) => void req.resume())))
     await expect(blobs.put(Buffer.from('x'))).rejects.toMatchObject({ code: 'storage_unavailable' })

@@ -52,21 +52,31 @@ export function isPassing(error: unknown): boolean {
 
 const [firstRestMs, longestRestMs] = [200, 5_000]
 
-/** Does the work, and again while its failure is a passing one and less than `ms` have gone by. */
-export async function persistently<T>(ms: number, work: () => Promise<T>): Promise<T> {
-  const giveUpAt = performance.now() + ms
+interface Persistence {
+  /** How long, in milliseconds. */
+  readonly persistMs: number
+  readonly bucket: { readonly address: string; readonly closed: AbortSignal }
+}
+
+/**
+ * Does work at a bucket, and again while its failure is a passing one and this long has not gone by. Rejects with
+ * `storage_unavailable`; with some other error when the bucket is closed, because then nothing is known of the work.
+ */
+export async function persistently<T>({ persistMs, bucket }: Persistence, work: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + persistMs
   for (let restMs = firstRestMs; ; restMs = Math.min(2 * restMs, longestRestMs)) {
     try {
       return await work()
     } catch (error) {
-      if (!isPassing(error) || performance.now() + restMs > giveUpAt) throw error
-      await rest(restMs)
+      bucket.closed.throwIfAborted()
+      if (!isPassing(error) || performance.now() + restMs > giveUpAt) throw unavailable(bucket.address, error)
+      await rest(restMs, undefined, { signal: bucket.closed })
     }
   }
 }
 
 /** What somebody outside is told who asked for something that had to go to the object store. What is missing there, or a bug, stays as it is. */
-export function unavailable(address: string, error: unknown): unknown {
+function unavailable(address: string, error: unknown): unknown {
   const { name, status, code, message } = factsOf(error)
   const isRefusal =
     (status !== undefined && status >= 300 && name !== 'NoSuchKey') || name === 'CredentialsProviderError'
