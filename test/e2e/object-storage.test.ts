@@ -27,6 +27,7 @@ describe.skipIf(withoutS3 !== undefined)(`a server whose bytes are in a bucket (
       CARRICK_S3_ENDPOINT: endpoint,
       CARRICK_S3_ACCESS_KEY_ID: accessKeyId,
       CARRICK_S3_SECRET_ACCESS_KEY: secretAccessKey,
+      CARRICK_SHUTDOWN_MS: '2000',
     }
     carrick = await Carrick.start(settings)
     await carrick.deploy('files.py::Files', 'files')
@@ -49,6 +50,15 @@ describe.skipIf(withoutS3 !== undefined)(`a server whose bytes are in a bucket (
     const text = await response.text()
     if (!response.ok) throw new Error(`${response.status} ${text}`)
     return JSON.parse(text) as T
+  }
+
+  type Submitted = Readonly<Record<string, string>>
+  const statusOf = async ({ status_url: url = '' }: Submitted) =>
+    (await answer(carrick.ask(new URL(url).pathname)))['status']
+  async function completed(submitted: Submitted): Promise<void> {
+    await until(async () => (await statusOf(submitted)) === 'COMPLETED', 'the result to be stored')
+    const result = await answer(carrick.ask(new URL(submitted['response_url'] ?? '').pathname))
+    expect(result['text']).toHaveLength(100_000)
   }
 
   test('keeps the pickles of apps, and large requests and results of the official Python client there', async () => {
@@ -125,13 +135,20 @@ print(json.dumps(len(handle.get()["text"])))
     for (const response of refused) {
       expect([response.status, await response.json()]).toMatchObject([503, { error_type: 'storage_unavailable' }])
     }
-    const status = () => answer(carrick.ask(new URL(submitted['status_url'] ?? '').pathname))
-    expect(await status()).toMatchObject({ status: 'IN_PROGRESS' })
+    expect(await statusOf(submitted)).toBe('IN_PROGRESS')
     await s3.start()
-    await until(async () => (await status())['status'] === 'COMPLETED', 'the result to be stored')
-    const result = await answer(carrick.ask(new URL(submitted['response_url'] ?? '').pathname))
-    expect(result['text']).toHaveLength(100_000)
+    await completed(submitted)
     expect(await (await fetch(plain(fileUrl))).text()).toBe('there')
+  })
+
+  test('runs a request again whose result it could not store before it went down', async () => {
+    await s3.stop()
+    const submitted = await answer(carrick.ask('/queue/tester/files/repeat', post({ text: 'x' })))
+    await until(async () => (await statusOf(submitted)) === 'IN_PROGRESS', 'the request to run')
+    await carrick.down()
+    await s3.start()
+    await carrick.up()
+    await completed(submitted)
   })
 
   test('does not start where it cannot store, and says why', async () => {

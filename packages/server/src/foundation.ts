@@ -62,7 +62,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   closing.defer(() => logs.close())
   const storage = await openStorage({ folder, installation: installation.id, s3: s3Options(config) })
   closing.defer(() => storage.close())
-  const { blobs, patientBlobs, objects } = storage
+  const { blobs, objects } = storage
   await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
   const files = await openAccountFiles({ folder: folder.data, keepFree: config.CARRICK_KEEP_FREE })
@@ -90,7 +90,6 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     bundleFile,
     logs,
     blobs,
-    patientBlobs,
     files,
     uploads,
     appTrees,

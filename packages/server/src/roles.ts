@@ -93,7 +93,6 @@ export async function startRoles(
   const { caller } = workflows
   const dispatcher = startDispatcher({
     ...foundation,
-    blobs: foundation.patientBlobs,
     caller,
     onRunnerVerdict,
     random: Math.random,

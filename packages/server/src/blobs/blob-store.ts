@@ -13,3 +13,9 @@ export interface BlobStore {
   /** A path at which a runner on this machine can read it. What is kept elsewhere is brought here first. */
   pathOf(key: BlobKey): Promise<string>
 }
+
+/** Blobs, and how work that must not be lost looks at them. */
+export interface LastingBlobs extends BlobStore {
+  /** The same blobs, which are tried for minutes where the others reject with `storage_unavailable`; until the signal, whose reason is the error then. */
+  patient(signal: AbortSignal): BlobStore
+}

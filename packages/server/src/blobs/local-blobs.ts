@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import { syncFolder } from '../kit/files.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { BlobStore, LastingBlobs } from './blob-store.ts'
 import { copy, orDiskFull, shards } from './copy.ts'
 import { blobPath, isBlobKey } from './places.ts'
 
@@ -21,7 +21,7 @@ export async function openLocalBlobs({ folder }: { folder: string }): Promise<Lo
   return new LocalBlobs(folder)
 }
 
-export class LocalBlobs implements BlobStore {
+export class LocalBlobs implements LastingBlobs {
   /** What keys begin with: together they lead to all blobs. */
   readonly prefixes = shards
   readonly #folder: string
@@ -51,6 +51,11 @@ export class LocalBlobs implements BlobStore {
 
   async pathOf(key: BlobKey): Promise<string> {
     return this.#placeOf(key)
+  }
+
+  /** What is here needs no patience. */
+  patient(): BlobStore {
+    return this
   }
 
   async keysUnder(prefix: string): Promise<readonly BlobKey[]> {

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import type { BlobStore } from './blob-store.ts'
+import type { LastingBlobs } from './blob-store.ts'
 import { openLocalBlobs } from './local-blobs.ts'
 import { openObjectFiles, type ObjectFiles } from './object-files.ts'
 import type { S3Options } from './s3/options.ts'
@@ -8,9 +8,7 @@ import { noteWhereabouts, requireWhereabouts } from './whereabouts.ts'
 
 /** Where large bytes are kept: blobs, and the files of uploads. */
 export interface Storage {
-  readonly blobs: BlobStore & Sweepable
-  /** The same, for work for which nobody waits and that must not be lost: it tries for minutes where the other refuses. */
-  readonly patientBlobs: BlobStore
+  readonly blobs: LastingBlobs & Sweepable
   readonly objects: ObjectFiles & Sweepable
   close(): void
 }
@@ -27,7 +25,7 @@ export async function openStorage({ folder, installation, s3 }: StorageParts): P
   await requireWhereabouts(folder, s3?.address ?? '')
   if (s3 === undefined) {
     const blobs = await openLocalBlobs({ folder: folder.blobs })
-    return { blobs, patientBlobs: blobs, objects: await openObjectFiles({ folder: folder.objects }), close: () => {} }
+    return { blobs, objects: await openObjectFiles({ folder: folder.objects }), close: () => {} }
   }
   const { openS3Storage } = await import('./s3/index.ts')
   const storage = await openS3Storage({ options: s3, installation, folder: folder.outgoing })

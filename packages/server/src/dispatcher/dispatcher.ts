@@ -2,6 +2,7 @@
  * Dispatcher: brings waiting requests to free slots and sees each to its one outcome.
  * Reads homes and payloads, writes attempts and outcomes, calls runners. One per home, that is one per installation.
  */
+import type { LastingBlobs } from '../blobs/blob-store.ts'
 import { setTimeout as rest } from 'node:timers/promises'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RequestId } from '../domain/ids.ts'
@@ -17,7 +18,9 @@ import { serve } from './serve.ts'
 import type { InFlight, ServeParts } from './serve.ts'
 import { goneOutcome } from './settle.ts'
 
-export type DispatcherParts = Omit<ServeParts, 'signal'>
+export interface DispatcherParts extends Omit<ServeParts, 'signal'> {
+  readonly blobs: LastingBlobs
+}
 
 export interface Dispatcher {
   /** Fills the homes with what the store holds, and decides about what was running when the platform ended. */
@@ -48,7 +51,9 @@ class HomeDispatcher implements Dispatcher {
   #stopped = false
 
   constructor(parts: DispatcherParts) {
-    this.#parts = { ...parts, signal: this.#cutOff.signal }
+    const { signal } = this.#cutOff
+    // It holds answers of apps that must not run twice.
+    this.#parts = { ...parts, blobs: parts.blobs.patient(signal), signal }
     this.#alarms = new Alarms(parts.clock, (appId) => this.#pump(appId))
     parts.homes.onWork((appId) => this.#pump(appId))
     parts.store.onChange('app', () => this.#do(this.#noticeDeletions()))

@@ -5,8 +5,8 @@ import { openS3Blobs } from './s3-blobs.ts'
 import { openS3Objects } from './s3-objects.ts'
 import { factsOf } from './trouble.ts'
 
-/** How long a call goes on trying for which somebody waits, and one whose work must not be lost. */
-const [doorMs, patientMs] = [8_000, 10 * 60_000]
+/** How long a call goes on trying for which somebody waits. */
+const doorMs = 8_000
 
 interface S3StorageParts {
   readonly options: S3Options
@@ -26,10 +26,8 @@ export async function openS3Storage({ options, installation, folder }: S3Storage
     bucket.close()
     throw new Error(sentenceOf(options, error), { cause: error })
   }
-  const blobs = await openS3Blobs({ bucket, folder: join(folder, 'blobs') }, { persistMs: doorMs })
   return {
-    blobs,
-    patientBlobs: blobs.persisting(patientMs),
+    blobs: await openS3Blobs({ bucket, folder: join(folder, 'blobs'), persistMs: doorMs }),
     objects: await openS3Objects({ bucket, folder: join(folder, 'objects'), persistMs: doorMs }),
     close: () => bucket.close(),
   }

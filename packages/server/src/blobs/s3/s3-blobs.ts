@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { BlobKey } from '../../domain/ids.ts'
 import type { Moment } from '../../kit/clock.ts'
-import type { BlobStore } from '../blob-store.ts'
+import type { LastingBlobs } from '../blob-store.ts'
 import { shards } from '../copy.ts'
 import { blobPath, isBlobKey } from '../places.ts'
 import type { Sweepable } from '../sweep.ts'
@@ -20,33 +20,31 @@ interface S3BlobParts {
   readonly bucket: Bucket
   /** For what is on its way there, and for what came back for a runner. Emptied at each start. */
   readonly folder: string
-  readonly turns: BlobTurns
+  /** How long calls go on trying. */
+  readonly persistMs: number
 }
 
-/** Blobs below `blobs/` of a bucket, whose calls go on trying for so long. */
-export async function openS3Blobs(
-  { bucket, folder }: Omit<S3BlobParts, 'turns'>,
-  { persistMs }: { readonly persistMs: number },
-) {
-  await openDrafts(join(folder, 'incoming'))
-  await rm(join(folder, 'fetched'), { recursive: true, force: true })
-  return new S3Blobs({ bucket, folder, turns: new BlobTurns() }, persistMs)
+/** Blobs below `blobs/` of a bucket. */
+export async function openS3Blobs(parts: S3BlobParts): Promise<S3Blobs> {
+  await openDrafts(join(parts.folder, 'incoming'))
+  await rm(join(parts.folder, 'fetched'), { recursive: true, force: true })
+  return new S3Blobs({ ...parts, turns: new BlobTurns(), signal: parts.bucket.closed })
 }
 
-class S3Blobs implements BlobStore, Sweepable {
+const patientMs = 10 * 60_000
+
+class S3Blobs implements LastingBlobs, Sweepable {
   readonly prefixes = shards
-  readonly #parts: S3BlobParts
-  readonly #persistMs: number
+  readonly #parts: S3BlobParts & { readonly turns: BlobTurns; readonly signal: AbortSignal }
   readonly #fetching = new Map<BlobKey, Promise<string>>()
 
-  constructor(parts: S3BlobParts, persistMs: number) {
+  constructor(parts: S3BlobParts & { readonly turns: BlobTurns; readonly signal: AbortSignal }) {
     this.#parts = parts
-    this.#persistMs = persistMs
   }
 
-  /** The same blobs, for work that has nobody waiting and must not be lost: its calls go on trying for so long. */
-  persisting(ms: number): S3Blobs {
-    return new S3Blobs(this.#parts, ms)
+  patient(signal: AbortSignal): S3Blobs {
+    const { closed } = this.#parts.bucket
+    return new S3Blobs({ ...this.#parts, persistMs: patientMs, signal: AbortSignal.any([signal, closed]) })
   }
 
   async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
@@ -109,7 +107,8 @@ class S3Blobs implements BlobStore, Sweepable {
   }
 
   #reach<T>(work: () => Promise<T>): Promise<T> {
-    return persistently({ persistMs: this.#persistMs, bucket: this.#parts.bucket }, work)
+    const { persistMs, signal, bucket } = this.#parts
+    return persistently({ persistMs, signal, address: bucket.address }, work)
   }
 }
 

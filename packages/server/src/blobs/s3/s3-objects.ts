@@ -18,7 +18,8 @@ interface S3ObjectParts {
 /** The bytes of uploads below `objects/` of a bucket. */
 export async function openS3Objects({ bucket, folder, persistMs }: S3ObjectParts): Promise<ObjectFiles & Sweepable> {
   await openDrafts(folder)
-  const reach = <T>(work: () => Promise<T>): Promise<T> => persistently({ persistMs, bucket }, work)
+  const reach = <T>(work: () => Promise<T>): Promise<T> =>
+    persistently({ persistMs, signal: bucket.closed, address: bucket.address }, work)
   return {
     prefixes: shards,
     async put(source, limit) {

@@ -33,7 +33,7 @@ async function newFolder(): Promise<string> {
 async function blobsAt(options: S3Options) {
   const bucket = openBucket(options)
   onTestFinished(() => bucket.close())
-  return openS3Blobs({ bucket, folder: await newFolder() }, { persistMs: 0 })
+  return openS3Blobs({ bucket, folder: await newFolder(), persistMs: 0 })
 }
 
 async function openedAt(options: S3Options, installation = 'one') {
@@ -120,7 +120,7 @@ describe.skipIf(withoutS3 !== undefined)(`an object store (${withoutS3 ?? 'versi
     await s3!.stop()
     await expect(blobs.put(Buffer.from('during'))).rejects.toMatchObject({ code: 'storage_unavailable' })
     await expect(blobs.open(key)).rejects.toMatchObject({ code: 'storage_unavailable' })
-    const patient = blobs.persisting(100_000)
+    const patient = blobs.patient(new AbortController().signal)
     const waiting = [patient.put(Buffer.from('result')), patient.open(key).then(buffer)] as const
     await s3!.start()
     const [stored, read] = await Promise.all(waiting)
@@ -192,7 +192,7 @@ describe('a server that is in trouble', () => {
     const bucket = openBucket(options(url))
     onTestFinished(() => bucket.close())
     const folder = await newFolder()
-    const blobs = await openS3Blobs({ bucket, folder }, { persistMs: 0 })
+    const blobs = await openS3Blobs({ bucket, folder, persistMs: 0 })
     const told = {
       code: 'storage_unavailable',
       message: expect.stringContaining(`s3://bucket could not be used (${status}`),
@@ -203,11 +203,19 @@ describe('a server that is in trouble', () => {
   })
 
   test('is not waited for any longer when this server goes down, and nothing is said about what became of it', async () => {
-    const bucket = openBucket(options(await httpServer((_, res) => void res.writeHead(503).end())))
-    const blobs = await openS3Blobs({ bucket, folder: await newFolder() }, { persistMs: 1_000_000 })
-    const waiting = blobs.open('0'.repeat(64))
+    const asked = Promise.withResolvers<void>()
+    const url = await httpServer(() => asked.resolve()) // and says nothing
+    const bucket = openBucket({ ...options(url), idleMs: 1_000_000 })
+    const blobs = await openS3Blobs({ bucket, folder: await newFolder(), persistMs: 0 })
+    const [cut, reason] = [new AbortController(), new Error('going down')]
+    const waiting = [blobs.patient(cut.signal).open('0'.repeat(64)), blobs.open('0'.repeat(64))]
+    const seen = Promise.allSettled(waiting)
+    await asked.promise
+    cut.abort(reason)
     bucket.close()
-    await expect(waiting).rejects.not.toHaveProperty('code', 'storage_unavailable')
+    const [patient, other] = await seen
+    expect(patient).toEqual({ status: 'rejected', reason })
+    expect(other).toMatchObject({ reason: expect.not.objectContaining({ code: 'storage_unavailable' }) })
   })
 
   test('because it never answers is not waited for', async () => {

@@ -55,23 +55,37 @@ const [firstRestMs, longestRestMs] = [200, 5_000]
 interface Persistence {
   /** How long, in milliseconds. */
   readonly persistMs: number
-  readonly bucket: { readonly address: string; readonly closed: AbortSignal }
+  readonly signal: AbortSignal
+  /** Of the object store. */
+  readonly address: string
 }
 
 /**
- * Does work at a bucket, and again while its failure is a passing one and this long has not gone by. Rejects with
- * `storage_unavailable`; with some other error when the bucket is closed, because then nothing is known of the work.
+ * Does work at an object store, and again while its failure is a passing one and this long has not gone by. Rejects with
+ * `storage_unavailable`, and at once with the signal's reason when that aborts: then nothing is known of the work.
  */
-export async function persistently<T>({ persistMs, bucket }: Persistence, work: () => Promise<T>): Promise<T> {
+export async function persistently<T>({ persistMs, signal, address }: Persistence, work: () => Promise<T>): Promise<T> {
   const giveUpAt = performance.now() + persistMs
   for (let restMs = firstRestMs; ; restMs = Math.min(2 * restMs, longestRestMs)) {
     try {
-      return await work()
+      return await unlessAborted(work, signal)
     } catch (error) {
-      bucket.closed.throwIfAborted()
-      if (!isPassing(error) || performance.now() + restMs > giveUpAt) throw unavailable(bucket.address, error)
-      await rest(restMs, undefined, { signal: bucket.closed })
+      signal.throwIfAborted()
+      if (!isPassing(error) || performance.now() + restMs > giveUpAt) throw unavailable(address, error)
+      await rest(restMs, undefined, { signal })
     }
+  }
+}
+
+async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([work(), aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 
