@@ -2,8 +2,8 @@
  * Dispatcher: brings waiting requests to free slots and sees each to its one outcome.
  * Reads homes and payloads, writes attempts and outcomes, calls runners. One per home, that is one per installation.
  */
-import type { LastingBlobs } from '../blobs/blob-store.ts'
 import { setTimeout as rest } from 'node:timers/promises'
+import type { LastingBlobs } from '../blobs/blob-store.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RequestId } from '../domain/ids.ts'
 import { cancelledOutcome, overdueOutcome } from '../domain/outcome.ts'
