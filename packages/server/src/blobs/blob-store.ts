@@ -10,8 +10,8 @@ export interface BlobStore {
   put(source: Readable | Uint8Array, limit?: number): Promise<{ key: BlobKey; length: number }>
   /** Rejects when it is not there or cannot be read. Whoever opens it reads it to the end or destroys it. */
   open(key: BlobKey): Promise<Readable>
-  /** A path at which a runner on this machine can read it. What is kept elsewhere is brought here first. */
-  pathOf(key: BlobKey): Promise<string>
+  /** A path at which a runner on this machine can read it. A promise where it has to be brought here first. */
+  pathOf(key: BlobKey): string | Promise<string>
 }
 
 /** Blobs, and how work that must not be lost looks at them. */

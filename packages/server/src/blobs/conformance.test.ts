@@ -113,7 +113,7 @@ describe.each([
       })
 
       test('has a key that names nothing else', async () => {
-        await expect(storage.blobs.pathOf('../../etc/passwd')).rejects.toThrow('is not the key of a blob')
+        await expect(async () => storage.blobs.pathOf('../../etc/passwd')).rejects.toThrow('is not the key of a blob')
         await expect(storage.blobs.open('../objects/x')).rejects.toThrow('is not the key of a blob')
       })
     })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import { syncFolder } from '../kit/files.ts'
@@ -35,8 +35,8 @@ export class LocalBlobs implements LastingBlobs {
     try {
       const { key, length } = await this.#write(draft, source, limit)
       // Also when the blob is there already: then it may not have been synced yet by whoever is putting it.
-      await rename(draft, this.#placeOf(key))
-      await syncFolder(dirname(this.#placeOf(key)))
+      await rename(draft, this.pathOf(key))
+      await syncFolder(join(this.#folder, shardOf(key)))
       return { key, length }
     } catch (error) {
       await rm(draft, { force: true })
@@ -45,12 +45,12 @@ export class LocalBlobs implements LastingBlobs {
   }
 
   async open(key: BlobKey): Promise<Readable> {
-    const file = await open(this.#placeOf(key), 'r')
+    const file = await open(this.pathOf(key), 'r')
     return file.createReadStream()
   }
 
-  async pathOf(key: BlobKey): Promise<string> {
-    return this.#placeOf(key)
+  pathOf(key: BlobKey): string {
+    return join(this.#folder, blobPath(key))
   }
 
   /** What is here needs no patience. */
@@ -65,11 +65,7 @@ export class LocalBlobs implements LastingBlobs {
 
   /** For a blob that nothing names. */
   async remove(key: BlobKey): Promise<void> {
-    await rm(this.#placeOf(key))
-  }
-
-  #placeOf(key: BlobKey): string {
-    return join(this.#folder, blobPath(key))
+    await rm(this.pathOf(key))
   }
 
   async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {
@@ -78,4 +74,8 @@ export class LocalBlobs implements LastingBlobs {
     await file.sync()
     return { key: digest, length }
   }
+}
+
+function shardOf(key: BlobKey): string {
+  return key.slice(0, 2)
 }

@@ -16,7 +16,7 @@ export async function openAppTrees({
   blobs,
 }: {
   readonly folder: string
-  readonly blobs: { pathOf(key: BlobKey): Promise<string> }
+  readonly blobs: { pathOf(key: BlobKey): string | Promise<string> }
 }): Promise<AppTrees> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
