@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises'
-import type { LastingBlobs } from './blob-store.ts'
-import { openLocalBlobs } from './local-blobs.ts'
+import { openLocalBlobs, type LocalBlobs } from './local-blobs.ts'
 import { openObjectFiles, type ObjectFiles } from './object-files.ts'
 import type { S3Options } from './s3/options.ts'
+import type { S3Blobs } from './s3/s3-blobs.ts'
 import type { Sweepable } from './sweep.ts'
 import { noteWhereabouts, requireWhereabouts } from './whereabouts.ts'
 
 /** Where large bytes are kept: blobs, and the files of uploads. */
 export interface Storage {
-  readonly blobs: LastingBlobs & Sweepable
+  readonly blobs: LocalBlobs | S3Blobs
   readonly objects: ObjectFiles & Sweepable
   close(): void
 }

@@ -33,7 +33,7 @@ export async function openS3Blobs(parts: S3BlobParts): Promise<S3Blobs> {
 
 const patientMs = 10 * 60_000
 
-class S3Blobs implements LastingBlobs, Sweepable {
+export class S3Blobs implements LastingBlobs, Sweepable {
   readonly prefixes = shards
   readonly #parts: S3BlobParts & { readonly turns: BlobTurns; readonly signal: AbortSignal }
   readonly #fetching = new Map<BlobKey, Promise<string>>()
