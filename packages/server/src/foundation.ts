@@ -60,7 +60,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     retentionDays: config.CARRICK_LOG_RETENTION_DAYS,
   })
   closing.defer(() => logs.close())
-  const storage = await openStorage({ folder, installation: installation.id, s3: s3Options(config) })
+  const storage = await openStorage({ folder, installation: installation.id, s3: s3Options(config), log })
   closing.defer(() => storage.close())
   const { blobs, objects } = storage
   await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { silent } from '../kit/logger.ts'
 import type { ObjectFiles } from './object-files.ts'
 import { openStorage, type Storage } from './open.ts'
 import type { S3Options } from './s3/options.ts'
@@ -41,7 +42,7 @@ describe.each([
     let options: S3Options | undefined
     const open = () => {
       const folders = { blobs: join(folder, 'blobs'), objects: join(folder, 'objects'), outgoing: join(folder, 'out') }
-      return openStorage({ folder: folders, installation: 'installation-1', s3: options })
+      return openStorage({ folder: folders, installation: 'installation-1', s3: options, log: silent })
     }
 
     // Opened once: that makes, and lists, 256 folders.

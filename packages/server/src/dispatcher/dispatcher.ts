@@ -3,7 +3,6 @@
  * Reads homes and payloads, writes attempts and outcomes, calls runners. One per home, that is one per installation.
  */
 import { setTimeout as rest } from 'node:timers/promises'
-import type { LastingBlobs } from '../blobs/blob-store.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RequestId } from '../domain/ids.ts'
 import { cancelledOutcome, overdueOutcome } from '../domain/outcome.ts'
@@ -18,9 +17,7 @@ import { serve } from './serve.ts'
 import type { InFlight, ServeParts } from './serve.ts'
 import { goneOutcome } from './settle.ts'
 
-export interface DispatcherParts extends Omit<ServeParts, 'signal'> {
-  readonly blobs: LastingBlobs
-}
+export type DispatcherParts = Omit<ServeParts, 'signal'>
 
 export interface Dispatcher {
   /** Fills the homes with what the store holds, and decides about what was running when the platform ended. */
@@ -51,9 +48,7 @@ class HomeDispatcher implements Dispatcher {
   #stopped = false
 
   constructor(parts: DispatcherParts) {
-    const { signal } = this.#cutOff
-    // It holds answers of apps that must not run twice.
-    this.#parts = { ...parts, blobs: parts.blobs.patient(signal), signal }
+    this.#parts = { ...parts, signal: this.#cutOff.signal }
     this.#alarms = new Alarms(parts.clock, (appId) => this.#pump(appId))
     parts.homes.onWork((appId) => this.#pump(appId))
     parts.store.onChange('app', () => this.#do(this.#noticeDeletions()))

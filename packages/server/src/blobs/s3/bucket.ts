@@ -79,6 +79,18 @@ export function openBucket(options: S3Options): Bucket {
     await new Upload({ client, params: { ...at(key), Body: body }, partSize, queueSize: 2 }).done()
   }
 
+  async function dropUnder(Prefix: string): Promise<void> {
+    for (let next: ListMultipartUploadsCommandInput | undefined = { Bucket, Prefix }; next;) {
+      const { Uploads = [], ...page }: ListMultipartUploadsCommandOutput = await client.send(
+        new ListMultipartUploadsCommand(next),
+      )
+      for (const { Key, UploadId } of Uploads)
+        await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+      const [KeyMarker, UploadIdMarker] = [page.NextKeyMarker, page.NextUploadIdMarker]
+      next = page.IsTruncated === true ? { Bucket, Prefix, KeyMarker, UploadIdMarker } : undefined
+    }
+  }
+
   return {
     address: options.address,
     async put(key, draft) {
@@ -121,15 +133,7 @@ export function openBucket(options: S3Options): Bucket {
       return names
     },
     async dropUnfinished() {
-      for (let next: ListMultipartUploadsCommandInput | undefined = { Bucket, Prefix: root }; next;) {
-        const { Uploads = [], ...page }: ListMultipartUploadsCommandOutput = await client.send(
-          new ListMultipartUploadsCommand(next),
-        )
-        for (const { Key, UploadId } of Uploads)
-          await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
-        const [KeyMarker, UploadIdMarker] = [page.NextKeyMarker, page.NextUploadIdMarker]
-        next = page.IsTruncated === true ? { Bucket, Prefix: root, KeyMarker, UploadIdMarker } : undefined
-      }
+      for (const folder of ['blobs/', 'objects/']) await dropUnder(root + folder)
     },
     closed: closing.signal,
     close() {

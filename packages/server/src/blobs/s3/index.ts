@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Logger } from '../../kit/logger.ts'
 import { openBucket, type Bucket } from './bucket.ts'
 import type { S3Options } from './options.ts'
 import { openS3Blobs } from './s3-blobs.ts'
@@ -14,10 +15,11 @@ interface S3StorageParts {
   readonly installation: string
   /** For what is on its way. */
   readonly folder: string
+  readonly log: Logger
 }
 
 /** Opens blobs and uploads in a bucket. Throws a sentence when it cannot be used, or is another installation's. */
-export async function openS3Storage({ options, installation, folder }: S3StorageParts) {
+export async function openS3Storage({ options, installation, folder, log }: S3StorageParts) {
   const bucket = openBucket(options)
   try {
     await claim(bucket, installation)
@@ -26,10 +28,26 @@ export async function openS3Storage({ options, installation, folder }: S3Storage
     bucket.close()
     throw new Error(sentenceOf(options, error), { cause: error })
   }
+  const shared = { bucket, persistMs: doorMs, onTrouble: troubleIn(log, options.address) }
   return {
-    blobs: await openS3Blobs({ bucket, folder: join(folder, 'blobs'), persistMs: doorMs }),
-    objects: await openS3Objects({ bucket, folder: join(folder, 'objects'), persistMs: doorMs }),
+    blobs: await openS3Blobs({ ...shared, folder: join(folder, 'blobs') }),
+    objects: await openS3Objects({ ...shared, folder: join(folder, 'objects') }),
     close: () => bucket.close(),
+  }
+}
+
+const sayEveryMs = 10_000
+
+/** Says that there is trouble, and not for each of the many who meet it. */
+function troubleIn(log: Logger, address: string): (error: unknown) => void {
+  let saidAt = -Infinity
+  return (error) => {
+    if (performance.now() - saidAt < sayEveryMs) return
+    saidAt = performance.now()
+    log.warn(
+      { err: error },
+      `the object store ${address} cannot be used at the moment; what needs it waits, or is refused`,
+    )
   }
 }
 

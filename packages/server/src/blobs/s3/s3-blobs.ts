@@ -14,14 +14,17 @@ import { BlobTurns } from '../turns.ts'
 import type { Bucket } from './bucket.ts'
 import { draftOf, openDrafts } from './draft.ts'
 import { openResumed, verified } from './reading.ts'
-import { persistently } from './trouble.ts'
+import { persistently, type Persistence } from './trouble.ts'
 
-interface S3BlobParts {
+interface S3BlobParts extends Omit<Persistence, 'signal'> {
   readonly bucket: Bucket
   /** For what is on its way there, and for what came back for a runner. Emptied at each start. */
   readonly folder: string
-  /** How long calls go on trying. */
-  readonly persistMs: number
+}
+
+interface Opened extends S3BlobParts {
+  readonly signal: AbortSignal
+  readonly turns: BlobTurns
 }
 
 /** Blobs below `blobs/` of a bucket. */
@@ -35,16 +38,21 @@ const patientMs = 10 * 60_000
 
 export class S3Blobs implements LastingBlobs, Sweepable {
   readonly prefixes = shards
-  readonly #parts: S3BlobParts & { readonly turns: BlobTurns; readonly signal: AbortSignal }
+  readonly #parts: Opened
   readonly #fetching = new Map<BlobKey, Promise<string>>()
+  readonly #patient = new WeakMap<AbortSignal, S3Blobs>()
 
-  constructor(parts: S3BlobParts & { readonly turns: BlobTurns; readonly signal: AbortSignal }) {
+  constructor(parts: Opened) {
     this.#parts = parts
   }
 
   patient(signal: AbortSignal): S3Blobs {
     const { closed } = this.#parts.bucket
-    return new S3Blobs({ ...this.#parts, persistMs: patientMs, signal: AbortSignal.any([signal, closed]) })
+    const made = this.#patient.get(signal)
+    if (made !== undefined) return made
+    const blobs = new S3Blobs({ ...this.#parts, persistMs: patientMs, signal: AbortSignal.any([signal, closed]) })
+    this.#patient.set(signal, blobs)
+    return blobs
   }
 
   async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
@@ -107,8 +115,7 @@ export class S3Blobs implements LastingBlobs, Sweepable {
   }
 
   #reach<T>(work: () => Promise<T>): Promise<T> {
-    const { persistMs, signal, bucket } = this.#parts
-    return persistently({ persistMs, signal, address: bucket.address }, work)
+    return persistently(this.#parts, work)
   }
 }
 

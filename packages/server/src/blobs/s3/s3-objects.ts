@@ -5,21 +5,19 @@ import type { Sweepable } from '../sweep.ts'
 import type { Bucket } from './bucket.ts'
 import { draftOf, openDrafts } from './draft.ts'
 import { openResumed } from './reading.ts'
-import { persistently } from './trouble.ts'
+import { persistently, type Persistence } from './trouble.ts'
 
-interface S3ObjectParts {
+interface S3ObjectParts extends Omit<Persistence, 'signal'> {
   readonly bucket: Bucket
   /** For what is on its way there. Emptied at each start. */
   readonly folder: string
-  /** How long calls go on trying. */
-  readonly persistMs: number
 }
 
 /** The bytes of uploads below `objects/` of a bucket. */
-export async function openS3Objects({ bucket, folder, persistMs }: S3ObjectParts): Promise<ObjectFiles & Sweepable> {
+export async function openS3Objects(parts: S3ObjectParts): Promise<ObjectFiles & Sweepable> {
+  const { bucket, folder } = parts
   await openDrafts(folder)
-  const reach = <T>(work: () => Promise<T>): Promise<T> =>
-    persistently({ persistMs, signal: bucket.closed, address: bucket.address }, work)
+  const reach = <T>(work: () => Promise<T>): Promise<T> => persistently({ ...parts, signal: bucket.closed }, work)
   return {
     prefixes: shards,
     async put(source, limit) {

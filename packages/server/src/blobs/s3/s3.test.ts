@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { silent } from '../../kit/logger.ts'
 import { freePort } from '../../testing/free-port.ts'
 import { startS3, withoutS3, type TestS3 } from '../../testing/s3.ts'
 import { blobPath } from '../places.ts'
@@ -29,15 +30,17 @@ async function newFolder(): Promise<string> {
   return folder
 }
 
+const atOnce = { persistMs: 0, onTrouble: () => {} }
+
 /** Blobs whose calls are made once, in as far as the client library leaves it at that. */
 async function blobsAt(options: S3Options) {
   const bucket = openBucket(options)
   onTestFinished(() => bucket.close())
-  return openS3Blobs({ bucket, folder: await newFolder(), persistMs: 0 })
+  return openS3Blobs({ bucket, folder: await newFolder(), ...atOnce })
 }
 
 async function openedAt(options: S3Options, installation = 'one') {
-  const storage = await openS3Storage({ options, installation, folder: await newFolder() })
+  const storage = await openS3Storage({ options, installation, folder: await newFolder(), log: silent })
   onTestFinished(() => storage.close())
   return storage
 }
@@ -192,7 +195,7 @@ describe('a server that is in trouble', () => {
     const bucket = openBucket(options(url))
     onTestFinished(() => bucket.close())
     const folder = await newFolder()
-    const blobs = await openS3Blobs({ bucket, folder, persistMs: 0 })
+    const blobs = await openS3Blobs({ bucket, folder, ...atOnce })
     const told = {
       code: 'storage_unavailable',
       message: expect.stringContaining(`s3://bucket could not be used (${status}`),
@@ -206,7 +209,7 @@ describe('a server that is in trouble', () => {
     const asked = Promise.withResolvers<void>()
     const url = await httpServer(() => asked.resolve()) // and says nothing
     const bucket = openBucket({ ...options(url), idleMs: 1_000_000 })
-    const blobs = await openS3Blobs({ bucket, folder: await newFolder(), persistMs: 0 })
+    const blobs = await openS3Blobs({ bucket, folder: await newFolder(), ...atOnce })
     const [cut, reason] = [new AbortController(), new Error('going down')]
     const waiting = [blobs.patient(cut.signal).open('0'.repeat(64)), blobs.open('0'.repeat(64))]
     const seen = Promise.allSettled(waiting)

@@ -52,26 +52,31 @@ export function isPassing(error: unknown): boolean {
 
 const [firstRestMs, longestRestMs] = [200, 5_000]
 
-interface Persistence {
-  /** How long, in milliseconds. */
+/** How long a call to an object store goes on. */
+export interface Persistence {
+  readonly bucket: { readonly address: string }
   readonly persistMs: number
   readonly signal: AbortSignal
-  /** Of the object store. */
-  readonly address: string
+  /** Told of every failure that may pass. */
+  readonly onTrouble: (error: unknown) => void
 }
 
 /**
  * Does work at an object store, and again while its failure is a passing one and this long has not gone by. Rejects with
  * `storage_unavailable`, and at once with the signal's reason when that aborts: then nothing is known of the work.
  */
-export async function persistently<T>({ persistMs, signal, address }: Persistence, work: () => Promise<T>): Promise<T> {
+export async function persistently<T>(
+  { bucket, persistMs, signal, onTrouble }: Persistence,
+  work: () => Promise<T>,
+): Promise<T> {
   const giveUpAt = performance.now() + persistMs
   for (let restMs = firstRestMs; ; restMs = Math.min(2 * restMs, longestRestMs)) {
     try {
       return await unlessAborted(work, signal)
     } catch (error) {
       signal.throwIfAborted()
-      if (!isPassing(error) || performance.now() + restMs > giveUpAt) throw unavailable(address, error)
+      if (isPassing(error)) onTrouble(error)
+      if (!isPassing(error) || performance.now() + restMs > giveUpAt) throw unavailable(bucket.address, error)
       await rest(restMs, undefined, { signal })
     }
   }
