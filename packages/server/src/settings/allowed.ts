@@ -32,6 +32,7 @@ export function allowedFor(name: SettingName): string {
   if (setting.allowed !== undefined) return setting.allowed
   if (setting.enum !== undefined) return setting.enum.join(' or ')
   if (setting.type === 'integer') return wholeNumber(setting)
+  if (setting.type === 'number') return `a number from ${setting.minimum} to ${setting.maximum}`
   if (setting.list === true) return 'texts, separated by commas'
   return setting.format === 'uri' ? 'an https URL' : 'a text'
 }
