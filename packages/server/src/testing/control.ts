@@ -26,7 +26,7 @@ import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { openAccountFiles } from '../files/account-files.ts'
 import { createFetch } from '../files/fetch-from.ts'
-import { createUploads } from '../files/uploads.ts'
+import { openUploads } from '../files/uploads.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
@@ -104,7 +104,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     webhooks: { counts: { delivered: 3, again: 2, failed: 1 } },
     functions: { call: (facts, asked) => script.call(facts, asked) },
     files,
-    uploads: createUploads({ staging: files.staging, clock }),
+    uploads: await openUploads({ folder: join(folder, 'data', '.parts'), staging: files.staging, clock }),
     fetch: createFetch({ allow: ['127.0.0.1/32'], timeoutMs: 10_000 }),
     fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
     withoutMounts: undefined,
