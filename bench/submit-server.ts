@@ -2,6 +2,7 @@
 // `nothing` differs in one place: a commit answers at once and keeps nothing. Prints its port and key as one JSON line; answers
 // `stats` on stdin with the commits and writes so far.
 import { createInterface } from 'node:readline'
+import { createCallTokens } from '../packages/server/src/access/call-tokens.ts'
 import { createKeyring } from '../packages/server/src/access/memory-keyring.ts'
 import { openDataFolder } from '../packages/server/src/access/data-folder.ts'
 import { ensureInstallation } from '../packages/server/src/access/first-start.ts'
@@ -32,19 +33,27 @@ await addRevision(disk, accountId)
 
 const store = mode === 'durable' ? disk : storingNothing(disk)
 const homes = createHomes({ clock, limits: { waitingCallers: 1 } })
+const keyring = await createKeyring(disk, clock)
 const hosts = ['localhost', '127.0.0.1']
 const gateway = createGateway({
   store,
   homes,
   apps: await createApps(disk),
-  keyring: await createKeyring(disk, clock),
+  keyring,
+  callTokens: createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
   caller: createCaller(),
   blobs: await openLocalBlobs({ folder: folder.blobs }),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   clock,
   log,
   names: () => ({ hosts, port }),
-  limits: { bodyBytes: 2 ** 20, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
+  limits: {
+    bodyBytes: 2 ** 20,
+    queueLength: 10_000_000,
+    connectTimeoutMs: 1_000,
+    socketMessageBytes: 2 ** 20,
+    socketIdleMs: 60_000,
+  },
   cancel: () => Promise.resolve('too_late'),
   onRunnerVerdict: () => {},
   accepting: () => true,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { createCallTokens } from './access/call-tokens.ts'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
@@ -47,6 +48,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
   const uploadTokens = createUploadTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
+  const callTokens = createCallTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
@@ -95,6 +97,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     fetch,
     objects,
     uploadTokens,
+    callTokens,
     apps,
     homes,
     caller,

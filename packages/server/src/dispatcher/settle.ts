@@ -37,6 +37,7 @@ export async function settle(
   const decision = afterAttempt(end, request, rules, parts.random())
   const finish = async (last: Outcome): Promise<void> => {
     const isLast = await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts)
+    parts.homes.requestChanges.tell(requestId)
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
   }
 
@@ -47,6 +48,7 @@ export async function settle(
   // Refused means that it was cancelled while it ran; or that the attempt is an old one: then this is refused as well.
   if (!waits) return await finish(cancelledOutcome(requestId))
   parts.homes.of(appId).admit({ ...request, dueAt, used: decision.used, avoid: runnerId })
+  parts.homes.requestChanges.tell(requestId)
 }
 
 /** The app was deleted, so nothing will ever serve it. */

@@ -5,6 +5,7 @@ import type { QueuedRequest } from '../domain/request.ts'
 import { Crew } from './crew.ts'
 import type { Home, Homes, Load, Match, ServingRunner, Slot, Started } from './home.ts'
 import { Queue } from './queue.ts'
+import { RequestChanges } from './request-changes.ts'
 import { Signal } from './signal.ts'
 import { Totals, Traffic } from './traffic.ts'
 
@@ -40,6 +41,7 @@ export function createHomes(parts: HomeParts): Homes {
     of: (appId) => homes.get(appId) ?? make(appId),
     all: () => homes.values(),
     totals,
+    requestChanges: new RequestChanges(),
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
     onLoad: (listener) => load.listen(listener),
