@@ -10,6 +10,7 @@ import { dial } from './dial.ts'
 import { offerUpgrade } from './handshake.ts'
 import type { Patience } from './patience.ts'
 import { headerPairs } from './platform-headers.ts'
+import { joinBytes } from './join-bytes.ts'
 import { giveUp, idle, joinRealtime, timedOut } from './realtime.ts'
 import type { Upgrade } from './upgrade.ts'
 
@@ -21,73 +22,73 @@ export interface Passing {
   readonly headers: HeaderPairs
   /** Its caller, who waits. */
   readonly patience: Patience
-  /** Aborts when it has lasted long enough. */
-  readonly limit: AbortSignal
+  /** Aborts when the caller leaves while it waits, and when all has lasted long enough. */
+  readonly signal: AbortSignal
   readonly limits: Pick<GatewayLimits, 'socketMessageBytes' | 'socketIdleMs'>
 }
 
 /** Why a runner could not be reached; undefined when it could, and all is over. */
 type Trouble = 'refused' | 'connection_error' | undefined
 
+/** What became of a WebSocket. When it is open it goes on by itself: what brought it about is not kept for it. */
+export interface Passed {
+  readonly trouble?: Trouble
+  readonly over?: Promise<unknown>
+}
+
 /** Joins the two connections byte by byte. Their messages are not looked at, so nothing but their silence is limited. */
-export async function passBytes({ upgrade, slot, path, headers, patience, ...passing }: Passing): Promise<Trouble> {
+export async function passBytes(passing: Passing): Promise<Passed> {
+  const { upgrade, slot, path, headers, patience, signal, limits } = passing
   const { req, socket } = upgrade
-  const signal = AbortSignal.any([patience.gone, passing.limit])
   const reply = await offerUpgrade(slot.address, { method: req.method ?? 'GET', path, headers }, signal)
-  if (reply.kind === 'failed') return reply.trouble
+  if (reply.kind === 'failed') return reply
   const head = patience.end()
-  if (reply.kind === 'refused') return await passRefusal(reply.answer, upgrade, slot, signal)
+  if (reply.kind === 'refused') return await passRefusal(reply.answer, passing)
   const { runner, early, answer } = reply
-  for (const end of [socket, runner]) end.setMaxListeners(20) // two pipelines listen to each
-  socket.write(answerHead(answer, upgrade, slot, [upgraded, ['upgrade', 'websocket']]))
+  socket.write(answerHead(answer, passing, [upgraded, ['upgrade', 'websocket']]))
   socket.write(early)
   runner.write(head)
-  whenIdle(runner, passing.limits.socketIdleMs, () => runner.destroy())
-  await Promise.allSettled([pipeline(socket, runner, { signal }), pipeline(runner, socket, { signal })])
-  return undefined
+  whenIdle(runner, limits.socketIdleMs, () => runner.destroy())
+  signal.addEventListener('abort', () => runner.destroy(), { once: true })
+  return { over: joinBytes(socket, runner) }
 }
 
 /** Joins a caller and an app that speaks msgpack message by message. */
-export async function passMessages(
-  { upgrade, slot, path, headers, patience, limit, limits }: Passing,
-  buffering: number | undefined,
-): Promise<Trouble> {
+export async function passMessages(passing: Passing, buffering: number | undefined): Promise<Passed> {
+  const { upgrade, slot, path, headers, patience, signal, limits } = passing
   const { socketMessageBytes: messageBytes, socketIdleMs } = limits
-  const signal = AbortSignal.any([patience.gone, limit])
   const dialled = await dial(slot.address, { path, headers, messageBytes }, signal)
-  if (dialled.kind === 'failed') return dialled.trouble
+  if (dialled.kind === 'failed') return dialled
   const head = patience.end()
-  if (dialled.kind === 'refused') return await passRefusal(dialled.answer, upgrade, slot, signal)
+  if (dialled.kind === 'refused') return await passRefusal(dialled.answer, passing)
   const { app, answer } = dialled
-  try {
-    const protocol = app.protocol === '' ? {} : { protocol: app.protocol }
-    const shown = headersOf(answer, upgrade, slot).filter(([name]) => !name.startsWith('sec-websocket-'))
-    const acceptance = { messageBytes, headers: shown, answersPings: false, ...protocol }
-    const client = await acceptSocket({ ...upgrade, head }, acceptance)
-    whenIdle(upgrade.socket, socketIdleMs, () => giveUp({ client, app }, idle))
-    limit.addEventListener('abort', () => giveUp({ client, app }, timedOut), { once: true })
-    await joinRealtime({ client, app }, buffering)
-    return undefined
-  } finally {
+  const protocol = app.protocol === '' ? {} : { protocol: app.protocol }
+  const shown = headersOf(answer, passing).filter(([name]) => !name.startsWith('sec-websocket-'))
+  const acceptance = { messageBytes, headers: shown, answersPings: false, ...protocol }
+  const client = await acceptSocket({ ...upgrade, head }, acceptance).catch((error: unknown) => {
     app.terminate()
-  }
+    throw error
+  })
+  whenIdle(upgrade.socket, socketIdleMs, () => giveUp({ client, app }, idle))
+  signal.addEventListener('abort', () => giveUp({ client, app }, timedOut), { once: true })
+  return { over: joinRealtime({ client, app }, buffering) }
 }
 
 const upgraded = ['connection', 'Upgrade'] as const
 
 /** Resolves when it is over, however it ended: nobody could be told any more. */
-async function passRefusal(answer: IncomingMessage, upgrade: Upgrade, slot: Slot, signal: AbortSignal) {
-  const { socket } = upgrade
-  socket.write(answerHead(answer, upgrade, slot, [['connection', 'close']]))
-  await pipeline(answer, socket, { signal }).catch(() => {})
-  return undefined
+async function passRefusal(answer: IncomingMessage, passing: Passing): Promise<Passed> {
+  const { upgrade, signal } = passing
+  upgrade.socket.write(answerHead(answer, passing, [['connection', 'close']]))
+  await pipeline(answer, upgrade.socket, { signal }).catch(() => {})
+  return {}
 }
 
-function answerHead(answer: IncomingMessage, upgrade: Upgrade, slot: Slot, ours: HeaderPairs): Buffer {
-  return headOf(answer.statusCode ?? 502, [...headersOf(answer, upgrade, slot), ...ours])
+function answerHead(answer: IncomingMessage, passing: Passing, ours: HeaderPairs): Buffer {
+  return headOf(answer.statusCode ?? 502, [...headersOf(answer, passing), ...ours])
 }
 
-function headersOf(answer: IncomingMessage, { requestId }: Upgrade, { runnerId }: Slot): HeaderPairs {
+function headersOf(answer: IncomingMessage, { upgrade: { requestId }, slot: { runnerId } }: Passing): HeaderPairs {
   return headersToCaller(headerPairs(answer.rawHeaders), { status: answer.statusCode ?? 502, requestId, runnerId })
 }
 

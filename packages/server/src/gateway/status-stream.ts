@@ -6,7 +6,6 @@ import { followLines } from './log-entries.ts'
 import { questioner, questionerByToken } from './lookup.ts'
 import { wantsLogs } from './query.ts'
 import type { RequestRoute } from './route.ts'
-import { departureOf } from './slot.ts'
 import type { StatusWatch, Watcher } from './status-watch.ts'
 import { lookAt, placeOf, type Look } from './status.ts'
 
@@ -36,7 +35,7 @@ export async function streamStatus(deps: StreamDeps, exchange: Exchange, route: 
   })
   const first = await lookAt(deps, exchange, route, caller)
   if (first === undefined) return json(res, 404, { status: 'NOT_FOUND' })
-  departureOf(res).addEventListener('abort', () => watcher.wake(), { once: true })
+  res.once('close', () => watcher.wake())
   begin(res, 200, [
     ['content-type', 'text/event-stream; charset=utf-8'],
     ['cache-control', 'no-cache, no-transform'],

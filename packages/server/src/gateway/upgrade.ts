@@ -99,23 +99,29 @@ async function connect(deps: SocketDeps, upgrade: Upgrade, { known, path, caller
   const { gone } = patience
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
 
-  const limit = AbortSignal.timeout(Math.min(known.app.scale.request_timeout * 1_000, longestTimerMs))
+  using limit = timeLimit(known.app.scale.request_timeout * 1_000, gone)
   const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
-  const passing: Passing = {
-    upgrade,
-    slot,
-    path,
-    headers: headersToRunner(headerPairs(req.rawHeaders), origin),
-    patience,
-    limit,
-    limits: deps.limits,
-  }
-  const trouble = await (speaksMsgpack ? passMessages(passing, buffering) : passBytes(passing))
+  const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
+  const passing: Passing = { upgrade, slot, path, headers, patience, signal: limit.signal, limits: deps.limits }
+  const { trouble, over } = await (speaksMsgpack ? passMessages(passing, buffering) : passBytes(passing))
+  await over
   if (trouble === undefined) return
   if (gone.aborted) throw disconnected()
-  const kind = limit.aborted ? 'timed_out' : trouble
+  const kind = limit.signal.aborted ? 'timed_out' : trouble
   judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, { kind })
   throw new CarrickError(troubles[kind].code, troubles[kind].message)
+}
+
+interface TimeLimit extends Disposable {
+  readonly signal: AbortSignal
+}
+
+/** Aborts after so long, and when `gone` does. */
+function timeLimit(limitMs: number, gone: AbortSignal): TimeLimit {
+  const over = new AbortController()
+  const timer = setTimeout(() => over.abort(), Math.min(limitMs, longestTimerMs))
+  gone.addEventListener('abort', () => over.abort(), { once: true })
+  return { signal: over.signal, [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 function refuse(socket: Duplex, error: CarrickError, requestId: RequestId): void {
