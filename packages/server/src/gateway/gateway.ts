@@ -68,8 +68,11 @@ export function createGateway(given: GatewayDeps): Gateway {
       if (route.kind === 'call') count(answered)
       return true
     },
-    upgrade: (req, socket, head) =>
-      count(tunnel(deps, { req, socket, head, requestId: uuidv7(deps.clock) }, routed(req))),
+    upgrade(req, socket, head) {
+      // A copy, because the whole of what was read with it would be kept for as long as the connection.
+      const upgrade = { req, socket, head: Buffer.from(head), requestId: uuidv7(deps.clock) }
+      count(tunnel(deps, upgrade, routed(req)))
+    },
     async idle({ graceMs }) {
       statusWatch.drain()
       draining.abort()

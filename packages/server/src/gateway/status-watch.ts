@@ -8,7 +8,7 @@ import type { LogStore } from '../logs/log-store.ts'
 /** How often places in a queue are looked at, and who has been silent. */
 const tickMs = 1_000
 /** Some clients give up after ten silent seconds, and want to hear something every five. */
-const beatAfterMs = 3_000
+const beatAfterMs = 2_500
 /** After so long a stream looks again although nobody has told it to. */
 const lookAfterMs = 20_000
 /** Lines of a request that come in quick succession are told together. */
