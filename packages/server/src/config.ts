@@ -42,7 +42,9 @@ export const settings = z.object({
   CARRICK_RESULT_LIMIT: bytes.default(1024 * 1024 * 1024).describe('Largest stored result, in bytes'),
   CARRICK_SOCKET_MESSAGE_LIMIT: bytes
     .default(32 * 1024 * 1024)
-    .describe('Largest message on a realtime WebSocket, in bytes'),
+    .describe(
+      'Largest message of a WebSocket whose messages are looked at (realtime, and calls under `/ws`), in bytes',
+    ),
   CARRICK_SOCKET_IDLE_MS: milliseconds
     .max(2 ** 31 - 1)
     .default(10 * 60_000)

@@ -29,7 +29,9 @@ export async function joinRealtime({ client, app }: Ends, buffering: number | un
     else inputs.take(packed)
   })
   app.on('message', (data, isBinary) => {
-    client.send(data, { binary: isBinary }, () => void (app.isPaused && app.resume()))
+    client.send(data, { binary: isBinary }, () => {
+      if (app.isPaused && client.bufferedAmount < mostUnsentBytes / 2) app.resume()
+    })
     if (client.bufferedAmount > mostUnsentBytes) app.pause()
   })
   passPings(client, app)

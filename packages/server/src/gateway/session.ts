@@ -19,7 +19,7 @@ const mostWaiting = 100
  */
 export async function serveSession(deps: SocketDeps, upgrade: Upgrade, target: Target): Promise<void> {
   callableApp(deps.apps, await callerByToken(upgrade.req, deps, target), target.alias)
-  const { bodyBytes: messageBytes, socketIdleMs } = deps.limits
+  const { socketMessageBytes: messageBytes, socketIdleMs } = deps.limits
   const headers = [['x-fal-request-id', upgrade.requestId]] as const
   const socket = await acceptSocket(upgrade, { messageBytes, headers, answersPings: true })
   const session = new Session(deps, upgrade, { socket, target })
@@ -70,7 +70,7 @@ class Session {
     }
     this.#waiting.push(data)
     this.#waitingBytes += data.length
-    if (this.#waiting.length > mostWaiting || this.#waitingBytes > this.#deps.limits.bodyBytes) {
+    if (this.#waiting.length > mostWaiting || this.#waitingBytes > this.#deps.limits.socketMessageBytes) {
       this.#waiting.length = 0
       return closeSoon(this.#socket, closing.tooMuch, 'too many requests wait in this session; send one at a time')
     }
