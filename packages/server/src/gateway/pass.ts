@@ -57,6 +57,7 @@ export async function passBytes(passing: Passing): Promise<Passed> {
 export async function passMessages(passing: Passing, buffering: number | undefined): Promise<Passed> {
   const { upgrade, slot, path, headers, patience, signal, limits } = passing
   const { socketMessageBytes: messageBytes, socketIdleMs } = limits
+  const { encode } = await import('@msgpack/msgpack')
   const dialled = await dial(slot.address, { path, headers, messageBytes }, signal)
   if (dialled.kind === 'failed') return dialled
   const head = patience.end()
@@ -71,7 +72,7 @@ export async function passMessages(passing: Passing, buffering: number | undefin
   })
   whenIdle(upgrade.socket, socketIdleMs, () => giveUp({ client, app }, idle))
   signal.addEventListener('abort', () => giveUp({ client, app }, timedOut), { once: true })
-  return { over: joinRealtime({ client, app }, buffering) }
+  return { over: joinRealtime({ client, app }, { buffering, encode }) }
 }
 
 const upgraded = ['connection', 'Upgrade'] as const

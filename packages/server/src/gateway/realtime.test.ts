@@ -119,6 +119,13 @@ test('a WebSocket that is not realtime passes its texts as they are', async () =
   expect(await nextMessage(socket)).toEqual([Buffer.from('{"a":1}'), false])
 })
 
+test('a WebSocket that is not realtime is cut when nothing was sent for a long time', async () => {
+  const { home } = await addApp('silent', echo)
+  const socket = await connect('silent', { path: '/plain' })
+  await once(socket, 'close')
+  await vi.waitFor(() => expect(home.load().running).toBe(0), patient)
+})
+
 test('pings and pongs reach the other end', async () => {
   const { promise: app, resolve } = Promise.withResolvers<WebSocket>()
   await addApp('pings', resolve)

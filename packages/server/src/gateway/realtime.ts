@@ -9,6 +9,12 @@ export interface Ends {
   readonly app: WebSocket
 }
 
+interface Reading {
+  readonly buffering: number | undefined
+  /** To msgpack. */
+  readonly encode: (value: unknown) => Uint8Array
+}
+
 /** More than this waits for no slow reader: then the app has to. */
 const mostUnsentBytes = 1024 * 1024
 
@@ -18,8 +24,7 @@ const closing = { normal: 1000, abnormal: 1006, none: 1005, tooBig: 1009, failed
  * Joins a caller and an app that speaks msgpack until both are closed. Binary messages pass as they are; JSON texts of
  * the caller become msgpack, because apps of the SDK read nothing else. Pings, pongs and closes pass too.
  */
-export async function joinRealtime({ client, app }: Ends, buffering: number | undefined): Promise<void> {
-  const { encode } = await import('@msgpack/msgpack')
+export async function joinRealtime({ client, app }: Ends, { buffering, encode }: Reading): Promise<void> {
   const closed = Promise.all([client, app].map(closeOf))
   const inputs = new RealtimeInputs(client, app, buffering)
   client.on('message', (data, isBinary) => {
