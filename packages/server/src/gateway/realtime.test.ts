@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ClientRequest } from 'node:http'
+import { connect as connectTcp } from 'node:net'
 import { decode, encode } from '@msgpack/msgpack'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -234,6 +235,41 @@ test('with max_buffering the newest inputs wait for a slow app, and the oldest a
   await vi.waitFor(() => expect(seen.at(-1)).toBe(count - 1), patient)
   expect(seen.length).toBeLessThan(count)
   expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+})
+
+test.each([
+  ['reserved bits', [0xff, 0xff, 0xff, 0xff]],
+  ['a message that is not masked', [0x82, 0x01, 0x00]],
+  ['a text that is no UTF-8', [0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28]],
+  ['a ping that is too long', [0x89, 0xfe, 0x01, 0x00]],
+  ['the length of a message of petabytes', [0x82, 0xff, 0x00, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
+])('garbage closes the connection and gives the slot back: %s', async (name, bytes) => {
+  const { home } = await addApp(name.replaceAll(' ', '-').toLowerCase(), echo)
+  const socket = connectTcp(gateway.port, '127.0.0.1')
+  socket.write(
+    `GET /ann/${name.replaceAll(' ', '-').toLowerCase()}/realtime HTTP/1.1\r\nhost: x\r\nauthorization: Key ${gateway.keys.ann}\r\n` +
+      'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n' +
+      'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  )
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  expect(head.toString()).toMatch(/^HTTP\/1.1 101/)
+  socket.on('error', () => {}).resume()
+  socket.write(Buffer.from(bytes))
+  await once(socket, 'end')
+  socket.destroy()
+  await vi.waitFor(() => expect(home.load().running).toBe(0), patient)
+})
+
+test('a handshake that is none is refused, and gives the slot back', async () => {
+  const { home } = await addApp('no-key', echo)
+  const socket = connectTcp(gateway.port, '127.0.0.1')
+  socket.write(
+    `GET /ann/no-key/realtime HTTP/1.1\r\nhost: x\r\nauthorization: Key ${gateway.keys.ann}\r\n` +
+      'connection: upgrade\r\nupgrade: websocket\r\n\r\n',
+  )
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  expect(head.toString()).toMatch(/^HTTP\/1.1 400/)
+  await vi.waitFor(() => expect(home.load().running).toBe(0), patient)
 })
 
 test.each(['0', '61', 'many', ''])('max_buffering=%s is refused', async (word) => {

@@ -73,6 +73,14 @@ test.each(['cancelled', 'flushed', 'overdue'])('it ends with a request that is %
   expect(stream.events.at(-1)?.status).toBe('COMPLETED')
 })
 
+test('asked for its head alone it does not stay open', async () => {
+  const gateway = await open()
+  const id = await submitted(gateway, await gateway.addApp('app'))
+  const answer = await gateway.fetch(`/queue/ann/app/requests/${id}/status/stream`, { method: 'HEAD' })
+  expect(answer.headers.get('content-type')).toMatch(/^text\/event-stream/)
+  expect(await answer.text()).toBe('')
+})
+
 test('while the server stops, it breaks off for what waits and goes on to the end for what runs', async () => {
   const gateway = await open()
   let finish = () => {}

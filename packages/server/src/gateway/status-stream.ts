@@ -42,6 +42,7 @@ export async function streamStatus(deps: StreamDeps, exchange: Exchange, route: 
     ['x-accel-buffering', 'no'],
   ])
   res.flushHeaders()
+  if (exchange.req.method === 'HEAD') return void res.end()
   const looked = () => (place.told = place.now())
   if (await tellChanges(deps, exchange, route, { first, caller, watcher, looked })) res.end()
   else res.destroy()
