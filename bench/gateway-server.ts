@@ -19,6 +19,7 @@ import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
+import { noneRejected } from '../packages/server/src/kit/rejections.ts'
 import { silent } from '../packages/server/src/kit/logger.ts'
 import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
 import { openSqliteStore, type SqliteStore } from '../packages/server/src/store/sqlite/index.ts'
@@ -55,6 +56,7 @@ if (runnerPort !== '') {
 }
 const gateway = createGateway({
   ...parts,
+  rejected: noneRejected(),
   keyring,
   callTokens: createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
@@ -67,6 +69,7 @@ const gateway = createGateway({
     socketIdleMs: 60_000,
   },
   cancel: () => Promise.resolve('too_late'),
+  mayCallBack: () => false,
   accepting: () => true,
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })

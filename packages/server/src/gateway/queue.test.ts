@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { LogLevel } from '../logs/log-store.ts'
+import { dropPayloads, forgetRequests, unkeptRequests } from '../store/retention.ts'
 import { openTestGateway, type TestApp, type TestGateway } from '../testing/gateway.ts'
 import { textOf } from '../testing/runner.ts'
 
@@ -119,7 +120,7 @@ describe('submit', () => {
 
   test.each([
     ['?fal_max_queue_length=many', {}],
-    ['?fal_webhook=https%3A%2F%2Fexample.com%2Fhook', {}],
+    ['?fal_webhook=http%3A%2F%2F10.0.0.1%2Fhook', {}],
     ['', { 'x-fal-request-timeout': 'soon' }],
     ['', { 'x-fal-request-start-timeout': '-1' }],
   ])('%s %j is refused, and nothing is stored', async (query, headers) => {
@@ -193,6 +194,28 @@ test('a request passes through its three states, with the codes that go with the
 })
 
 const urlsOf = ({ response_url, status_url, cancel_url }: Accepted) => ({ response_url, status_url, cancel_url })
+
+test('of what is kept no longer only the result is missing, and of what is gone nothing is known', async () => {
+  await gateway.addApp('brief', { runner: (_req, res) => res.end('{"a":1}') })
+  const accepted = await submit('brief', { headers: { 'x-fal-store-io': '0' } })
+  await completed(accepted)
+  const later = gateway.clock.now() + 1_000
+  expect((await bodyOf(below(accepted.response_url))).body).toEqual({ a: 1 })
+  await gateway.store.commit(dropPayloads(await gateway.store.read(unkeptRequests(later))))
+  expect(await bodyOf(below(accepted.status_url))).toMatchObject({ status: 200, body: { status: 'COMPLETED' } })
+  expect(await bodyOf(below(accepted.response_url))).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('kept no longer') },
+  })
+  await gateway.store.commit(forgetRequests([accepted.request_id]))
+  expect(await bodyOf(below(accepted.status_url))).toMatchObject({ status: 404, body: { status: 'NOT_FOUND' } })
+  expect(await bodyOf(below(accepted.response_url))).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('longer ago than requests are kept') },
+  })
+  const cancelled = await bodyOf(below(accepted.cancel_url), { method: 'PUT' })
+  expect(cancelled).toMatchObject({ status: 404, body: { status: 'NOT_FOUND' } })
+})
 
 test("the app's own failure is a result like any other, and shows in the status", async () => {
   await gateway.addApp('failing', {
@@ -287,12 +310,12 @@ describe('logs', () => {
   })
 
   test('stay with the owner where the app says so', async () => {
-    const app = await gateway.addApp('secretive', {
+    const app = await gateway.addApp('forgetful', {
       authMode: 'public',
       privateLogs: true,
       runner: (_req, res) => res.end('{}'),
     })
-    const accepted = await submit('secretive')
+    const accepted = await submit('forgetful')
     await completed(accepted)
     say(app, accepted.request_id, 'private')
     const path = `${below(accepted.status_url)}?logs=1`
