@@ -17,7 +17,7 @@ const atOnce = 100
 
 /**
  * Question: what do 8,000 open status streams and 4,000 open WebSockets cost in memory, and how busy is the server
- * while nothing happens on them? Expected: some 15 KB for a stream and twice that for a WebSocket, which is two
+ * while nothing happens on them? Expected: some 20 KB for a stream and twice that for a WebSocket, which is two
  * connections; and little work, because one timer serves all streams. All connections are plaintext, from this process.
  */
 export async function connections(report: Report): Promise<void> {
