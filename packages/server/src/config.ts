@@ -40,6 +40,15 @@ export const settings = z.object({
   CARRICK_RECONCILE_EVERY_MS: milliseconds.default(1_000).describe('Longest time between two scheduler passes'),
   CARRICK_BODY_LIMIT: bytes.default(100 * 1024 * 1024).describe('Largest request body, in bytes'),
   CARRICK_RESULT_LIMIT: bytes.default(1024 * 1024 * 1024).describe('Largest stored result, in bytes'),
+  CARRICK_SOCKET_MESSAGE_LIMIT: bytes
+    .default(32 * 1024 * 1024)
+    .describe(
+      'Largest message of a WebSocket whose messages are looked at (realtime, and calls under `/ws`), in bytes',
+    ),
+  CARRICK_SOCKET_IDLE_MS: milliseconds
+    .max(2 ** 31 - 1)
+    .default(10 * 60_000)
+    .describe('How long a WebSocket may be silent in both directions before it is closed'),
   CARRICK_UPLOAD_LIMIT: bytes.default(16 * 1024 * 1024 * 1024).describe('Largest uploaded file, in bytes'),
   CARRICK_UPLOAD_RETENTION_DAYS: whole
     .min(0)

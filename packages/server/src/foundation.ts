@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { createCallTokens } from './access/call-tokens.ts'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
@@ -49,6 +50,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
   const uploadTokens = createUploadTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
+  const callTokens = createCallTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
   const signer = createSigner({ store, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
@@ -100,6 +102,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     fetch,
     objects,
     uploadTokens,
+    callTokens,
     apps,
     homes,
     caller,

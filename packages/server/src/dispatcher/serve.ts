@@ -56,6 +56,7 @@ async function start({ request, slot }: Match, home: Home, parts: ServeParts): P
     const mine = await parts.store.commit(
       startAttempt({ requestId: request.id, attempt, runnerId: slot.runnerId, now }),
     )
+    parts.homes.requestChanges.tell(request.id)
     return mine ? { ...request, attempt } : undefined
   } catch (error) {
     parts.log.warn({ err: error, requestId: request.id }, 'an attempt could not be stored, so it waits a little')

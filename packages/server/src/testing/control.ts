@@ -8,6 +8,7 @@ import { createClient } from '@connectrpc/connect'
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node'
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { formatKey } from '../access/credentials.ts'
+import { createCallTokens } from '../access/call-tokens.ts'
 import { createKeyring } from '../access/memory-keyring.ts'
 import { createSigner } from '../access/signer.ts'
 import { createUploadTokens } from '../access/upload-tokens.ts'
@@ -112,6 +113,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
     objects: await openObjectFiles({ folder: join(folder, 'objects') }),
     uploadTokens: createUploadTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
+    callTokens: createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
     storage: { uploadBytes: 1_000_000, retentionMs: Infinity },
     publicUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
