@@ -6,6 +6,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   backlog: async () => (await import('./backlog.bench.ts')).backlog,
   recovery: async () => (await import('./recovery.bench.ts')).recovery,
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
+  connections: async () => (await import('./connections.bench.ts')).connections,
   files: async () => (await import('./files.bench.ts')).files,
   memory: async () => (await import('./memory.bench.ts')).memory,
   'log-history': async () => (await import('./log-history.bench.ts')).logHistory,

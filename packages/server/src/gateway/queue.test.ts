@@ -378,17 +378,6 @@ test('a stream is not silent for longer than clients bear', async () => {
   expect(text).toMatch(/^data: .*\n\n:.*\n\n$/)
 })
 
-test('a stream on a request that waits ends when the platform goes down: nothing will change before the next start', async () => {
-  let isUp = true
-  await using closing = await openTestGateway({ accepting: () => isUp })
-  await closing.addApp('asleep')
-  const accepted = await closing.fetch('/queue/ann/asleep', { method: 'POST', body: '{}' })
-  const { status_url: url } = JSON.parse(await accepted.text()) as Accepted
-  const answer = await closing.fetch(`${url.slice(closing.url.length)}/stream`)
-  isUp = false
-  expect(await answer.text()).toMatch(/^data: .*"IN_QUEUE".*\n\n$/)
-})
-
 test('many watchers of one request each see it through', async () => {
   const app = await gateway.addApp('watched')
   const accepted = await submit('watched')
