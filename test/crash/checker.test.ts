@@ -119,6 +119,13 @@ describe('1: one terminal outcome', () => {
     expect(broken({ rows, ledger: [...good.ledger, ...ran('b', 401, 2)] })).toEqual([1])
   })
 
+  test('an answer that broke off is tried again where that is allowed', () => {
+    const incomplete = { status: 502, text: '{"error_type":"runner_incomplete_response"}' }
+    const answers = answered('b', incomplete)
+    expect(broken({ rows: [row('a', 1), row('b', 2, { status: 502, retries: 'none' })], answers })).toEqual([])
+    expect(broken({ rows: [row('a', 1), row('b', 2, { status: 502 })], answers })).toEqual([1])
+  })
+
   test('a result that found no room is found, unless the disk was full', () => {
     const full = { status: 507, text: '{}' }
     const rows = [row('a', 1), row('b', 2, { status: 507 })]

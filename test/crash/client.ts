@@ -33,9 +33,9 @@ function say(event: Said): void {
   )
 }
 
-/** Whether it is the request's own result: the outcomes here are 200, 499 and 503 `runner_disconnected`. */
+/** Whether it is the request's own result: the outcomes here are 200, 499, and 502 and 503 by what became of runners. */
 function isOfRequest({ status, text }: Answer): boolean {
-  return status === 200 || status === 499 || (status === 503 && text.includes('runner_'))
+  return status === 200 || status === 499 || ((status === 502 || status === 503) && text.includes('runner_'))
 }
 
 /** The answer, or undefined where there was none: the server is down. */
