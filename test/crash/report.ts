@@ -85,7 +85,9 @@ function broken(lines: readonly Line[]): string {
         `* ${invariant}: ${request} ${what} (${fault}, seed ${seed}, rounds from ${from}, commit ${commit})`,
     ),
   )
-  return found.length === 0 ? '' : `\n## Promises broken\n\n${found.join('\n')}\n`
+  return found.length === 0
+    ? ''
+    : `\n## Promises broken\n\nEach with the commit at which it was seen.\n\n${found.join('\n')}\n`
 }
 
 function loadIn(lines: readonly Line[]): string {
