@@ -51,7 +51,7 @@ export class Collector extends Writable {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#large?.pipe.destroy(error ?? undefined)
-    this.#reject(error ?? new Error('the body broke off'))
+    if (!this.writableFinished) this.#reject(error ?? new Error('the body broke off'))
     done(error)
   }
 
