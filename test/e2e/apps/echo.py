@@ -27,6 +27,9 @@ class Echo(fal.App):
         self.running: dict[str, asyncio.Event] = {}
         print("echo is set up")
 
+    def provide_hints(self) -> list[str]:
+        return [os.environ["FAL_JOB_ID"]]
+
     @fal.endpoint("/")
     def echo(self, words: Words, request: Request) -> dict:
         print(f"echoing {words.text}")
