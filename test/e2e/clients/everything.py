@@ -84,7 +84,7 @@ async def calls():
         "method": await failing(lambda: fal.run(app, {}, method="GET")),
         "failed": await failing(lambda: fal.run(app, {"text": "mine"}, path="/fail")),
         "invalid": await failing(lambda: fal.run(app, {"seconds": "many"})),
-        "impatient": await failing(lambda: fal.run(app, {"seconds": 5}, path="/slow", timeout=0.5)),
+        "impatient": await failing(lambda: fal.run(app, {"seconds": 5}, path="/slow", timeout=0.5, start_timeout=60)),
         "unknown": await failing(lambda: fal.run("tester/nothing", {})),
         "stream": await listed(fal.stream(app, {"count": 3}, path="/stream", timeout=60, headers={"x-mine": "1"})),
         "files": await done(fal.run(app, {"text": fal_client.encode(b"bytes", "text/plain")})),
