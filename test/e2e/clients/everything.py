@@ -199,7 +199,7 @@ async def files():
     read = lambda url: urllib.request.urlopen(url).read()
     hidden = await done(fal.upload(b"hidden", "text/plain", lifecycle=settings))
     urls = [
-        await done(fal.upload("text", "text/plain", "name.txt", repository="fal_v3", fallback_repository="fal")),
+        await done(fal.upload("text", "text/plain", file_name="name.txt", repository="fal_v3", fallback_repository="fal")),
         await done(fal.upload(b"bytes", "text/plain", "old.txt", repository="fal", fallback_repository=[])),
         await done(fal.upload_file(folder / "a.txt", repository="fal_v3", lifecycle=fal_client.StorageSettings())),
     ]
