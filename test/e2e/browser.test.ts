@@ -115,7 +115,7 @@ async function proxied(req: IncomingMessage, res: ServerResponse, config: Return
     {
       id: 'node',
       method: req.method ?? 'GET',
-      getHeaders: () => req.headers as Record<string, string>,
+      getHeaders: () => req.headers,
       getHeader: (name) => req.headers[name],
       sendHeader: (name, value) => void res.setHeader(name, value),
       getRequestBody: async () => body,

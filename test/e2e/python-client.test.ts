@@ -47,7 +47,13 @@ print(json.dumps(sorted({handle.get()["runner"] for handle in handles})))
 })
 
 const http = (code: number, message: unknown, more: object = {}) => ({
-  ...{ type: 'FalClientHTTPError', code, same: code, message, error_type: null, limit: null, fal: true },
+  type: 'FalClientHTTPError',
+  code,
+  same: code,
+  message,
+  error_type: null,
+  limit: null,
+  fal: true,
   ...more,
 })
 const overdue = http(504, expect.stringContaining('could not start within the time'), {

@@ -101,7 +101,7 @@ async function queue() {
     submitted,
     streamed: streamed.at(-1),
     status,
-    kinds: [Boolean(isQueueStatus(status)), isCompletedQueueStatus(status), isCompletedQueueStatus(submitted)],
+    kinds: [isQueueStatus(status), isCompletedQueueStatus(status), isCompletedQueueStatus(submitted)],
     result: await data(fal.queue.result(app, { requestId })),
     late: await words(fal.queue.cancel(app, { requestId })),
   }

@@ -248,9 +248,11 @@ describe('a kept connection', () => {
   test('with a failed call beside it carries its own to the end', async () => {
     let finish = () => {}
     const address = await runner((request, response) => {
-      if (request.url === '/fail') return void response.writeHead(500).end()
-      response.write('first ')
-      finish = () => void response.end('last')
+      if (request.url === '/fail') response.writeHead(500).end()
+      else {
+        response.write('first ')
+        finish = () => void response.end('last')
+      }
     })
     const caller = open()
     const slow = answer(await caller.exchange(address, call, limits))

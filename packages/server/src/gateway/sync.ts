@@ -8,7 +8,7 @@ import { httpStatus, troubles } from '../domain/outcome.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
 import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
-import { begin } from './answers.ts'
+import { begin, sendHeaders } from './answers.ts'
 import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { headerPairs, hintOf } from './platform-headers.ts'
@@ -88,7 +88,7 @@ async function relay(
   if (gone.aborted) body.destroy()
   else {
     begin(res, status, headersToCaller(headers, { status, requestId, runnerId }))
-    if (!fitsOnePiece(headers)) res.flushHeaders()
+    if (!fitsOnePiece(headers)) sendHeaders(res)
     await pipeline(body, res).catch(() => {}) // how it ended for the runner is what counts, and comes next
   }
   const ended: BodyEnd = await answer.ended
