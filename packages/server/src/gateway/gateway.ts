@@ -13,6 +13,7 @@ import { answerCancel } from './cancel.ts'
 import { allowOrigin, answerPreflight, isPreflight, isProxied } from './cors.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { answerError } from './errors.ts'
+import { waitUntilOver } from './long-poll.ts'
 import { answerResult } from './result.ts'
 import { routeOf, type Route } from './route.ts'
 import { answerStatus } from './status.ts'
@@ -99,10 +100,12 @@ async function serve(deps: GatewayDeps, exchange: Exchange, route: Answerable): 
     case 'submit':
       return await submit(taking(deps), exchange, route)
     case 'status':
+      if (exchange.req.headers.prefer !== undefined) await waitUntilOver(deps, exchange, route)
       return await answerStatus(deps, exchange, route)
     case 'status_stream':
       return await streamStatus(deps, exchange, route)
     case 'result':
+      if (exchange.req.headers.prefer !== undefined) await waitUntilOver(deps, exchange, route)
       return await answerResult(deps, exchange, route)
     case 'cancel':
       return await answerCancel(deps, exchange, route)
