@@ -332,6 +332,17 @@ describe('a limit that is crossed is counted:', () => {
     expect([...patient.reasons, ...strict.reasons]).toEqual([])
   })
 
+  test('a body that drips although its answer is out already', async () => {
+    const reasons: string[] = []
+    await using at = await openTestFront({
+      limits: { paceMs: 100, bodyBytesPerSecond: 10_000 },
+      onRejected: (reason) => void reasons.push(reason),
+      http: (_request, response) => void response.writeHead(401).end(),
+    })
+    expect(await dripping(at, post)).toContain('401')
+    expect(reasons).toEqual(['slow_body'])
+  })
+
   test('headers that drip', async () => {
     await using at = await counting({ headersMs: 200 })
     expect(await dripping(at, 'GET / HTTP/1.1\r\n', 'x: y\r\n')).toContain('408')

@@ -100,12 +100,12 @@ async function serve(deps: GatewayDeps, exchange: Exchange, route: Answerable): 
     case 'submit':
       return await submit(taking(deps), exchange, route)
     case 'status':
-      if (exchange.req.headers.prefer !== undefined) await waitUntilOver(deps, exchange, route)
+      if ('prefer' in exchange.req.headers) await waitUntilOver(deps, exchange, route)
       return await answerStatus(deps, exchange, route)
     case 'status_stream':
       return await streamStatus(deps, exchange, route)
     case 'result':
-      if (exchange.req.headers.prefer !== undefined) await waitUntilOver(deps, exchange, route)
+      if ('prefer' in exchange.req.headers) await waitUntilOver(deps, exchange, route)
       return await answerResult(deps, exchange, route)
     case 'cancel':
       return await answerCancel(deps, exchange, route)

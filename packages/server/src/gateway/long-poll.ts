@@ -15,7 +15,7 @@ const longestSeconds = 60
  */
 export async function waitUntilOver(deps: GatewayDeps, exchange: Exchange, route: RequestRoute): Promise<void> {
   const { req, res } = exchange
-  const seconds = preferredWait(String(req.headers.prefer))
+  const seconds = preferredWait(String(req.headers['prefer']))
   if (seconds === 0) return
   const caller = questioner(deps, exchange, route)
   const gone = departureOf(res)
