@@ -37,7 +37,6 @@ const store = mode === 'durable' ? disk : storingNothing(disk)
 const homes = createHomes({ clock, limits: { waitingCallers: 1_000 } })
 const hosts = ['localhost', '127.0.0.1']
 const parts = {
-  rejected: noneRejected(),
   store,
   homes,
   apps: await createApps(disk),
@@ -55,11 +54,13 @@ if (runnerPort !== '') {
 }
 const gateway = createGateway({
   ...parts,
+  rejected: noneRejected(),
   keyring: await createKeyring(disk, clock),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   names: () => ({ hosts, port }),
   limits: { bodyBytes: 2 ** 27, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
   cancel: () => Promise.resolve('too_late'),
+  mayCallBack: () => false,
   accepting: () => true,
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })

@@ -1,25 +1,30 @@
 import { rootsInForce } from '@carrick/server/bundle'
+import { PlatformRefusal } from '@carrick/protocol/platform'
 import { Refusal } from '@carrick/protocol/rest'
 import { request } from 'node:https'
 import { json } from 'node:stream/consumers'
+import { z } from 'zod'
 import type { Connection } from './connection.ts'
 
 /** What it takes to ask a server. */
 export type Asked = Pick<Connection, 'url' | 'key' | 'ca'>
 
-/** What the server answers on an address. With a body it is a POST. Throws its own sentence when it refuses. */
-export async function ask(connection: Asked, path: string, body?: object): Promise<unknown> {
-  const answer = await answerOf(connection, path, body)
+/** How something is sent that has a body. */
+type Method = 'POST' | 'PATCH'
+
+/** What the server answers on an address. With a body it is a POST, or what `method` says. Throws its own sentence when it refuses. */
+export async function ask(connection: Asked, path: string, body?: object, method: Method = 'POST'): Promise<unknown> {
+  const answer = await answerOf(connection, path, body, method)
   if (answer.status === 200) return answer.said
   throw new Error(`the server at ${connection.url} answered ${answer.status}: ${sentenceIn(answer.said)}`)
 }
 
 /** The answer, whatever its status is. Throws a sentence when there is none. */
-export async function answerOf({ url, key, ca }: Asked, path: string, body?: object) {
+export async function answerOf({ url, key, ca }: Asked, path: string, body?: object, sending: Method = 'POST') {
   const headers = { authorization: `Key ${key}`, 'content-type': 'application/json' }
   const roots = [...(await rootsInForce(process.env['SSL_CERT_FILE'])), ...(ca === undefined ? [] : [ca])]
   return new Promise<{ status: number; said: unknown }>((resolve, reject) => {
-    const method = body === undefined ? 'GET' : 'POST'
+    const method = body === undefined ? 'GET' : sending
     const asked = request(`${url}${path}`, { method, headers, ca: roots, timeout: 10_000 }, (response) => {
       json(response).then((said) => resolve({ status: response.statusCode ?? 0, said }), reject)
     })
@@ -30,8 +35,9 @@ export async function answerOf({ url, key, ca }: Asked, path: string, body?: obj
 }
 
 function sentenceIn(said: unknown): string {
-  const refusal = Refusal.safeParse(said)
-  return refusal.success ? refusal.data.detail : JSON.stringify(said)
+  const refusal = z.union([Refusal, PlatformRefusal]).safeParse(said)
+  if (!refusal.success) return JSON.stringify(said)
+  return 'detail' in refusal.data ? refusal.data.detail : refusal.data.error.message
 }
 
 function notUp(url: string, cause: Error): Error {

@@ -11,7 +11,8 @@ export async function status(flags: Where & { json?: boolean }): Promise<void> {
   const text =
     `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}): ${count(now.apps, 'app')}, ` +
     `${count(now.runners, 'runner')}, ${now.queued} waiting, ${now.running} running, ${gibibytes(now.disk_free_bytes)} GiB free`
-  print({ text, json: { url: connection.url, ...now } }, flags)
+  const paused = now.paused.length === 0 ? '' : `\nPaused: the queue of ${now.paused.join(', ')}`
+  print({ text: text + paused, json: { url: connection.url, ...now } }, flags)
 }
 
 const count = (number: number, thing: string) => `${number} ${thing}${number === 1 ? '' : 's'}`

@@ -105,6 +105,8 @@ export const ServerStatus = z.object({
   apps: z.number(),
   runners: z.number(),
   queued: z.number(),
+  /** The apps whose queue is paused, as `owner/name`. */
+  paused: z.array(z.string()),
   running: z.number(),
   disk_free_bytes: z.number(),
 })

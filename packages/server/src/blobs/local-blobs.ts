@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
+import type { Moment } from '../kit/clock.ts'
 import { syncFolder } from '../kit/files.ts'
 import type { BlobStore } from './blob-store.ts'
 import { copy, orDiskFull, shards } from './copy.ts'
@@ -26,6 +27,9 @@ export class LocalBlobs implements BlobStore {
   /** What keys begin with: together they lead to all blobs. */
   readonly prefixes = shards
   readonly #folder: string
+  /** What is being discarded, and what is put in place meanwhile: whoever comes second waits, or leaves it. */
+  readonly #discarding = new Map<BlobKey, Promise<boolean>>()
+  readonly #placing = new Map<BlobKey, number>()
 
   constructor(folder: string) {
     this.#folder = folder
@@ -35,9 +39,7 @@ export class LocalBlobs implements BlobStore {
     const draft = join(this.#folder, 'incoming', randomUUID())
     try {
       const { key, length } = await this.#write(draft, source, limit)
-      // Also when the blob is there already: then it may not have been synced yet by whoever is putting it.
-      await rename(draft, this.pathOf(key))
-      await syncFolder(join(this.#folder, shardOf(key)))
+      await this.#place(draft, key)
       return { key, length }
     } catch (error) {
       await rm(draft, { force: true })
@@ -63,6 +65,38 @@ export class LocalBlobs implements BlobStore {
   /** For a blob that nothing names. */
   async remove(key: BlobKey): Promise<void> {
     await rm(this.pathOf(key))
+  }
+
+  /**
+   * For a blob that nothing names while others are put: takes it away unless it was put after `before`, because its row
+   * may be on the way. Answers whether it did.
+   */
+  async discard(key: BlobKey, before: Moment): Promise<boolean> {
+    if (this.#placing.has(key) || this.#discarding.has(key)) return false
+    const done = this.#discard(key, before)
+    this.#discarding.set(key, done)
+    return done.finally(() => this.#discarding.delete(key))
+  }
+
+  async #discard(key: BlobKey, before: Moment): Promise<boolean> {
+    const { mtimeMs } = await stat(this.pathOf(key))
+    if (mtimeMs >= before) return false
+    await rm(this.pathOf(key))
+    return true
+  }
+
+  async #place(draft: string, key: BlobKey): Promise<void> {
+    await this.#discarding.get(key)?.catch(() => {}) // whoever discards is told
+    this.#placing.set(key, (this.#placing.get(key) ?? 0) + 1)
+    try {
+      // Also when the blob is there already: then it may not have been synced yet by whoever is putting it.
+      await rename(draft, this.pathOf(key))
+      await syncFolder(join(this.#folder, shardOf(key)))
+    } finally {
+      const others = (this.#placing.get(key) ?? 1) - 1
+      if (others === 0) this.#placing.delete(key)
+      else this.#placing.set(key, others)
+    }
   }
 
   async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -11,7 +11,7 @@ import { deleteRevision } from '../store/revisions.ts'
 import { done, sql, write } from '../store/sql.ts'
 import { addTestAccount, addTestApp, openTestStore } from '../testing/store.ts'
 import { openLocalBlobs } from './local-blobs.ts'
-import { sweepBlobs } from './sweep.ts'
+import { discardBlobs, sweepBlobs } from './sweep.ts'
 
 async function openWorld() {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-sweep-'))
@@ -112,4 +112,31 @@ test('finding what is named costs no look at what is not a blob', async () => {
   const plan = await store.read({ statement, result: (rows) => rows.map((row) => String(row['detail'])) })
   expect(plan.filter((line) => line.startsWith('SCAN'))).toEqual([])
   expect(plan.join()).toContain('request_body_blob')
+})
+
+test('while blobs are put, only what nothing names and was put long ago goes', async () => {
+  const world = await openWorld()
+  const { blobs, store } = world
+  const [pickle, question, old, fresh] = await Promise.all(['pickle', 'question', 'old', 'fresh'].map(world.put))
+  await addRevision(world, 'the-only', pickle!.key)
+  await addRequest(world, 'one', question!)
+  for (const { key } of [pickle!, question!, old!]) await utimes(blobs.pathOf(key), 1, 1)
+  const parts = { blobs, namedUnder: await namedBlobs(store), log: silent, before: 10_000 }
+  expect(await discardBlobs({ ...parts, signal: new AbortController().signal })).toBe(1)
+  expect(await world.there()).toEqual([pickle!.key, question!.key, fresh!.key].toSorted())
+}, 60_000)
+
+test('a blob that is put again while it is discarded is there for whoever put it', async () => {
+  const { blobs, put } = await openWorld()
+  for (let round = 0; round < 50; round += 1) {
+    const { key } = await put('same')
+    await utimes(blobs.pathOf(key), 1, 1)
+    const turns = async (count: number) => {
+      for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const again = put('same')
+    await turns(round % 10)
+    await Promise.all([again, blobs.discard(key, 10_000).catch(() => false)])
+    expect(await blobs.keysUnder(key.slice(0, 2))).toEqual([key])
+  }
 })

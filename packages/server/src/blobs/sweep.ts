@@ -1,3 +1,5 @@
+import { setTimeout as rest } from 'node:timers/promises'
+import type { Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 
 /** A folder of files under names of hexadecimal digits. */
@@ -30,4 +32,36 @@ export async function sweepBlobs({ blobs, namedUnder, log }: SweepParts): Promis
         .catch((error: unknown) => log.warn({ err: error, key }, 'a blob that nothing names could not be deleted'))
     }
   }
+}
+
+interface DiscardParts extends Omit<SweepParts, 'blobs'> {
+  readonly blobs: Pick<Sweepable, 'prefixes' | 'keysUnder'> & {
+    discard(key: string, before: Moment): Promise<boolean>
+  }
+  /** What was put later stays: its row may be on the way. */
+  readonly before: Moment
+  readonly signal: AbortSignal
+}
+
+/** Between two prefixes: nobody waits for this. */
+const restMs = 100
+
+/** The same while blobs are put and read, at leisure. Answers how many went. */
+export async function discardBlobs({ blobs, namedUnder, before, log, signal }: DiscardParts): Promise<number> {
+  let gone = 0
+  for (const prefix of blobs.prefixes) {
+    if (signal.aborted) break
+    const keys = await blobs.keysUnder(prefix)
+    if (keys.length === 0) continue
+    const named = await namedUnder(prefix)
+    for (const key of keys.filter((each) => !named.has(each))) {
+      const went = await blobs.discard(key, before).catch((error: unknown) => {
+        log.warn({ err: error, key }, 'a blob that nothing names could not be deleted')
+        return false
+      })
+      if (went) gone += 1
+    }
+    await rest(restMs, undefined, { signal }).catch(() => {})
+  }
+  return gone
 }

@@ -1,39 +1,20 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Address } from '../domain/runner.ts'
+import { httpRunner, listening, rawRunner } from '../testing/http-runner.ts'
 import type { Call, CallLimits, Exchange } from './call.ts'
 import { askToStop } from './cancel.ts'
 import { createCaller } from './undici-caller.ts'
 
 const limits: CallLimits = { requestTimeoutMs: 30_000, connectTimeoutMs: 5_000, signal: new AbortController().signal }
 const call: Call = { method: 'POST', path: '/', headers: [], body: null }
-
-async function listening(server: Server): Promise<Address> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('not an address')
-  return { host: '127.0.0.1', port: address.port }
-}
-
-async function runner(handle: RequestListener): Promise<Address> {
-  const server = createServer(handle)
-  onTestFinished(() => server.closeAllConnections())
-  return await listening(server)
-}
-
-/** A runner that speaks bytes, not HTTP. */
-const rawRunner = (handle: (socket: Socket) => void): Promise<Address> =>
-  listening(createTcpServer((socket) => handle(socket.on('error', () => {}))))
 
 function open() {
   const caller = createCaller()
@@ -48,7 +29,7 @@ function answer(exchange: Exchange) {
 
 describe('an exchange', () => {
   test('carries method, path, headers and body as they are, both ways', async () => {
-    const address = await runner((request: IncomingMessage, response: ServerResponse) => {
+    const address = await httpRunner((request: IncomingMessage, response: ServerResponse) => {
       response.writeHead(
         207,
         [
@@ -79,7 +60,7 @@ describe('an exchange', () => {
   })
 
   test.each(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PATCH'])('may be a %s with a body', async (method) => {
-    const address = await runner(async (request, response) => {
+    const address = await httpRunner(async (request, response) => {
       response.setHeader('x-body', await text(request))
       response.end()
     })
@@ -91,7 +72,7 @@ describe('an exchange', () => {
   })
 
   test('streams a body of known or unknown length', async () => {
-    const address = await runner(async (request, response) => {
+    const address = await httpRunner(async (request, response) => {
       response.setHeader('x-length', String(request.headers['content-length']))
       response.end(await text(request))
     })
@@ -108,7 +89,7 @@ describe('an exchange', () => {
 
   test('neither follows redirects nor unpacks bodies', async () => {
     const packed = gzipSync('text')
-    const address = await runner((_, response) =>
+    const address = await httpRunner((_, response) =>
       response.writeHead(302, { location: '/else', 'content-encoding': 'gzip' }).end(packed),
     )
     const { status, headers, body } = answer(await open().exchange(address, call, limits))
@@ -119,7 +100,7 @@ describe('an exchange', () => {
 
   test('is told as soon as the headers are there', async () => {
     let finish = () => {}
-    const address = await runner((_, response) => {
+    const address = await httpRunner((_, response) => {
       response.write('first')
       finish = () => response.end('last')
     })
@@ -171,8 +152,8 @@ describe('what goes wrong is told apart:', () => {
   })
 
   test('timed out, before the answer and within it', async () => {
-    const silent = await runner(() => {})
-    const slow = await runner((_, response) => void response.write('first'))
+    const silent = await httpRunner(() => {})
+    const slow = await httpRunner((_, response) => void response.write('first'))
     const caller = open()
     expect(await caller.exchange(silent, call, { ...limits, requestTimeoutMs: 50 })).toEqual({
       kind: 'timed_out',
@@ -184,8 +165,8 @@ describe('what goes wrong is told apart:', () => {
   })
 
   test('aborted, before the answer and within it, also by a reader that goes', async () => {
-    const silent = await runner(() => {})
-    const slow = await runner((_, response) => void response.write('first'))
+    const silent = await httpRunner(() => {})
+    const slow = await httpRunner((_, response) => void response.write('first'))
     const caller = open()
     expect(await caller.exchange(silent, call, { ...limits, signal: AbortSignal.timeout(20) })).toEqual({
       kind: 'aborted',
@@ -223,7 +204,7 @@ describe('a kept connection', () => {
   /** Answers with the number of the connection that a call came on. */
   async function numbering(statusOf: (path: string) => number) {
     const connections = new Set<Socket>()
-    const address = await runner((request, response) => {
+    const address = await httpRunner((request, response) => {
       connections.add(request.socket)
       response.writeHead(statusOf(request.url ?? '')).end(String(connections.size))
     })
@@ -247,7 +228,7 @@ describe('a kept connection', () => {
 
   test('with a failed call beside it carries its own to the end', async () => {
     let finish = () => {}
-    const address = await runner((request, response) => {
+    const address = await httpRunner((request, response) => {
       if (request.url === '/fail') response.writeHead(500).end()
       else {
         response.write('first ')
@@ -265,7 +246,7 @@ describe('a kept connection', () => {
 
 test('asking to stop is a POST to the path with /cancel behind it, under the id of the request', async () => {
   const seen: unknown[] = []
-  const address = await runner(({ method, url, headers }, response) => {
+  const address = await httpRunner(({ method, url, headers }, response) => {
     seen.push([method, url, headers['x-fal-request-id'], headers['x-fal-endpoint']])
     response.writeHead(404).end('no such path')
   })

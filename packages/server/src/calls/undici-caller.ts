@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { errors, Pool } from 'undici'
+import { Pool } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
-import type { BodyEnd, Call, Caller, CallLimits, Exchange, Failure } from './call.ts'
+import type { BeginAnswer, BodyEnd, Call, Caller, CallLimits, Exchange, Failure, TimeLimits } from './call.ts'
+import { codeOf, failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
+import { relay } from './undici-relay.ts'
 
 /** All response headers together; more fails the response. */
 const headerBytes = 16 * 1024
@@ -36,14 +38,32 @@ export function createCaller(): Caller {
     if (!pool.closed && !pool.destroyed) void pool.close().then(() => open.delete(pool))
   }
 
+  /** Makes a call by the pool of an address, and tells how to say that the app has failed. */
+  function from<T>(
+    { host, port }: Address,
+    { connectTimeoutMs }: TimeLimits,
+    call: (pool: Pool, failed: () => void) => T,
+  ): T {
+    const key = `${connectTimeoutMs} ${host} ${port}`
+    const pool = pools.get(key) ?? openPool(key, { host, port }, connectTimeoutMs)
+    return call(pool, () => retire(key, pool))
+  }
+
   return {
-    async exchange(address, call, limits) {
-      const key = `${limits.connectTimeoutMs} ${address.host} ${address.port}`
-      const pool = pools.get(key) ?? openPool(key, address, limits.connectTimeoutMs)
-      const answer = await exchange(pool, call, limits)
-      if (answer.kind === 'answered' && answer.status >= 500) retire(key, pool)
-      return answer
-    },
+    exchange: (address, call, limits) =>
+      from(address, limits, async (pool, failed) => {
+        const answer = await exchange(pool, call, limits)
+        if (answer.kind === 'answered' && answer.status >= 500) failed()
+        return answer
+      }),
+    relay: (address, call, limits, begin) =>
+      from(address, limits, (pool, failed) => {
+        const watching: BeginAnswer = (status, headers) => {
+          if (status >= 500) failed()
+          return begin(status, headers)
+        }
+        return relay(pool, address, call, { limits, begin: watching })
+      }),
     close: async () => void (await Promise.all([...open].map((pool) => pool.destroy()))),
   }
 }
@@ -121,34 +141,6 @@ function limitOf({ requestTimeoutMs, signal }: CallLimits): Limit {
     failure: () => failure,
     lift: () => (clearTimeout(timer), signal.removeEventListener('abort', aborted)),
   }
-}
-
-/** Longer timers would fire at once. */
-const longestTimer = 2 ** 31 - 1
-
-function failureBeforeAnswer(error: unknown): Failure {
-  const code = codeOf(error)
-  const message = messageOf(error)
-  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return { kind: 'connect_timeout', message }
-  if (code === 'ECONNREFUSED') return { kind: 'refused', message }
-  if (code === 'UND_ERR_SOCKET' || code === 'EPIPE') return { kind: 'disconnected', message }
-  if (code === 'ECONNRESET') return { kind: duringConnect(error) ? 'connection_error' : 'disconnected', message }
-  if (error instanceof errors.HeadersOverflowError) return { kind: 'oversized', message }
-  if (error instanceof errors.HTTPParserError) return { kind: 'incomplete', message }
-  return { kind: 'connection_error', message }
-}
-
-const duringConnect = (error: unknown): boolean =>
-  error instanceof Error && 'syscall' in error && error.syscall === 'connect'
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-function originOf({ host, port }: Address): string {
-  return host.includes(':') ? `http://[${host}]:${port}` : `http://${host}:${port}`
 }
 
 /** Undici types raw headers as parsed ones; they come as a flat list of names and values. */

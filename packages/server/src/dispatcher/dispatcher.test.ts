@@ -6,16 +6,19 @@ import { buffer } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { CarrickError } from '../domain/errors.ts'
+import { queueDefaults } from '../domain/queue-settings.ts'
 import { createCaller } from '../calls/undici-caller.ts'
 import type { NewRequest, RequestPayload } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { silent } from '../kit/logger.ts'
-import { deleteApp, registerRevision } from '../store/apps.ts'
+import { deleteApp, queueOfApp, registerRevision, updateQueue } from '../store/apps.ts'
 import { resultOf } from '../store/bodies.ts'
+import { attemptsOf, listedRequestById } from '../store/request-lists.ts'
 import { acceptRequest, requestById, requestCancel } from '../store/requests.ts'
 import type { Store } from '../store/store.ts'
+import { timelineOf } from '../store/timelines.ts'
 import { manualClock } from '../testing/clock.ts'
 import { openTestRunner, textOf } from '../testing/runner.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
@@ -80,7 +83,7 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
   /** What one process holds in memory: opening it again is a restart. */
   async function openPlatform() {
     const apps = await createApps(store)
-    const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
+    const homes = createHomes({ clock, apps, limits: { waitingCallers: 10 } })
     const verdicts: [runner: string, verdict: string, reason: string][] = []
     const dispatcher = startDispatcher({
       store,
@@ -135,6 +138,33 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
     }
   }
 }
+
+test('the time of a request is told by its attempts, also after a restart', async () => {
+  const world = await openWorld()
+  const { held, handler } = holding()
+  await world.addRunner((request, response) =>
+    request.headers['x-carrick-attempt'] === '1' ? hangUp(request, response) : handler(request, response),
+  )
+  await world.submit('timed')
+  await expect.poll(() => world.stateOf('timed'), patient).toBe('waiting')
+  const restarted = await world.restart()
+  await restarted.dispatcher.recover()
+  await restarted.addRunner(handler)
+  world.clock.advance(60_000)
+  restarted.dispatcher.wake()
+  const answer = await held
+  world.clock.advance(5_000)
+  answer.end('ok')
+  await expect.poll(() => world.stateOf('timed'), patient).toBe('completed')
+  const { durations, attempts, totalMs } = (await timelineOf(world.store, 'timed', world.clock.now()))!
+  expect(totalMs).toBe(65_000)
+  expect(durations.running).toBe(5_000)
+  expect(durations.backing_off + durations.queued).toBe(60_000)
+  expect(durations.backing_off).toBeGreaterThan(0)
+  expect(attempts).toMatchObject([{ failedAs: 'runner_disconnected' }, { durations: { running: 5_000 } }])
+})
+
+type World = Awaited<ReturnType<typeof openWorld>>
 
 /** The real store on a disk that may be full, or busy. */
 function onDisk(store: Store, disk: { full: boolean; refused: number; busyReads: number }): Store {
@@ -304,6 +334,19 @@ describe('a request', () => {
 })
 
 describe('an attempt that fails', () => {
+  test('is on record with how it failed, and the request that has had its last one is a dead letter', async () => {
+    const world = await openWorld()
+    await world.addRunner(hangUp)
+    await world.addRunner(hangUp)
+    await world.submit('a', { retry: { forbidden: false, budgets: { connection_error: 1 } } })
+    expect(await world.outcome('a')).toMatchObject({ status: 503, attempt: 2, error: { code: 'runner_disconnected' } })
+    expect(await world.store.read(listedRequestById('a'))).toMatchObject({ dead: true })
+    expect(await world.store.read(attemptsOf('a'))).toMatchObject([
+      { number: 1, failedStatus: 503, failedCode: 'runner_disconnected' },
+      { number: 2 },
+    ])
+  })
+
   test.each<[what: string, RequestListener, verdict: string, reason: string]>([
     ['by breaking off in its answer', breakOff, 'terminate', 'crash'],
     ['by hanging up', hangUp, 'terminate', 'crash'],
@@ -446,6 +489,45 @@ describe('a flush', () => {
     await Promise.all(Array.from({ length: 2_001 }, (_, index) => world.submit(`request-${index}`)))
     expect(await world.dispatcher.flush('app')).toBe(2_001)
     expect(world.home.queueLength).toBe(0)
+  })
+})
+
+describe('a paused queue', () => {
+  const set = async (world: Pick<World, 'store'>, paused: boolean) => {
+    const was = await world.store.read(queueOfApp('app'))
+    await world.store.commit(updateQueue('app', was!, { ...queueDefaults, paused }, start))
+  }
+
+  test('waits, also across a restart, and is served at once when it is resumed', async () => {
+    const world = await openWorld()
+    await set(world, true)
+    const again = await world.restart()
+    await again.addRunner(ok)
+    await again.submit('one')
+    await again.dispatcher.recover()
+    const later = await world.restart()
+    await later.addRunner(ok)
+    await later.dispatcher.recover()
+    later.dispatcher.wake()
+    expect([await later.stateOf('one'), later.home.positionOf('one')]).toEqual(['waiting', 0])
+    await set(world, false)
+    await expect.poll(() => later.stateOf('one'), patient).toBe('completed')
+  })
+
+  test('lets what waits too long end, and what runs end well', async () => {
+    const world = await openWorld()
+    const held = Promise.withResolvers<void>()
+    await world.addRunner((_, response) => void held.promise.then(() => response.end('ok')))
+    await world.submit('running')
+    await expect.poll(() => world.stateOf('running'), patient).toBe('running')
+    await set(world, true)
+    await expect.poll(() => world.home.reserve('probe'), patient).toBeUndefined()
+    await world.submit('late', { startBy: start + 1_000 })
+    world.clock.advance(1_000)
+    world.dispatcher.wake()
+    await expect.poll(() => world.stateOf('late'), patient).toBe('completed')
+    held.resolve()
+    await expect.poll(() => world.stateOf('running'), patient).toBe('completed')
   })
 })
 

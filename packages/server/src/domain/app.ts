@@ -1,5 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AccountId, AppId, RevisionId } from './ids.ts'
+import type { QueueSettings } from './queue-settings.ts'
 import type { ScaleSettings } from './scale.ts'
 
 export type AuthMode = 'private' | 'public' | 'shared'
@@ -20,6 +21,7 @@ export interface App {
   /** Absent until the first rolling deploy has a healthy runner: such an app has no endpoint and is not listed. */
   readonly revisionId?: RevisionId
   readonly scale: ScaleSettings
+  readonly queue: QueueSettings
   /** The revision that a rolling deploy is bringing up, while it does. */
   readonly rollingRevisionId?: RevisionId
   /** The scale settings that come into force when it switches. */

@@ -72,6 +72,32 @@ describe('what follows an attempt, and what becomes of its runner', () => {
   })
 })
 
+describe('a request that is tried no more is a dead letter', () => {
+  const many = { ...first, attempt: mostAttempts }
+  const banned = { ...first, retry: { forbidden: true, budgets: {} } }
+  test.each<[claim: string, AttemptEnd, typeof first, RetryRules, dead: boolean]>([
+    ['when its runner vanished for the last time', failed('disconnected'), many, rules, true],
+    [
+      'when it ran too long and is not tried again',
+      failed('timed_out'),
+      first,
+      { ...rules, retryBudgets: { timeout: 0 } },
+      true,
+    ],
+    ['when its runner vanished and its caller wants no retry', failed('refused'), banned, rules, true],
+    ['when the app answered 503 as often as it was asked', answer(503), many, rules, true],
+    ['when the app asked for one attempt too many', answer(500, { needsRetry: true }), many, rules, true],
+    ["but not for the app's own 500", answer(500), many, rules, false],
+    ["nor for the app's own 422", answer(422), first, rules, false],
+    ['nor for a 503 that nobody wanted to be tried again', answer(503), banned, rules, false],
+    ['nor for a 503 that the app means', answer(503, { needsRetry: false }), many, rules, false],
+    ['nor when it went well', answer(200), many, rules, false],
+    ['nor when the platform went down', { kind: 'aborted' }, first, rules, false],
+  ])('%s', (_, end, request, app, dead) => {
+    expect(afterAttempt(end, request, app, 0.5)).toEqual({ kind: 'final', dead })
+  })
+})
+
 describe('each kind of failure uses up its own condition', () => {
   test.each<[AttemptEnd, RetryCondition]>([
     [answer(503), 'server_error'],

@@ -33,9 +33,13 @@ export interface RetryRules {
   readonly retryBudgets: RetryBudgets
 }
 
-export type Decision =
-  | { readonly kind: 'retry'; readonly delayMs: number; readonly used: RetryBudgets }
-  | { readonly kind: 'final' }
+export type Decision = { readonly kind: 'retry'; readonly delayMs: number; readonly used: RetryBudgets } | Final
+
+export interface Final {
+  readonly kind: 'final'
+  /** It failed in a way that is tried again, and no further attempt is allowed: a dead letter. */
+  readonly dead: boolean
+}
 
 /** What becomes of the runner: nothing, a look whether its port still answers, the health check of its app, or its end. */
 export type RunnerVerdict = { readonly kind: 'keep' } | Judged
@@ -46,8 +50,6 @@ export interface Judged {
 }
 
 export const mostAttempts = 10
-
-const final: Decision = { kind: 'final' }
 
 /**
  * Whether an attempt that ended like this is followed by another. The strongest word wins: the caller's ban, the
@@ -60,6 +62,7 @@ export function afterAttempt(
   rules: RetryRules,
   chance: number,
 ): Decision {
+  const final: Final = { kind: 'final', dead: isDead(end, attempt) }
   if (attempt >= mostAttempts || retry.forbidden) return final
   const again = (spent: RetryBudgets): Decision => ({ kind: 'retry', delayMs: backOff(attempt, chance), used: spent })
 
@@ -70,6 +73,15 @@ export function afterAttempt(
   if (condition === undefined) return final
   const spent = used[condition] ?? 0
   return spent < budgetFor(condition, retry.budgets, rules) ? again({ ...used, [condition]: spent + 1 }) : final
+}
+
+/**
+ * Whether a request whose last attempt ended like this has failed for want of attempts. What an app answered is its own
+ * word, unless it was tried again for it before.
+ */
+function isDead(end: AttemptEnd, attempt: number): boolean {
+  if (end.kind !== 'answered') return conditionOf(end) !== undefined
+  return attempt > 1 && (wishOf(end) ?? conditionOf(end) !== undefined)
 }
 
 /** The app's answer decides; a runner that gave no whole answer has failed and goes. */

@@ -32,6 +32,8 @@ export interface GatewayDeps {
   readonly cancel: (requestId: RequestId) => Promise<Cancelled>
   /** Told of runners that should be looked at, or ended. The home has let go of the latter already. */
   readonly onRunnerVerdict: (runnerId: RunnerId, verdict: Judged['kind'], reason: Judged['reason']) => void
+  /** Whether webhooks may be sent to this address, of which it is known before anything is resolved. */
+  readonly mayCallBack: (address: string) => boolean
   /** False while the platform is going down: then nothing new is taken in. */
   readonly accepting: () => boolean
 }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { forbidsRetries, headerPairs, priorityOf, retryBudgets, startTimeoutMs } from './platform-headers.ts'
+import {
+  forbidsKeeping,
+  forbidsRetries,
+  headerPairs,
+  priorityOf,
+  retryBudgets,
+  startTimeoutMs,
+} from './platform-headers.ts'
 
 test('low is the only priority that is not normal', () => {
   const priorities = ['low', ' LOW ', 'normal', 'high', ''].map((word) => priorityOf({ 'x-fal-queue-priority': word }))
@@ -10,6 +17,12 @@ test('low is the only priority that is not normal', () => {
 test('three words forbid retries', () => {
   const words = ['1', 'true', 'YES', '0', 'false', 'on']
   expect(words.filter((word) => forbidsRetries({ 'x-fal-no-retry': word }))).toEqual(['1', 'true', 'YES'])
+})
+
+test('three words say that nothing is to be kept', () => {
+  const words = ['0', 'false', 'NO', '1', 'true', '']
+  expect(words.filter((word) => forbidsKeeping({ 'x-fal-store-io': word }))).toEqual(['0', 'false', 'NO'])
+  expect(forbidsKeeping({})).toBe(false)
 })
 
 describe('the start deadline', () => {

@@ -22,13 +22,13 @@ export function hintOf(headers: IncomingHttpHeaders): string | undefined {
   return typeof hint === 'string' && hint !== '' ? hint : undefined
 }
 
-/** Whether what the request carries, both ways, is not to be kept. */
-export function isUnkept(headers: IncomingHttpHeaders): boolean {
-  return ['0', 'false', 'no'].includes(word(headers, 'x-fal-store-io'))
-}
-
 export function forbidsRetries(headers: IncomingHttpHeaders): boolean {
   return ['1', 'true', 'yes'].includes(word(headers, 'x-fal-no-retry'))
+}
+
+/** Whether the payloads are not to be kept. */
+export function forbidsKeeping(headers: IncomingHttpHeaders): boolean {
+  return ['0', 'false', 'no'].includes(word(headers, 'x-fal-store-io'))
 }
 
 /** Longer deadlines than this are none: a hundred years. */

@@ -2,8 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { LogLevel } from '../logs/log-store.ts'
-import { forgetUnkept, unkeptMs } from '../dispatcher/forget.ts'
-import { payloadOf } from '../store/bodies.ts'
+import { dropPayloads, forgetRequests, unkeptRequests } from '../store/retention.ts'
 import { openTestGateway, type TestApp, type TestGateway } from '../testing/gateway.ts'
 import { textOf } from '../testing/runner.ts'
 
@@ -121,7 +120,7 @@ describe('submit', () => {
 
   test.each([
     ['?fal_max_queue_length=many', {}],
-    ['?fal_webhook=https%3A%2F%2Fexample.com%2Fhook', {}],
+    ['?fal_webhook=http%3A%2F%2F10.0.0.1%2Fhook', {}],
     ['', { 'x-fal-request-timeout': 'soon' }],
     ['', { 'x-fal-request-start-timeout': '-1' }],
   ])('%s %j is refused, and nothing is stored', async (query, headers) => {
@@ -195,6 +194,28 @@ test('a request passes through its three states, with the codes that go with the
 })
 
 const urlsOf = ({ response_url, status_url, cancel_url }: Accepted) => ({ response_url, status_url, cancel_url })
+
+test('of what is kept no longer only the result is missing, and of what is gone nothing is known', async () => {
+  await gateway.addApp('brief', { runner: (_req, res) => res.end('{"a":1}') })
+  const accepted = await submit('brief', { headers: { 'x-fal-store-io': '0' } })
+  await completed(accepted)
+  const later = gateway.clock.now() + 1_000
+  expect((await bodyOf(below(accepted.response_url))).body).toEqual({ a: 1 })
+  await gateway.store.commit(dropPayloads(await gateway.store.read(unkeptRequests(later))))
+  expect(await bodyOf(below(accepted.status_url))).toMatchObject({ status: 200, body: { status: 'COMPLETED' } })
+  expect(await bodyOf(below(accepted.response_url))).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('kept no longer') },
+  })
+  await gateway.store.commit(forgetRequests([accepted.request_id]))
+  expect(await bodyOf(below(accepted.status_url))).toMatchObject({ status: 404, body: { status: 'NOT_FOUND' } })
+  expect(await bodyOf(below(accepted.response_url))).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('longer ago than requests are kept') },
+  })
+  const cancelled = await bodyOf(below(accepted.cancel_url), { method: 'PUT' })
+  expect(cancelled).toMatchObject({ status: 404, body: { status: 'NOT_FOUND' } })
+})
 
 test("the app's own failure is a result like any other, and shows in the status", async () => {
   await gateway.addApp('failing', {
@@ -388,44 +409,4 @@ describe('a client that was given a proxy', () => {
   test('cannot have anything fetched', async () => {
     expect((await proxied('http://127.0.0.1.example.com/x/y')).status).toBe(400)
   })
-})
-
-test('what is not to be kept is forgotten an hour after its end, all but who called what', async () => {
-  let finish = () => {}
-  await gateway.addApp('unkept', {
-    runner: (_req, res) => {
-      finish = () => void res.writeHead(200, { 'x-secret': 'answer' }).end('the answer')
-    },
-  })
-  const asked = { body: 'the question', headers: { 'x-secret': 'question', 'x-fal-store-io': '0' } }
-  const unkept = await submit('unkept/a?secret=1', asked)
-  const passing = async (ms: number) => {
-    const clock = { ...gateway.clock, now: () => gateway.clock.now() + ms }
-    await forgetUnkept({ store: gateway.store, clock }, new AbortController().signal)
-  }
-  const payload = () => gateway.store.read(payloadOf(unkept.request_id))
-  await passing(24 * unkeptMs)
-  expect(await payload()).toMatchObject({ path: '/a?secret=1', body: { inline: { byteLength: 12 } } }) // it runs
-  finish()
-  await completed(unkept)
-  await passing(unkeptMs / 2)
-  expect(await (await gateway.fetch(below(unkept.response_url))).text()).toBe('the answer')
-
-  await passing(unkeptMs + 60_000)
-  expect(await payload()).toEqual({
-    method: 'POST',
-    path: '/a',
-    headers: [],
-    callerId: 'account-ann',
-    body: { inline: new Uint8Array() },
-  })
-  expect(await bodyOf(below(unkept.response_url))).toMatchObject({ status: 404 })
-  expect((await completed(unkept))['status']).toBe('COMPLETED')
-
-  const kept = await submit('unkept', { ...asked, headers: { 'x-fal-store-io': '1' } })
-  await vi.waitFor(async () => expect((await bodyOf(below(kept.status_url))).body['status']).toBe('IN_PROGRESS'))
-  finish()
-  await completed(kept)
-  await passing(24 * unkeptMs)
-  expect(await (await gateway.fetch(below(kept.response_url))).text()).toBe('the answer')
 })

@@ -30,6 +30,9 @@ export async function waitForSlot(
   { app }: CallableApp,
   { requestId, deadlineMs, signal, hint }: Seeking,
 ): Promise<Slot> {
+  signal.throwIfAborted()
+  const free = homes.of(app.id).acquireNow(requestId, hint)
+  if (free !== undefined) return free
   const longestMs = app.scale.startup_timeout * 1_000 + marginMs
   const callers = deadlineMs !== undefined && deadlineMs <= longestMs
   const late = new AbortController()

@@ -18,4 +18,6 @@ export interface Apps {
   all(): Iterable<KnownApp>
   /** Resolves when what was committed before the call is known here. */
   refresh(): Promise<void>
+  /** Calls back whenever what is known here has been read anew, before those who wait for `refresh` go on. */
+  onRefresh(listener: () => void): void
 }

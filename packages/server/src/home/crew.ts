@@ -155,6 +155,7 @@ class HeldSlot implements Slot {
   readonly runnerId: RunnerId
   readonly revisionId: string
   readonly address: Address
+  readonly cameUp: ServingRunner['cameUp']
   readonly #runner: ServingRunner
   #giveBack: (() => void) | undefined
 
@@ -162,6 +163,7 @@ class HeldSlot implements Slot {
     this.runnerId = runner.id
     this.revisionId = runner.revisionId
     this.address = runner.address
+    this.cameUp = runner.cameUp
     this.#runner = runner
     this.#giveBack = giveBack
   }

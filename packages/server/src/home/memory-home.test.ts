@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { queueDefaults } from '../domain/queue-settings.ts'
 import type { QueuedRequest } from '../domain/request.ts'
 import { manualClock } from '../testing/clock.ts'
 import type { Match, Slot } from './home.ts'
@@ -86,6 +87,75 @@ describe('order', () => {
         expect(left.map(({ seq }) => home.positionOf(`request-${seq}`))).toEqual(left.map((_, place) => place))
         expect(ids(takeAll())).toEqual(left.map(({ seq }) => seq))
         expect([home.queueLength, home.nextMoment()]).toEqual([0, undefined])
+      }),
+    )
+  })
+})
+
+describe('callers that take turns', () => {
+  const fair = { ...queueDefaults, fair_share: true, weights: { b: 2 } }
+
+  test('do so within a priority, from the moment it is set until it is taken back', () => {
+    const { home, takeAll } = openHome({ runners: ['a'], multiplexing: 100 })
+    const low = { priority: 'low' } as const
+    for (const seq of [1, 2, 3, 4]) home.admit(queued(seq, { keyId: 'a' }))
+    for (const seq of [5, 6, 7]) home.admit(queued(seq, { keyId: 'b', acceptedAt: now + seq }))
+    for (const seq of [8, 9]) home.admit(queued(seq, { keyId: 'a', ...low, startBy: now + 9 }))
+    home.admit(queued(10, low))
+    home.configure(fair)
+    expect([home.positionOf('request-7'), home.positionOf('request-10')]).toEqual([4, 8])
+    expect([home.load().waitingSince, home.nextMoment()]).toEqual([now, now + 9])
+    expect([home.take(), home.take(), home.take()].map((match) => match?.request.seq)).toEqual([1, 5, 6])
+    home.configure(queueDefaults)
+    expect([home.take(), home.take()].map((match) => match?.request.seq)).toEqual([2, 3])
+    home.configure(fair)
+    expect(home.takeOverdue(now + 9).map(({ seq }) => seq)).toEqual([8, 9])
+    expect(ids(takeAll())).toEqual([4, 7, 10])
+  })
+
+  test('are weighed by the aliases of the keys of the owner, and of nobody else', () => {
+    const { home, takeAll } = openHome({ runners: ['a'], multiplexing: 100 })
+    for (const seq of [1, 2, 3, 4, 5, 6]) home.admit(queued(seq, { keyId: seq <= 3 ? 'x' : 'y' }))
+    home.configure({ ...fair, weights: { batch: 2 } }, [['y', 'batch']])
+    expect(ids(takeAll())).toEqual([1, 4, 5, 2, 6, 3])
+  })
+
+  test('lose nothing and keep priorities and their own order, however often that is switched', () => {
+    const someRequest = fc.record({
+      caller: fc.constantFrom('a', 'b', 'c', undefined),
+      low: fc.boolean(),
+      late: fc.boolean(),
+      goes: fc.boolean(),
+      next: fc.constantFrom('fair', 'plain', 'take', 'nothing'),
+    })
+    fc.assert(
+      fc.property(fc.array(someRequest, { maxLength: 60 }), fc.boolean(), (all, endsFair) => {
+        const { home, clock, takeAll } = openHome({ runners: ['a'], multiplexing: 2_000 })
+        const gone = new Set<number>()
+        all.forEach(({ caller, low, late, next }, seq) => {
+          const priority = low ? 'low' : 'normal'
+          home.admit(queued(seq, { priority, dueAt: late ? now + 5 : 0, ...(caller && { keyId: caller }) }))
+          if (next === 'take') gone.add(home.take()?.request.seq ?? -1)
+          else if (next !== 'nothing') home.configure(next === 'fair' ? fair : queueDefaults)
+        })
+        const waiting = all.map((each, seq) => ({ ...each, seq })).filter(({ seq }) => !gone.has(seq))
+        for (const { seq, goes } of waiting) if (goes) expect(home.withdraw(`request-${seq}`)).toBe(true)
+        clock.advance(5)
+        home.configure(endsFair ? fair : queueDefaults)
+        const left = waiting.filter(({ goes }) => !goes)
+        const places = new Map(left.map(({ seq }) => [seq, home.positionOf(`request-${seq}`)]))
+        const served = ids(takeAll())
+        expect(served.map((seq) => places.get(seq))).toEqual(served.map((_, place) => place))
+        const order = served.map((seq) => ({ ...all[seq]!, seq }))
+        const normal = order.filter(({ low }) => !low)
+        expect(order.slice(0, normal.length)).toEqual(normal)
+        for (const lane of [normal, order.slice(normal.length)])
+          for (const caller of ['a', 'b', 'c', undefined]) {
+            const own = lane.filter((each) => !endsFair || each.caller === caller).map(({ seq }) => seq)
+            expect(own).toEqual(own.toSorted((a, b) => a - b))
+          }
+        expect(served.toSorted((a, b) => a - b)).toEqual(left.map(({ seq }) => seq))
+        expect(home.queueLength).toBe(0)
       }),
     )
   })
@@ -293,4 +363,71 @@ test('listeners hear of work and load once per turn', async () => {
   for (const seq of [1, 2, 3]) home.admit(queued(seq))
   await Promise.resolve()
   expect(heard).toEqual(['load app', 'work app'])
+})
+
+describe('a paused queue', () => {
+  const paused = { ...queueDefaults, paused: true }
+
+  test('takes requests and gives them out once it is resumed, the oldest first', () => {
+    const { home, takeAll } = openHome({ runners: ['a', 'b'] })
+    home.configure(paused)
+    expect(home.reserve('request-1')).toBeUndefined()
+    home.admit(queued(1))
+    home.admit(queued(2))
+    expect(takeAll()).toEqual([])
+    expect([home.queueLength, home.positionOf('request-2')]).toEqual([2, 1])
+    home.configure(queueDefaults)
+    expect(ids(takeAll())).toEqual([1, 2])
+  })
+
+  test('is no load, and lets direct calls through', async () => {
+    const { home } = openHome({ runners: ['a'] })
+    home.configure(paused)
+    home.admit(queued(1))
+    const slot = await home.acquire('direct', forever)
+    expect(home.load()).toMatchObject({ waiting: 0, running: 1, waitingSince: undefined })
+    const next = home.acquire('next', forever)
+    expect(home.load().waiting).toBe(1)
+    slot.release()
+    expect((await next).runnerId).toBe('a')
+    home.configure(queueDefaults)
+    expect(home.load().waiting).toBe(1)
+  })
+
+  test('sends what was on disk as started', () => {
+    const { home } = openHome({ runners: ['a'] })
+    const slot = home.reserve('request-1')!
+    home.configure(paused)
+    home.admit(queued(1, { attempt: 1 }), { slot: slot.keep(), payload })
+    expect(home.take()?.request.seq).toBe(1)
+  })
+
+  test('still lets deadlines pass and retries become due, without an alarm that rings for ever', () => {
+    const { home, clock } = openHome({ runners: ['a'] })
+    home.configure(paused)
+    home.admit(queued(1, { startBy: now + 1_000 }))
+    home.admit(queued(2, { dueAt: now + 500 }))
+    clock.advance(500)
+    expect(home.take()).toBeUndefined()
+    expect(home.nextMoment()).toBe(now + 1_000)
+    clock.advance(500)
+    expect(home.takeOverdue(clock.now()).map(({ seq }) => seq)).toEqual([1])
+    expect(home.nextMoment()).toBeUndefined()
+  })
+
+  test('tells of work and of load when it is resumed, and of nothing before', async () => {
+    const { home, homes } = openHome({ runners: ['a'] })
+    home.configure(paused)
+    home.admit(queued(1))
+    await Promise.resolve()
+    const heard: string[] = []
+    homes.onWork(() => void heard.push('work'))
+    homes.onLoad(() => void heard.push('load'))
+    home.setRunners([runner('a'), runner('b')])
+    await Promise.resolve()
+    expect(heard).toEqual([])
+    home.configure(queueDefaults)
+    await Promise.resolve()
+    expect(heard.toSorted()).toEqual(['load', 'work'])
+  })
 })

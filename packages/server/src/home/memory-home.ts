@@ -1,7 +1,10 @@
 import type { Clock, Moment } from '../kit/clock.ts'
 import { CarrickError } from '../domain/errors.ts'
-import type { AppId, RequestId, RunnerId } from '../domain/ids.ts'
+import { fairShareIn } from '../domain/fair-share.ts'
+import type { AccountId, AppId, KeyId, RequestId, RunnerId } from '../domain/ids.ts'
+import { queueDefaults, type QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest } from '../domain/request.ts'
+import type { Apps } from './apps.ts'
 import { Crew } from './crew.ts'
 import type { Home, Homes, Load, Match, ServingRunner, Slot, Started } from './home.ts'
 import { Queue } from './queue.ts'
@@ -13,17 +16,34 @@ interface HomeLimits {
   readonly waitingCallers: number
 }
 
+interface KeyNames {
+  /** An account's live keys with their aliases. */
+  aliasesOf(accountId: AccountId): Iterable<readonly [KeyId, string]>
+  /** Calls back whenever keys have been read anew. */
+  onRefresh(listener: () => void): void
+}
+
 interface HomeParts {
   readonly clock: Clock
   readonly limits: HomeLimits
+  /** Who knows what owners say of their queues. Without it nobody has said anything. */
+  readonly apps?: Pick<Apps, 'byId' | 'onRefresh'>
+  /** Who knows what owners call their keys. Without it they have no names. */
+  readonly keys?: KeyNames
 }
 
-/** One home per app, in this process, made when it is first asked for. */
+/** One home per app, in this process, made when it is first asked for; it is told at once of what its app's owner changes. */
 export function createHomes(parts: HomeParts): Homes {
   const homes = new Map<AppId, Home>()
   const work = new Signal<AppId>()
   const load = new Signal<AppId>()
   const totals = new Totals()
+  const tell = (home: Home): void => {
+    const app = parts.apps?.byId(home.appId)?.app
+    if (app === undefined) home.configure(queueDefaults)
+    else home.configure(app.queue, parts.keys?.aliasesOf(app.accountId))
+  }
+  for (const source of [parts.apps, parts.keys]) source?.onRefresh(() => homes.forEach((home) => tell(home)))
 
   function make(appId: AppId): Home {
     const home = new MemoryHome(
@@ -32,6 +52,7 @@ export function createHomes(parts: HomeParts): Homes {
       () => work.raise(appId),
       () => load.raise(appId),
     )
+    tell(home)
     homes.set(appId, home)
     return home
   }
@@ -73,6 +94,7 @@ class MemoryHome implements Home {
   readonly #callers = new Set<DirectCaller>()
   readonly #started: Match[] = []
   #announced = 0
+  #paused = false
   #turn: 'caller' | 'queue' = 'caller'
 
   constructor(appId: AppId, parts: HomeParts & { readonly totals: Totals }, work: () => void, load: () => void) {
@@ -95,7 +117,7 @@ class MemoryHome implements Home {
   }
 
   reserve(requestId: RequestId, hint?: string): Slot | undefined {
-    return this.#announced === 0 ? this.#takeFree(requestId, hint) : undefined
+    return this.#announced === 0 && !this.#paused ? this.#takeFree(requestId, hint) : undefined
   }
 
   announce(): Disposable {
@@ -108,6 +130,10 @@ class MemoryHome implements Home {
     else this.#queue.add(request, this.#clock.now())
     this.#load()
     this.#work()
+  }
+
+  acquireNow(requestId: RequestId, hint?: string): Slot | undefined {
+    return this.#takeFree(requestId, hint)
   }
 
   async acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot> {
@@ -127,10 +153,10 @@ class MemoryHome implements Home {
     const started = this.takeStarted()
     if (started) return started
     this.#queue.ripen(this.#clock.now())
-    const request = this.#queue.head
+    const request = this.#paused ? undefined : this.#queue.head
     const slot = request && this.#crew.take(request.id, request)
     if (!request || !slot) return undefined
-    this.#queue.remove(request.id)
+    this.#queue.take()
     this.#turn = 'caller'
     this.#settle()
     return { request, slot }
@@ -154,9 +180,10 @@ class MemoryHome implements Home {
   load(): Load {
     this.#queue.ripen(this.#clock.now())
     const [caller] = this.#callers
-    const since = Math.min(caller?.since ?? Infinity, this.#queue.waitingSince ?? Infinity)
+    const inLine = this.#paused ? undefined : this.#queue.waitingSince
+    const since = Math.min(caller?.since ?? Infinity, inLine ?? Infinity)
     return {
-      waiting: this.#queue.due + this.#callers.size,
+      waiting: this.#inLine + this.#callers.size,
       running: this.#crew.running,
       waitingSince: since === Infinity ? undefined : since,
       runners: this.#crew.load(),
@@ -180,6 +207,14 @@ class MemoryHome implements Home {
     this.#crew.setMultiplexing(requestsPerRunner)
   }
 
+  configure(settings: QueueSettings, aliases: Iterable<readonly [KeyId, string]> = []): void {
+    this.#queue.share(fairShareIn(settings, aliases))
+    if (settings.paused === this.#paused) return
+    this.#paused = settings.paused
+    this.#load()
+    this.#settle()
+  }
+
   clear(reason: Error): void {
     this.#queue.clear()
     for (const caller of this.#callers) caller.turnAway(reason)
@@ -195,9 +230,14 @@ class MemoryHome implements Home {
     return this.#queue.nextMoment()
   }
 
+  /** How many of the queue are the next to run, as soon as a slot is free. */
+  get #inLine(): number {
+    return this.#paused ? 0 : this.#queue.due
+  }
+
   #takeFree(requestId: RequestId, hint?: string): Slot | undefined {
     this.#queue.ripen(this.#clock.now())
-    if (this.#callers.size > 0 || this.#queue.due > 0) return undefined
+    if (this.#callers.size > 0 || this.#inLine > 0) return undefined
     const slot = this.#crew.take(requestId, { hint })
     if (slot) this.#load()
     return slot
@@ -228,13 +268,13 @@ class MemoryHome implements Home {
 
   /** Free slots go to direct callers unless it is the queue's turn; what is the queue's is announced as work. */
   #settle(): void {
-    while (this.#crew.free > 0 && this.#callers.size > 0 && (this.#turn === 'caller' || this.#queue.due === 0)) {
+    while (this.#crew.free > 0 && this.#callers.size > 0 && (this.#turn === 'caller' || this.#inLine === 0)) {
       const [caller] = this.#callers
       const slot = caller && this.#crew.take(caller.requestId, caller)
       if (!slot) break
       this.#turn = 'queue'
       caller.serve(slot)
     }
-    if (this.#crew.free > 0 && this.#queue.size > 0) this.#work()
+    if (this.#crew.free > 0 && this.#queue.size > 0 && !this.#paused) this.#work()
   }
 }

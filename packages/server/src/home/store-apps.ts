@@ -16,6 +16,7 @@ export async function createApps(store: Store): Promise<Apps> {
   /** Revisions never change, so each is read once. */
   let revisions: ReadonlyMap<RevisionId, Revision> = new Map()
   let known: Snapshot = { byId: new Map(), byName: new Map() }
+  const listeners: (() => void)[] = []
   let underWay: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
 
@@ -23,6 +24,7 @@ export async function createApps(store: Store): Promise<Apps> {
     const apps = await store.read(allApps())
     revisions = await withNew(store, revisions, apps)
     known = snapshotOf(apps, revisions)
+    for (const listener of listeners) listener()
   }
 
   /** All who ask before a look has begun share it; who asks during one waits for another. */
@@ -43,6 +45,7 @@ export async function createApps(store: Store): Promise<Apps> {
     byId: (id) => known.byId.get(id),
     all: () => known.byId.values(),
     refresh,
+    onRefresh: (listener) => void listeners.push(listener),
   }
 }
 

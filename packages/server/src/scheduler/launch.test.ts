@@ -1,3 +1,4 @@
+import { queueDefaults } from '../domain/queue-settings.ts'
 import { expect, test } from 'vitest'
 import { pend, start } from '../domain/runner.ts'
 import { serverDefaults } from '../domain/scale.ts'
@@ -44,6 +45,7 @@ const started: RunnerStart = {
     environment: 'main',
     authMode: 'private',
     scale: serverDefaults,
+    queue: queueDefaults,
     updatedAt: 0,
   },
   revision: { ...at, id: 'r1', appId: 'app', spec: testSpec() },

@@ -1,3 +1,4 @@
+import { queueDefaults } from '../domain/queue-settings.ts'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { drain, pend, start, type LiveRunner } from '../domain/runner.ts'
@@ -24,6 +25,7 @@ function appWith(scale: ScaleChanges): App {
     authMode: 'private',
     revisionId: 'new',
     scale: changedScale(serverDefaults, scale),
+    queue: queueDefaults,
     createdAt: 0,
     updatedAt: 0,
   }

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { createKeyring } from '../access/memory-keyring.ts'
 import { CarrickError } from '../domain/errors.ts'
+import { queueDefaults } from '../domain/queue-settings.ts'
+import type { QueuedRequest } from '../domain/request.ts'
 import { pend, start } from '../domain/runner.ts'
-import { deleteApp } from '../store/apps.ts'
+import { deleteApp, queueOfApp, updateQueue } from '../store/apps.ts'
 import { addRunner } from '../store/runners.ts'
 import { manualClock } from '../testing/clock.ts'
 import { FakeBackend } from '../testing/fake-backend.ts'
@@ -11,6 +13,18 @@ import { addTestAccount, openTestStore } from '../testing/store.ts'
 
 const second = 1_000
 const now = 1_800_000_000_000
+
+const waitingRequest = (acceptedAt: number): QueuedRequest => ({
+  id: 'request',
+  appId: 'hello',
+  seq: 1,
+  priority: 'normal',
+  attempt: 0,
+  dueAt: 0,
+  acceptedAt,
+  retry: { forbidden: false, budgets: {} },
+  used: {},
+})
 
 describe('an app without runners', () => {
   test('has none until a call comes, which starts one at once', async () => {
@@ -59,6 +73,27 @@ describe('scaling', () => {
     expect(at.backend.alive).toEqual([])
     expect(at.backend.known).toEqual([])
     expect(await at.stored(at.backend.started[0]!.id)).toMatchObject({ state: 'terminated', reason: 'keep_alive' })
+  })
+
+  test('a paused queue starts no runner and keeps none; resumed, it starts one at once', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { keep_alive: 1 } })
+    const set = async (paused: boolean) => {
+      const was = await at.store.read(queueOfApp('hello'))
+      await at.store.commit(updateQueue('hello', was!, { ...queueDefaults, paused }, at.clock.now()))
+      await at.apps.refresh()
+    }
+    const call = at.call()
+    await at.settled()
+    await at.accept(...at.backend.alive)
+    await set(true)
+    call.end()
+    at.homes.of('hello').admit(waitingRequest(at.clock.now()))
+    await at.pass(1 * second)
+    await at.pass(600 * second)
+    expect([at.backend.alive, at.backend.started.length]).toEqual([[], 1])
+    await set(false)
+    await expect.poll(() => at.backend.started.length).toBe(2)
   })
 
   test('keeps the floor, without traffic too', async () => {

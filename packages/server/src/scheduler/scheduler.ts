@@ -17,6 +17,7 @@ import type { LogLine, LogStore } from '../logs/log-store.ts'
 import { appNames } from '../store/apps.ts'
 import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
+import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
@@ -110,7 +111,12 @@ class PlatformScheduler implements Scheduler {
     const sightings = new Sightings(backend, clock, everyMs)
     const masks = this.#masks
     this.#hands = new Hands(
-      { ...parts, masks, onRefused: (start, error) => this.#refused(start, error) },
+      {
+        ...parts,
+        masks,
+        onLaunched: (id) => this.#launched(id),
+        onRefused: (start, error) => this.#refused(start, error),
+      },
       this.#ending.signal,
     )
     const own = {
@@ -270,6 +276,14 @@ class PlatformScheduler implements Scheduler {
   #log(line: LogLine): void {
     this.#parts.logs.append(line)
     this.#runs.said(line)
+  }
+
+  /** Only timelines tell of it, so a store that cannot take it is no reason to stop. */
+  async #launched(id: RunnerId): Promise<void> {
+    const { store, clock, log } = this.#parts
+    await store.commit(noteLaunch(id, clock.now())).catch((error: unknown) => {
+      log.warn({ err: error, runner: id }, 'it could not be noted when a runner was launched')
+    })
   }
 
   #refused({ runner }: RunnerStart, error: unknown): void {

@@ -29,6 +29,7 @@ export function allowedFor(name: SettingName): string {
   const setting = described(name)
   if (setting.enum !== undefined) return setting.enum.join(' or ')
   if (setting.type === 'integer') return wholeNumber(setting)
+  if (setting.type === 'number') return `a number from ${setting.minimum} to ${setting.maximum}`
   if (setting.list === true) return 'texts, separated by commas'
   return setting.format === 'uri' ? 'an https URL' : 'a text'
 }

@@ -1,6 +1,7 @@
 import type { App, AuthMode, DeploymentStrategy } from '../domain/app.ts'
 import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
 import { mainEnvironment } from '../domain/names.ts'
+import { queueDefaults, type QueueSettings } from '../domain/queue-settings.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Moment } from '../kit/clock.ts'
@@ -153,6 +154,38 @@ export function updateScale(
   )
 }
 
+/** What the owner set of an app's queue, as it is stored; undefined while that is nothing. */
+export interface StoredQueue {
+  readonly text: string | undefined
+  readonly queue: QueueSettings
+}
+
+/** Of an app that was not deleted. */
+export function queueOfApp(appId: AppId): Read<StoredQueue | undefined> {
+  return readOne(sql`select queue from app where id = ${appId} and deleted_at is null`, (row) => ({
+    text: optionalText(row, 'queue'),
+    queue: queueIn(row),
+  }))
+}
+
+/** Changes the queue's settings. `false` when they are no longer what `was` says, or the app is gone. */
+export function updateQueue(
+  appId: AppId,
+  was: Pick<StoredQueue, 'text'>,
+  queue: QueueSettings,
+  now: Moment,
+): Write<boolean> {
+  return write(
+    [
+      sql`update app
+             set queue = ${queue}, updated_at = ${now}
+           where id = ${appId} and deleted_at is null and coalesce(queue, '') = ${was.text ?? ''}`,
+    ],
+    firstWon,
+    ['app'],
+  )
+}
+
 /** Deletes an app: its name is free again, its revisions and runners stay on record. `false` when it was gone. */
 export function deleteApp(appId: AppId, now: Moment): Write<boolean> {
   return write(
@@ -193,11 +226,18 @@ function parseApp(row: Row): App {
     authMode: authModeOf(text(row, 'auth_mode')),
     ...(revisionId === undefined ? {} : { revisionId }),
     scale: json<ScaleSettings>(row, 'scale'),
+    queue: queueIn(row),
     ...(rollingRevisionId === undefined ? {} : { rollingRevisionId }),
     ...(row['rolling_scale'] === null ? {} : { rollingScale: json<ScaleSettings>(row, 'rolling_scale') }),
     createdAt: number(row, 'created_at'),
     updatedAt: number(row, 'updated_at'),
   }
 }
+
+/** Rows of an older version say nothing of what came later. */
+export const queueIn = (row: Row): QueueSettings => ({
+  ...queueDefaults,
+  ...(row['queue'] === null ? {} : json<Partial<QueueSettings>>(row, 'queue')),
+})
 
 const authModeOf = (mode: string): AuthMode => (mode === 'public' || mode === 'shared' ? mode : 'private')

@@ -26,8 +26,8 @@ export function bodiesUnder(prefix: string): Read<readonly BlobKey[]> {
   )
 }
 
-/** A revision may hold a large schema, so not all of them stand in memory at once. */
-const pageSize = 200
+/** A revision may hold a large schema: to read a page stops the server for a moment, which must be a short one. */
+const pageSize = 50
 
 async function blobsOfRevisions(store: Store): Promise<readonly BlobKey[]> {
   const all = new Set<BlobKey>()

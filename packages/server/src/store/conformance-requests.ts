@@ -17,7 +17,6 @@ import {
   waitingRequests,
 } from './requests.ts'
 import type { Store } from './store.ts'
-import { forgetPayloads, unkeptEndedBy } from './unkept.ts'
 
 const now = 1_800_000_000_000
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -77,6 +76,14 @@ export function describeRequests(store: () => Store): void {
       expect(await store().read(appsWithUnfinished())).toContain(appId)
     })
 
+    test('a home reads whose key each request came with, where there was one', async () => {
+      await newApp()
+      await accept('a')
+      await store().commit(acceptRequest({ ...request(`${appId}/b`, appId), keyId: 'key-1' }))
+      const found = await store().read(unfinishedRequests(appId, 0, 10))
+      expect(found.map((one) => one.request.keyId)).toEqual([undefined, 'key-1'])
+    })
+
     test('an app with nothing to do is not listed', async () => {
       await newApp()
       await accept('only')
@@ -92,28 +99,6 @@ export function describeRequests(store: () => Store): void {
       expect(payload && 'inline' in payload.body && Buffer.from(payload.body.inline).toString()).toBe(
         `body of ${appId}/a`,
       )
-    })
-
-    test('a request whose payloads are not to be kept loses them some time after its end, and nothing else', async () => {
-      const id = `${appId}/unkept`
-      const due = async (by: number) =>
-        (await store().read(unkeptEndedBy(by, 10))).filter((one) => one.requestId === id)
-      await store().commit(acceptRequest({ ...request(id, appId), unkept: true }))
-      expect(await due(now + 1_000)).toEqual([])
-      await store().commit(completeWaiting({ requestId: id, outcome: answered('done'), now: now + 10 }))
-      expect(await due(now + 9)).toEqual([])
-      const [ended] = await due(now + 10)
-      expect(ended).toEqual({ requestId: id, path: '/' })
-      await store().commit(forgetPayloads({ ...ended!, path: '/a?b=c' }))
-      expect(await store().read(payloadOf(id))).toMatchObject({
-        path: '/a',
-        headers: [],
-        callerId: 'caller',
-        body: { inline: { byteLength: 0 } },
-      })
-      expect(await store().read(resultOf(id))).toBeUndefined()
-      expect(await store().read(requestById(id))).toMatchObject({ state: 'completed', status: 200 })
-      expect(await due(now + 1_000)).toEqual([])
     })
 
     test('accepting with a slot starts the first attempt in the same commit', async () => {

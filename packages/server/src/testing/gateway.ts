@@ -10,6 +10,7 @@ import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import type { AuthMode } from '../domain/app.ts'
 import { workflowAlias } from '../domain/names.ts'
 import { presets } from '../domain/permissions.ts'
+import { publicOr } from '../domain/public-address.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { GatewayDeps } from '../gateway/deps.ts'
@@ -115,6 +116,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     names: () => ({ hosts: ['localhost', '127.0.0.1'], port }),
     limits: { bodyBytes: 1_000_000, queueLength: 1_000, connectTimeoutMs: 5_000 },
     cancel: (requestId) => dispatcher.cancel(requestId),
+    mayCallBack: publicOr([]),
     accepting: () => true,
     ...options,
   })

@@ -57,8 +57,8 @@ export async function openTestScheduler(given: { store?: TestStore; backend?: Fa
   if (!given.store) await addTestAccount(store)
   const backend = given.backend ?? new FakeBackend()
   const clock = manualClock(1_800_000_000_000)
-  const homes = createHomes({ clock, limits: { waitingCallers: 1_000 } })
   const apps = await createApps(store)
+  const homes = createHomes({ clock, apps, limits: { waitingCallers: 1_000 } })
   const keyring = await createKeyring(store, clock)
   const lines: LogLine[] = []
   const logs = {

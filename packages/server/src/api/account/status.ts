@@ -6,7 +6,10 @@ import { operation } from '../operation.ts'
 /** How the server is, and how much of the caller is on it. */
 export const serverStatus = operation({ permission: 'account:read', input: z.object({}) }, async (deps, caller) => {
   const known = [...deps.apps.all()].filter(({ app }) => app.accountId === caller.accountId)
+  const paused = known.filter(({ app }) => app.queue.paused).map(({ app }) => app)
   const loads = known.map(({ app: { id } }) => deps.homes.of(id).load())
+  // What waits in a paused queue is no load, and waits all the same.
+  const held = paused.map(({ id }) => deps.homes.of(id).queueLength)
   const runners = await deps.runners.listing(caller.accountId)
   const { bavail, bsize } = await statfs(deps.server.folder)
   return {
@@ -14,7 +17,8 @@ export const serverStatus = operation({ permission: 'account:read', input: z.obj
     backend: deps.server.backend,
     apps: known.filter(({ active }) => active === undefined || isApp(active.spec)).length,
     runners: runners.length,
-    queued: sum(loads.map(({ waiting }) => waiting)),
+    queued: sum([...loads.map(({ waiting }) => waiting), ...held]),
+    paused: paused.map(({ owner, name }) => `${owner}/${name}`).toSorted(),
     running: sum(loads.map(({ running }) => running)),
     freeBytes: bavail * bsize,
   }

@@ -50,6 +50,10 @@ export const flushQueue = operation(
 export function ownApp({ apps }: Pick<Deps, 'apps'>, caller: Caller, { owner, name }: z.output<typeof Which>): App {
   const known = apps.find(owner, name)
   if (known?.app.accountId === caller.accountId) return known.app
+  throw unknownApp({ owner, name })
+}
+
+export function unknownApp({ owner, name }: z.output<typeof Which>): CarrickError {
   const hint = '`fal apps list` shows those that there are'
-  throw new CarrickError('app_not_found', `Application "${owner}/${name}" not found: ${hint}`)
+  return new CarrickError('app_not_found', `Application "${owner}/${name}" not found: ${hint}`)
 }

@@ -3,7 +3,9 @@ import {
   NewEnvironment,
   PlatformApp,
   PlatformEnvironments,
+  PlatformQueueSettings,
   PlatformSecrets,
+  QueueRequest,
   RevisionRequest,
   RolloutRequest,
   ScaleRequest,
@@ -13,6 +15,7 @@ import { z } from 'zod'
 import { mainEnvironment } from '../../../domain/names.ts'
 import type { Environment } from '../../../store/environments.ts'
 import { deleteApp, updateApp } from '../../apps/apps.ts'
+import { changeQueue, queueSettings, type QueueState } from '../../apps/queue-settings.ts'
 import { createEnvironment, deleteEnvironment, listEnvironments } from '../../account/environment-list.ts'
 import { setRevision } from '../../deploys/revisions.ts'
 import { renewRunners } from '../../runners/runners.ts'
@@ -20,7 +23,7 @@ import { listSecrets, setSecret } from '../../account/secrets.ts'
 import { described } from './described.ts'
 import { ownAppAt } from './own-app.ts'
 import { shownApp } from './platform-apps.ts'
-import { iso } from './route.ts'
+import { iso, named } from './route.ts'
 
 const app = '/v1/serverless/apps/:owner/:name'
 const inEnvironment = z.object({ environment: z.string().optional() })
@@ -33,6 +36,21 @@ export const platformChangeRoutes = [
     answer: PlatformApp,
     read: ({ body, ...sent }) => ({ ...ownAppAt(sent), changes: body }),
     show: (changed) => shownApp(changed.app),
+  }),
+
+  described('GET', `${app}/queue/settings`, queueSettings, {
+    summary: "What is set of an app's queue, and how many requests wait in it",
+    answer: PlatformQueueSettings,
+    read: ({ params }) => named(params),
+    show: shownQueue,
+  }),
+
+  described('PATCH', `${app}/queue/settings`, changeQueue, {
+    summary: "Changes what is set of an app's queue, at once; what is absent stays, null is the default",
+    body: QueueRequest,
+    answer: PlatformQueueSettings,
+    read: ({ params, body }) => ({ ...named(params), changes: body }),
+    show: shownQueue,
   }),
 
   described('POST', `${app}/rollout`, renewRunners, {
@@ -120,4 +138,9 @@ function shownEnvironment({ name, description, createdAt }: Environment) {
     created_at: iso(createdAt),
     is_default: name === mainEnvironment,
   }
+}
+
+function shownQueue({ settings, size }: QueueState) {
+  const { paused, fair_share, weights, retention_days = null } = settings
+  return { paused, fair_share, weights: { ...weights }, retention_days, queue_size: size }
 }
