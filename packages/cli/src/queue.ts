@@ -10,8 +10,8 @@ interface Flags extends Where {
 
 /** What `carrick queue set` can be told. Each is a part of what is sent. */
 interface Settings extends Flags {
-  /** Days; null is as the server is set. */
-  retention?: number | null
+  /** In days. */
+  retention?: number | 'default'
 }
 
 /** `carrick queue show APP`: what is set of its queue, and how many requests wait. */
@@ -21,7 +21,10 @@ export async function showQueue(app: string, flags: Flags): Promise<void> {
 
 /** `carrick queue set APP`: changes what was named, and shows the queue. */
 export async function setQueue(app: string, flags: Settings): Promise<void> {
-  const changes: QueueRequest = { ...(flags.retention !== undefined && { retention_days: flags.retention }) }
+  const { retention } = flags
+  const changes: QueueRequest = {
+    ...(retention !== undefined && { retention_days: retention === 'default' ? null : retention }),
+  }
   if (Object.keys(changes).length === 0) throw new Error('say what to change: `carrick queue set --help` shows it all')
   await told(app, flags, changes)
 }
@@ -58,5 +61,14 @@ function sentencesOf(app: string, { paused, queue_size, retention_days }: Platfo
 
 function keptFor(days: number | null): string {
   if (days === null) return 'as long as the server is set to'
-  return days === 0 ? 'for ever' : `for ${days} ${days === 1 ? 'day' : 'days'}`
+  if (days === 0) return 'for ever'
+  const [unit, perDay] = units.find(([, each]) => days * each >= 1) ?? ['second', 86_400]
+  const amount = Number((days * perDay).toFixed(2))
+  return `for ${amount} ${unit}${amount === 1 ? '' : 's'}`
 }
+
+const units = [
+  ['day', 1],
+  ['hour', 24],
+  ['minute', 1_440],
+] as const
