@@ -70,7 +70,6 @@ for await (const _ of createInterface({ input: process.stdin })) {
     JSON.stringify({
       open: waiting + running,
       swept: retention.swept().requests,
-      ...store.stats(),
       bytes: await size(),
     }),
   )
