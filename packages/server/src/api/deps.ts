@@ -53,7 +53,7 @@ export interface Deps {
   /** What was committed since the start. */
   readonly commits: () => CommitStats
   /** What was taken away since the start because it is kept no longer. */
-  readonly swept: () => Swept & { readonly blobs: number }
+  readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** The same for addresses that are handed on to others, who may not reach what the caller reaches. */

@@ -28,6 +28,8 @@ export interface Uploads {
   /** Gives the whole file to `use`, once, and answers what that answered, also to those who ask again. */
   complete(id: string, of: UploadOf, parts: readonly Part[], use: (whole: Draft) => Promise<string>): Promise<string>
   cancel(id: string, of: UploadOf): Promise<void>
+  /** Forgets those that nobody has completed within a day, with what came of them. */
+  expire(): Promise<void>
 }
 
 interface Upload extends UploadOf {
@@ -62,7 +64,6 @@ export function createUploads({ staging, clock }: { staging: Staging; clock: Clo
 
   return {
     async begin(of, limit) {
-      await dropOld()
       const open = [...uploads.values()].filter((each) => each.accountId === of.accountId && !each.completed)
       if (open.length >= mostOpen)
         throw new CarrickError(
@@ -104,6 +105,8 @@ export function createUploads({ staging, clock }: { staging: Staging; clock: Clo
     async cancel(id, of) {
       await drop(id, found(id, of))
     },
+
+    expire: dropOld,
   }
 }
 
