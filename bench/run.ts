@@ -9,6 +9,10 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   memory: async () => (await import('./memory.bench.ts')).memory,
   'log-history': async () => (await import('./log-history.bench.ts')).logHistory,
   redeploy: async () => (await import('./redeploy.bench.ts')).redeploy,
+  lifecycles: async () => (await import('./lifecycles.bench.ts')).lifecyclesPerSecond,
+  latency: async () => (await import('./latency.bench.ts')).latency,
+  proxy: async () => (await import('./proxy.bench.ts')).proxy,
+  burst: async () => (await import('./burst.bench.ts')).burst,
   control: async () => (await import('./control.bench.ts')).control,
   retention: async () => (await import('./retention.bench.ts')).retention,
 }

@@ -226,8 +226,30 @@ print(json.dumps({"listed": listed.to_dict(), "got": got.to_dict(), "changed": c
     expect(existsSync(ledger('lost'))).toBe(false)
   })
 
-  test('of ComfyUI is not served, and says so', async () => {
-    const answer = await carrick.ask('/comfy/')
-    expect([answer.status, await answer.json()]).toMatchObject([501, { detail: expect.stringContaining('ComfyUI') }])
+  test('of ComfyUI is saved, listed, read, changed and deleted with the generated client; a call of it says what to do', async () => {
+    const program = `
+import json
+from fal.api.client import SyncServerlessClient
+from openapi_fal_rest.api.comfy import create_workflow, delete_workflow, get_workflow, list_user_workflows, update_workflow
+from openapi_fal_rest.models.comfy_workflow_schema import ComfyWorkflowSchema
+from openapi_fal_rest.models.typed_comfy_workflow import TypedComfyWorkflow
+from openapi_fal_rest.models.typed_comfy_workflow_update import TypedComfyWorkflowUpdate
+client = SyncServerlessClient()._create_rest_client()
+graph = ComfyWorkflowSchema.from_dict({"prompt": {"3": {"class_type": "KSampler"}}, "extra_data": {"zoom": 2}})
+sent = TypedComfyWorkflow(name="portrait", title="Portrait", is_public=False, workflow=graph)
+made = create_workflow.sync(client=client, json_body=sent)
+place = {"user_id": "tester", "name": "portrait", "client": client}
+changed = update_workflow.sync(**place, json_body=TypedComfyWorkflowUpdate(title="New"))
+answer = [made, list_user_workflows.sync(client=client), changed, get_workflow.sync(**place)]
+gone = [int(delete_workflow.sync_detailed(**place).status_code) for _ in range(2)]
+print(json.dumps([each.to_dict() for each in answer] + [gone]))`
+    const [made, listed, changed, got, gone] = await carrick.python<unknown[]>(program)
+    const workflow = { prompt: { 3: { class_type: 'KSampler' } }, extra_data: { zoom: 2 } }
+    expect(made).toMatchObject({ name: 'portrait', title: 'Portrait', user_nickname: 'tester', workflow })
+    expect(listed).toMatchObject({ total: 1, items: [{ name: 'portrait' }] })
+    expect([changed, got]).toMatchObject([{ title: 'New', workflow }, changed])
+    expect(gone).toEqual([204, 404])
+    const call = await post('/comfy/tester/portrait', {})
+    expect([call.status, await call.json()]).toMatchObject([501, { detail: expect.stringContaining('ComfyUI') }])
   })
 })

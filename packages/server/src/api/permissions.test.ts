@@ -8,6 +8,7 @@ import { formatKey } from '../access/credentials.ts'
 import { presets } from '../domain/permissions.ts'
 import type { Access, Granted, Permission } from '../domain/permissions.ts'
 import { addObject, objectById, partsOf, putWhole } from '../store/objects.ts'
+import { addComfyWorkflow, comfyWorkflow } from '../store/comfy.ts'
 import { addRunner } from '../store/runners.ts'
 import { putValue, valueAt } from '../store/values.ts'
 import { openTestControl, testRunner } from '../testing/control.ts'
@@ -61,6 +62,11 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /workflows/:owner/:name': 'workflows:read',
   'PATCH /workflows/:owner/:name': 'workflows:write',
   'DELETE /workflows/:owner/:name': 'workflows:write',
+  'GET /comfy/': 'workflows:read',
+  'POST /comfy/': 'workflows:write',
+  'GET /comfy/:owner/:name': 'workflows:read',
+  'PATCH /comfy/:owner/:name': 'workflows:write',
+  'DELETE /comfy/:owner/:name': 'workflows:write',
   'GET /.well-known/carrick/ca.pem': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
@@ -269,6 +275,11 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /workflows/:owner/:name': { ':owner': 'ann', ':name': 'steps' },
   'PATCH /workflows/:owner/:name': { ':owner': 'ann', ':name': 'steps', title: 'of-bob' },
   'DELETE /workflows/:owner/:name': { ':owner': 'ann', ':name': 'steps' },
+  'GET /comfy/': {},
+  'POST /comfy/': {},
+  'GET /comfy/:owner/:name': { ':owner': 'ann', ':name': 'graph' },
+  'PATCH /comfy/:owner/:name': { ':owner': 'ann', ':name': 'graph', title: 'of-bob' },
+  'DELETE /comfy/:owner/:name': { ':owner': 'ann', ':name': 'graph' },
   'GET /.well-known/carrick/ca.pem': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
@@ -458,6 +469,8 @@ async function giveAnnThings(): Promise<void> {
   await control.store.commit(addObject({ ...object, dropAt: 1_000 }, 1_000))
   await control.store.commit(putWhole(upload.id, stored, undefined))
   await control.store.commit(putValue({ ...value, accountId: app.accountId }, 'made-by-ann', Number.MAX_SAFE_INTEGER))
+  const graph = { name: 'graph', title: 'made-by-ann', workflow: { prompt: {} }, isPublic: false, createdAt: 1_000 }
+  await control.store.commit(addComfyWorkflow({ ...graph, accountId: app.accountId }))
   control.script.runners = [testRunner({ id: 'runner-of-ann', appId: app.id, revisionId: revision })]
 }
 
@@ -470,12 +483,13 @@ async function annsThings() {
     client.listUserKeys({}),
   ])
   const files = await control.files.peek('account-ann', ['models', 'of-ann'], 100)
-  const [object, parts, kept] = await Promise.all([
+  const [graph, object, parts, kept] = await Promise.all([
+    control.store.read(comfyWorkflow('account-ann', 'graph')),
     control.store.read(objectById(upload.id)),
     control.store.read(partsOf(upload.id)),
     control.store.read(valueAt({ ...value, accountId: 'account-ann' }, 1)),
   ])
-  return { aliases, applications, listed, asked: [...control.script.asked], object, parts, kept, files }
+  return { aliases, applications, listed, asked: [...control.script.asked], graph, object, parts, kept, files }
 }
 
 /** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */

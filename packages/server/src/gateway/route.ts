@@ -82,8 +82,7 @@ function byService(service: Service, method: string, url: string): Route {
   // What HTTP may carry in a path, and what a runner can be sent.
   if (/[^\u0021-\u00ff]/.test(url))
     return refused('bad_request', 'The path holds characters that must be percent-encoded')
-  if (firstSegment(url).first === 'comfy')
-    return refused('unimplemented', 'ComfyUI workflows are not served here: make an app of it, or a workflow of apps')
+  if (callsComfy(service, method, url)) return refused('unimplemented', noComfy)
   if (service === 'rest') return { kind: 'rest', url }
   if (service === 'kv') return { kind: 'rest', url: `/kv${url}` }
   if (service === 'call' && isForRest(method, url)) return { kind: 'rest', url }
@@ -92,6 +91,15 @@ function byService(service: Service, method: string, url: string): Route {
     return refused('route_not_found', 'The path must begin with the owner and the name of an app')
   if (service === 'queue') return queueRoute(method, target)
   return { kind: service === 'ws' ? 'session' : 'call', ...target }
+}
+
+const noComfy =
+  'ComfyUI workflows are kept here, and nothing here runs them: deploy ComfyUI as an app, or make a workflow of apps'
+
+/** Where clients would have a ComfyUI workflow run: everywhere but at the addresses under which it is saved and read. */
+function callsComfy(service: Service, method: string, url: string): boolean {
+  if (firstSegment(url).first !== 'comfy') return false
+  return service === 'queue' || service === 'ws' || (service === 'call' && !isForRest(method, url))
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

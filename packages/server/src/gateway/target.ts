@@ -41,7 +41,9 @@ const lookedAt: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH', 'DELETE']
 /** Whether a path is not about an app: it is too short, or begins with a word that no owner may have. */
 export function isForRest(method: string, url: string): boolean {
   const { first, rest } = firstSegment(url)
-  if (first === workflows) return targetOf(url) === undefined || (lookedAt.has(method) && called.test(rest))
+  const isLook = lookedAt.has(method) && called.test(rest)
+  if (first === workflows) return targetOf(url) === undefined || isLook
+  if (first === 'comfy') return appOf(rest) === undefined || isLook
   return reservedOwners.has(first) || firstSegment(rest).first === ''
 }
 

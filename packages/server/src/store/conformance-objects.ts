@@ -1,3 +1,11 @@
+import {
+  addComfyWorkflow,
+  changeComfyWorkflow,
+  comfyWorkflow,
+  comfyWorkflowsOfAccount,
+  countComfyWorkflows,
+  deleteComfyWorkflow,
+} from './comfy.ts'
 import { describe, expect, test } from 'vitest'
 import type { StoredObject } from '../domain/object.ts'
 import {
@@ -135,5 +143,28 @@ export function describeObjects(store: () => Store): void {
     await store().commit(putValue(place, 'third', 30))
     await store().commit(deleteValue(place))
     expect(await at(1)).toBeUndefined()
+  })
+
+  test('a ComfyUI graph: one for each name, changed in parts, listed newest first', async () => {
+    const graph = {
+      accountId: 'account-1',
+      name: 'one',
+      title: 'One',
+      workflow: { prompt: { 3: 'x' } },
+      isPublic: false,
+    }
+    const added = (name: string, createdAt: number) => store().commit(addComfyWorkflow({ ...graph, name, createdAt }))
+    expect([await added('one', 1), await added('one', 2), await added('two', 2)]).toEqual([true, false, true])
+    expect(await store().commit(changeComfyWorkflow(graph, { isPublic: true }))).toBe(true)
+    expect(await store().commit(changeComfyWorkflow({ ...graph, name: 'none' }, { isPublic: true }))).toBe(false)
+    expect(await store().read(comfyWorkflow('account-1', 'one'))).toEqual({ ...graph, isPublic: true, createdAt: 1 })
+    const listed = await store().read(comfyWorkflowsOfAccount('account-1', { offset: 0, limit: 9 }))
+    expect(listed.map(({ name }) => name)).toEqual(['two', 'one'])
+    const deleted = () => store().commit(deleteComfyWorkflow('account-1', 'one'))
+    expect([await deleted(), await deleted(), await store().read(countComfyWorkflows('account-1'))]).toEqual([
+      true,
+      false,
+      1,
+    ])
   })
 }

@@ -13,6 +13,7 @@ import { addWorkflow, changeWorkflow, countWorkflows, workflowsOfAccount } from 
 import type { ListedWorkflow, WorkflowRevision } from '../../store/workflows.ts'
 import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'
+import { WorkflowName, WorkflowPage } from './workflow-input.ts'
 
 /** A workflow as its owner, and for a public one everybody with a key, may see it. */
 export interface WorkflowView {
@@ -21,12 +22,8 @@ export interface WorkflowView {
   readonly stored: StoredWorkflow
 }
 
-const Name = z
-  .string()
-  .regex(/^[A-Za-z0-9]([\w-]{0,61}[A-Za-z0-9])?$/, 'must be letters, digits, hyphens and underscores, 63 at most')
-
 const NewWorkflow = z.object({
-  name: Name,
+  name: WorkflowName,
   title: z.string().max(200),
   contents: z.record(z.string(), z.unknown()),
   isPublic: z.boolean(),
@@ -94,10 +91,7 @@ export const deleteWorkflow = operation(
 export const listWorkflows = operation(
   {
     permission: 'workflows:read',
-    input: z.object({
-      page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-      size: z.coerce.number().int().min(1).max(100).default(50),
-    }),
+    input: WorkflowPage,
   },
   async (deps, caller, { page, size }) => {
     const [workflows, total] = await Promise.all([

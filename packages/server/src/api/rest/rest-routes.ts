@@ -1,6 +1,7 @@
 import { accountRoutes } from './routes/account.ts'
 import { appFileRoutes } from './routes/app-files.ts'
 import { appRoutes } from './routes/apps.ts'
+import { comfyRoutes } from './routes/comfy.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...fileRoutes,
   ...pageRoutes,
   ...workflowRoutes,
+  ...comfyRoutes,
   ...uploadRoutes,
   ...objectRoutes,
   ...valueRoutes,

@@ -8,6 +8,7 @@ import {
   type WorkflowView,
 } from '../../apps/workflows.ts'
 import { iso, named, route, said } from './route.ts'
+import { mostWorkflowBytes as mostBytes, workflowPage } from './workflow-page.ts'
 
 const Sent = z.object({
   name: z.string(),
@@ -16,26 +17,11 @@ const Sent = z.object({
   is_public: z.boolean(),
 })
 
-/** Of a definition, schemas included. */
-const mostBytes = 1024 * 1024
-
 /** Workflows, as `fal.workflows` publishes them. They are called under the same addresses. */
 export const workflowRoutes = [
   route('GET', '/workflows/', listWorkflows, {
     read: ({ query }) => ({ page: said(query['page']), size: said(query['size']) }),
-    show: ({ items, total, page, size, owner }) => ({
-      items: items.map(({ name, title, createdAt }) => ({
-        name,
-        title,
-        user_id: owner.id,
-        user_nickname: owner.nickname,
-        created_at: iso(createdAt),
-      })),
-      total,
-      page,
-      size,
-      pages: Math.ceil(total / size),
-    }),
+    show: workflowPage,
   }),
 
   route('POST', '/workflows/', createWorkflow, {

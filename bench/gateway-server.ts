@@ -1,12 +1,14 @@
-// The gateway with its real front, door and store, and no runners: what is submitted waits. submit-server.ts FOLDER durable|nothing.
-// `nothing` differs in one place: a commit answers at once and keeps nothing. Prints its port and key as one JSON line; answers
-// `stats` on stdin with the commits and writes so far.
+// The gateway with its real front, door and store: gateway-server.ts FOLDER durable|nothing [RUNNER_PORT].
+// `nothing` differs in one place: a commit answers at once and keeps nothing. Without a runner what is submitted waits; with one, an
+// HTTP server on that port of loopback, the real dispatcher serves the queue. Prints its port, path and key as one JSON line;
+// answers a line on stdin with the commits and writes so far.
 import { createInterface } from 'node:readline'
 import { createKeyring } from '../packages/server/src/access/memory-keyring.ts'
 import { openDataFolder } from '../packages/server/src/access/data-folder.ts'
 import { ensureInstallation } from '../packages/server/src/access/first-start.ts'
 import { openLocalBlobs } from '../packages/server/src/blobs/local-blobs.ts'
 import { createCaller } from '../packages/server/src/calls/undici-caller.ts'
+import { startDispatcher } from '../packages/server/src/dispatcher/dispatcher.ts'
 import { createFront } from '../packages/server/src/front/front.ts'
 import { createGrpcDoor } from '../packages/server/src/front/grpc-door.ts'
 import { createHttpDoor } from '../packages/server/src/front/http-door.ts'
@@ -20,9 +22,9 @@ import { silent } from '../packages/server/src/kit/logger.ts'
 import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
 import { openSqliteStore, type SqliteStore } from '../packages/server/src/store/sqlite/index.ts'
 import type { Store } from '../packages/server/src/store/store.ts'
-import { addRevision } from './waiting-app.ts'
+import { addRevision, appId } from './waiting-app.ts'
 
-const [folderPath = '', mode = 'durable'] = process.argv.slice(2)
+const [folderPath = '', mode = 'durable', runnerPort = ''] = process.argv.slice(2)
 const folder = await openDataFolder(folderPath)
 const log = silent
 const disk = await openSqliteStore({ file: folder.storeFile, log })
@@ -31,22 +33,31 @@ const { accountId, credentials, nickname } = await ensureInstallation({ store: d
 await addRevision(disk, accountId)
 
 const store = mode === 'durable' ? disk : storingNothing(disk)
-const homes = createHomes({ clock, limits: { waitingCallers: 1 } })
+const homes = createHomes({ clock, limits: { waitingCallers: 1_000 } })
 const hosts = ['localhost', '127.0.0.1']
-const gateway = createGateway({
+const parts = {
   store,
   homes,
   apps: await createApps(disk),
-  keyring: await createKeyring(disk, clock),
   caller: createCaller(),
   blobs: await openLocalBlobs({ folder: folder.blobs }),
-  logs: await openLogStore({ folder: folder.logs, clock, log }),
   clock,
   log,
-  names: () => ({ hosts, port }),
-  limits: { bodyBytes: 2 ** 20, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
-  cancel: () => Promise.resolve('too_late'),
   onRunnerVerdict: () => {},
+}
+if (runnerPort !== '') {
+  startDispatcher({ ...parts, random: Math.random, limits: { resultBytes: 2 ** 20, connectTimeoutMs: 1_000 } })
+  const home = homes.of(appId)
+  home.setMultiplexing(256)
+  home.setRunners([{ id: 'runner-1', revisionId: 'r', address: { host: '127.0.0.1', port: Number(runnerPort) } }])
+}
+const gateway = createGateway({
+  ...parts,
+  keyring: await createKeyring(disk, clock),
+  logs: await openLogStore({ folder: folder.logs, clock, log }),
+  names: () => ({ hosts, port }),
+  limits: { bodyBytes: 2 ** 27, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
+  cancel: () => Promise.resolve('too_late'),
   accepting: () => true,
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })
@@ -62,9 +73,7 @@ const front = createFront({
   log,
 })
 const { port } = await front.listen({ host: '127.0.0.1', port: 0 })
-console.log(
-  JSON.stringify({ port, path: `/queue/${nickname}/waiting`, key: `${credentials.keyId}:${credentials.secret}` }),
-)
+console.log(JSON.stringify({ port, path: `/${nickname}/waiting`, key: `${credentials.keyId}:${credentials.secret}` }))
 for await (const _ of createInterface({ input: process.stdin })) console.log(JSON.stringify(disk.stats()))
 process.exit(0)
 

@@ -1,0 +1,64 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+
+/** A program of this folder that runs, and says on a line of its own what is asked on a line. */
+export interface Program extends AsyncDisposable {
+  readonly pid: number
+  /** Its next line, as JSON. */
+  hear<T>(): Promise<T>
+  ask<T>(question: string): Promise<T>
+}
+
+/** The gateway as `gateway-server.ts` starts it. */
+export interface Server extends Program {
+  readonly port: number
+  /** Of its app: calls go there, submits below `/queue`. */
+  readonly path: string
+  readonly key: string
+}
+
+export function start(name: string, ...args: readonly string[]): Program {
+  const program = new URL(`./${name}`, import.meta.url).pathname
+  const child = spawn(process.execPath, ['--conditions=carrick-source', program, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const hear = async <T>() => JSON.parse((await said.next()).value ?? '{}') as T
+  return {
+    pid: child.pid ?? 0,
+    hear,
+    ask: (question) => (child.stdin.write(`${question}\n`), hear()),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+    },
+  }
+}
+
+/** With a runner's port, the queue is served. */
+export async function startServer(mode: 'durable' | 'nothing', runnerPort?: number): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-bench-'))
+  const program = start('gateway-server.ts', folder, mode, ...(runnerPort === undefined ? [] : [String(runnerPort)]))
+  const { port, path, key } = await program.hear<{ port: number; path: string; key: string }>()
+  return {
+    ...program,
+    port,
+    path,
+    key,
+    async [Symbol.asyncDispose]() {
+      await program[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Runs a program of this folder to its end, and answers what it printed as JSON. */
+export async function ran<T>(name: string, ...args: readonly (string | number)[]): Promise<T> {
+  const program = new URL(`./${name}`, import.meta.url).pathname
+  const options = { maxBuffer: 64 * 1024 * 1024 }
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args.map(String)], options)
+  return JSON.parse(stdout) as T
+}
