@@ -70,7 +70,7 @@ async function age(server: Server): Promise<number> {
 async function freshWindow(): Promise<Window> {
   await using server = await startServer(86_400)
   await load(server, 2 * piece)
-  return windowOn(server)
+  return await windowOn(server)
 }
 
 interface Window {
