@@ -18,9 +18,15 @@ interface FileSweepParts {
   }
 }
 
+/** What went, by kind. */
+export interface SweptFiles {
+  readonly blobs: number
+  readonly environments: number
+}
+
 export interface FileSweep {
   /** What went since the start. */
-  swept(): { readonly blobs: number; readonly environments: number }
+  swept(): SweptFiles
   stop(): Promise<void>
 }
 
@@ -31,20 +37,29 @@ const graceMs = 60 * 60_000
 const unusedEnvironmentMs = 30 * 24 * 60 * 60_000
 
 /** Takes away every hour the files that no row names any more: of requests that were swept, of apps and runs that are gone. */
-export function startFileSweep({ blobs, environments, store, clock, log }: FileSweepParts): FileSweep {
-  let gone = { blobs: 0, environments: 0 }
-  let due = clock.now() + everyMs // a start has just swept them all
+export function startFileSweep(parts: FileSweepParts): FileSweep {
+  const { clock, log } = parts
+  let gone: SweptFiles = { blobs: 0, environments: 0 }
+  let due = clock.now() + everyMs // a start has just swept blobs
   const pass = async (signal: AbortSignal) => {
     if (clock.now() < due) return
     due = clock.now() + everyMs
-    const named = await namedByRows(store)
-    const before = clock.now() - graceMs
-    const went = {
-      blobs: await discardBlobs({ blobs, namedUnder: named.blobsUnder, before, log, signal }),
-      environments: await environments.sweep(named.environments, clock.now() - unusedEnvironmentMs),
-    }
+    const went = await sweepFiles(parts, signal)
     gone = { blobs: gone.blobs + went.blobs, environments: gone.environments + went.environments }
   }
   const loop = startLoop(pass, { name: 'file sweep', everyMs: everyMs / 60, log })
   return { swept: () => gone, stop: () => loop.stop() }
+}
+
+/** One look at all of them, at leisure. */
+export async function sweepFiles(
+  { blobs, environments, store, clock, log }: FileSweepParts,
+  signal: AbortSignal,
+): Promise<SweptFiles> {
+  const named = await namedByRows(store)
+  const before = clock.now() - graceMs
+  return {
+    blobs: await discardBlobs({ blobs, namedUnder: named.blobsUnder, before, log, signal }),
+    environments: await environments.sweep(named.environments, clock.now() - unusedEnvironmentMs),
+  }
 }
