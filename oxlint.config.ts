@@ -21,6 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   dispatcher: meeting,
   scheduler: meeting,
   workflows: meeting,
+  webhooks: meeting,
 }
 const folders = [...Object.keys(mayImport), 'testing']
 

@@ -18,6 +18,7 @@ import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
+import { noneRejected } from '../packages/server/src/kit/rejections.ts'
 import { silent } from '../packages/server/src/kit/logger.ts'
 import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
 import { openSqliteStore, type SqliteStore } from '../packages/server/src/store/sqlite/index.ts'
@@ -53,11 +54,13 @@ if (runnerPort !== '') {
 }
 const gateway = createGateway({
   ...parts,
+  rejected: noneRejected(),
   keyring: await createKeyring(disk, clock),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   names: () => ({ hosts, port }),
   limits: { bodyBytes: 2 ** 27, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
   cancel: () => Promise.resolve('too_late'),
+  mayCallBack: () => false,
   accepting: () => true,
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })

@@ -12,12 +12,14 @@ import { ensureInstallation } from '../packages/server/src/access/first-start.ts
 import { startRetention } from '../packages/server/src/api/retention/sweep.ts'
 import { openLocalBlobs } from '../packages/server/src/blobs/local-blobs.ts'
 import type { Caller } from '../packages/server/src/calls/call.ts'
+import { relayOf } from '../packages/server/src/calls/relay.ts'
 import { startDispatcher } from '../packages/server/src/dispatcher/dispatcher.ts'
 import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
 import { createLogger } from '../packages/server/src/kit/logger.ts'
+import { noneRejected } from '../packages/server/src/kit/rejections.ts'
 import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
 import { openSqliteStore } from '../packages/server/src/store/sqlite/index.ts'
 import { addRevision, appId } from './waiting-app.ts'
@@ -31,16 +33,14 @@ const { accountId, credentials, nickname } = await ensureInstallation({ store, c
 await addRevision(store, accountId)
 
 const answer = new TextEncoder().encode(JSON.stringify({ text: 'y'.repeat(1_000) }))
-const caller: Caller = {
-  exchange: async () => ({
-    kind: 'answered',
-    status: 200,
-    headers: [['content-type', 'application/json']],
-    body: Readable.from([answer]),
-    ended: Promise.resolve({ kind: 'complete' }),
-  }),
-  close: async () => {},
-}
+const exchange: Caller['exchange'] = async () => ({
+  kind: 'answered',
+  status: 200,
+  headers: [['content-type', 'application/json']],
+  body: Readable.from([answer]),
+  ended: Promise.resolve({ kind: 'complete' }),
+})
+const caller: Caller = { exchange, relay: relayOf(exchange), close: async () => {} }
 const apps = await createApps(store)
 const homes = createHomes({ clock, apps, limits: { waitingCallers: 1 } })
 const home = homes.of(appId)
@@ -52,6 +52,8 @@ const shared = { store, homes, apps, caller, blobs, clock, log, limits, onRunner
 startDispatcher({ ...shared, random: Math.random })
 const gateway = createGateway({
   ...shared,
+  rejected: noneRejected(),
+  mayCallBack: () => false,
   keyring: await createKeyring(store, clock),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   names: () => ({ hosts: ['127.0.0.1'], port: 0 }),

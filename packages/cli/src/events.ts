@@ -3,6 +3,7 @@ import { setTimeout as rest } from 'node:timers/promises'
 import { ask } from './ask.ts'
 import { connectTo, type Connection } from './connection.ts'
 import { print } from './output.ts'
+import { table } from './table.ts'
 import type { Where } from './where.ts'
 
 interface Flags extends Where {
@@ -22,8 +23,8 @@ const followEveryMs = 1_000
 export async function events(flags: Flags): Promise<void> {
   const connection = await connectTo(flags)
   const found = await changes(connection, flags)
-  if (flags.follow !== true) return print({ text: table(found), json: { events: found } }, flags)
-  const said = (event: Event) => console.log(flags.json === true ? JSON.stringify(event) : table([event]))
+  if (flags.follow !== true) return print({ text: shown(found), json: { events: found } }, flags)
+  const said = (event: Event) => console.log(flags.json === true ? JSON.stringify(event) : shown([event]))
   found.forEach(said)
   await follow(connection, flags, { seen: found, said })
 }
@@ -57,22 +58,15 @@ async function changes(connection: Connection, { limit, since, action, subject }
   return EventList.parse(await ask(connection, `/v1/events?${query.toString()}`)).events.toReversed()
 }
 
-function table(found: readonly Event[]): string {
-  const rows = found.map(({ at, action, subject, outcome, key_id, detail }) => [
-    at,
-    action,
-    subject,
-    outcome,
-    key_id,
-    'why' in detail ? String(detail['why']).split('\n')[0] : '',
-  ])
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => (cell ?? '').padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+function shown(found: readonly Event[]): string {
+  return table(
+    found.map(({ at, action, subject, outcome, key_id, detail }) => [
+      at,
+      action,
+      subject,
+      outcome,
+      key_id,
+      'why' in detail ? (String(detail['why']).split('\n')[0] ?? '') : '',
+    ]),
+  )
 }

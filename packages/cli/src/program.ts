@@ -25,6 +25,8 @@ export function program(): Command {
   carrick.addCommand(accounts())
   carrick.addCommand(events())
   carrick.addCommand(queue())
+  carrick.addCommand(requests())
+  carrick.addCommand(webhooks())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -148,6 +150,50 @@ function events(): Command {
     .action(async (flags) => (await import('./events.ts')).events(flags))
 }
 
+function requests(): Command {
+  const group = new Command('requests').description(
+    "Requests of your apps' queues: which there are, what became of them",
+  )
+  const command = (name: string, description: string) =>
+    group
+      .command(name)
+      .description(description)
+      .addOption(data())
+      .addOption(url())
+      .option('--json', 'as JSON')
+      .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+  command('list', 'Those that wait or run, newest first, then those that ended, the last one first')
+    .option('--app <app>', 'of one app: owner/name, or the name of one of your own (default: of all)')
+    .option('--status <word>', 'in_queue, in_progress, completed, succeeded, failed, cancelled or dead')
+    .option('--dead', 'the dead letters: those that failed after all their attempts')
+    .option('--since <time>', 'that ended since then, or came: 2026-11-25T10:00:00Z, or 30m, 12h, 7d ago', past)
+    .option('--until <time>', 'and before then', past)
+    .option('--caller <name>', 'of one caller: your nickname, or as the list names others')
+    .option('--key <id>', 'that came with one of your keys')
+    .option('--endpoint <path>', 'for one path of the app, and those below it')
+    .option('--error <code>', 'that failed with one code: runner_disconnected …')
+    .option('--limit <number>', 'how many at most', '50')
+    .action(async (flags) => (await import('./requests.ts')).listRequests(flags))
+  command('show', 'One request: what became of it, and every attempt')
+    .argument('<id>', 'the request id')
+    .action(async (id, flags) => (await import('./requests.ts')).showRequest(id, flags))
+  command('retry', 'Sends requests that have ended once more, each as a new one')
+    .argument('<id...>', 'the request ids')
+    .action(async (ids, flags) => (await import('./requests.ts')).retryRequests(ids, flags))
+  return group
+}
+
+/** A moment, or how long ago it was, as ISO 8601. */
+function past(text: string): string {
+  const [, amount, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  const milliseconds = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit]
+  if (amount !== undefined && milliseconds !== undefined)
+    return new Date(Date.now() - Number(amount) * milliseconds).toISOString()
+  const moment = new Date(text)
+  if (!Number.isNaN(moment.getTime())) return moment.toISOString()
+  throw new InvalidArgumentError('It must be a time such as 2026-11-25T10:00:00Z, or how long ago: 30m, 12h, 7d.')
+}
+
 function queue(): Command {
   const group = new Command('queue').description(
     "What is set of an app's queue; `fal queue` shows its size and flushes it",
@@ -165,6 +211,8 @@ function queue(): Command {
   )
   command('set', 'Changes it, at once and for good')
     .option('--retention <time>', 'keep requests so long once they have ended: 30d, 12h, forever, default', retention)
+    .option('--fair-share <on|off>', 'whether callers take turns within a priority, key by key', onOrOff)
+    .option('--weight <key=weight>', 'turns of a key, by id or alias: 1 to 100, or default (repeatable)', weight)
     .action(async (app, flags) => (await import('./queue.ts')).setQueue(app, flags))
   command('pause', 'Lets what is submitted wait, until `carrick queue resume`').action(async (app, flags) =>
     (await import('./queue.ts')).setPaused(app, true, flags),
@@ -175,6 +223,18 @@ function queue(): Command {
   return group
 }
 
+function onOrOff(text: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on'
+  throw new InvalidArgumentError('It must be on or off.')
+}
+
+/** One more weight; null takes a key's away. */
+function weight(text: string, before: Record<string, number | null> = {}): Record<string, number | null> {
+  const [, key = '', value = ''] = /^(.+)=(\d{1,3}|default)$/.exec(text) ?? []
+  if (key === '') throw new InvalidArgumentError('It must be a key id or alias, =, and a whole number or `default`.')
+  return { ...before, [key]: value === 'default' ? null : Number(value) }
+}
+
 /** In days. */
 function retention(text: string): number | 'default' {
   if (text === 'default') return text
@@ -183,6 +243,21 @@ function retention(text: string): number | 'default' {
   const perDay = { d: 1, h: 24, m: 1_440, s: 86_400 }[unit || 'd']
   if (amount !== '' && perDay !== undefined) return Number(amount) / perDay
   throw new InvalidArgumentError('It must be a time such as 30d, 12h or 90s, or `forever`, or `default`.')
+}
+
+function webhooks(): Command {
+  const group = new Command('webhooks').description('Who was told of the outcomes of your requests, and what they said')
+  const command = (name: string, description: string) =>
+    group.command(name).description(description).addOption(data()).addOption(url()).option('--json', 'as JSON')
+  command('list', 'Lists the webhooks of your requests, the newest first')
+    .addOption(new Option('--state <word>', 'in one state').choices(['waiting', 'due', 'delivered', 'failed']))
+    .option('--request <id>', 'of one request')
+    .option('--limit <number>', 'how many at most', '50')
+    .action(async (flags) => (await import('./webhooks.ts')).listWebhooks(flags))
+  command('resend', 'Tells the outcome of a request once more, now')
+    .argument('<request>', 'the request id')
+    .action(async (request, flags) => (await import('./webhooks.ts')).resendWebhook(request, flags))
+  return group
 }
 
 function secrets(): Command {

@@ -1,6 +1,7 @@
 import { PlatformQueueSettings, type QueueRequest } from '@carrick/protocol/platform'
+import { appAddress } from './app-address.ts'
 import { ask } from './ask.ts'
-import { connectTo, type Connection } from './connection.ts'
+import { connectTo } from './connection.ts'
 import { print } from './output.ts'
 import type { Where } from './where.ts'
 
@@ -12,6 +13,9 @@ interface Flags extends Where {
 interface Settings extends Flags {
   /** In days. */
   retention?: number | 'default'
+  fairShare?: boolean
+  /** By key id or alias; null takes a weight away. */
+  weight?: Readonly<Record<string, number | null>>
 }
 
 /** `carrick queue show APP`: what is set of its queue, and how many requests wait. */
@@ -21,9 +25,11 @@ export async function showQueue(app: string, flags: Flags): Promise<void> {
 
 /** `carrick queue set APP`: changes what was named, and shows the queue. */
 export async function setQueue(app: string, flags: Settings): Promise<void> {
-  const { retention } = flags
+  const { retention, fairShare, weight } = flags
   const changes: QueueRequest = {
     ...(retention !== undefined && { retention_days: retention === 'default' ? null : retention }),
+    ...(fairShare !== undefined && { fair_share: fairShare }),
+    ...(weight !== undefined && { weights: weight }),
   }
   if (Object.keys(changes).length === 0) throw new Error('say what to change: `carrick queue set --help` shows it all')
   await told(app, flags, changes)
@@ -36,27 +42,28 @@ export async function setPaused(app: string, paused: boolean, flags: Flags): Pro
 
 async function told(app: string, flags: Flags, changes?: QueueRequest): Promise<void> {
   const connection = await connectTo(flags)
-  const address = addressOf(app, connection)
+  const address = appAddress(app, connection)
   const answer = await ask(connection, `/v1/serverless/apps/${address}/queue/settings`, changes, 'PATCH')
   const queue = PlatformQueueSettings.parse(answer)
   print({ text: sentencesOf(app, queue), json: { app: address, ...queue } }, flags)
 }
 
-/** `owner/name`, or a name among one's own. */
-function addressOf(app: string, { nickname }: Connection): string {
-  const [owner = '', name = '', ...rest] = app.includes('/') ? app.split('/') : [nickname, app]
-  if (owner === '' || name === '' || rest.length > 0)
-    throw new Error(`"${app}" is no app: name it as owner/name, or by its name alone`)
-  return `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`
-}
-
-function sentencesOf(app: string, { paused, queue_size, retention_days }: PlatformQueueSettings): string {
+function sentencesOf(app: string, settings: PlatformQueueSettings): string {
+  const { paused, queue_size, retention_days } = settings
   return [
     paused
       ? `The queue of ${app} is paused: ${queue_size} waiting, and nothing starts until \`carrick queue resume ${app}\``
       : `The queue of ${app} is running: ${queue_size} waiting`,
+    orderOf(settings),
     `Requests are kept ${keptFor(retention_days)} once they have ended`,
   ].join('\n')
+}
+
+function orderOf({ fair_share, weights }: PlatformQueueSettings): string {
+  if (!fair_share) return 'Requests of one priority are served in the order in which they came'
+  const named = Object.entries(weights).map(([key, weight]) => `${key} ${weight}`)
+  const others = named.length === 0 ? 'all of the same weight' : `by weight: ${named.join(', ')}, others 1`
+  return `Within a priority callers take turns, ${others}`
 }
 
 function keptFor(days: number | null): string {

@@ -293,3 +293,109 @@ export const SecretRequest = z.strictObject({
   environment: z.string().optional(),
   default_exposed: z.boolean().optional(),
 })
+
+/** A request of the queue, as its app's owner sees it. */
+const AppRequest = z.object({
+  request_id: z.string(),
+  endpoint_id: z.string(),
+  status: z.enum(['IN_QUEUE', 'IN_PROGRESS', 'COMPLETED']),
+  /** What it was answered with, by the app or in its place. */
+  status_code: z.number().nullable(),
+  /** There when the platform, not the app, has spoken. */
+  error_type: z.string().nullable(),
+  error: z.string().nullable(),
+  /** It has failed for want of attempts. */
+  dead: z.boolean(),
+  priority: z.enum(['normal', 'low']),
+  /** Those that have started. */
+  attempts: z.number(),
+  /** The account's nickname for its own, else what the app was told; null when that is kept no longer. */
+  caller: z.string().nullable(),
+  /** Of the account's own. */
+  key_id: z.string().nullable(),
+  sent_at: moment,
+  started_at: moment.nullable(),
+  ended_at: moment.nullable(),
+  cancel_requested_at: moment.nullable(),
+  runner_id: z.string().nullable(),
+  /** The request that it sends again. */
+  retried_from: z.string().nullable(),
+})
+export type ListedRequest = z.infer<typeof AppRequest>
+
+/** GET /v1/serverless/apps/{owner}/{name}/requests */
+export const AppRequests = z.object({ requests: z.array(AppRequest), ...page })
+export type AppRequests = z.infer<typeof AppRequests>
+
+/** Milliseconds by what went on. */
+const durations = {
+  queued_ms: z.number(),
+  waiting_for_machine_ms: z.number(),
+  starting_ms: z.number(),
+  set_up_ms: z.number(),
+  running_ms: z.number(),
+  backing_off_ms: z.number(),
+  storing_ms: z.number(),
+}
+
+/** Where a request's time went, from its acceptance to its end or until now. The parts add up to the total. */
+export const RequestTimeline = z.object({
+  total_ms: z.number(),
+  ...durations,
+  /** Each from the end of the one before it to its own. */
+  attempts: z.array(
+    z.object({
+      number: z.number(),
+      runner_id: z.string(),
+      started_at: moment,
+      /** The error's type or the app's status, where another attempt was to follow. */
+      failed_as: z.string().nullable(),
+      ...durations,
+    }),
+  ),
+})
+export type RequestTimeline = z.infer<typeof RequestTimeline>
+
+/** GET /v1/serverless/requests/{id} */
+export const RequestDetail = AppRequest.extend({
+  /** Null when it is kept no longer: then the request cannot be sent again. */
+  input: z.object({ path: z.string(), bytes: z.number() }).nullable(),
+  attempt_list: z.array(
+    z.object({
+      number: z.number(),
+      runner_id: z.string(),
+      started_at: moment,
+      ended_at: moment.nullable(),
+      status_code: z.number().nullable(),
+      error_type: z.string().nullable(),
+    }),
+  ),
+  /** Null when it went between two looks. */
+  timeline: RequestTimeline.nullable(),
+  /** The requests that sent it again, the first one first. */
+  retries: z.array(z.string()),
+  /** Where its log lines are: POST there. */
+  logs: z.string(),
+})
+export type RequestDetail = z.infer<typeof RequestDetail>
+
+/** POST /v1/serverless/requests/{id}/retry */
+export const RetriedRequest = z.object({ request_id: z.string(), endpoint_id: z.string(), retried_from: z.string() })
+/** A webhook, and what became of it. */
+export const PlatformWebhook = z.object({
+  request_id: z.string(),
+  url: z.string(),
+  /** `waiting`: its request has no outcome yet; `due`: it is being delivered, or will be tried again. */
+  state: z.enum(['waiting', 'due', 'delivered', 'failed']),
+  /** Deliveries that ended, since the outcome or since it was asked to be sent again. */
+  attempts: z.number(),
+  next_attempt_at: moment.nullable(),
+  last_attempt_at: moment.nullable(),
+  last_status_code: z.number().nullable(),
+  /** The beginning of what the receiver answered, or why there was no answer. */
+  last_answer: z.string().nullable(),
+})
+export type PlatformWebhook = z.infer<typeof PlatformWebhook>
+
+/** GET /v1/serverless/webhooks: those of the newest requests first. */
+export const PlatformWebhooks = z.object({ webhooks: z.array(PlatformWebhook), ...page })

@@ -61,6 +61,13 @@ export const settings = z.object({
     description: 'Address ranges that `fal files upload-url` may fetch from although they are not public',
   }),
   CARRICK_FETCH_TIMEOUT_MS: milliseconds.default(9 * 60_000).describe('Longest time of one `fal files upload-url`'),
+  CARRICK_WEBHOOK_ALLOW: z.string().default('').meta({
+    list: true,
+    description: 'Address ranges that webhooks may be sent to although they are not public',
+  }),
+  CARRICK_WEBHOOK_LIMIT: bytes
+    .default(16 * 1024 * 1024)
+    .describe('Largest result that a webhook carries, in bytes; of a larger one it says so'),
   CARRICK_QUEUE_LIMIT: whole.min(1).default(10_000_000).describe("Most requests that wait in one app's queue"),
   CARRICK_RETENTION_DAYS: z.coerce
     .number()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
+import { createSigner } from './access/signer.ts'
 import { createUploadTokens } from './access/upload-tokens.ts'
 import { createVault } from './access/vault.ts'
 import { openLocalBlobs } from './blobs/local-blobs.ts'
@@ -21,6 +22,7 @@ import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
 import { networksOf } from './kit/networks.ts'
 import { createLogger } from './kit/logger.ts'
+import { noneRejected } from './kit/rejections.ts'
 import { openLogStore } from './logs/sqlite-logs.ts'
 import { forgetAppFiles } from './store/app-files.ts'
 import { namedBlobs } from './store/blobs.ts'
@@ -47,6 +49,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
   const uploadTokens = createUploadTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
+  const signer = createSigner({ store, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
@@ -71,7 +74,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
   await sweepBlobs({ blobs: objects, namedUnder, log })
   const apps = await createApps(store)
-  const homes = createHomes({ clock, apps, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
+  const homes = createHomes({ clock, apps, keys: keyring, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
   const caller = createCaller()
   closing.defer(() => caller.close())
 
@@ -84,6 +87,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     installation,
     keyring,
     vault,
+    signer,
     names,
     certificates,
     bundleFile,
@@ -98,6 +102,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     apps,
     homes,
     caller,
+    rejected: noneRejected(),
   }
 }
 

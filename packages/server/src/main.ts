@@ -83,7 +83,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
       const cutAt = foundation.clock.now() + graceMs
       started.workflows.close()
       // The port stays open meanwhile: probes hear why, and whoever waits for a result gets it.
-      await Promise.all([started.dispatcher.stop({ graceMs }), started.gateway.idle({ graceMs })])
+      await Promise.all([
+        started.dispatcher.stop({ graceMs }),
+        started.gateway.idle({ graceMs }),
+        started.webhooks.stop({ graceMs }),
+      ])
       await people.close({ graceMs: Math.max(0, cutAt - foundation.clock.now()) })
       await started.scheduler.stop({ graceMs })
       await running.disposeAsync()

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { notYet } from './doors.ts'
 import type { Foundation } from './foundation.ts'
 import type { Challenges } from './front/challenges.ts'
@@ -6,6 +7,7 @@ import { createGrpcDoor } from './front/grpc-door.ts'
 import { createHttpDoor } from './front/http-door.ts'
 import type { Identities } from './front/identities.ts'
 import { networksOf, type Networks } from './kit/networks.ts'
+import type { Rejection } from './kit/rejections.ts'
 import { unproxied } from './kit/secure.ts'
 import type { Roles } from './roles.ts'
 
@@ -20,10 +22,13 @@ export interface PortOptions {
 
 /** A port whose connections are told to come again until the roles are there. */
 export function openPort(
-  { config, log }: Foundation,
+  { config, log, rejected }: Foundation,
   { identities, challenges, isTrusted = networksOf([]) }: PortOptions,
   roles: () => Roles | undefined,
 ): Front {
+  const onRejected = (reason: Rejection) => void (rejected[reason] += 1)
+  // The app's request_timeout bounds a call, whose body may go on for as long as its answer.
+  const mayBeSlow = (req: IncomingMessage) => roles()?.gateway.isCall(req) ?? false
   return createFront({
     tls: identities,
     ...(challenges && { challenges }),
@@ -39,14 +44,19 @@ export function openPort(
           if (ready === undefined) socket.destroy()
           else ready.gateway.upgrade(req, socket, head)
         },
+        { mayBeSlow, onRejected },
       ),
-      grpc: createGrpcDoor((req, res) => {
-        unproxied(req, isTrusted)
-        const handle = roles()?.grpc ?? notYet
-        handle(req, res)
-      }),
+      grpc: createGrpcDoor(
+        (req, res) => {
+          unproxied(req, isTrusted)
+          const handle = roles()?.grpc ?? notYet
+          handle(req, res)
+        },
+        { onRejected },
+      ),
     },
     log,
+    onRejected,
     limits: { connections: config.CARRICK_MAX_CONNECTIONS },
   })
 }

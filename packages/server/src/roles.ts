@@ -11,17 +11,19 @@ import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { createProcessBackend } from './backends/process/index.ts'
 import { createBuilder } from './builder/local-builder.ts'
-import type { Config } from './config.ts'
+import { listOf, type Config } from './config.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
 import type { RunnerId } from './domain/ids.ts'
+import { publicOr } from './domain/public-address.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { startLoop } from './kit/loop.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
+import { startWebhooks } from './webhooks/webhooks.ts'
 import { createWorkflows } from './workflows/workflows.ts'
 
 /** What runs inside a Python runner first, and beside one. A published package brings it along beside its own code. */
@@ -100,8 +102,10 @@ export async function startRoles(
     random: Math.random,
     limits: { resultBytes: config.CARRICK_RESULT_LIMIT, connectTimeoutMs },
   })
+  const mayCallBack = publicOr(listOf(config.CARRICK_WEBHOOK_ALLOW))
   const gateway = createGateway({
     ...foundation,
+    mayCallBack,
     caller,
     onRunnerVerdict,
     names: () => addresses.names,
@@ -109,6 +113,14 @@ export async function startRoles(
     cancel: (id) => dispatcher.cancel(id),
     accepting,
   })
+  const webhooks = startWebhooks({
+    ...foundation,
+    wallClock: { now: Date.now },
+    random: Math.random,
+    way: { mayReach: mayCallBack },
+    mostBytes: config.CARRICK_WEBHOOK_LIMIT,
+  })
+  closing.defer(() => webhooks.stop({ graceMs: 0 }))
   const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
   closing.defer(() => eventSweep.stop())
   const retention = startRetention({ ...foundation, retentionDays: config.CARRICK_RETENTION_DAYS })
@@ -126,6 +138,8 @@ export async function startRoles(
     builder,
     runners: scheduler,
     queues: dispatcher,
+    queueLimit: config.CARRICK_QUEUE_LIMIT,
+    webhooks,
     results,
     withoutMounts,
     fileLimits: {
@@ -157,6 +171,7 @@ export async function startRoles(
     dispatcher,
     scheduler,
     workflows,
+    webhooks,
   }
 }
 

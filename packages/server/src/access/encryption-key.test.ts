@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../kit/clock.ts'
 import { addTestAccount, openTestStore, type TestStore } from '../testing/store.ts'
 import { openEncryptionKey, rotateEncryptionKey } from './encryption-key.ts'
+import { createSigner } from './signer.ts'
 import { createVault } from './vault.ts'
 
 const main = { accountId: 'account-1', environment: 'main' }
@@ -54,6 +55,16 @@ describe('a rotation', () => {
     expect(await planted()).toEqual({ TOKEN: 'hf_1234' })
     const withOld = createVault({ store, clock: systemClock(), encryptionKey: old })
     await expect(withOld.exposed(main, undefined)).rejects.toThrow('the secret "TOKEN" of environment "main" cannot be')
+  })
+
+  test('keeps the key that webhooks are signed with', async () => {
+    const published = async () =>
+      createSigner({ store, encryptionKey: await openEncryptionKey(store, file) }).publicKeys()
+    const before = await published()
+    expect(await rotateEncryptionKey(store, file)).toBe(0)
+    expect(await published()).toEqual(before)
+    await rm(file)
+    await expect(openEncryptionKey(store, file)).rejects.toThrow(/backup/)
   })
 
   test('that a crash cut short before its commit has not happened', async () => {

@@ -3,7 +3,10 @@ import { chmod, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { replaceFile, syncFolder } from '../kit/files.ts'
 import { allSecrets, encryptionKeyMark, resealSecrets } from '../store/secrets.ts'
+import { resealSigningKey, sealedSigningKey } from '../store/signing-key.ts'
+import { together } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
+import { resealedSigningKey } from './signer.ts'
 import { resealed } from './vault.ts'
 
 const keyBytes = 32
@@ -22,7 +25,7 @@ export async function openEncryptionKey(store: Store, file: string): Promise<Uin
   const found = await readKey(file)
   if (found !== undefined) await chmod(file, 0o600)
   const isRight = found !== undefined && (mark === undefined || mark === markOf(found))
-  if (!isRight && (await store.read(allSecrets())).length > 0) throw wrongKey(file, found !== undefined)
+  if (!isRight && (await holdsSealed(store))) throw wrongKey(file, found !== undefined)
 
   const key = found ?? (await newKey(file))
   if (mark !== markOf(key)) await store.commit(resealSecrets([], markOf(key)))
@@ -30,14 +33,21 @@ export async function openEncryptionKey(store: Store, file: string): Promise<Uin
   return key
 }
 
-/** Puts every secret under a new key, and answers how many there are. Nobody else may have the store open. */
+/** Puts every secret, and the signing key, under a new key, and answers how many secrets there are. Nobody else may have the store open. */
 export async function rotateEncryptionKey(store: Store, file: string): Promise<number> {
   const old = await openEncryptionKey(store, file)
   const next = await newKey(nextOf(file))
   const secrets = resealed(await store.read(allSecrets()), old, next)
-  await store.commit(resealSecrets(secrets, markOf(next)))
+  const signing = await store.read(sealedSigningKey())
+  const more = signing === undefined ? [] : [resealSigningKey(resealedSigningKey(signing, old, next))]
+  await store.commit(together(resealSecrets(secrets, markOf(next)), ...more))
   await promote(file)
   return secrets.length
+}
+
+/** Whether the store holds anything that only the right key opens. */
+async function holdsSealed(store: Store): Promise<boolean> {
+  return (await store.read(allSecrets())).length > 0 || (await store.read(sealedSigningKey())) !== undefined
 }
 
 /** From here on the old key is gone. */
@@ -66,5 +76,7 @@ async function readKey(file: string): Promise<Uint8Array | undefined> {
 
 function wrongKey(file: string, isThere: boolean): Error {
   const what = isThere ? 'is not the key that the stored secrets are encrypted with' : 'is gone'
-  return new Error(`${file} ${what}: put back the copy from your backup, else no secret can be read`)
+  return new Error(
+    `${file} ${what}: put back the copy from your backup, else neither secrets nor the key that signs webhooks can be read`,
+  )
 }

@@ -20,6 +20,8 @@ export interface Keyring {
   identify(credentials: Credentials): Caller | undefined
   /** As whom the holder of a live key calls, for those who have shown something else that its holder was given. */
   holderOf(keyId: KeyId): Caller | undefined
+  /** An account's live keys with their aliases. */
+  aliasesOf(accountId: AccountId): Iterable<readonly [KeyId, string]>
   /** Makes a key and stores its hash. The secret is in the answer and nowhere else. */
   mint(accountId: AccountId, permissions: readonly Granted[], alias: string): Promise<Credentials>
   /** Makes a key that counts from the moment its write is committed: for keys that are stored together with something else. */
@@ -27,4 +29,6 @@ export interface Keyring {
   revoke(keyId: KeyId): Promise<void>
   /** Resolves when what was committed before the call is known here. */
   refresh(): Promise<void>
+  /** Calls back whenever what is known here has been read anew, before those who wait for `refresh` go on. */
+  onRefresh(listener: () => void): void
 }

@@ -11,6 +11,7 @@ import type { Keyring, PreparedKey } from './keyring.ts'
 interface Known {
   readonly secretHash: Uint8Array
   readonly caller: Caller
+  readonly alias: string
 }
 
 /** What the secret of an unknown key is compared with, so that its answer takes as long as any other. */
@@ -21,9 +22,11 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
   let keys: ReadonlyMap<KeyId, Known> = new Map()
   let reading: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
+  const listeners: (() => void)[] = []
 
   async function readAll(): Promise<void> {
     keys = new Map((await store.read(liveKeys())).map((key) => [key.id, knownOf(key)]))
+    for (const listener of listeners) listener()
   }
 
   // A read that is under way may be too early for its caller, so one that begins later is shared by all who ask.
@@ -61,6 +64,9 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
       return right ? known?.caller : undefined
     },
     holderOf: (keyId) => keys.get(keyId)?.caller,
+    *aliasesOf(accountId) {
+      for (const [id, { alias, caller }] of keys) if (caller.accountId === accountId) yield [id, alias]
+    },
     async mint(accountId, permissions, alias) {
       const { credentials, write } = prepare(accountId, permissions, alias)
       await store.commit(write)
@@ -73,6 +79,7 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
       await refresh()
     },
     refresh,
+    onRefresh: (listener) => void listeners.push(listener),
   }
 }
 
@@ -86,9 +93,10 @@ export function hashOf(secret: string): Uint8Array {
   return createHash('sha256').update(secret).digest()
 }
 
-function knownOf({ id, accountId, nickname, permissions, operator, secretHash }: LiveKey): Known {
+function knownOf({ id, accountId, nickname, permissions, operator, secretHash, alias }: LiveKey): Known {
   return {
     secretHash,
+    alias,
     caller: { accountId, nickname, keyId: id, permissions: held(permissions, { operator }), operator },
   }
 }

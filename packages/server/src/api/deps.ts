@@ -9,6 +9,7 @@ import type { Terminated } from '../domain/runner.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
+import type { Signer } from '../access/signer.ts'
 import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
 import type { AccountFiles } from '../files/account-files.ts'
@@ -18,6 +19,7 @@ import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
+import type { Rejected } from '../kit/rejections.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
 import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
@@ -41,6 +43,10 @@ export interface Deps {
   readonly builder: Builds
   readonly runners: Runners
   readonly queues: Queues
+  /** Requests that may wait in one app's queue. */
+  readonly queueLimit: number
+  readonly signer: Pick<Signer, 'publicKeys'>
+  readonly webhooks: Deliveries
   readonly results: Pick<RunResults, 'take'>
   readonly functions: Functions
   readonly files: AccountFiles
@@ -54,6 +60,8 @@ export interface Deps {
   readonly commits: () => CommitStats
   /** What was taken away since the start because it is kept no longer. */
   readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
+  /** What was turned away at the door, counted. */
+  readonly rejected: Readonly<Rejected>
   /** The scheme, host and port that answers to this connection name. */
   readonly baseUrl: (connection: Connection) => string
   /** The same for addresses that are handed on to others, who may not reach what the caller reaches. */
@@ -120,6 +128,12 @@ export interface Runners {
 export interface Queues {
   /** Cancels what waits for an app, of one caller or of everybody, and tells how many. What runs goes on. */
   flush(appId: AppId, callerId?: string): Promise<number>
+}
+
+/** What operations ask of the webhooks. */
+export interface Deliveries {
+  /** Those that ended since the start, by what followed. */
+  readonly counts: Readonly<Record<'delivered' | 'again' | 'failed', number>>
 }
 
 /** What a server says of itself. */

@@ -5,14 +5,19 @@ import type { Transport } from '@connectrpc/connect'
 import { DeploymentStrategy, IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { formatKey } from '../access/credentials.ts'
+import { cancelledOutcome } from '../domain/outcome.ts'
 import { presets } from '../domain/permissions.ts'
 import type { Access, Granted, Permission } from '../domain/permissions.ts'
 import { addObject, objectById, partsOf, putWhole } from '../store/objects.ts'
 import { addComfyWorkflow, comfyWorkflow } from '../store/comfy.ts'
+import { retriesOf } from '../store/retries.ts'
+import { acceptRequest, completeWaiting } from '../store/requests.ts'
 import { addRunner } from '../store/runners.ts'
 import { putValue, valueAt } from '../store/values.ts'
+import { webhooksOfAccount } from '../store/webhooks.ts'
 import { openTestControl, testRunner } from '../testing/control.ts'
 import type { TestControl } from '../testing/control.ts'
+import { endTestRequest } from '../testing/requests.ts'
 import { methods } from './grpc/grpc-methods.ts'
 import { routes } from './rest/rest-routes.ts'
 
@@ -68,6 +73,7 @@ const doors: Readonly<Record<string, Access>> = {
   'PATCH /comfy/:owner/:name': 'workflows:write',
   'DELETE /comfy/:owner/:name': 'workflows:write',
   'GET /.well-known/carrick/ca.pem': 'anyone',
+  'GET /.well-known/jwks.json': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/accounts': 'accounts:write',
   'GET /files/list/*': 'files:read',
@@ -115,6 +121,12 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /v1/serverless/analytics': 'requests:read',
   'GET /v1/serverless/requests/by-endpoint': 'requests:read',
   'GET /v1/serverless/usage': 'metrics:read',
+  'GET /v1/serverless/apps/:owner/:name/requests': 'requests:read',
+  'GET /applications/:owner/:name/requests': 'requests:read',
+  'GET /v1/serverless/requests/:id': 'requests:read',
+  'POST /v1/serverless/requests/:id/retry': 'apps:write',
+  'GET /v1/serverless/webhooks': 'requests:read',
+  'POST /v1/serverless/webhooks/:request/resend': 'apps:call',
   'POST /v1/serverless/logs/history': 'logs:read',
   'POST /v1/serverless/logs/stream': 'logs:read',
   'GET /v1/keys': 'keys:read',
@@ -281,6 +293,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'PATCH /comfy/:owner/:name': { ':owner': 'ann', ':name': 'graph', title: 'of-bob' },
   'DELETE /comfy/:owner/:name': { ':owner': 'ann', ':name': 'graph' },
   'GET /.well-known/carrick/ca.pem': {},
+  'GET /.well-known/jwks.json': {},
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
   'GET /files/list/*': { '*': 'models' },
@@ -328,6 +341,12 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /v1/serverless/analytics': { '?': 'endpoint_id=ann/hello' },
   'GET /v1/serverless/requests/by-endpoint': { '?': 'endpoint_id=ann/hello' },
   'GET /v1/serverless/usage': {},
+  'GET /v1/serverless/apps/:owner/:name/requests': { ':owner': 'ann', ':name': 'hello' },
+  'GET /applications/:owner/:name/requests': { ':owner': 'ann', ':name': 'hello' },
+  'GET /v1/serverless/requests/:id': { ':id': 'request-of-ann' },
+  'POST /v1/serverless/requests/:id/retry': { ':id': 'request-of-ann' },
+  'GET /v1/serverless/webhooks': { '?': 'request_id=told-of-ann' },
+  'POST /v1/serverless/webhooks/:request/resend': { ':request': 'told-of-ann' },
   'POST /v1/serverless/logs/history': { '?': 'app_id=ann/hello' },
   'POST /v1/serverless/logs/stream': { '?': 'app_id=ann/hello' },
   'GET /v1/keys': {},
@@ -445,9 +464,9 @@ async function giveAnnThings(): Promise<void> {
   await control.files.place('account-ann', [{ path: ['models', 'of-ann'], draft: draft.path }])
   const environments = [{ kind: 'virtualenv', configuration: { python_version: '3.11', requirements: ['fal'] } }]
   const callable = { case: 'function', value: { method: 'cloudpickle', definition: new Uint8Array([1]) } } as const
-  const request = { applicationName: 'hello', environments, callable, deploymentStrategy: DeploymentStrategy.RECREATE }
+  const deploy = { applicationName: 'hello', environments, callable, deploymentStrategy: DeploymentStrategy.RECREATE }
   const metadata = { message: 'made-by-ann' }
-  for await (const { result } of control.client().registerApplication({ ...request, metadata })) {
+  for await (const { result } of control.client().registerApplication({ ...deploy, metadata })) {
     revision = result?.applicationId ?? revision
   }
   const app = control.apps.find('ann', 'hello')?.app
@@ -469,8 +488,17 @@ async function giveAnnThings(): Promise<void> {
   await control.store.commit(addObject({ ...object, dropAt: 1_000 }, 1_000))
   await control.store.commit(putWhole(upload.id, stored, undefined))
   await control.store.commit(putValue({ ...value, accountId: app.accountId }, 'made-by-ann', Number.MAX_SAFE_INTEGER))
+  const payload = { method: 'POST', path: '/', headers: [], body: { inline: new Uint8Array() }, callerId: 'ann' }
+  const request = { id: 'told-of-ann', appId: app.id, priority: 'normal', acceptedAt: 1_000, payload } as const
+  const webhook = { url: 'https://made-by-ann.example/', accountId: app.accountId }
+  await control.store.commit(acceptRequest({ ...request, retry: { forbidden: false, budgets: {} }, webhook }))
+  await control.store.commit(
+    completeWaiting({ requestId: request.id, outcome: cancelledOutcome(request.id), now: 1_000 }),
+  )
   const graph = { name: 'graph', title: 'made-by-ann', workflow: { prompt: {} }, isPublic: false, createdAt: 1_000 }
   await control.store.commit(addComfyWorkflow({ ...graph, accountId: app.accountId }))
+  const times = { acceptedAt: 1_000, startedAt: 1_000, finishedAt: 1_001 }
+  await endTestRequest(control.store, 'request-of-ann', { appId: app.id, path: '/made-by-ann', ...times })
   control.script.runners = [testRunner({ id: 'runner-of-ann', appId: app.id, revisionId: revision })]
 }
 
@@ -483,13 +511,16 @@ async function annsThings() {
     client.listUserKeys({}),
   ])
   const files = await control.files.peek('account-ann', ['models', 'of-ann'], 100)
-  const [graph, object, parts, kept] = await Promise.all([
+  const [graph, object, parts, kept, retries, webhooks] = await Promise.all([
     control.store.read(comfyWorkflow('account-ann', 'graph')),
     control.store.read(objectById(upload.id)),
     control.store.read(partsOf(upload.id)),
     control.store.read(valueAt({ ...value, accountId: 'account-ann' }, 1)),
+    control.store.read(retriesOf('request-of-ann', 1)),
+    control.store.read(webhooksOfAccount('account-ann', { limit: 10 })),
   ])
-  return { aliases, applications, listed, asked: [...control.script.asked], graph, object, parts, kept, files }
+  const stored = { graph, object, parts, kept, retries, webhooks, files }
+  return { aliases, applications, listed, asked: [...control.script.asked], ...stored }
 }
 
 /** What of ann's stands in an answer. A refusal repeats the id that was sent, and so does the record of it, which tells nothing. */

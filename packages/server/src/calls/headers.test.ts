@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { HeaderPairs } from '../domain/request.ts'
+import type { Answered } from '../domain/retry.ts'
 import { answered, endpointOf, forwardable, headersToCaller, headersToRunner } from './headers.ts'
 
 describe('to the runner', () => {
@@ -71,6 +72,7 @@ describe('to the caller', () => {
     ['x-fal-needs-retry', 200, false],
     ['x-fal-needs-retry', 422, false],
     ['x-fal-stop-runner', 503, false],
+    ['x-fal-runner-health-check', 200, false],
     ['x-fal-request-id', 200, false],
     ['x-fal-served-from', 200, false],
     ['transfer-encoding', 200, false],
@@ -90,7 +92,7 @@ describe('to the caller', () => {
   })
 })
 
-test.each<[name: string, value: string, asks: { needsRetry?: boolean; stopRunner?: boolean }]>([
+test.each<[name: string, value: string, asks: Partial<Answered>]>([
   ['x-fal-needs-retry', '1', { needsRetry: true }],
   ['x-fal-needs-retry', '0', { needsRetry: false }],
   ['x-fal-needs-retry', 'maybe', {}],
@@ -99,6 +101,11 @@ test.each<[name: string, value: string, asks: { needsRetry?: boolean; stopRunner
   ['x-fal-stop-runner', '0', { stopRunner: false }],
   ['x-fal-stop-runner', 'false', { stopRunner: false }],
   ['x-fal-stop-runner', '', {}],
+  ['x-fal-runner-health-check', 'true', { checkHealth: true }],
+  ['x-fal-runner-health-check', '0', { checkHealth: false }],
+  ['x-fal-runner-hints', 'model-1, model-2,,', { hints: ['model-1', 'model-2'] }],
+  ['x-fal-runner-hints', '', { hints: [] }],
+  ['x-other', '1', {}],
 ])('an answer with %s: %s asks for %j', (name, value, asks) => {
   expect(answered(503, [[name, value]])).toEqual({ kind: 'answered', status: 503, ...asks })
 })

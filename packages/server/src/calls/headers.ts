@@ -93,27 +93,35 @@ export function headersToCaller(
 
 const needsRetry = 'x-fal-needs-retry'
 const stopRunner = 'x-fal-stop-runner'
-const ours = new Set([stopRunner, 'x-fal-request-id', 'x-fal-served-from'])
+const checkHealth = 'x-fal-runner-health-check'
+const runnerHints = 'x-fal-runner-hints'
+const ours = new Set([stopRunner, checkHealth, 'x-fal-request-id', 'x-fal-served-from'])
 
 const mayAskForRetry = (status: number): boolean => status >= 500 || status === 429
 
 /** What an app's answer asks of the platform. Other words than the known ones ask for nothing. */
 export function answered(status: number, headers: HeaderPairs): Answered {
-  return {
-    kind: 'answered',
-    status,
-    needsRetry: wish(valueOf(headers, needsRetry), ['1'], ['0']),
-    stopRunner: wish(valueOf(headers, stopRunner), ['1', 'true'], ['0', 'false']),
+  const end: { -readonly [Field in keyof Answered]: Answered[Field] } = { kind: 'answered', status }
+  for (const [name, value] of headers) {
+    if (!name.startsWith('x-fal-')) continue
+    if (name === needsRetry) end.needsRetry ??= wish(value, ['1'], ['0'])
+    else if (name === stopRunner) end.stopRunner ??= wish(value, ['1', 'true'], ['0', 'false'])
+    else if (name === checkHealth) end.checkHealth ??= wish(value, ['1', 'true'], ['0', 'false'])
+    else if (name === runnerHints) end.hints = [...(end.hints ?? []), ...listed(value)]
   }
+  return end
 }
 
-function wish(value: string | undefined, yes: readonly string[], no: readonly string[]): boolean | undefined {
-  const word = value?.trim().toLowerCase() ?? ''
+function wish(value: string, yes: readonly string[], no: readonly string[]): boolean | undefined {
+  const word = value.trim().toLowerCase()
   return yes.includes(word) ? true : no.includes(word) ? false : undefined
 }
 
-function valueOf(headers: HeaderPairs, wanted: string): string | undefined {
-  return headers.find(([name]) => name === wanted)?.[1]
+function listed(value: string): string[] {
+  return value
+    .split(',')
+    .map((hint) => hint.trim())
+    .filter((hint) => hint !== '')
 }
 
 function namedByConnection(headers: HeaderPairs): ReadonlySet<string> {

@@ -1,38 +1,19 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Address } from '../domain/runner.ts'
+import { httpRunner, listening, rawRunner } from '../testing/http-runner.ts'
 import type { Call, CallLimits, Exchange } from './call.ts'
 import { askToStop } from './cancel.ts'
 import { createCaller } from './undici-caller.ts'
 
 const limits: CallLimits = { requestTimeoutMs: 30_000, connectTimeoutMs: 5_000, signal: new AbortController().signal }
 const call: Call = { method: 'POST', path: '/', headers: [], body: null }
-
-async function listening(server: Server): Promise<Address> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('not an address')
-  return { host: '127.0.0.1', port: address.port }
-}
-
-async function runner(handle: RequestListener): Promise<Address> {
-  const server = createServer(handle)
-  onTestFinished(() => server.closeAllConnections())
-  return await listening(server)
-}
-
-/** A runner that speaks bytes, not HTTP. */
-const rawRunner = (handle: (socket: Socket) => void): Promise<Address> =>
-  listening(createTcpServer((socket) => handle(socket.on('error', () => {}))))
 
 function open() {
   const caller = createCaller()
@@ -47,7 +28,7 @@ function answer(exchange: Exchange) {
 
 describe('an exchange', () => {
   test('carries method, path, headers and body as they are, both ways', async () => {
-    const address = await runner((request: IncomingMessage, response: ServerResponse) => {
+    const address = await httpRunner((request: IncomingMessage, response: ServerResponse) => {
       response.writeHead(
         207,
         [
@@ -78,7 +59,7 @@ describe('an exchange', () => {
   })
 
   test.each(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PATCH'])('may be a %s with a body', async (method) => {
-    const address = await runner(async (request, response) => {
+    const address = await httpRunner(async (request, response) => {
       response.setHeader('x-body', await text(request))
       response.end()
     })
@@ -90,7 +71,7 @@ describe('an exchange', () => {
   })
 
   test('streams a body of known or unknown length', async () => {
-    const address = await runner(async (request, response) => {
+    const address = await httpRunner(async (request, response) => {
       response.setHeader('x-length', String(request.headers['content-length']))
       response.end(await text(request))
     })
@@ -107,7 +88,7 @@ describe('an exchange', () => {
 
   test('neither follows redirects nor unpacks bodies', async () => {
     const packed = gzipSync('text')
-    const address = await runner((_, response) =>
+    const address = await httpRunner((_, response) =>
       response.writeHead(302, { location: '/else', 'content-encoding': 'gzip' }).end(packed),
     )
     const { status, headers, body } = answer(await open().exchange(address, call, limits))
@@ -118,7 +99,7 @@ describe('an exchange', () => {
 
   test('is told as soon as the headers are there', async () => {
     let finish = () => {}
-    const address = await runner((_, response) => {
+    const address = await httpRunner((_, response) => {
       response.write('first')
       finish = () => response.end('last')
     })
@@ -155,20 +136,23 @@ describe('what goes wrong is told apart:', () => {
     expect(await ended).toMatchObject({ kind: 'incomplete' })
   })
 
-  test.each<[string, string]>([
-    ['it is not HTTP', 'hello\r\n\r\n'],
-    [
-      'the headers are larger than 16 KiB',
-      `HTTP/1.1 200 OK\r\nx-large: ${'x'.repeat(17_000)}\r\ncontent-length: 0\r\n\r\n`,
-    ],
-  ])('incomplete, when %s', async (_, bytes) => {
+  test.each<[string, string]>([['it is not HTTP', 'hello\r\n\r\n']])('incomplete, when %s', async (_, bytes) => {
     const address = await rawRunner((socket) => void socket.once('data', () => socket.end(bytes)))
     expect(await open().exchange(address, call, limits)).toMatchObject({ kind: 'incomplete' })
   })
 
+  test('oversized, when the headers are larger than 16 KiB together', async () => {
+    const headers = (bytes: number) => `HTTP/1.1 200 OK\r\nx-large: ${'x'.repeat(bytes)}\r\ncontent-length: 0\r\n\r\n`
+    const answering = (bytes: number) =>
+      rawRunner((socket) => void socket.once('data', () => socket.end(headers(bytes))))
+    expect(await open().exchange(await answering(17_000), call, limits)).toMatchObject({ kind: 'oversized' })
+    const { body } = answer(await open().exchange(await answering(15_000), call, limits))
+    body.resume()
+  })
+
   test('timed out, before the answer and within it', async () => {
-    const silent = await runner(() => {})
-    const slow = await runner((_, response) => void response.write('first'))
+    const silent = await httpRunner(() => {})
+    const slow = await httpRunner((_, response) => void response.write('first'))
     const caller = open()
     expect(await caller.exchange(silent, call, { ...limits, requestTimeoutMs: 50 })).toEqual({
       kind: 'timed_out',
@@ -180,8 +164,8 @@ describe('what goes wrong is told apart:', () => {
   })
 
   test('aborted, before the answer and within it, also by a reader that goes', async () => {
-    const silent = await runner(() => {})
-    const slow = await runner((_, response) => void response.write('first'))
+    const silent = await httpRunner(() => {})
+    const slow = await httpRunner((_, response) => void response.write('first'))
     const caller = open()
     expect(await caller.exchange(silent, call, { ...limits, signal: AbortSignal.timeout(20) })).toEqual({
       kind: 'aborted',
@@ -217,7 +201,7 @@ test('a kept connection that the runner has closed costs no call', async () => {
 
 test('asking to stop is a POST to the path with /cancel behind it, under the id of the request', async () => {
   const seen: unknown[] = []
-  const address = await runner(({ method, url, headers }, response) => {
+  const address = await httpRunner(({ method, url, headers }, response) => {
     seen.push([method, url, headers['x-fal-request-id'], headers['x-fal-endpoint']])
     response.writeHead(404).end('no such path')
   })

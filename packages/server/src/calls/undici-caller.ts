@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { Agent, errors } from 'undici'
+import { Agent } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
 import type { BodyEnd, Call, Caller, CallLimits, Exchange, Failure } from './call.ts'
+import { codeOf, failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
+import { relay } from './undici-relay.ts'
 
 /** All response headers together; more fails the response. */
 const headerBytes = 16 * 1024
@@ -27,6 +29,7 @@ export function createCaller(): Caller {
 
   return {
     exchange: (address, call, limits) => exchange(agentFor(limits.connectTimeoutMs), address, call, limits),
+    relay: (address, call, limits, begin) => relay(agentFor(limits.connectTimeoutMs), address, call, { limits, begin }),
     close: async () => void (await Promise.all([...agents.values()].map((agent) => agent.destroy()))),
   }
 }
@@ -106,34 +109,6 @@ function limitOf({ requestTimeoutMs, signal }: CallLimits): Limit {
     failure: () => failure,
     lift: () => (clearTimeout(timer), signal.removeEventListener('abort', aborted)),
   }
-}
-
-/** Longer timers would fire at once. */
-const longestTimer = 2 ** 31 - 1
-
-function failureBeforeAnswer(error: unknown): Failure {
-  const code = codeOf(error)
-  const message = messageOf(error)
-  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return { kind: 'connect_timeout', message }
-  if (code === 'ECONNREFUSED') return { kind: 'refused', message }
-  if (code === 'UND_ERR_SOCKET' || code === 'EPIPE') return { kind: 'disconnected', message }
-  if (code === 'ECONNRESET') return { kind: duringConnect(error) ? 'connection_error' : 'disconnected', message }
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
-    return { kind: 'incomplete', message }
-  return { kind: 'connection_error', message }
-}
-
-const duringConnect = (error: unknown): boolean =>
-  error instanceof Error && 'syscall' in error && error.syscall === 'connect'
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-function originOf({ host, port }: Address): string {
-  return host.includes(':') ? `http://[${host}]:${port}` : `http://${host}:${port}`
 }
 
 /** Undici types raw headers as parsed ones; they come as a flat list of names and values. */

@@ -10,6 +10,7 @@ import { cancelledOutcome, failedOutcome, troubles } from '../domain/outcome.ts'
 import type { HeaderPairs, Outcome, RequestPayload, StoredBody } from '../domain/request.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
+import type { Moment } from '../kit/clock.ts'
 import { collect } from '../blobs/collect.ts'
 
 /** How an attempt ended, and what is final if nothing follows it. `aborted`: the platform is going down. */
@@ -32,6 +33,8 @@ export interface AttemptParts {
 /** One attempt of one request on one runner. Its start is on disk before `run` is called. */
 export class Attempt {
   readonly requestId: RequestId
+  /** When the runner had nothing more to do with it. */
+  endedAt: Moment | undefined
   readonly #slot: Slot
   readonly #app: { owner: string; name: string }
   #path: string | undefined

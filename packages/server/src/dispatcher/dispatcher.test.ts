@@ -15,8 +15,10 @@ import { createApps } from '../home/store-apps.ts'
 import { silent } from '../kit/logger.ts'
 import { deleteApp, queueOfApp, registerRevision, updateQueue } from '../store/apps.ts'
 import { resultOf } from '../store/bodies.ts'
+import { attemptsOf, listedRequestById } from '../store/request-lists.ts'
 import { acceptRequest, requestById, requestCancel } from '../store/requests.ts'
 import type { Store } from '../store/store.ts'
+import { timelineOf } from '../store/timelines.ts'
 import { manualClock } from '../testing/clock.ts'
 import { openTestRunner, textOf } from '../testing/runner.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
@@ -136,6 +138,31 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
     }
   }
 }
+
+test('the time of a request is told by its attempts, also after a restart', async () => {
+  const world = await openWorld()
+  const { held, handler } = holding()
+  await world.addRunner((request, response) =>
+    request.headers['x-carrick-attempt'] === '1' ? hangUp(request, response) : handler(request, response),
+  )
+  await world.submit('timed')
+  await expect.poll(() => world.stateOf('timed'), patient).toBe('waiting')
+  const restarted = await world.restart()
+  await restarted.dispatcher.recover()
+  await restarted.addRunner(handler)
+  world.clock.advance(60_000)
+  restarted.dispatcher.wake()
+  const answer = await held
+  world.clock.advance(5_000)
+  answer.end('ok')
+  await expect.poll(() => world.stateOf('timed'), patient).toBe('completed')
+  const { durations, attempts, totalMs } = (await timelineOf(world.store, 'timed', world.clock.now()))!
+  expect(totalMs).toBe(65_000)
+  expect(durations.running).toBe(5_000)
+  expect(durations.backing_off + durations.queued).toBe(60_000)
+  expect(durations.backing_off).toBeGreaterThan(0)
+  expect(attempts).toMatchObject([{ failedAs: 'runner_disconnected' }, { durations: { running: 5_000 } }])
+})
 
 type World = Awaited<ReturnType<typeof openWorld>>
 
@@ -307,6 +334,19 @@ describe('a request', () => {
 })
 
 describe('an attempt that fails', () => {
+  test('is on record with how it failed, and the request that has had its last one is a dead letter', async () => {
+    const world = await openWorld()
+    await world.addRunner(hangUp)
+    await world.addRunner(hangUp)
+    await world.submit('a', { retry: { forbidden: false, budgets: { connection_error: 1 } } })
+    expect(await world.outcome('a')).toMatchObject({ status: 503, attempt: 2, error: { code: 'runner_disconnected' } })
+    expect(await world.store.read(listedRequestById('a'))).toMatchObject({ dead: true })
+    expect(await world.store.read(attemptsOf('a'))).toMatchObject([
+      { number: 1, failedStatus: 503, failedCode: 'runner_disconnected' },
+      { number: 2 },
+    ])
+  })
+
   test.each<[what: string, RequestListener, verdict: string, reason: string]>([
     ['by breaking off in its answer', breakOff, 'terminate', 'crash'],
     ['by hanging up', hangUp, 'terminate', 'crash'],

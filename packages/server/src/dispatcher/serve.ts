@@ -41,7 +41,8 @@ export async function serve(match: Match, home: Home, parts: ServeParts, inFligh
     const ended = app ? await run(attempt, request, await payload, { match, home, parts }) : gone(request.id)
     slot.release()
     // What was cut off by the platform's own end is decided about at its next start.
-    if (ended.end.kind !== 'aborted') await settle(request, slot.runnerId, ended, parts)
+    if (ended.end.kind === 'aborted') return
+    await settle(request, slot.runnerId, { ...ended, endedAt: attempt.endedAt }, parts)
   } finally {
     inFlight.delete(attempt.requestId)
   }
@@ -82,7 +83,11 @@ async function run(
       blobs,
       resultBytes: limits.resultBytes,
       limits: { requestTimeoutMs, connectTimeoutMs: limits.connectTimeoutMs, signal },
-      onRunnerDone: (end) => (judge(end, slot.runnerId, home, parts), slot.release()),
+      onRunnerDone: (end) => {
+        attempt.endedAt = parts.clock.now()
+        judge(end, slot.runnerId, home, parts)
+        slot.release()
+      },
     })
   } catch (error) {
     if (signal.aborted) throw error
@@ -93,6 +98,7 @@ async function run(
 
 /** A runner that failed gets no more requests from this moment on; others decide about its end. */
 function judge(end: AttemptEnd, runnerId: RunnerId, home: Home, { onRunnerVerdict }: ServeParts): void {
+  if (end.kind === 'answered' && end.hints) home.advertise(runnerId, end.hints)
   const verdict = runnerVerdict(end)
   if (verdict.kind === 'keep') return
   if (verdict.kind === 'terminate') home.retire(runnerId)

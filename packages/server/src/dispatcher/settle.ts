@@ -1,4 +1,4 @@
-import type { Clock } from '../kit/clock.ts'
+import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { RequestId, RunnerId } from '../domain/ids.ts'
 import { cancelledOutcome, failedOutcome } from '../domain/outcome.ts'
@@ -23,27 +23,38 @@ export interface SettleParts {
 
 /**
  * Decides what follows an attempt, and makes it durable: another attempt later, or the outcome. `request.attempt` is the
- * number of the attempt that ended.
+ * number of the attempt that ended, `endedAt` when it did; absent where nobody saw it.
  */
 export async function settle(
   request: QueuedRequest,
   runnerId: RunnerId | undefined,
-  { end, outcome }: Ended,
+  { end, outcome, endedAt }: Ended & { readonly endedAt?: Moment | undefined },
   parts: SettleParts,
 ): Promise<void> {
-  const { id: requestId, attempt, appId } = request
+  const { id: requestId, attempt, appId, hasWebhook } = request
   const app = parts.apps.byId(appId)
   const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
   const decision = afterAttempt(end, request, rules, parts.random())
-  const finish = async (last: Outcome): Promise<void> => {
-    const isLast = await persist(finishAttempt({ requestId, attempt, outcome: last, now: parts.clock.now() }), parts)
+  const finish = async (last: Outcome, dead = false): Promise<void> => {
+    const finishing = {
+      requestId,
+      attempt,
+      outcome: last,
+      answeredAt: endedAt,
+      now: parts.clock.now(),
+      dead,
+      hasWebhook,
+    }
+    const isLast = await persist(finishAttempt(finishing), parts)
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
   }
 
-  if (decision.kind === 'final') return await finish(outcome)
+  if (decision.kind === 'final') return await finish(outcome, decision.dead)
   if (app === undefined) return await finish(goneOutcome(requestId))
-  const dueAt = parts.clock.now() + decision.delayMs
-  const waits = await persist(retryLater({ requestId, attempt, dueAt, used: decision.used }), parts)
+  const now = parts.clock.now()
+  const dueAt = now + decision.delayMs
+  const failed = { at: endedAt ?? now, status: outcome.status, code: outcome.error?.code, retryAt: dueAt }
+  const waits = await persist(retryLater({ requestId, attempt, dueAt, used: decision.used, failed }), parts)
   // Refused means that it was cancelled while it ran; or that the attempt is an old one: then this is refused as well.
   if (!waits) return await finish(cancelledOutcome(requestId))
   parts.homes.of(appId).admit({ ...request, dueAt, used: decision.used, avoid: runnerId })

@@ -38,7 +38,7 @@ export interface RunnerLife {
   readonly machineType: string
   readonly revisionId: RevisionId
   readonly createdAt: Moment
-  /** When it was started, give or take a scheduler pass. */
+  /** When it was started; of older runners give or take a scheduler pass. */
   readonly startedAt?: Moment
   readonly readyAt?: Moment
   readonly drainingAt?: Moment

@@ -46,6 +46,8 @@ export const kinds = {
   account_exists: 'conflict',
   workflow_exists: 'conflict',
   upload_complete: 'conflict',
+  idempotency_key_reused: 'conflict',
+  request_unfinished: 'not_ready',
   body_too_large: 'too_large',
   queue_full: 'limited',
   too_busy: 'limited',

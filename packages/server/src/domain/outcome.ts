@@ -30,6 +30,10 @@ export const troubles: Readonly<Record<Trouble, { readonly code: ErrorCode; read
   connection_error: { code: 'runner_connection_error', message: 'The connection to the runner failed' },
   disconnected: { code: 'runner_disconnected', message: 'The runner went away before it answered' },
   incomplete: { code: 'runner_incomplete_response', message: "The runner's response broke off before its end" },
+  oversized: {
+    code: 'runner_incomplete_response',
+    message: "The headers of the runner's response are larger than the 16 KiB that are allowed",
+  },
   timed_out: { code: 'request_timeout', message: 'The request ran longer than the request_timeout of the app' },
   restarted: { code: 'runner_disconnected', message: 'The runner went away before it answered' },
 }

@@ -2,6 +2,7 @@ import type { Moment } from '../kit/clock.ts'
 import type { ErrorCode } from './errors.ts'
 import type { AppId, BlobKey, KeyId, RequestId, RunnerId, Seq } from './ids.ts'
 import type { RetryBudgets } from './revision.ts'
+import type { Webhook } from './webhook.ts'
 
 /**
  * A queued request.
@@ -19,6 +20,8 @@ export type Priority = 'normal' | 'low'
 export interface QueuedRequest {
   readonly id: RequestId
   readonly appId: AppId
+  /** Whose key it came with; absent for callers without one. */
+  readonly keyId?: KeyId
   readonly seq: Seq
   readonly priority: Priority
   /** Attempts started so far. */
@@ -33,6 +36,10 @@ export interface QueuedRequest {
   readonly used: RetryBudgets
   /** Where its last attempt failed: a retry goes elsewhere when it can. Known to memory only. */
   readonly avoid?: RunnerId
+  /** It would rather run where this is advertised. A wish, known to memory only. */
+  readonly hint?: string
+  /** Whether somebody is to be told of its outcome. Absent where memory does not know, after a start: the store does. */
+  readonly hasWebhook?: boolean
 }
 
 /** What the caller said about retries. */
@@ -59,8 +66,8 @@ export interface RequestPayload {
 }
 
 /** A new request, as the gateway accepts it. */
-export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid'> {
-  readonly keyId?: KeyId
+export interface NewRequest extends Omit<QueuedRequest, 'seq' | 'attempt' | 'dueAt' | 'used' | 'avoid' | 'hasWebhook'> {
+  readonly webhook?: Webhook
   readonly payload: RequestPayload
   /** Whether what it sends and gets is to go soon after its end. Known to the store only. */
   readonly dropIo?: boolean

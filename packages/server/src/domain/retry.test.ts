@@ -6,7 +6,10 @@ import type { RetryBudgets, RetryCondition } from './revision.ts'
 
 const rules: RetryRules = { skipRetryConditions: [], retryBudgets: {} }
 const first = { attempt: 1, retry: { forbidden: false, budgets: {} }, used: {} }
-const answer = (status: number, more: { needsRetry?: boolean; stopRunner?: boolean } = {}): AttemptEnd => ({
+const answer = (
+  status: number,
+  more: { needsRetry?: boolean; stopRunner?: boolean; checkHealth?: boolean } = {},
+): AttemptEnd => ({
   kind: 'answered',
   status,
   ...more,
@@ -15,7 +18,7 @@ const failed = (kind: Trouble): AttemptEnd => ({ kind })
 const after = (end: AttemptEnd, request = first, app = rules) => afterAttempt(end, request, app, 0.5).kind
 
 describe('what follows an attempt, and what becomes of its runner', () => {
-  test.each<[what: string, AttemptEnd, 'retry' | 'final', 'keep' | 'check' | 'terminate']>([
+  test.each<[what: string, AttemptEnd, 'retry' | 'final', 'keep' | 'check' | 'probe' | 'terminate']>([
     ['200', answer(200), 'final', 'keep'],
     ['a redirect', answer(302), 'final', 'keep'],
     ['422', answer(422), 'final', 'keep'],
@@ -32,18 +35,66 @@ describe('what follows an attempt, and what becomes of its runner', () => {
     ['422 that asks for a retry', answer(422, { needsRetry: true }), 'final', 'keep'],
     ['200 that stops its runner', answer(200, { stopRunner: true }), 'final', 'terminate'],
     ['503 that keeps its runner', answer(503, { stopRunner: false }), 'retry', 'keep'],
+    ['504 that keeps its runner', answer(504, { stopRunner: false }), 'retry', 'keep'],
+    ['502 that asks for a retry', answer(502, { needsRetry: true }), 'retry', 'check'],
+    ['504 that asks for none', answer(504, { needsRetry: false }), 'final', 'check'],
+    ['429 that asks for none', answer(429, { needsRetry: false }), 'final', 'keep'],
+    ['302 that asks for a retry', answer(302, { needsRetry: true }), 'final', 'keep'],
+    ['200 that wants its health checked', answer(200, { checkHealth: true }), 'final', 'probe'],
+    ['500 that wants its health checked', answer(500, { checkHealth: true }), 'final', 'probe'],
+    ['503 that wants its health checked', answer(503, { checkHealth: true }), 'retry', 'terminate'],
+    [
+      '200 that stops a runner whose health it wants checked',
+      answer(200, { stopRunner: true, checkHealth: true }),
+      'final',
+      'terminate',
+    ],
+    [
+      '503 that keeps its runner and wants it checked',
+      answer(503, { stopRunner: false, checkHealth: true }),
+      'retry',
+      'probe',
+    ],
+    ['500 that does not want its health checked', answer(500, { checkHealth: false }), 'final', 'check'],
     ['500 that keeps its runner', answer(500, { stopRunner: false }), 'final', 'keep'],
     ['a refused connection', failed('refused'), 'retry', 'terminate'],
     ['no connection in time', failed('connect_timeout'), 'retry', 'check'],
     ['another connection trouble', failed('connection_error'), 'retry', 'terminate'],
     ['a runner that vanished', failed('disconnected'), 'retry', 'terminate'],
     ['an incomplete response', failed('incomplete'), 'retry', 'terminate'],
+    ['headers that are too large', failed('oversized'), 'final', 'keep'],
     ['request_timeout', failed('timed_out'), 'retry', 'terminate'],
     ['a restart of the platform', failed('restarted'), 'retry', 'terminate'],
     ['a call that was given up', { kind: 'aborted' }, 'final', 'keep'],
   ])('%s', (_, end, decision, verdict) => {
     expect(after(end)).toBe(decision)
     expect(runnerVerdict(end).kind).toBe(verdict)
+  })
+})
+
+describe('a request that is tried no more is a dead letter', () => {
+  const many = { ...first, attempt: mostAttempts }
+  const banned = { ...first, retry: { forbidden: true, budgets: {} } }
+  test.each<[claim: string, AttemptEnd, typeof first, RetryRules, dead: boolean]>([
+    ['when its runner vanished for the last time', failed('disconnected'), many, rules, true],
+    [
+      'when it ran too long and is not tried again',
+      failed('timed_out'),
+      first,
+      { ...rules, retryBudgets: { timeout: 0 } },
+      true,
+    ],
+    ['when its runner vanished and its caller wants no retry', failed('refused'), banned, rules, true],
+    ['when the app answered 503 as often as it was asked', answer(503), many, rules, true],
+    ['when the app asked for one attempt too many', answer(500, { needsRetry: true }), many, rules, true],
+    ["but not for the app's own 500", answer(500), many, rules, false],
+    ["nor for the app's own 422", answer(422), first, rules, false],
+    ['nor for a 503 that nobody wanted to be tried again', answer(503), banned, rules, false],
+    ['nor for a 503 that the app means', answer(503, { needsRetry: false }), many, rules, false],
+    ['nor when it went well', answer(200), many, rules, false],
+    ['nor when the platform went down', { kind: 'aborted' }, first, rules, false],
+  ])('%s', (_, end, request, app, dead) => {
+    expect(afterAttempt(end, request, app, 0.5)).toEqual({ kind: 'final', dead })
   })
 })
 

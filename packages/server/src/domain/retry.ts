@@ -10,15 +10,20 @@ export interface Answered {
   readonly status: number
   readonly needsRetry?: boolean
   readonly stopRunner?: boolean
+  /** It wants its health checked now, by the check that the app declares. */
+  readonly checkHealth?: boolean
+  /** What its runner is good for from now on. */
+  readonly hints?: readonly string[]
 }
 
-/** There was no whole answer. `restarted`: the platform itself went down meanwhile, and the runner with it. */
+/** There was no whole answer. `restarted`: the platform itself went down meanwhile, and the runner with it. `oversized`: the headers were too large. */
 export type Trouble =
   | 'refused'
   | 'connect_timeout'
   | 'connection_error'
   | 'disconnected'
   | 'incomplete'
+  | 'oversized'
   | 'timed_out'
   | 'restarted'
 
@@ -28,21 +33,23 @@ export interface RetryRules {
   readonly retryBudgets: RetryBudgets
 }
 
-export type Decision =
-  | { readonly kind: 'retry'; readonly delayMs: number; readonly used: RetryBudgets }
-  | { readonly kind: 'final' }
+export type Decision = { readonly kind: 'retry'; readonly delayMs: number; readonly used: RetryBudgets } | Final
 
-/** What becomes of the runner: nothing, a look whether its port still answers, or its end. */
+export interface Final {
+  readonly kind: 'final'
+  /** It failed in a way that is tried again, and no further attempt is allowed: a dead letter. */
+  readonly dead: boolean
+}
+
+/** What becomes of the runner: nothing, a look whether its port still answers, the health check of its app, or its end. */
 export type RunnerVerdict = { readonly kind: 'keep' } | Judged
 
 export interface Judged {
-  readonly kind: 'check' | 'terminate'
+  readonly kind: 'check' | 'probe' | 'terminate'
   readonly reason: 'health_check' | 'app_requested' | 'request_timeout' | 'crash'
 }
 
 export const mostAttempts = 10
-
-const final: Decision = { kind: 'final' }
 
 /**
  * Whether an attempt that ended like this is followed by another. The strongest word wins: the caller's ban, the
@@ -55,6 +62,7 @@ export function afterAttempt(
   rules: RetryRules,
   chance: number,
 ): Decision {
+  const final: Final = { kind: 'final', dead: isDead(end, attempt) }
   if (attempt >= mostAttempts || retry.forbidden) return final
   const again = (spent: RetryBudgets): Decision => ({ kind: 'retry', delayMs: backOff(attempt, chance), used: spent })
 
@@ -67,12 +75,22 @@ export function afterAttempt(
   return spent < budgetFor(condition, retry.budgets, rules) ? again({ ...used, [condition]: spent + 1 }) : final
 }
 
+/**
+ * Whether a request whose last attempt ended like this has failed for want of attempts. What an app answered is its own
+ * word, unless it was tried again for it before.
+ */
+function isDead(end: AttemptEnd, attempt: number): boolean {
+  if (end.kind !== 'answered') return conditionOf(end) !== undefined
+  return attempt > 1 && (wishOf(end) ?? conditionOf(end) !== undefined)
+}
+
 /** The app's answer decides; a runner that gave no whole answer has failed and goes. */
 export function runnerVerdict(end: AttemptEnd): RunnerVerdict {
   switch (end.kind) {
     case 'answered':
       return verdictOnAnswer(end)
     case 'aborted':
+    case 'oversized': // it works, and would answer the same again
       return keep
     case 'connect_timeout': // a runner that is merely busy looks like this too
       return check
@@ -84,10 +102,12 @@ export function runnerVerdict(end: AttemptEnd): RunnerVerdict {
 }
 
 const keep: RunnerVerdict = { kind: 'keep' }
+const probe: RunnerVerdict = { kind: 'probe', reason: 'health_check' }
 const check: RunnerVerdict = { kind: 'check', reason: 'health_check' }
 
-function verdictOnAnswer({ status, stopRunner }: Answered): RunnerVerdict {
+function verdictOnAnswer({ status, stopRunner, checkHealth }: Answered): RunnerVerdict {
   if (stopRunner ?? status === 503) return { kind: 'terminate', reason: 'app_requested' }
+  if (checkHealth === true) return probe
   return stopRunner === undefined && (status === 500 || status === 502 || status === 504) ? check : keep
 }
 
@@ -102,6 +122,7 @@ function conditionOf(end: AttemptEnd): RetryCondition | undefined {
     case 'answered':
       return end.status === 503 || end.status === 504 ? 'server_error' : undefined
     case 'aborted':
+    case 'oversized':
       return undefined
     case 'timed_out':
       return 'timeout'

@@ -33,6 +33,7 @@ export interface Pending extends Identity {
 /** Started; its port is not open yet. */
 export interface Setup extends Identity {
   readonly state: 'setup'
+  readonly startedAt: Moment
   readonly readyBy: Moment
 }
 
@@ -98,7 +99,7 @@ export function pend(identity: Identity, startAt: Moment): Pending {
 
 /** From here on its start-up counts: its port must open within `startupMs`. */
 export function start(runner: Pending, startupMs: number, now: Moment): Setup {
-  return { ...identityOf(runner), state: 'setup', readyBy: now + startupMs }
+  return { ...identityOf(runner), state: 'setup', startedAt: now, readyBy: now + startupMs }
 }
 
 export function drain(runner: Serving, reason: StopReason, since: Moment): Draining {

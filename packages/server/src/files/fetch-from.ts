@@ -1,17 +1,15 @@
-import { lookup } from 'node:dns/promises'
-import type { LookupFunction } from 'node:net'
-import { Agent, request } from 'undici'
+import { request, type Agent } from 'undici'
 import { CarrickError } from '../domain/errors.ts'
-import { isPublicAddress } from '../domain/public-address.ts'
-import { networksOf } from '../kit/networks.ts'
+import { publicOr } from '../domain/public-address.ts'
+import { NotReachable, reach } from '../kit/reach.ts'
+import type { Resolve } from '../kit/resolve.ts'
 import type { Bytes } from './staging.ts'
 
 export interface FetchOptions {
   /** Ranges that may be fetched from although they are not public (CARRICK_FETCH_ALLOW). */
   readonly allow: readonly string[]
   readonly timeoutMs: number
-  /** The addresses of a host. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>
+  readonly resolve?: Resolve
 }
 
 /** Fetches what a client named, and gives its content to `use` as it comes. */
@@ -24,31 +22,19 @@ export type Fetch = <Result>(
 const mostRedirects = 5
 
 /**
- * The one place where the server goes to an address that a tenant chose (docs/decisions/0013). A name is resolved once,
- * every address must be allowed, and the connection goes to one of those; a redirect is checked like the first address.
+ * Goes to an address that a tenant chose, by the rule of `kit/reach.ts`; a redirect is checked like the first address.
  * Throws `bad_request` for what may not be fetched, `fetch_failed` for what does not come.
  */
-export function createFetch({ allow, timeoutMs, resolve = addressesOf }: FetchOptions): Fetch {
-  const allowed = networksOf(allow)
-  const mayReach = (address: string) => isPublicAddress(address) || allowed(address)
-
-  async function checkedAddresses({ hostname }: URL): Promise<readonly string[]> {
-    const host = hostname.replace(/^\[|\]$/g, '')
-    const addresses = /^[\d.]+$|:/.test(host)
-      ? [host]
-      : await resolve(host).catch((error: unknown) => unreachable(host, error))
-    if (addresses.length > 0 && addresses.every(mayReach)) return addresses
-    throw new CarrickError(
-      'bad_request',
-      `${host} is not fetched: it is, or leads to, an address that is not public. The operator can allow it (CARRICK_FETCH_ALLOW)`,
-    )
-  }
+export function createFetch({ allow, timeoutMs, resolve }: FetchOptions): Fetch {
+  const options = { mayReach: publicOr(allow), headersTimeoutMs: timeoutMs, ...(resolve && { resolve }) }
+  const wayTo = (url: URL, signal: AbortSignal): Promise<Agent & AsyncDisposable> =>
+    reach(url, options, signal).catch((error: unknown) => notReached(url, error))
 
   return async (url, { limit, signal }, use) => {
     const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
     let next = checkedUrl(url)
     for (let hop = 0; hop <= mostRedirects; hop += 1) {
-      await using agent = agentFor(await checkedAddresses(next), timeoutMs)
+      await using agent = await wayTo(next, until)
       const answer = await request(next, {
         dispatcher: agent,
         signal: until,
@@ -97,21 +83,10 @@ function checkedUrl(text: string, base?: URL): URL {
   return url
 }
 
-/** Connects to these addresses alone, whatever the name means by then. */
-function agentFor(addresses: readonly string[], timeoutMs: number): Agent & AsyncDisposable {
-  const known = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
-  const fixed: LookupFunction = (_host, { all }, done) =>
-    all ? done(null, known) : done(null, known[0]?.address ?? '', known[0]?.family)
-  const agent = new Agent({
-    connect: { lookup: fixed, timeout: 10_000 },
-    headersTimeout: timeoutMs,
-    bodyTimeout: 60_000,
-  })
-  return Object.assign(agent, { [Symbol.asyncDispose]: () => agent.destroy() })
-}
-
-async function addressesOf(host: string): Promise<readonly string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address)
+function notReached({ hostname }: URL, error: unknown): never {
+  if (!(error instanceof NotReachable)) unreachable(hostname, error)
+  const message = `${hostname} is not fetched: it is, or leads to, an address that is not public. The operator can allow it (CARRICK_FETCH_ALLOW)`
+  throw new CarrickError('bad_request', message, { cause: error })
 }
 
 function unreachable(host: string, cause: unknown): never {

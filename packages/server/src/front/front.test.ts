@@ -290,3 +290,111 @@ async function ended(socket: ReturnType<TestFront['dial']>): Promise<void> {
 async function answers(at: TestFront): Promise<void> {
   expect(await textOf(getHttp(`http://127.0.0.1:${at.port}/`, { agent: false }))).toBe('http/1.1 in the clear')
 }
+
+describe('a limit that is crossed is counted:', () => {
+  const post = 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10000\r\n\r\n'
+
+  async function counting(limits: NonNullable<Parameters<typeof openTestFront>[0]>['limits'] = {}, mayBeSlow = false) {
+    const reasons: string[] = []
+    const at = await openTestFront({
+      limits,
+      mayBeSlow: () => mayBeSlow,
+      onRejected: (reason) => void reasons.push(reason),
+      http: (request, response) => void request.resume().once('end', () => response.end('whole')),
+    })
+    return Object.assign(at, { reasons })
+  }
+
+  async function dripping(at: TestFront, begin: string, drop = 'x'): Promise<string> {
+    const socket = at.dial()
+    socket.write(begin)
+    const drip = setInterval(() => socket.write(drop), 10)
+    const said = await text(socket)
+    clearInterval(drip)
+    return said
+  }
+
+  test('a body that drips', async () => {
+    await using at = await counting({ paceMs: 100, bodyBytesPerSecond: 10_000 })
+    await dripping(at, post)
+    expect(at.reasons).toEqual(['slow_body'])
+  })
+
+  test('but not one that is bounded by something else, nor one that comes at a fair pace', async () => {
+    await using patient = await counting({ paceMs: 20, bodyBytesPerSecond: 1_000_000 }, true)
+    expect(
+      await dripping(patient, 'POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 20\r\n\r\n'),
+    ).toContain('whole')
+    await using strict = await counting({ paceMs: 100, bodyBytesPerSecond: 1_000 })
+    expect(await dripping(strict, `${post.replace('host', 'connection: close\r\nhost')}`, 'x'.repeat(400))).toContain(
+      'whole',
+    )
+    expect([...patient.reasons, ...strict.reasons]).toEqual([])
+  })
+
+  test('headers that drip', async () => {
+    await using at = await counting({ headersMs: 200 })
+    expect(await dripping(at, 'GET / HTTP/1.1\r\n', 'x: y\r\n')).toContain('408')
+    expect(at.reasons).toEqual(['slow_headers'])
+  })
+
+  test('a body that does not come', async () => {
+    await using at = await counting({ stallMs: 100 })
+    const socket = at.dial()
+    socket.write(post)
+    await ended(socket)
+    expect(at.reasons).toEqual(['stalled'])
+  })
+
+  test('a connection that says nothing, and one that does not finish its handshake', async () => {
+    await using at = await counting({ greetingMs: 100, handshakeMs: 100 })
+    const socket = at.dial()
+    socket.write(Buffer.from([0x16, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb]))
+    await Promise.all([ended(at.dial()), ended(socket)])
+    expect(at.reasons.toSorted()).toEqual(['silent', 'tls'])
+  })
+
+  test('HTTP/2 whose settings never come', async () => {
+    await using at = await counting({ prefaceMs: 100 })
+    const socket = at.dial()
+    socket.write('PRI * HT')
+    await ended(socket)
+    expect(at.reasons).toEqual(['http2'])
+  })
+
+  test('one connection more than there may be', async () => {
+    await using at = await counting({ connections: 1 })
+    const held = at.dial()
+    await once(held, 'connect')
+    await ended(at.dial())
+    held.destroy()
+    expect(at.reasons).toEqual(['too_many_connections'])
+  })
+
+  test('requests that wait for no answer, of which no more are begun than may be', async () => {
+    let begun = 0
+    await using at = await openTestFront({ limits: { pipelined: 4 }, http: () => void (begun += 1) })
+    const socket = at.dial()
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(1_000))
+    await ended(socket)
+    expect(begun).toBe(4)
+  })
+
+  test('none is counted for clients that come, ask and go', async () => {
+    await using at = await counting({ pipelined: 2 })
+    for (let round = 0; round < 3; round += 1) await answersWith(at, 'whole')
+    const gone = at.dial()
+    gone.end()
+    await ended(gone)
+    const reset = at.dial()
+    await once(reset, 'connect')
+    reset.write(post)
+    reset.resetAndDestroy()
+    await expect.poll(() => at.front.connections, { timeout: 10_000 }).toBe(0)
+    expect(at.reasons).toEqual([])
+  })
+})
+
+async function answersWith(at: TestFront, words: string): Promise<void> {
+  expect(await textOf(getHttp(`http://127.0.0.1:${at.port}/`, { agent: false }))).toBe(words)
+}

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Logger } from '../kit/logger.ts'
+import type { Rejection } from '../kit/rejections.ts'
 import type { Door } from './door.ts'
 import type { Challenges } from './challenges.ts'
 import { chosenOf, offersProof, spokenBy, type Spoken } from './greeting.ts'
@@ -13,6 +14,7 @@ export interface FrontOptions {
   readonly challenges?: Pick<Challenges, 'expectsTls' | 'contextFor'>
   readonly doors: { readonly http: Door; readonly grpc: Door }
   readonly limits?: Partial<FrontLimits>
+  readonly onRejected?: (reason: Rejection) => void
   readonly log: Logger
 }
 
@@ -37,11 +39,11 @@ export interface Front {
 const defaults: FrontLimits = { connections: 10_000, greetingMs: 10_000, handshakeMs: 10_000 }
 const ignore = () => {}
 
-export function createFront({ tls, challenges, doors, log, ...options }: FrontOptions): Front {
+export function createFront({ tls, challenges, doors, log, onRejected = ignore, ...options }: FrontOptions): Front {
   const limits = { ...defaults, ...options.limits }
   const open = new Set<Socket>()
   const undecided = new Set<Socket>()
-  const opener = createOpener(tls, limits.handshakeMs, doors)
+  const opener = createOpener(tls, limits.handshakeMs, doors, () => onRejected('tls'))
   const prover = createProver((name) => challenges?.contextFor(name), limits.handshakeMs)
   const handOver: Record<Spoken | 'proof', (socket: Socket) => void> = {
     tls: (socket) => opener.emit('connection', socket),
@@ -63,13 +65,17 @@ export function createFront({ tls, challenges, doors, log, ...options }: FrontOp
     // A reset at any moment is an ordinary end: whoever holds the socket sees its 'close'.
     socket.on('error', ignore)
     socket.once('close', () => (open.delete(socket), undecided.delete(socket)))
-    awaitGreeting(socket, limits.greetingMs, tell, (spoken) => (undecided.delete(socket), handOver[spoken](socket)))
+    awaitGreeting(
+      socket,
+      { tell, withinMs: limits.greetingMs, late: () => onRejected('silent') },
+      (spoken) => (undecided.delete(socket), handOver[spoken](socket)),
+    )
   })
   server.maxConnections = limits.connections
-  server.on(
-    'drop',
-    atMostEachMinute(() => log.warn({ limit: limits.connections }, 'connections refused: the limit is reached')),
+  const warn = atMostEachMinute(() =>
+    log.warn({ limit: limits.connections }, 'connections refused: the limit is reached'),
   )
+  server.on('drop', () => (onRejected('too_many_connections'), warn()))
 
   return {
     get connections() {
@@ -96,7 +102,7 @@ export function createFront({ tls, challenges, doors, log, ...options }: FrontOp
 }
 
 /** Opens TLS connections and hands what is inside to the doors. It never listens: connections are given to it. */
-function createOpener(tls: Identities, handshakeTimeout: number, doors: FrontOptions['doors']) {
+function createOpener(tls: Identities, handshakeTimeout: number, doors: FrontOptions['doors'], onFailure: () => void) {
   const opener = createTlsServer({
     key: tls.local.keyPem,
     cert: tls.local.certPem,
@@ -109,7 +115,10 @@ function createOpener(tls: Identities, handshakeTimeout: number, doors: FrontOpt
     const door = socket.alpnProtocol === 'h2' ? doors.grpc : doors.http
     door.connect(socket, true)
   })
-  opener.on('tlsClientError', (_error, socket) => socket.destroy())
+  opener.on('tlsClientError', (error, socket) => {
+    if (!isDeparture(error)) onFailure()
+    socket.destroy()
+  })
   return opener
 }
 
@@ -129,16 +138,26 @@ function createProver(contextFor: Challenges['contextFor'], handshakeTimeout: nu
   return prover
 }
 
+/** Whether a client has gone, or resets what it began: that is no fault of what it sent. */
+function isDeparture(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+}
+
+interface Greeting<Told> {
+  readonly withinMs: number
+  readonly tell: (first: Buffer) => Told | undefined
+  readonly late: () => void
+}
+
 /** Reads until the first bytes `tell` what is spoken, puts them back, and calls `then`. Too slow a connection is cut. */
 function awaitGreeting<Told>(
   socket: Socket,
-  withinMs: number,
-  tell: (first: Buffer) => Told | undefined,
+  { withinMs, tell, late }: Greeting<Told>,
   then: (told: Told) => void,
 ): void {
   let seen: Buffer = Buffer.alloc(0)
   const cut = () => socket.destroy()
-  const deadline = setTimeout(cut, withinMs)
+  const deadline = setTimeout(() => (late(), cut()), withinMs)
   const look = () => {
     const bytes: Buffer | null = socket.read()
     if (bytes !== null) seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes])

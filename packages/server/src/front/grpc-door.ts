@@ -5,6 +5,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
+import type { Rejection } from '../kit/rejections.ts'
 import type { Door } from './door.ts'
 
 export interface GrpcLimits {
@@ -15,9 +16,18 @@ export interface GrpcLimits {
   readonly streamsPerConnection: number
 }
 
+export interface GrpcDoorOptions extends GrpcLimits {
+  readonly onRejected: (reason: Rejection) => void
+}
+
 export type GrpcListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void
 
-const defaults: GrpcLimits = { prefaceMs: 10_000, idleMs: 300_000, streamsPerConnection: 256 }
+const defaults: GrpcDoorOptions = {
+  prefaceMs: 10_000,
+  idleMs: 300_000,
+  streamsPerConnection: 256,
+  onRejected: () => {},
+}
 
 /** A pickle of megabytes arrives without waiting for a window to be opened at every 64 KiB. */
 const streamWindow = 4 * 1024 * 1024
@@ -25,7 +35,7 @@ const connectionWindow = 16 * 1024 * 1024
 const ignore = () => {}
 
 /** HTTP/2, which is how gRPC travels. Clients may ping as often as they like. */
-export function createGrpcDoor(handler: GrpcListener, options: Partial<GrpcLimits> = {}): Door {
+export function createGrpcDoor(handler: GrpcListener, options: Partial<GrpcDoorOptions> = {}): Door {
   const limits = { ...defaults, ...options }
   const sessions = new Set<ServerHttp2Session>()
   let draining = false
@@ -36,18 +46,20 @@ export function createGrpcDoor(handler: GrpcListener, options: Partial<GrpcLimit
     },
     (request, response) => {
       request.on('error', ignore) // a stream that a client resets: its 'aborted' and 'close' tell the handler
-      handler(request, response)
+      // One that is reset in the packet that opens it is gone by now, and answering it would throw.
+      if (!request.stream.destroyed) handler(request, response)
     },
   )
   server.on('session', (session) => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
     session.setLocalWindowSize(connectionWindow)
-    requirePreface(session, limits.prefaceMs)
+    requirePreface(session, limits.prefaceMs, () => limits.onRejected('http2'))
     endWhenIdle(session, limits.idleMs)
     if (draining) session.close()
   })
-  server.on('sessionError', ignore) // the session is destroyed, and its streams with it
+  // The session is destroyed, and its streams with it. Node itself ends one whose streams are reset too often.
+  server.on('sessionError', (error) => void (isDeparture(error) || limits.onRejected('http2')))
 
   return {
     connect: (socket) => {
@@ -59,8 +71,12 @@ export function createGrpcDoor(handler: GrpcListener, options: Partial<GrpcLimit
   }
 }
 
-function requirePreface(session: ServerHttp2Session, withinMs: number): void {
-  const deadline = setTimeout(() => session.destroy(), withinMs)
+function isDeparture(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+}
+
+function requirePreface(session: ServerHttp2Session, withinMs: number, late: () => void): void {
+  const deadline = setTimeout(() => (late(), session.destroy()), withinMs)
   const met = () => clearTimeout(deadline)
   session.once('remoteSettings', met).once('close', met)
 }

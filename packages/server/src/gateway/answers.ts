@@ -17,11 +17,11 @@ export function begin(res: ServerResponse, status: number, headers: HeaderPairs)
 }
 
 export function json(res: ServerResponse, status: number, body: object, headers: HeaderPairs = []): void {
-  const text = Buffer.from(JSON.stringify(body))
+  const text = JSON.stringify(body)
   const type = [
     ['content-type', 'application/json; charset=utf-8'],
-    ['content-length', String(text.length)],
+    ['content-length', String(Buffer.byteLength(text))],
   ] as const
   begin(res, status, [...type, ...headers])
-  res.end(text)
+  res.end(text) // a text goes out in one piece with the headers
 }

@@ -7,6 +7,7 @@ const exposed = [
   'x-fal-billable-units',
   'x-fal-error-type',
   'x-fal-request-timeout-type',
+  'server-timing',
   'etag',
   'content-length',
   'content-type',

@@ -9,6 +9,7 @@ import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
+import type { Rejected } from '../kit/rejections.ts'
 import type { LogStore } from '../logs/log-store.ts'
 import type { Cancelled } from '../store/requests.ts'
 import type { Store } from '../store/store.ts'
@@ -23,12 +24,16 @@ export interface GatewayDeps {
   readonly logs: LogStore
   readonly clock: Clock
   readonly log: Logger
+  /** What was turned away, counted. */
+  readonly rejected: Rejected
   readonly names: () => ServerNames
   readonly limits: GatewayLimits
   /** Ends a request that waits; asks the app to stop one that runs. */
   readonly cancel: (requestId: RequestId) => Promise<Cancelled>
   /** Told of runners that should be looked at, or ended. The home has let go of the latter already. */
   readonly onRunnerVerdict: (runnerId: RunnerId, verdict: Judged['kind'], reason: Judged['reason']) => void
+  /** Whether webhooks may be sent to this address, of which it is known before anything is resolved. */
+  readonly mayCallBack: (address: string) => boolean
   /** False while the platform is going down: then nothing new is taken in. */
   readonly accepting: () => boolean
 }

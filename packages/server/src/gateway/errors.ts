@@ -29,6 +29,7 @@ export function errorAnswer(error: CarrickError): ErrorAnswer {
     status: httpStatus[kind],
     headers: [
       ['x-fal-error-type', code],
+      ...(code === 'too_busy' ? [['x-fal-needs-retry', '1'] as const] : []),
       ...(error instanceof StartDeadlinePassed ? [['x-fal-request-timeout-type', 'user'] as const] : []),
     ],
     body: plain.has(kind) ? { detail: message } : { detail: message, error_type: code },

@@ -28,6 +28,8 @@ export interface Gateway {
    * and nothing was answered.
    */
   handle(req: IncomingMessage, res: ServerResponse): boolean
+  /** Whether this is a call to an app: the app's limits bound it. */
+  isCall(req: IncomingMessage): boolean
   /** Takes a WebSocket handshake to the app, and its connection from then on. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Resolves when the direct calls that are under way now have ended, after `graceMs` at the latest. */
@@ -58,6 +60,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (route.kind === 'call') count(answered)
       return true
     },
+    isCall: (req) => routed(req).kind === 'call',
     upgrade: (req, socket, head) =>
       count(tunnel(deps, { req, socket, head, requestId: uuidv7(deps.clock) }, routed(req))),
     async idle({ graceMs }) {
@@ -78,8 +81,15 @@ async function answer(deps: GatewayDeps, exchange: Exchange, route: Answerable):
     if (isPreflight(req)) answerPreflight(req, res)
     else await serve(deps, exchange, route)
   } catch (error) {
+    countRejected(deps, error, route)
     answerError(res, error, requestId, deps.log)
   }
+}
+
+function countRejected({ rejected }: GatewayDeps, error: unknown, { kind }: Answerable): void {
+  if (!(error instanceof CarrickError)) return
+  if (error.code === 'body_too_large') rejected.body_too_large += 1
+  else if (kind === 'refused' && error.code === 'bad_request') rejected.bad_target += 1
 }
 
 async function serve(deps: GatewayDeps, exchange: Exchange, route: Answerable): Promise<void> {

@@ -45,8 +45,17 @@ export function serviceIn(authority: string | undefined, hosts: readonly string[
 const onItsOwn = (service: Service | undefined) => (service === 'call' || service === 'rest' ? undefined : service)
 
 function hostname(authority: string | undefined): string | undefined {
-  if (authority === undefined) return undefined
-  return URL.parse(`http://${authority}`)
+  if (authority === undefined || known.has(authority)) return authority && known.get(authority)
+  const host = URL.parse(`http://${authority}`)
     ?.hostname.replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '')
+  if (authority.length > longestName) return host
+  if (known.size >= mostKnown) known.clear()
+  known.set(authority, host)
+  return host
 }
+
+/** Every request names a host, nearly always one of a few. */
+const known = new Map<string, string | undefined>()
+const mostKnown = 100
+const longestName = 255

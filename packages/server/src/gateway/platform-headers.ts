@@ -16,6 +16,12 @@ export function priorityOf(headers: IncomingHttpHeaders): Priority {
   return word(headers, 'x-fal-queue-priority') === 'low' ? 'low' : 'normal'
 }
 
+/** Where the request would rather run, by just this word. */
+export function hintOf(headers: IncomingHttpHeaders): string | undefined {
+  const hint = headers['x-fal-runner-hint']
+  return typeof hint === 'string' && hint !== '' ? hint : undefined
+}
+
 export function forbidsRetries(headers: IncomingHttpHeaders): boolean {
   return ['1', 'true', 'yes'].includes(word(headers, 'x-fal-no-retry'))
 }

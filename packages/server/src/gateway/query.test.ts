@@ -15,8 +15,11 @@ test.each(['/?fal_max_queue_length=many', '/?fal_max_queue_length=-1', '/?fal_ma
   },
 )
 
-test('a webhook is refused rather than forgotten', () => {
-  expect(() => submitQuery('/?fal_webhook=https%3A%2F%2Fexample.com')).toThrow(/fal_webhook/)
+test('a webhook is for the platform, and the app does not see it', () => {
+  expect(submitQuery('/?a=1&fal_webhook=https%3A%2F%2Fexample.com%2F%3Fx%3D1&b=2')).toEqual({
+    forApp: '/?a=1&b=2',
+    webhook: 'https://example.com/?x=1',
+  })
 })
 
 test('every client has a word of its own for logs', () => {

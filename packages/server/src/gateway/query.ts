@@ -4,6 +4,8 @@ import { CarrickError } from '../domain/errors.ts'
 export interface SubmitQuery {
   readonly forApp: string
   readonly maxQueueLength?: number
+  /** Where the outcome is to be posted to, as it was sent. */
+  readonly webhook?: string
 }
 
 export function submitQuery(path: string): SubmitQuery {
@@ -11,23 +13,33 @@ export function submitQuery(path: string): SubmitQuery {
   if (at === -1) return { forApp: path }
   const query = path.slice(at + 1)
   const ours = new URLSearchParams(query)
-  if (ours.has('fal_webhook')) {
-    throw new CarrickError(
-      'bad_request',
-      'Webhooks are not served by this version: leave fal_webhook out and poll the status instead',
-    )
-  }
   const rest = query.split('&').filter((pair) => !isOurs(pair))
   const forApp = path.slice(0, at) + (rest.length === 0 ? '' : `?${rest.join('&')}`)
-  return { forApp, maxQueueLength: wholeNumber(ours.get('fal_max_queue_length')) }
+  const webhook = ours.get('fal_webhook')
+  return {
+    forApp,
+    maxQueueLength: wholeNumber(ours.get('fal_max_queue_length')),
+    ...(webhook !== null && { webhook }),
+  }
+}
+
+export function wantsLogs(query: URLSearchParams): boolean {
+  return isOn(query, 'logs')
+}
+
+export function wantsTimeline(query: URLSearchParams): boolean {
+  return isOn(query, 'timeline')
 }
 
 /** On for every word that clients have for it. */
-export function wantsLogs(query: URLSearchParams): boolean {
-  return ['1', 'true', 'yes', 'on'].includes(query.get('logs')?.trim().toLowerCase() ?? '')
+function isOn(query: URLSearchParams, name: string): boolean {
+  return ['1', 'true', 'yes', 'on'].includes(query.get(name)?.trim().toLowerCase() ?? '')
 }
 
-const isOurs = (pair: string): boolean => new URLSearchParams(pair).has('fal_max_queue_length')
+function isOurs(pair: string): boolean {
+  const named = new URLSearchParams(pair)
+  return named.has('fal_max_queue_length') || named.has('fal_webhook')
+}
 
 function wholeNumber(text: string | null): number | undefined {
   if (text === null) return undefined

@@ -120,7 +120,7 @@ describe('submit', () => {
 
   test.each([
     ['?fal_max_queue_length=many', {}],
-    ['?fal_webhook=https%3A%2F%2Fexample.com%2Fhook', {}],
+    ['?fal_webhook=http%3A%2F%2F10.0.0.1%2Fhook', {}],
     ['', { 'x-fal-request-timeout': 'soon' }],
     ['', { 'x-fal-request-start-timeout': '-1' }],
   ])('%s %j is refused, and nothing is stored', async (query, headers) => {
@@ -310,12 +310,12 @@ describe('logs', () => {
   })
 
   test('stay with the owner where the app says so', async () => {
-    const app = await gateway.addApp('secretive', {
+    const app = await gateway.addApp('forgetful', {
       authMode: 'public',
       privateLogs: true,
       runner: (_req, res) => res.end('{}'),
     })
-    const accepted = await submit('secretive')
+    const accepted = await submit('forgetful')
     await completed(accepted)
     say(app, accepted.request_id, 'private')
     const path = `${below(accepted.status_url)}?logs=1`

@@ -15,11 +15,11 @@ const inProgress = 'Request is still in progress'
 export async function answerResult(deps: GatewayDeps, exchange: Exchange, route: RequestRoute): Promise<void> {
   const { res, requestId } = exchange
   const caller = questioner(deps, exchange, route)
-  const seen = await visibleRequest(deps, caller, route)
+  // Asked for together: whoever may not see it is not told.
+  const [seen, result] = await Promise.all([visibleRequest(deps, caller, route), deps.store.read(resultOf(requestId))])
   if (seen === undefined) throw requestNotFound(requestId)
   if (seen.request.state !== 'completed')
     return json(res, 400, { detail: inProgress }, [['x-fal-request-id', requestId]])
-  const result = await deps.store.read(resultOf(requestId))
   if (result === undefined)
     throw new CarrickError(
       'request_not_found',

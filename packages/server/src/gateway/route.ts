@@ -104,7 +104,12 @@ function callsComfy(service: Service, method: string, url: string): boolean {
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
+/** The list of an app's requests. An app may have an endpoint of that name: it is called, and submitted to, as ever. */
+const list = /^\/requests\/?(\?.*)?$/
+
 function queueRoute(method: string, target: Target): Route {
+  const listed = method === 'GET' ? list.exec(target.path) : null
+  if (listed) return { kind: 'rest', url: `${listAddress(target.alias)}${listed[1] ?? ''}` }
   const { requestId, operation, query } = requestIn(target.path) ?? {}
   // An app may have a path of this form itself, which is posted to.
   if (requestId === undefined || operation === undefined || (method === 'POST' && !uuid.test(requestId))) {
@@ -117,6 +122,10 @@ function queueRoute(method: string, target: Target): Route {
   return method === 'POST'
     ? submission(method, target)
     : refused('route_not_found', `No such route: ${method} here; use ${methods[0]}`)
+}
+
+function listAddress({ owner, name }: Alias): string {
+  return `/applications/${encodeURIComponent(owner)}/${encodeURIComponent(name)}/requests`
 }
 
 function submission(method: string, target: Target): Route {

@@ -11,6 +11,13 @@ import { startTimeoutMs } from './platform-headers.ts'
 /** For what a cold start takes besides the runner's own start. */
 const marginMs = 60_000
 
+interface Seeking {
+  readonly requestId: RequestId
+  readonly deadlineMs: number | undefined
+  readonly signal: AbortSignal
+  readonly hint?: string | undefined
+}
+
 /** Longer timers would fire at once. */
 export const longestTimerMs = 2 ** 31 - 1
 
@@ -21,8 +28,11 @@ export const longestTimerMs = 2 ** 31 - 1
 export async function waitForSlot(
   { homes }: Pick<GatewayDeps, 'homes'>,
   { app }: CallableApp,
-  { requestId, deadlineMs, signal }: { requestId: RequestId; deadlineMs: number | undefined; signal: AbortSignal },
+  { requestId, deadlineMs, signal, hint }: Seeking,
 ): Promise<Slot> {
+  signal.throwIfAborted()
+  const free = homes.of(app.id).acquireNow(requestId, hint)
+  if (free !== undefined) return free
   const longestMs = app.scale.startup_timeout * 1_000 + marginMs
   const callers = deadlineMs !== undefined && deadlineMs <= longestMs
   const late = new AbortController()
@@ -31,7 +41,7 @@ export async function waitForSlot(
     Math.min(callers ? deadlineMs : longestMs, longestTimerMs),
   )
   try {
-    return await homes.of(app.id).acquire(requestId, AbortSignal.any([signal, late.signal]))
+    return await homes.of(app.id).acquire(requestId, AbortSignal.any([signal, late.signal]), hint)
   } finally {
     clearTimeout(timer)
   }

@@ -1,14 +1,16 @@
 import { CarrickError } from '../domain/errors.ts'
+import { shownTimeline } from '../domain/request-timeline.ts'
 import type { Caller } from '../domain/permissions.ts'
 import { assertNever } from '../kit/assert-never.ts'
 import type { StoredRequest } from '../store/request-rows.ts'
+import { timelineOf } from '../store/timelines.ts'
 import { owns } from './access.ts'
 import { json } from './answers.ts'
 import { connectionOf } from './connection.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { linesOf, type LogEntry } from './log-entries.ts'
 import { questioner, visibleRequest, type VisibleRequest } from './lookup.ts'
-import { wantsLogs } from './query.ts'
+import { wantsLogs, wantsTimeline } from './query.ts'
 import type { RequestRoute } from './route.ts'
 import { requestUrls, type RequestUrls } from './urls.ts'
 
@@ -34,7 +36,12 @@ export async function answerStatus(deps: GatewayDeps, exchange: Exchange, route:
   const look = await lookAt(deps, exchange, route, caller)
   if (look === undefined) return json(exchange.res, 404, { status: 'NOT_FOUND' })
   const logs = wantsLogs(route.query) && look.seen ? await linesOf(deps.logs, look.seen) : null
-  json(exchange.res, look.status.status === 'COMPLETED' ? 200 : 202, { ...look.status, logs })
+  const timeline = wantsTimeline(route.query) ? await timelineOf(deps.store, route.requestId, deps.clock.now()) : null
+  json(exchange.res, look.status.status === 'COMPLETED' ? 200 : 202, {
+    ...look.status,
+    logs,
+    ...(timeline && { timeline: shownTimeline(timeline) }),
+  })
 }
 
 /** Clients ask this ten times a second, so a request that waits is answered for without a read. */

@@ -292,6 +292,63 @@ describe('when the runner fails', () => {
   })
 })
 
+describe('a runner that says what it is good for', () => {
+  test('gets the calls that hint at just that, straight and through the queue', async () => {
+    const app = await gateway.addApp('hinting')
+    const names = new Map<string, string>()
+    const serving = await Promise.all(
+      ['red', 'blue'].map((colour) =>
+        gateway.serveBy(
+          app,
+          (_req, res) => void res.writeHead(200, { 'x-fal-runner-hints': `${colour},any` }).end(colour),
+        ),
+      ),
+    )
+    app.home.setRunners(serving)
+    for (let call = 0; call < 2; call += 1) {
+      const answer = await gateway.fetch('/ann/hinting', { method: 'POST' })
+      const colour = await answer.text()
+      names.set(colour, answer.headers.get('x-fal-served-from') ?? '')
+      expect(answer.headers.get('x-fal-runner-hints')).toBe(`${colour},any`) // passes, for whoever routes further out
+    }
+    expect(names.size).toBe(2)
+    const hinted = (hint: string) => ({ method: 'POST', headers: { 'x-fal-runner-hint': hint } })
+    for (const colour of ['red', 'red', 'blue', 'red', 'blue', 'blue']) {
+      expect(await (await gateway.fetch('/ann/hinting', hinted(colour))).text()).toBe(colour)
+      const submitted = await gateway.fetch('/queue/ann/hinting', hinted(colour))
+      const { response_url: url }: { response_url: string } = JSON.parse(await submitted.text())
+      await vi.waitFor(
+        async () => expect(await (await gateway.fetch(new URL(url).pathname)).text()).toBe(colour),
+        10_000,
+      )
+    }
+    expect((await gateway.fetch('/ann/hinting', hinted('green'))).status).toBe(200)
+  })
+
+  test('and one whose app wants its health looked at is looked at, which its caller need not know', async () => {
+    await gateway.addApp('unsure', {
+      runner: (_req, res) => void res.writeHead(200, { 'x-fal-runner-health-check': 'true' }).end(),
+    })
+    const answer = await gateway.fetch('/ann/unsure', { method: 'POST' })
+    expect(answer.headers.get('x-fal-runner-health-check')).toBeNull()
+    await vi.waitFor(() => expect(gateway.verdicts.at(-1)).toMatchObject({ verdict: 'probe', reason: 'health_check' }))
+  })
+})
+
+test('headers of an answer beyond 16 KiB fail it, and the runner stays', async () => {
+  const app = await gateway.addApp('wordy', {
+    runner: (_req, res) => void res.writeHead(200, { 'x-a': 'x'.repeat(17_000) }).end(),
+  })
+  const before = gateway.verdicts.length
+  const answer = await gateway.fetch('/ann/wordy', { method: 'POST' })
+  expect([answer.status, await answer.json()]).toMatchObject([
+    502,
+    { error_type: 'runner_incomplete_response', detail: expect.stringContaining('16 KiB') },
+  ])
+  expect(gateway.verdicts.slice(before)).toEqual([])
+  expect(app.home.load().running).toBe(0)
+})
+
 describe('for browsers', () => {
   const origin = 'https://page.example'
 

@@ -1,17 +1,17 @@
-import { pipeline } from 'node:stream/promises'
-import type { BodyEnd, Exchange as Answer, Failure } from '../calls/call.ts'
+import type { BeginAnswer, Failure, Relayed } from '../calls/call.ts'
 import { askToStop } from '../calls/cancel.ts'
 import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
 import { CarrickError } from '../domain/errors.ts'
-import type { RunnerId } from '../domain/ids.ts'
+import { serverTiming } from '../domain/request-timeline.ts'
 import { httpStatus, troubles } from '../domain/outcome.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
+import type { Moment } from '../kit/clock.ts'
 import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
-import { begin } from './answers.ts'
+import { begin as beginAnswer } from './answers.ts'
 import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
-import { headerPairs } from './platform-headers.ts'
+import { headerPairs, hintOf } from './platform-headers.ts'
 import { departureOf, startLimitMs, waitForSlot } from './slot.ts'
 import type { Target } from './target.ts'
 import { judge } from './verdict.ts'
@@ -25,18 +25,19 @@ export async function directCall(deps: GatewayDeps, exchange: Exchange, { alias,
   const caller = callerOf(req, deps.keyring)
   const known = callableApp(deps.apps, caller, alias)
   const deadlineMs = startLimitMs(req.headers, known, owns(caller, known))
-  counted(deps, exchange, known)
+  const cameAt = deps.clock.now()
+  counted(deps, exchange, known, cameAt)
   const gone = departureOf(res)
   using body = incomingBody(req, deps.limits.bodyBytes)
-  using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
-  await serve(deps, exchange, { path, body, slot, known, gone, callerId: callerIdFor(caller, known) })
+  using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone, hint: hintOf(req.headers) })
+  const slotAt = deps.clock.now()
+  await serve(deps, exchange, { path, body, slot, known, gone, callerId: callerIdFor(caller, known), cameAt, slotAt })
 }
 
 /** A call counts when it comes, and again by what its caller was answered. */
-function counted({ homes, clock }: GatewayDeps, { req, res }: Exchange, { app }: CallableApp): void {
+function counted({ homes }: GatewayDeps, { req, res }: Exchange, { app }: CallableApp, cameAt: Moment): void {
   const { traffic } = homes.of(app.id)
   const method = req.method ?? 'GET'
-  const cameAt = clock.now()
   traffic.received(method)
   res.once('close', () => traffic.completed(method, res.headersSent ? res.statusCode : httpStatus.cancelled, cameAt))
 }
@@ -49,10 +50,12 @@ interface Serving {
   /** Aborted when the caller has left. */
   readonly gone: AbortSignal
   readonly callerId: string
+  readonly cameAt: Moment
+  readonly slotAt: Moment
 }
 
 async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, serving: Serving): Promise<void> {
-  const { path, body, slot, known, gone, callerId } = serving
+  const { path, body, slot, known, gone, callerId, cameAt, slotAt } = serving
   const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
   const call = { method: req.method ?? 'GET', path, headers, body: body?.stream ?? null }
@@ -60,39 +63,37 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
   // The app decides what becomes of its work; the slot stays taken until it is done.
   const stop = () => void askToStop(deps.caller, slot.address, { ...origin, path })
   gone.addEventListener('abort', stop, { once: true })
+  const begin: BeginAnswer = (status, answerHeaders) => {
+    if (gone.aborted) return undefined
+    const timing = serverTiming({ cameAt, slotAt, firstByteAt: deps.clock.now(), runner: slot.cameUp })
+    const kept = headersToCaller(answerHeaders, { status, requestId, runnerId: slot.runnerId })
+    // Beside the app's own, where it sent one.
+    beginAnswer(res, status, [...kept, ['server-timing', timing]])
+    if (!fitsOnePiece(answerHeaders)) res.flushHeaders()
+    return res
+  }
+  const limits = {
+    requestTimeoutMs: known.app.scale.request_timeout * 1_000,
+    connectTimeoutMs: deps.limits.connectTimeoutMs,
+  }
   try {
-    const answer = await deps.caller.exchange(slot.address, call, {
-      requestTimeoutMs: known.app.scale.request_timeout * 1_000,
-      connectTimeoutMs: deps.limits.connectTimeoutMs,
-      signal: new AbortController().signal,
-    })
-    const callersFault = answer.kind === 'answered' ? undefined : body?.failure()
+    const relayed = await deps.caller.relay(slot.address, call, limits, begin)
+    const callersFault = relayed.kind === 'answered' ? undefined : body?.failure()
     if (callersFault !== undefined) throw callersFault
-    const end = await relay(answer, { res, requestId, runnerId: slot.runnerId, gone })
+    const end = endOf(relayed)
     // A body that breaks off takes an answer that has begun along: that says nothing about the runner.
     if (end.kind === 'answered' || body?.failure() === undefined)
       judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, end)
-    if (answer.kind !== 'answered') throw troubleOf(answer)
+    if (relayed.kind !== 'answered') throw troubleOf(relayed)
   } finally {
     gone.removeEventListener('abort', stop)
   }
 }
 
-/** Sends an answer on as it comes. Where it breaks off, so does the caller's. */
-async function relay(
-  answer: Answer,
-  { res, requestId, runnerId, gone }: Pick<Exchange, 'res' | 'requestId'> & { runnerId: RunnerId; gone: AbortSignal },
-): Promise<AttemptEnd> {
-  if (answer.kind !== 'answered') return answer
-  const { status, headers, body } = answer
-  if (gone.aborted) body.destroy()
-  else {
-    begin(res, status, headersToCaller(headers, { status, requestId, runnerId }))
-    if (!fitsOnePiece(headers)) res.flushHeaders()
-    await pipeline(body, res).catch(() => {}) // how it ended for the runner is what counts, and comes next
-  }
-  const ended: BodyEnd = await answer.ended
-  return ended.kind === 'complete' ? answered(status, headers) : ended
+/** What the exchange says about the runner. */
+function endOf(relayed: Relayed): AttemptEnd {
+  if (relayed.kind !== 'answered') return relayed
+  return relayed.end.kind === 'complete' ? answered(relayed.status, relayed.headers) : relayed.end
 }
 
 function fitsOnePiece(headers: readonly (readonly [string, string])[]): boolean {

@@ -8,6 +8,7 @@ export function judge(
   { appId, runnerId }: { readonly appId: AppId; readonly runnerId: RunnerId },
   end: AttemptEnd,
 ): void {
+  if (end.kind === 'answered' && end.hints) homes.of(appId).advertise(runnerId, end.hints)
   const verdict = runnerVerdict(end)
   if (verdict.kind === 'keep') return
   if (verdict.kind === 'terminate') homes.of(appId).retire(runnerId)

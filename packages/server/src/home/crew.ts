@@ -7,9 +7,17 @@ interface Member {
   readonly runner: ServingRunner
   /** With the moment at which each began. */
   readonly inFlight: Map<RequestId, Moment>
+  /** What it last said that it is good for. */
+  hints?: readonly string[]
   idleSince: Moment
   used: boolean
   serving: boolean
+}
+
+/** Which runner a request would rather have. */
+interface Preference {
+  readonly avoid?: RunnerId
+  readonly hint?: string
 }
 
 /** One app's runners and their slots. Former runners stay known until their last slot is given back. */
@@ -40,10 +48,13 @@ export class Crew {
     return this.#running
   }
 
-  /** A slot on the next runner in turn that has one, on another than `avoid` where that can be. */
-  take(requestId: RequestId, avoid?: RunnerId): Slot | undefined {
+  /** A slot on the next runner in turn that has one: where that can be one that advertises the hint, and another than `avoid`. */
+  take(requestId: RequestId, { avoid, hint }: Preference = {}): Slot | undefined {
     if (this.#free === 0) return undefined
-    const member = this.#next((candidate) => candidate.runner.id !== avoid) ?? this.#next(() => true)
+    const other = ({ runner }: Member) => runner.id !== avoid
+    const hinted =
+      hint === undefined ? undefined : this.#next((one) => other(one) && one.hints?.includes(hint) === true)
+    const member = hinted ?? this.#next(other) ?? this.#next(() => true)
     return member && this.#hold(member, requestId)
   }
 
@@ -62,6 +73,11 @@ export class Crew {
     this.#retired = new Set([...this.#retired, id])
     member.serving = false
     this.#recount()
+  }
+
+  advertise(id: RunnerId, hints: readonly string[]): void {
+    const member = this.#members.get(id)
+    if (member !== undefined) member.hints = hints
   }
 
   setMultiplexing(requestsPerRunner: number): void {
@@ -139,6 +155,7 @@ class HeldSlot implements Slot {
   readonly runnerId: RunnerId
   readonly revisionId: string
   readonly address: Address
+  readonly cameUp: ServingRunner['cameUp']
   readonly #runner: ServingRunner
   #giveBack: (() => void) | undefined
 
@@ -146,6 +163,7 @@ class HeldSlot implements Slot {
     this.runnerId = runner.id
     this.revisionId = runner.revisionId
     this.address = runner.address
+    this.cameUp = runner.cameUp
     this.#runner = runner
     this.#giveBack = giveBack
   }

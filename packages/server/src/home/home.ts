@@ -1,5 +1,5 @@
 import type { Moment } from '../kit/clock.ts'
-import type { AppId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { AppId, KeyId, RequestId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
@@ -11,6 +11,7 @@ export interface Slot extends Disposable {
   readonly runnerId: RunnerId
   readonly revisionId: RevisionId
   readonly address: Address
+  readonly cameUp: ServingRunner['cameUp']
   release(): void
   /** Hands the slot on: the end of the `using` no longer gives it back, `release` of what is returned does. */
   keep(): Slot
@@ -21,6 +22,8 @@ export interface ServingRunner {
   readonly id: RunnerId
   readonly revisionId: RevisionId
   readonly address: Address
+  /** From when it was wanted until it served; absent for what is always there. */
+  readonly cameUp?: { readonly createdAt: Moment; readonly readyAt: Moment } | undefined
 }
 
 /** What the scheduler counts. */
@@ -60,27 +63,30 @@ export interface Match {
 /**
  * One app's queue, slots and waiting calls, in memory: what the store says, ready to use. One per app.
  * A free slot goes by turns to the longest-waiting direct caller and to the head of the queue (by `seq` within
- * priority, retries when due).
+ * priority, or within priority and caller where callers take turns; retries when due). Who has a hint gets a free slot on
+ * a runner that advertises just that, else any.
  */
 export interface Home {
   readonly appId: AppId
   /** What came to the app, and what became of it. */
   readonly traffic: Traffic
   /** Takes a free slot for a request of the queue when nobody waits, nor is announced. */
-  reserve(requestId: RequestId): Slot | undefined
+  reserve(requestId: RequestId, hint?: string): Slot | undefined
   /** Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes it. */
   announce(): Disposable
   /** Puts a request into the queue. It was stored before; when its first attempt was stored with it, that goes straight on. */
   admit(request: QueuedRequest, started?: Started): void
   /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */
-  acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot>
+  acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot>
+  /** A slot for a direct call when one is free and nobody waits for it. */
+  acquireNow(requestId: RequestId, hint?: string): Slot | undefined
   /** The next request and its slot, or undefined. The request leaves the queue. */
   take(): Match | undefined
   /** The next of those only whose first attempt is on disk already. */
   takeStarted(): Match | undefined
   /** Takes a waiting request out of the queue. False when it is not waiting here. */
   withdraw(id: RequestId): boolean
-  /** How many are before it; undefined when it does not wait here. */
+  /** How many are served before it as things stand; undefined when it does not wait here. */
   positionOf(id: RequestId): number | undefined
   /** Waiting queued requests. */
   readonly queueLength: number
@@ -89,9 +95,15 @@ export interface Home {
   setRunners(runners: readonly ServingRunner[]): void
   /** Gives this runner no more requests, whatever `setRunners` still says of it: it has failed and is about to go. */
   retire(id: RunnerId): void
+  /** What this runner is good for now, in the words of its app: instead of what it said before. */
+  advertise(id: RunnerId, hints: readonly string[]): void
   setMultiplexing(requestsPerRunner: number): void
-  /** What the app's owner says of the queue, from now on. While it is paused, none of it meets a slot, and it is no load. */
-  configure(queue: QueueSettings): void
+  /**
+   * What the app's owner says of the queue, from now on. While it is paused, none of it meets a slot, and it is no load.
+   * Where it is shared fairly, callers take turns within a priority, by the weights of their keys; direct calls are in
+   * the order they came either way. `aliases` are those of the owner's keys.
+   */
+  configure(queue: QueueSettings, aliases?: Iterable<readonly [KeyId, string]>): void
   /** Turns everybody away who waits: direct callers get the reason, queued requests are forgotten. */
   clear(reason: Error): void
   /** Waiting requests whose start deadline has passed; they leave the queue. */

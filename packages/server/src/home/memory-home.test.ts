@@ -92,6 +92,75 @@ describe('order', () => {
   })
 })
 
+describe('callers that take turns', () => {
+  const fair = { ...queueDefaults, fair_share: true, weights: { b: 2 } }
+
+  test('do so within a priority, from the moment it is set until it is taken back', () => {
+    const { home, takeAll } = openHome({ runners: ['a'], multiplexing: 100 })
+    const low = { priority: 'low' } as const
+    for (const seq of [1, 2, 3, 4]) home.admit(queued(seq, { keyId: 'a' }))
+    for (const seq of [5, 6, 7]) home.admit(queued(seq, { keyId: 'b', acceptedAt: now + seq }))
+    for (const seq of [8, 9]) home.admit(queued(seq, { keyId: 'a', ...low, startBy: now + 9 }))
+    home.admit(queued(10, low))
+    home.configure(fair)
+    expect([home.positionOf('request-7'), home.positionOf('request-10')]).toEqual([4, 8])
+    expect([home.load().waitingSince, home.nextMoment()]).toEqual([now, now + 9])
+    expect([home.take(), home.take(), home.take()].map((match) => match?.request.seq)).toEqual([1, 5, 6])
+    home.configure(queueDefaults)
+    expect([home.take(), home.take()].map((match) => match?.request.seq)).toEqual([2, 3])
+    home.configure(fair)
+    expect(home.takeOverdue(now + 9).map(({ seq }) => seq)).toEqual([8, 9])
+    expect(ids(takeAll())).toEqual([4, 7, 10])
+  })
+
+  test('are weighed by the aliases of the keys of the owner, and of nobody else', () => {
+    const { home, takeAll } = openHome({ runners: ['a'], multiplexing: 100 })
+    for (const seq of [1, 2, 3, 4, 5, 6]) home.admit(queued(seq, { keyId: seq <= 3 ? 'x' : 'y' }))
+    home.configure({ ...fair, weights: { batch: 2 } }, [['y', 'batch']])
+    expect(ids(takeAll())).toEqual([1, 4, 5, 2, 6, 3])
+  })
+
+  test('lose nothing and keep priorities and their own order, however often that is switched', () => {
+    const someRequest = fc.record({
+      caller: fc.constantFrom('a', 'b', 'c', undefined),
+      low: fc.boolean(),
+      late: fc.boolean(),
+      goes: fc.boolean(),
+      next: fc.constantFrom('fair', 'plain', 'take', 'nothing'),
+    })
+    fc.assert(
+      fc.property(fc.array(someRequest, { maxLength: 60 }), fc.boolean(), (all, endsFair) => {
+        const { home, clock, takeAll } = openHome({ runners: ['a'], multiplexing: 2_000 })
+        const gone = new Set<number>()
+        all.forEach(({ caller, low, late, next }, seq) => {
+          const priority = low ? 'low' : 'normal'
+          home.admit(queued(seq, { priority, dueAt: late ? now + 5 : 0, ...(caller && { keyId: caller }) }))
+          if (next === 'take') gone.add(home.take()?.request.seq ?? -1)
+          else if (next !== 'nothing') home.configure(next === 'fair' ? fair : queueDefaults)
+        })
+        const waiting = all.map((each, seq) => ({ ...each, seq })).filter(({ seq }) => !gone.has(seq))
+        for (const { seq, goes } of waiting) if (goes) expect(home.withdraw(`request-${seq}`)).toBe(true)
+        clock.advance(5)
+        home.configure(endsFair ? fair : queueDefaults)
+        const left = waiting.filter(({ goes }) => !goes)
+        const places = new Map(left.map(({ seq }) => [seq, home.positionOf(`request-${seq}`)]))
+        const served = ids(takeAll())
+        expect(served.map((seq) => places.get(seq))).toEqual(served.map((_, place) => place))
+        const order = served.map((seq) => ({ ...all[seq]!, seq }))
+        const normal = order.filter(({ low }) => !low)
+        expect(order.slice(0, normal.length)).toEqual(normal)
+        for (const lane of [normal, order.slice(normal.length)])
+          for (const caller of ['a', 'b', 'c', undefined]) {
+            const own = lane.filter((each) => !endsFair || each.caller === caller).map(({ seq }) => seq)
+            expect(own).toEqual(own.toSorted((a, b) => a - b))
+          }
+        expect(served.toSorted((a, b) => a - b)).toEqual(left.map(({ seq }) => seq))
+        expect(home.queueLength).toBe(0)
+      }),
+    )
+  })
+})
+
 test('a request on its way to the disk without a slot is not overtaken in the queue', () => {
   const { home, takeAll } = openHome({ runners: ['a'] })
   const before = home.reserve('before')
@@ -141,6 +210,32 @@ describe('slots', () => {
     home.admit(queued(3, { avoid: 'b' }))
     home.admit(queued(4, { avoid: 'a' }))
     expect([home.take(), home.take()].map((match) => match?.slot.runnerId)).toEqual(['a', 'a'])
+  })
+
+  test('who has a hint gets a runner that advertises just that, else the next in turn', async () => {
+    const { home } = openHome({ runners: ['a', 'b', 'c'], multiplexing: 2 })
+    home.advertise('a', ['model-1'])
+    home.advertise('b', ['model-1', 'model-2'])
+    home.advertise('gone', ['model-3'])
+    home.admit(queued(1, { hint: 'model-2' }))
+    expect(home.take()?.slot.runnerId).toBe('b')
+    expect(home.reserve('two', 'model-2')?.runnerId).toBe('b')
+    expect((await home.acquire('three', forever, 'model-2')).runnerId).not.toBe('b') // both of its slots are taken
+    expect(home.reserve('four', 'model')?.runnerId).toBeDefined()
+    home.advertise('a', ['model-9'])
+    home.admit(queued(5, { hint: 'model-9', avoid: 'a' }))
+    expect(home.take()?.slot.runnerId).toBe('c') // what failed there goes elsewhere all the same
+    expect(home.load()).toMatchObject({ running: 5 })
+  })
+
+  test('a direct call that waits gets the slot it hints at when that is free', async () => {
+    const { home } = openHome({ runners: ['a', 'b'] })
+    const [one, two] = [home.reserve('one')!, home.reserve('two')!]
+    home.advertise(two.runnerId, ['warm'])
+    const waiting = home.acquire('three', forever, 'warm')
+    two.release()
+    expect((await waiting).runnerId).toBe(two.runnerId)
+    one.release()
   })
 
   test('a former runner is remembered until its last slot is given back, and gets nothing new', () => {

@@ -1,6 +1,7 @@
 import type { Clock, Moment } from '../kit/clock.ts'
 import { CarrickError } from '../domain/errors.ts'
-import type { AppId, RequestId, RunnerId } from '../domain/ids.ts'
+import { fairShareIn } from '../domain/fair-share.ts'
+import type { AccountId, AppId, KeyId, RequestId, RunnerId } from '../domain/ids.ts'
 import { queueDefaults, type QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest } from '../domain/request.ts'
 import type { Apps } from './apps.ts'
@@ -15,11 +16,20 @@ interface HomeLimits {
   readonly waitingCallers: number
 }
 
+interface KeyNames {
+  /** An account's live keys with their aliases. */
+  aliasesOf(accountId: AccountId): Iterable<readonly [KeyId, string]>
+  /** Calls back whenever keys have been read anew. */
+  onRefresh(listener: () => void): void
+}
+
 interface HomeParts {
   readonly clock: Clock
   readonly limits: HomeLimits
   /** Who knows what owners say of their queues. Without it nobody has said anything. */
   readonly apps?: Pick<Apps, 'byId' | 'onRefresh'>
+  /** Who knows what owners call their keys. Without it they have no names. */
+  readonly keys?: KeyNames
 }
 
 /** One home per app, in this process, made when it is first asked for; it is told at once of what its app's owner changes. */
@@ -28,10 +38,12 @@ export function createHomes(parts: HomeParts): Homes {
   const work = new Signal<AppId>()
   const load = new Signal<AppId>()
   const totals = new Totals()
-  const settingsOf = (appId: AppId): QueueSettings => parts.apps?.byId(appId)?.app.queue ?? queueDefaults
-  parts.apps?.onRefresh(() => {
-    for (const home of homes.values()) home.configure(settingsOf(home.appId))
-  })
+  const tell = (home: Home): void => {
+    const app = parts.apps?.byId(home.appId)?.app
+    if (app === undefined) home.configure(queueDefaults)
+    else home.configure(app.queue, parts.keys?.aliasesOf(app.accountId))
+  }
+  for (const source of [parts.apps, parts.keys]) source?.onRefresh(() => homes.forEach((home) => tell(home)))
 
   function make(appId: AppId): Home {
     const home = new MemoryHome(
@@ -40,7 +52,7 @@ export function createHomes(parts: HomeParts): Homes {
       () => work.raise(appId),
       () => load.raise(appId),
     )
-    home.configure(settingsOf(appId))
+    tell(home)
     homes.set(appId, home)
     return home
   }
@@ -63,6 +75,7 @@ function isDeserted(home: Home | undefined): boolean {
 
 interface DirectCaller {
   readonly requestId: RequestId
+  readonly hint: string | undefined
   readonly since: Moment
   readonly serve: (slot: Slot) => void
   readonly turnAway: (reason: Error) => void
@@ -103,8 +116,8 @@ class MemoryHome implements Home {
     return this.#queue.size
   }
 
-  reserve(requestId: RequestId): Slot | undefined {
-    return this.#announced === 0 && !this.#paused ? this.#takeFree(requestId) : undefined
+  reserve(requestId: RequestId, hint?: string): Slot | undefined {
+    return this.#announced === 0 && !this.#paused ? this.#takeFree(requestId, hint) : undefined
   }
 
   announce(): Disposable {
@@ -119,9 +132,13 @@ class MemoryHome implements Home {
     this.#work()
   }
 
-  async acquire(requestId: RequestId, signal: AbortSignal): Promise<Slot> {
+  acquireNow(requestId: RequestId, hint?: string): Slot | undefined {
+    return this.#takeFree(requestId, hint)
+  }
+
+  async acquire(requestId: RequestId, signal: AbortSignal, hint?: string): Promise<Slot> {
     signal.throwIfAborted()
-    const slot = this.#takeFree(requestId)
+    const slot = this.#takeFree(requestId, hint)
     if (slot) return slot
     if (this.#callers.size >= this.#limits.waitingCallers) {
       throw new CarrickError(
@@ -129,7 +146,7 @@ class MemoryHome implements Home {
         `${this.#callers.size} direct calls already wait for this app; try again later or use the queue`,
       )
     }
-    return await new Promise<Slot>((resolve, reject) => this.#wait(requestId, signal, resolve, reject))
+    return await new Promise<Slot>((resolve, reject) => this.#wait({ requestId, hint }, signal, resolve, reject))
   }
 
   take(): Match | undefined {
@@ -137,9 +154,9 @@ class MemoryHome implements Home {
     if (started) return started
     this.#queue.ripen(this.#clock.now())
     const request = this.#paused ? undefined : this.#queue.head
-    const slot = request && this.#crew.take(request.id, request.avoid)
+    const slot = request && this.#crew.take(request.id, request)
     if (!request || !slot) return undefined
-    this.#queue.remove(request.id)
+    this.#queue.take()
     this.#turn = 'caller'
     this.#settle()
     return { request, slot }
@@ -182,13 +199,18 @@ class MemoryHome implements Home {
     this.#load()
   }
 
+  advertise(id: RunnerId, hints: readonly string[]): void {
+    this.#crew.advertise(id, hints)
+  }
+
   setMultiplexing(requestsPerRunner: number): void {
     this.#crew.setMultiplexing(requestsPerRunner)
   }
 
-  configure({ paused }: QueueSettings): void {
-    if (paused === this.#paused) return
-    this.#paused = paused
+  configure(settings: QueueSettings, aliases: Iterable<readonly [KeyId, string]> = []): void {
+    this.#queue.share(fairShareIn(settings, aliases))
+    if (settings.paused === this.#paused) return
+    this.#paused = settings.paused
     this.#load()
     this.#settle()
   }
@@ -213,16 +235,16 @@ class MemoryHome implements Home {
     return this.#paused ? 0 : this.#queue.due
   }
 
-  #takeFree(requestId: RequestId): Slot | undefined {
+  #takeFree(requestId: RequestId, hint?: string): Slot | undefined {
     this.#queue.ripen(this.#clock.now())
     if (this.#callers.size > 0 || this.#inLine > 0) return undefined
-    const slot = this.#crew.take(requestId)
+    const slot = this.#crew.take(requestId, { hint })
     if (slot) this.#load()
     return slot
   }
 
   #wait(
-    requestId: RequestId,
+    { requestId, hint }: Pick<DirectCaller, 'requestId' | 'hint'>,
     signal: AbortSignal,
     resolve: (slot: Slot) => void,
     reject: (reason: unknown) => void,
@@ -234,6 +256,7 @@ class MemoryHome implements Home {
     const giveUp = () => (leave(), reject(signal.reason))
     const caller: DirectCaller = {
       requestId,
+      hint,
       since: this.#clock.now(),
       serve: (slot) => (leave(), resolve(slot)),
       turnAway: (reason) => (leave(), reject(reason)),
@@ -247,7 +270,7 @@ class MemoryHome implements Home {
   #settle(): void {
     while (this.#crew.free > 0 && this.#callers.size > 0 && (this.#turn === 'caller' || this.#inLine === 0)) {
       const [caller] = this.#callers
-      const slot = caller && this.#crew.take(caller.requestId)
+      const slot = caller && this.#crew.take(caller.requestId, caller)
       if (!slot) break
       this.#turn = 'queue'
       caller.serve(slot)

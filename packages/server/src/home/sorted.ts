@@ -24,11 +24,12 @@ export class Sorted<T> {
   }
 
   add(item: T): void {
-    const at = Math.max(0, this.#chunkOf(item))
-    const chunk = this.#chunks[at]
-    if (chunk === undefined) this.#chunks.push([item])
-    else this.#insert(chunk, at, item)
     this.#size += 1
+    const last = this.#chunks.at(-1)
+    // Most come in order.
+    if (last === undefined || this.#compare(last.at(-1)!, item) < 0) return this.#append(item, last)
+    const at = Math.max(0, this.#chunkOf(item))
+    this.#insert(this.#chunks[at]!, at, item)
   }
 
   /** False when it is not here. */
@@ -65,11 +66,17 @@ export class Sorted<T> {
     this.#size = 0
   }
 
+  *[Symbol.iterator](): Generator<T, void> {
+    for (const chunk of this.#chunks) yield* chunk
+  }
+
+  #append(item: T, last: T[] | undefined): void {
+    if (last === undefined || last.length >= chunkSize) this.#chunks.push([item])
+    else last.push(item)
+  }
+
   #insert(chunk: T[], at: number, item: T): void {
-    const place = this.#placeIn(chunk, item)
-    if (place < chunk.length) chunk.splice(place, 0, item)
-    else if (chunk.length >= chunkSize && at === this.#chunks.length - 1) this.#chunks.push([item])
-    else chunk.push(item)
+    chunk.splice(this.#placeIn(chunk, item), 0, item)
     if (chunk.length > chunkSize) this.#chunks.splice(at + 1, 0, chunk.splice(chunkSize / 2))
   }
 

@@ -10,6 +10,8 @@ export interface HandsParts {
   readonly launch: Launch
   readonly log: Logger
   readonly masks: Pick<Masks, 'cover' | 'uncover'>
+  /** Told of a runner whose program runs. */
+  readonly onLaunched: (id: RunnerId) => Promise<void>
   /** Told of a start that the backend refused. */
   readonly onRefused: (start: RunnerStart, error: unknown) => void
 }
@@ -56,7 +58,7 @@ export class Hands {
   }
 
   #start(start: RunnerStart): void {
-    const { backend, launch, masks, onRefused } = this.#parts
+    const { backend, launch, masks, onLaunched, onRefused } = this.#parts
     this.#do(start.runner.id, 'start', async () => {
       try {
         const { spec, hidden } = await launch(start)
@@ -66,6 +68,7 @@ export class Hands {
         onRefused(start, error)
         throw error
       }
+      await onLaunched(start.runner.id)
     })
   }
 

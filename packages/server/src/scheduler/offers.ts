@@ -21,7 +21,12 @@ export class Offers {
   #tellOne(appId: AppId, world: AppWorld, isLeaving: (id: RunnerId) => boolean): void {
     const runners = offered(world)
       .filter(({ id }) => !isLeaving(id))
-      .map(({ id, revisionId, address }) => ({ id, revisionId, address }))
+      .map(({ id, revisionId, address, createdAt, readyAt }) => ({
+        id,
+        revisionId,
+        address,
+        cameUp: { createdAt, readyAt },
+      }))
     const multiplexing = world.app?.scale.max_multiplexing ?? 1
     const saying = [multiplexing, ...runners.map(({ id }) => id)].join(' ')
     if (runners.length === 0 && !this.#told.has(appId)) return

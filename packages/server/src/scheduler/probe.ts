@@ -1,4 +1,6 @@
+import { request } from 'node:http'
 import { connect } from 'node:net'
+import type { HealthCheck } from '../domain/revision.ts'
 import type { Address } from '../domain/runner.ts'
 
 const patienceMs = 2_000
@@ -11,5 +13,21 @@ export function accepts({ host, port }: Address): Promise<boolean> {
     socket.once('connect', () => answer(true))
     socket.once('error', () => answer(false))
     socket.once('timeout', () => answer(false))
+  })
+}
+
+/** Asks the app's own health check. A 2xx within its time means well; an error, another status or silence does not. */
+export function isHealthy(
+  { host, port }: Address,
+  { path, method, timeoutSeconds }: Pick<HealthCheck, 'path' | 'method' | 'timeoutSeconds'>,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(timeoutSeconds * 1_000)
+    const asking = request({ host, port, path, method, signal, agent: false }, ({ statusCode = 0 }) => {
+      asking.destroy()
+      resolve(statusCode >= 200 && statusCode < 300)
+    })
+    asking.on('error', () => resolve(false))
+    asking.end()
   })
 }

@@ -17,6 +17,7 @@ import type { LogLine, LogStore } from '../logs/log-store.ts'
 import { appNames } from '../store/apps.ts'
 import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
+import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
@@ -26,7 +27,7 @@ import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
-import { accepts } from './probe.ts'
+import { accepts, isHealthy } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
 import { Runs, type HostFollower } from './runs.ts'
@@ -60,7 +61,7 @@ export interface Scheduler {
   /** Starts a command beside a runner. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
-  verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void
+  verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
   /** Follows a run: what its runners say, and the one whose end is its end. */
@@ -110,7 +111,12 @@ class PlatformScheduler implements Scheduler {
     const sightings = new Sightings(backend, clock, everyMs)
     const masks = this.#masks
     this.#hands = new Hands(
-      { ...parts, masks, onRefused: (start, error) => this.#refused(start, error) },
+      {
+        ...parts,
+        masks,
+        onLaunched: (id) => this.#launched(id),
+        onRefused: (start, error) => this.#refused(start, error),
+      },
       this.#ending.signal,
     )
     const own = {
@@ -155,8 +161,8 @@ class PlatformScheduler implements Scheduler {
     return this.#parts.backend.exec(id, command, AbortSignal.timeout(patienceMs))
   }
 
-  verdict(id: RunnerId, verdict: 'check' | 'terminate', reason: StopReason): void {
-    if (verdict === 'check') return void this.#check(id, reason)
+  verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
+    if (verdict !== 'terminate') return void this.#check(id, verdict, reason)
     const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
     this.#end(id, reason, reason === 'crash' || reason === 'killed' ? 0 : grace * 1_000)
   }
@@ -237,11 +243,13 @@ class PlatformScheduler implements Scheduler {
   }
 
   /** One look at a time per runner, however many calls went badly. */
-  async #check(id: RunnerId, reason: StopReason): Promise<void> {
+  async #check(id: RunnerId, how: 'check' | 'probe', reason: StopReason): Promise<void> {
     const runner = this.#fleet.get(id)
     if (runner?.state !== 'serving' || this.#checking.has(id)) return
     this.#checking.add(id)
-    if (!(await accepts(runner.address))) this.#end(id, reason, 0)
+    const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
+    const well = declared ? await isHealthy(runner.address, declared) : await accepts(runner.address)
+    if (!well) this.#end(id, reason, 0)
     this.#checking.delete(id)
   }
 
@@ -268,6 +276,14 @@ class PlatformScheduler implements Scheduler {
   #log(line: LogLine): void {
     this.#parts.logs.append(line)
     this.#runs.said(line)
+  }
+
+  /** Only timelines tell of it, so a store that cannot take it is no reason to stop. */
+  async #launched(id: RunnerId): Promise<void> {
+    const { store, clock, log } = this.#parts
+    await store.commit(noteLaunch(id, clock.now())).catch((error: unknown) => {
+      log.warn({ err: error, runner: id }, 'it could not be noted when a runner was launched')
+    })
   }
 
   #refused({ runner }: RunnerStart, error: unknown): void {

@@ -40,7 +40,8 @@ export function describeReports(store: () => Store): void {
         keyId: `key-of-${id}`,
       }
       const address = { host: '127.0.0.1', port: 1 }
-      await store().commit(addRunner({ ...identity, state: 'setup', readyBy: createdAt + 100 }))
+      const setup = { ...identity, state: 'setup', startedAt: createdAt, readyBy: createdAt + 100 } as const
+      await store().commit(addRunner(setup))
       await store().commit(saveRunner('setup', { ...identity, state: 'serving', address, readyAt: createdAt + 2 }))
       await store().commit(
         saveRunner('serving', { ...identity, state: 'terminated', reason: 'keep_alive', endedAt: createdAt + 5 }),

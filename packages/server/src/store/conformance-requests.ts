@@ -76,6 +76,14 @@ export function describeRequests(store: () => Store): void {
       expect(await store().read(appsWithUnfinished())).toContain(appId)
     })
 
+    test('a home reads whose key each request came with, where there was one', async () => {
+      await newApp()
+      await accept('a')
+      await store().commit(acceptRequest({ ...request(`${appId}/b`, appId), keyId: 'key-1' }))
+      const found = await store().read(unfinishedRequests(appId, 0, 10))
+      expect(found.map((one) => one.request.keyId)).toEqual([undefined, 'key-1'])
+    })
+
     test('an app with nothing to do is not listed', async () => {
       await newApp()
       await accept('only')

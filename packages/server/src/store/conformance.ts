@@ -2,9 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addTestAccount } from '../testing/store.ts'
 import type { CommitStats } from './committer.ts'
 import { describeReports } from './conformance-reports.ts'
+import { describeRequestLists } from './conformance-lists.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
+import { describeTimelines } from './conformance-timelines.ts'
 import { describeRetention } from './conformance-retention.ts'
+import { describeWebhooks } from './conformance-webhooks.ts'
 import { addKey, keysOfAccount, liveKeyById, revokeOwnKey } from './keys.ts'
 import { done, read, readOne, sql, write } from './sql.ts'
 import type { Row, Store, Write } from './store.ts'
@@ -37,8 +40,11 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeValues(() => store)
     describeRequests(() => store)
     describeReports(() => store)
+    describeTimelines(() => store)
+    describeRequestLists(() => store)
     describeObjects(() => store)
     describeRetention(() => store)
+    describeWebhooks(() => store)
 
     test('closing finishes what was handed over, and refuses what comes after', async () => {
       const closing = await open()

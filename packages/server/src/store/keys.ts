@@ -19,7 +19,7 @@ export interface NewKey {
 export type KeyHolder = 'person' | 'runner'
 
 /** A key that is good for calls, with the owner it belongs to. */
-export interface LiveKey extends Omit<NewKey, 'alias' | 'createdAt' | 'holder'> {
+export interface LiveKey extends Omit<NewKey, 'createdAt' | 'holder'> {
   readonly nickname: string
   /** Whether the account is the first one. */
   readonly operator: boolean
@@ -78,8 +78,8 @@ export function keysOfAccount(accountId: AccountId): Read<readonly ListedKey[]> 
 /** All keys that are not revoked. */
 export function liveKeys(): Read<readonly LiveKey[]> {
   return read(
-    sql`select api_key.id, api_key.account_id, api_key.secret_hash, api_key.permissions, account.nickname,
-               first.value as first_account
+    sql`select api_key.id, api_key.account_id, api_key.secret_hash, api_key.permissions, api_key.alias,
+               account.nickname, first.value as first_account
           from api_key
           join account on account.id = api_key.account_id
           left join installation first on first.name = 'account'
@@ -90,8 +90,8 @@ export function liveKeys(): Read<readonly LiveKey[]> {
 
 export function liveKeyById(id: KeyId): Read<LiveKey | undefined> {
   return readOne(
-    sql`select api_key.id, api_key.account_id, api_key.secret_hash, api_key.permissions, account.nickname,
-               first.value as first_account
+    sql`select api_key.id, api_key.account_id, api_key.secret_hash, api_key.permissions, api_key.alias,
+               account.nickname, first.value as first_account
           from api_key
           join account on account.id = api_key.account_id
           left join installation first on first.name = 'account'
@@ -106,6 +106,7 @@ function liveKey(row: Row): LiveKey {
     accountId: String(row['account_id']),
     secretHash: bytes(row['secret_hash']),
     permissions: grantedIn(String(row['permissions'])),
+    alias: String(row['alias']),
     nickname: String(row['nickname']),
     operator: row['first_account'] === row['account_id'],
   }

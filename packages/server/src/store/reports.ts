@@ -113,8 +113,9 @@ export function runnerAppOfKey(keyId: KeyId): Read<AppId | undefined> {
 /** The runners of an app that lived in the window, the youngest first. */
 export function runnerSpans(appId: AppId, { from, to }: Window, limit: number): Read<readonly RunnerLife[]> {
   return read(
-    // One that started when it was made has no moment to start at.
-    sql`select id, machine_type, revision_id, created_at, coalesce(start_at, created_at) as started_at, ready_by,
+    // Older rows have only the moment before which it was not to start, where it had to wait.
+    sql`select id, machine_type, revision_id, created_at,
+               coalesce(started_at, start_at, created_at) as started_at, ready_by,
                ready_at, draining_since, drain_reason, ended_at, end_reason
           from runner
          where app_id = ${appId} and created_at < ${to} and (ended_at is null or ended_at >= ${from})

@@ -39,6 +39,7 @@ export function queuedRequest(appId: AppId, row: Row): UnfinishedRequest {
   const request: QueuedRequest = {
     id: text(row, 'id'),
     appId,
+    keyId: optionalText(row, 'key_id'),
     seq: number(row, 'seq'),
     priority: text(row, 'priority') === 'low' ? 'low' : 'normal',
     attempt: number(row, 'attempt'),

@@ -1,4 +1,5 @@
 import type { Moment } from '../kit/clock.ts'
+import type { ErrorCode } from '../domain/errors.ts'
 import type { AppId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
 import type { NewRequest, Outcome } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
@@ -7,6 +8,7 @@ import { queuedRequest, storedRequest, type StoredRequest, type UnfinishedReques
 import { number, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Statement, StatementResult, Write } from './store.ts'
+import { insertWebhook, webhookIsDue, webhooksOfWaitingAreDue } from './webhooks.ts'
 
 /** The attempt that a write speaks of. */
 export interface AttemptOf {
@@ -15,17 +17,26 @@ export interface AttemptOf {
   readonly attempt: number
 }
 
+/** Where a first attempt starts, and when. */
+export interface FirstSlot {
+  readonly runnerId: RunnerId
+  readonly now: Moment
+}
+
 /** Accepts a request and answers its place in the order. With a slot, its first attempt starts in the same commit. */
-export function acceptRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Write<Seq> {
-  return write(
-    [
-      insertRequest(request, slot),
-      insertBody(request.id, request.payload),
-      ...(request.dropIo ? [sql`update request set drop_io = 1 where id = ${request.id}`] : []),
-      ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
-    ],
-    ([accepted]) => Number(accepted?.rows[0]?.['seq']),
-  )
+export function acceptRequest(request: NewRequest, slot?: FirstSlot): Write<Seq> {
+  return write(acceptance(request, slot), ([accepted]) => Number(accepted?.rows[0]?.['seq']))
+}
+
+/** The rows of a new request, its own first. */
+export function acceptance(request: NewRequest, slot?: FirstSlot): readonly Statement[] {
+  return [
+    insertRequest(request, slot),
+    insertBody(request.id, request.payload),
+    ...(request.dropIo ? [sql`update request set drop_io = 1 where id = ${request.id}`] : []),
+    ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+    ...(request.webhook ? [insertWebhook(request.id, request.webhook)] : []),
+  ]
 }
 
 /** Starts an attempt of a waiting request. `false` when it no longer waits for just this attempt: then it must not run. */
@@ -42,40 +53,82 @@ export function startAttempt(start: AttemptOf & { runnerId: RunnerId; now: Momen
   )
 }
 
-/** Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. */
+/**
+ * Records an attempt's outcome. `false` when it is no longer the current attempt: then its result is dropped. `dead`
+ * makes it a dead letter. `answeredAt` is when the app's answer was over, where that was seen; `hasWebhook` is
+ * false where nobody is to be told, which saves a statement.
+ */
 export function finishAttempt({
   requestId,
   attempt,
   outcome,
+  answeredAt,
   now,
-}: AttemptOf & { outcome: Outcome; now: Moment }): Write<boolean> {
+  dead = false,
+  hasWebhook = true,
+}: AttemptOf & {
+  outcome: Outcome
+  hasWebhook?: boolean | undefined
+  answeredAt?: Moment | undefined
+  now: Moment
+  dead?: boolean
+}): Write<boolean> {
   return write(
     [
+      ...(dead ? [markDead({ requestId, attempt })] : []),
       sql`update request
-             set state = 'completed', finished_at = ${now}, status = ${outcome.status},
+             set state = 'completed', finished_at = ${now}, answered_at = ${answeredAt}, status = ${outcome.status},
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
            where id = ${requestId} and attempt = ${attempt} and state = 'running'`,
       insertResult(requestId, outcome),
+      ...(hasWebhook ? [webhookIsDue(requestId, now)] : []),
     ],
     firstWon,
+    hasWebhook ? ['webhook'] : [],
   )
 }
 
-/** Puts a request whose attempt failed back into the queue. `false` when it is not the current attempt, or was cancelled. */
+/**
+ * Puts a request whose attempt failed back into the queue, and notes how the attempt failed. `false` when it is not the
+ * current attempt, or was cancelled.
+ */
 export function retryLater({
   requestId,
   attempt,
   dueAt,
   used,
-}: AttemptOf & { dueAt: Moment; used: RetryBudgets }): Write<boolean> {
+  failed,
+}: AttemptOf & { dueAt: Moment; used: RetryBudgets; failed?: FailedAttempt }): Write<boolean> {
   return write(
     [
       sql`update request
              set state = 'waiting', due_at = ${dueAt}, used = ${used}
            where id = ${requestId} and attempt = ${attempt} and state = 'running' and cancel_requested_at is null`,
+      ...(failed ? [noteFailure({ requestId, attempt }, failed)] : []),
     ],
     firstWon,
   )
+}
+
+/** How an attempt ended that is followed by another. */
+export interface FailedAttempt {
+  readonly at: Moment
+  readonly status: number
+  /** There when the platform, not the app, has spoken. */
+  readonly code?: ErrorCode | undefined
+  /** When the next may begin. */
+  readonly retryAt?: Moment | undefined
+}
+
+function noteFailure({ requestId, attempt }: AttemptOf, { at, status, code, retryAt }: FailedAttempt): Statement {
+  return sql`update attempt
+                set failed_at = ${at}, failed_status = ${status}, failed_code = ${code}, retry_at = ${retryAt}
+              where request_id = ${requestId} and number = ${attempt} and failed_at is null`
+}
+
+/** Before its outcome, under the same condition: both happen or neither. */
+function markDead({ requestId, attempt }: AttemptOf): Statement {
+  return sql`update request set dead = 1 where id = ${requestId} and attempt = ${attempt} and state = 'running'`
 }
 
 /** Ends a request that waits. `false` when it waits no longer. */
@@ -88,7 +141,11 @@ export function completeWaiting({
   outcome: Outcome
   now: Moment
 }): Write<boolean> {
-  return write([completeIfWaiting(requestId, outcome, now), insertResult(requestId, outcome)], firstWon)
+  return write(
+    [completeIfWaiting(requestId, outcome, now), insertResult(requestId, outcome), webhookIsDue(requestId, now)],
+    firstWon,
+    ['webhook'],
+  )
 }
 
 /** What a cancellation came to: ended while it waited, asked of the running attempt, or neither. */
@@ -110,8 +167,10 @@ export function requestCancel({
       insertResult(requestId, outcome),
       sql`update request set cancel_requested_at = coalesce(cancel_requested_at, ${now})
            where id = ${requestId} and state = 'running'`,
+      webhookIsDue(requestId, now),
     ],
     ([ended, , asked]) => (changed(ended) ? 'ended' : changed(asked) ? 'asked' : 'too_late'),
+    ['webhook'],
   )
 }
 
@@ -123,6 +182,7 @@ export function completeWaitingOf(
   return write(
     [
       insertResultsOfWaiting(appId, outcome, limit),
+      webhooksOfWaitingAreDue(appId, now, limit),
       sql`update request
              set state = 'completed', finished_at = ${now}, status = ${outcome.status},
                  error_code = ${outcome.error?.code}, error_message = ${outcome.error?.message}
@@ -130,14 +190,15 @@ export function completeWaitingOf(
                           where app_id = ${appId} and state = 'waiting' and state <> 'completed'
                           order by seq limit ${limit})`,
     ],
-    ([, ended]) => ended?.changes ?? 0,
+    ([, , ended]) => ended?.changes ?? 0,
+    ['webhook'],
   )
 }
 
 /** What a home reads when it starts: a page of the app's requests that have no outcome yet, in the order they came. */
 export function unfinishedRequests(appId: AppId, after: Seq, limit: number): Read<readonly UnfinishedRequest[]> {
   return read(
-    sql`select seq, id, state, priority, attempt, due_at, start_by, retry, used, runner_id, accepted_at,
+    sql`select seq, id, key_id, state, priority, attempt, due_at, start_by, retry, used, runner_id, accepted_at,
                cancel_requested_at
           from request
          where app_id = ${appId} and state <> 'completed' and seq > ${after}
@@ -198,7 +259,7 @@ export function requestById(id: RequestId): Read<StoredRequest | undefined> {
   )
 }
 
-function insertRequest(request: NewRequest, slot?: { runnerId: RunnerId; now: Moment }): Statement {
+function insertRequest(request: NewRequest, slot?: FirstSlot): Statement {
   const { id, appId, keyId, priority, startBy, retry, acceptedAt } = request
   return sql`insert into request (id, app_id, key_id, priority, start_by, retry, accepted_at,
                                   state, attempt, runner_id, started_at)

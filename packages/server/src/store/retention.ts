@@ -13,7 +13,7 @@ export const stepSize = 200
  * The tables of what hangs on a request, by `request_id`. It goes with the request, whatever adds to this list; a test
  * finds tables that are missing here.
  */
-const hangingOnRequest = ['request_body', 'result', 'attempt', 'billable_units'] as const
+const hangingOnRequest = ['request_body', 'result', 'attempt', 'billable_units', 'idempotency_key', 'webhook'] as const
 
 /**
  * The apps with requests that have ended, and when the first of each did. However many there are, it steps from app to
@@ -33,11 +33,12 @@ export function endedRequests(): Read<readonly EndedRequests[]> {
   )
 }
 
-/** Up to a step of an app's requests that ended before then, the first of them first. */
+/** Up to a step of an app's requests that ended before then, the first of them first; not those of which somebody is still to be told. */
 export function oldRequests(appId: AppId, before: Moment): Read<readonly RequestId[]> {
   return read(
     sql`select id from request
          where app_id = ${appId} and state = 'completed' and finished_at < ${before}
+           and not exists (select 1 from webhook where webhook.request_id = request.id and webhook.state = 'due')
          order by finished_at, seq
          limit ${stepSize}`,
     (row) => text(row, 'id'),

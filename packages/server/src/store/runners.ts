@@ -18,13 +18,13 @@ import type { Read, Row, Write } from './store.ts'
 /** Puts a new runner on record. It is durable before anything is started for it. `false` when there is one with this id. */
 export function addRunner(runner: LiveRunner): Write<boolean> {
   const { id, appId, accountId, revisionId, machineType, createdAt, keyId } = runner
-  const { startAt, readyBy, readyAt, host, port, drainReason, drainingSince, killAt } = columnsOf(runner)
+  const { startAt, startedAt, readyBy, readyAt, host, port, drainReason, drainingSince, killAt } = columnsOf(runner)
   return write(
     [
       sql`insert into runner (id, app_id, account_id, revision_id, machine_type, state, key_id, created_at, start_at,
-                              ready_by, ready_at, host, port, drain_reason, draining_since, kill_at)
+                              started_at, ready_by, ready_at, host, port, drain_reason, draining_since, kill_at)
           values (${id}, ${appId}, ${accountId}, ${revisionId}, ${machineType}, ${runner.state}, ${keyId}, ${createdAt},
-                  ${startAt}, ${readyBy}, ${readyAt}, ${host}, ${port}, ${drainReason}, ${drainingSince}, ${killAt})
+                  ${startAt}, ${startedAt}, ${readyBy}, ${readyAt}, ${host}, ${port}, ${drainReason}, ${drainingSince}, ${killAt})
               on conflict do nothing`,
     ],
     firstWon,
@@ -40,6 +40,7 @@ export function saveRunner(from: LiveRunner['state'], to: Runner): Write<boolean
       sql`update runner
              set state = ${to.state}, key_id = ${to.keyId},
                  start_at = coalesce(${columns.startAt}, start_at),
+                 started_at = coalesce(${columns.startedAt}, started_at),
                  ready_by = coalesce(${columns.readyBy}, ready_by),
                  ready_at = coalesce(${columns.readyAt}, ready_at),
                  host = coalesce(${columns.host}, host),
@@ -77,6 +78,7 @@ export function runnerById(id: RunnerId): Read<Runner | undefined> {
 
 interface Columns {
   readonly startAt?: Moment
+  readonly startedAt?: Moment
   readonly readyBy?: Moment
   readonly readyAt?: Moment
   readonly host?: string
@@ -96,7 +98,7 @@ function columnsOf(runner: Runner): Columns {
     case 'pending':
       return { startAt: runner.startAt }
     case 'setup':
-      return { readyBy: runner.readyBy }
+      return { startedAt: runner.startedAt, readyBy: runner.readyBy }
     case 'serving':
       return { readyAt: runner.readyAt, ...runner.address }
     case 'draining':
@@ -132,7 +134,12 @@ function parseRunner(row: Row): Runner {
     case 'pending':
       return { ...identity, state, startAt: number(row, 'start_at') }
     case 'setup':
-      return { ...identity, state, readyBy: number(row, 'ready_by') }
+      return {
+        ...identity,
+        state,
+        startedAt: optionalNumber(row, 'started_at') ?? identity.createdAt,
+        readyBy: number(row, 'ready_by'),
+      }
     case 'serving':
       return {
         ...identity,

@@ -15,6 +15,23 @@ function stored(value: Value): SqlValue {
   return typeof value === 'object' ? JSON.stringify(value) : value
 }
 
+/** The row of an insert; what may follow it is what to do on conflict, and what to give back. */
+const givenRow = / values \((.*?)\)(?=\s*$|\s+(?:on conflict|returning)\b)/s
+
+/**
+ * An insert of one row that happens only where the condition holds when its turn comes; what it returns is empty
+ * otherwise. An insert that selects its row has conditions of its own, and stays as it is.
+ */
+export function onlyWhere(insert: Statement, condition: Statement): Statement {
+  const [whole, row] = givenRow.exec(insert.text) ?? []
+  if (whole === undefined && /\sselect\s/.test(insert.text)) return insert
+  if (whole === undefined) throw new Error(`no insert of one row: ${insert.text}`)
+  return {
+    text: insert.text.replace(whole, () => `\n select ${row} where ${condition.text}`),
+    values: [...insert.values, ...condition.values],
+  }
+}
+
 export function write<T>(
   statements: readonly Statement[],
   result: (results: readonly StatementResult[]) => T,

@@ -20,7 +20,7 @@ export interface StatementResult {
 }
 
 /** What a listener can wait for: kinds of rows that a write touched. */
-export type Topic = 'app' | 'runner' | 'key' | 'account'
+export type Topic = 'app' | 'runner' | 'key' | 'account' | 'webhook'
 
 export interface Write<T> {
   readonly statements: readonly Statement[]

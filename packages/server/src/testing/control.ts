@@ -9,6 +9,7 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { formatKey } from '../access/credentials.ts'
 import { createKeyring } from '../access/memory-keyring.ts'
+import { createSigner } from '../access/signer.ts'
 import { createUploadTokens } from '../access/upload-tokens.ts'
 import { createVault } from '../access/vault.ts'
 import type { Builds, Deps, Runners } from '../api/deps.ts'
@@ -30,6 +31,7 @@ import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
 import { silent } from '../kit/logger.ts'
+import { noneRejected } from '../kit/rejections.ts'
 import { beginInstallation } from '../store/accounts.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
 import { addTestAccount, openTestStore } from './store.ts'
@@ -73,7 +75,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   const clock = systemClock()
   const keyring = await createKeyring(store, clock)
   const apps = await createApps(store)
-  const homes = createHomes({ clock, apps, limits: { waitingCallers: 10 } })
+  const homes = createHomes({ clock, apps, keys: keyring, limits: { waitingCallers: 10 } })
   const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
   const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
   const files = await openAccountFiles({ folder: join(folder, 'data'), keepFree: 0 })
@@ -97,6 +99,9 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
         return 1
       },
     },
+    queueLimit: 1_000,
+    signer: createSigner({ store, encryptionKey: new Uint8Array(32) }),
+    webhooks: { counts: { delivered: 3, again: 2, failed: 1 } },
     functions: { call: (facts, asked) => script.call(facts, asked) },
     files,
     uploads: createUploads({ staging: files.staging, clock }),
@@ -113,6 +118,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     isDraining: () => false,
     commits: () => store.stats(),
     swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0, environments: 0 }),
+    rejected: noneRejected(),
     ...options,
   }
   const door = createRest(deps)

@@ -8,7 +8,7 @@ import { createChallenges, type Challenges } from '../front/challenges.ts'
 import { createFront, type Front, type FrontLimits, type FrontOptions } from '../front/front.ts'
 import { createGrpcDoor, type GrpcLimits, type GrpcListener } from '../front/grpc-door.ts'
 import { createIdentities } from '../front/identities.ts'
-import { createHttpDoor, type HttpLimits, type UpgradeListener } from '../front/http-door.ts'
+import { createHttpDoor, type HttpDoorOptions, type HttpLimits, type UpgradeListener } from '../front/http-door.ts'
 import { silent } from '../kit/logger.ts'
 import { isSecure } from '../kit/secure.ts'
 
@@ -26,6 +26,8 @@ interface Parts {
   grpc?: GrpcListener
   upgrade?: UpgradeListener
   limits?: Partial<FrontLimits & HttpLimits & GrpcLimits>
+  mayBeSlow?: HttpDoorOptions['mayBeSlow']
+  onRejected?: HttpDoorOptions['onRejected']
 }
 
 /** A front on a free port. Each door answers with its own name, and whether the request came over TLS. */
@@ -33,18 +35,20 @@ export async function openTestFront(parts: Parts = {}): Promise<TestFront> {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-front-'))
   const { keyPem, certPem, caPem } = await ensureCertificates({ folder, names: [], now: Date.now() })
   const challenges = createChallenges()
+  const { limits, mayBeSlow = () => false, onRejected = () => {} } = parts
   const options = {
     tls: createIdentities({ keyPem, certPem }),
     challenges,
     doors: {
-      http: createHttpDoor(
-        parts.http ?? nameHttp,
-        parts.upgrade ?? ((_request, socket) => socket.destroy()),
-        parts.limits,
-      ),
-      grpc: createGrpcDoor(parts.grpc ?? nameGrpc, parts.limits),
+      http: createHttpDoor(parts.http ?? nameHttp, parts.upgrade ?? ((_request, socket) => socket.destroy()), {
+        ...limits,
+        mayBeSlow,
+        onRejected,
+      }),
+      grpc: createGrpcDoor(parts.grpc ?? nameGrpc, { ...limits, onRejected }),
     },
-    limits: parts.limits ?? {},
+    limits: limits ?? {},
+    onRejected,
     log: silent,
   }
   const front = createFront(options)

@@ -10,6 +10,7 @@ import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import type { AuthMode } from '../domain/app.ts'
 import { workflowAlias } from '../domain/names.ts'
 import { presets } from '../domain/permissions.ts'
+import { publicOr } from '../domain/public-address.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { GatewayDeps } from '../gateway/deps.ts'
@@ -19,6 +20,7 @@ import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
 import { silent } from '../kit/logger.ts'
+import { noneRejected } from '../kit/rejections.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
 import { registerRevision } from '../store/apps.ts'
 import { addWorkflow } from '../store/workflows.ts'
@@ -108,11 +110,13 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
   let port = 0
   const gateway = createGateway({
     ...shared,
+    rejected: noneRejected(),
     keyring,
     logs,
     names: () => ({ hosts: ['localhost', '127.0.0.1'], port }),
     limits: { bodyBytes: 1_000_000, queueLength: 1_000, connectTimeoutMs: 5_000 },
     cancel: (requestId) => dispatcher.cancel(requestId),
+    mayCallBack: publicOr([]),
     accepting: () => true,
     ...options,
   })

@@ -5,6 +5,7 @@
  */
 import type { Call, Caller, CallLimits, Exchange } from '../calls/call.ts'
 import { pathOnly } from '../calls/headers.ts'
+import { relayOf } from '../calls/relay.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { AppId, RequestId } from '../domain/ids.ts'
 import type { Address } from '../domain/runner.ts'
@@ -55,11 +56,12 @@ class LocalWorkflows implements Workflows {
 
   constructor(parts: WorkflowParts) {
     this.#parts = parts
+    const exchange: Caller['exchange'] = (address, call, limits) => this.#exchange(address, call, limits)
+    const own: Pick<Caller, 'exchange' | 'relay'> = { exchange, relay: relayOf(exchange) }
+    const callerOf = ({ host }: Address) => (host.endsWith(ending) ? own : parts.caller)
     this.caller = {
-      exchange: (address, call, limits) =>
-        address.host.endsWith(ending)
-          ? this.#exchange(address, call, limits)
-          : parts.caller.exchange(address, call, limits),
+      exchange: (address, ...rest) => callerOf(address).exchange(address, ...rest),
+      relay: (address, ...rest) => callerOf(address).relay(address, ...rest),
       close: () => parts.caller.close(),
     }
   }

@@ -39,6 +39,24 @@ test('null goes back to the default', async () => {
   })
 })
 
+test('callers take turns from the next decision on, by key id and by the alias that a key of the owner has by then', async () => {
+  const home = control.deps.homes.of('hello')
+  const { keyId } = await control.keyring.mint('account-1', ['apps:write'], 'batch')
+  const stranger = await control.keyring.mint('account-bob', ['apps:write'], 'batch')
+  const request = { appId: 'hello', priority: 'normal', acceptedAt: 0, attempt: 0, dueAt: 0, used: {} } as const
+  const retry = { forbidden: false, budgets: {} }
+  const keys = [stranger.keyId, stranger.keyId, 'web', 'web', keyId, keyId]
+  keys.forEach((each, seq) => home.admit({ ...request, retry, id: `request-${seq}`, seq, keyId: each }))
+  const places = () => keys.map((_, seq) => home.positionOf(`request-${seq}`))
+  expect(places()).toEqual([0, 1, 2, 3, 4, 5])
+  await change({ fair_share: true })
+  expect(places()).toEqual([0, 3, 1, 4, 2, 5])
+  await change({ weights: { batch: 2, web: 3 } })
+  expect(places()).toEqual([0, 5, 1, 3, 2, 4])
+  await change({ fair_share: false })
+  expect(places()).toEqual([0, 1, 2, 3, 4, 5])
+})
+
 test('changes that meet are all made', async () => {
   await Promise.all(Array.from({ length: 8 }, (_, i) => change({ weights: { [`key-${i}`]: i + 1 } })))
   expect(Object.keys(control.apps.find('eve', 'hello')?.app.queue.weights ?? {})).toHaveLength(8)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { beforeEach, expect, test, vi } from 'vitest'
+import { rejections } from '../../kit/rejections.ts'
 import { openTestControl, testRunner, type TestControl } from '../../testing/control.ts'
 import { registerTestRevision } from '../../testing/scheduler.ts'
 import { addTestAccount } from '../../testing/store.ts'
@@ -116,4 +117,10 @@ test('the page lists every metric with its labels, in the words of the code', as
   )
   const written = page.split('\n').filter((line) => /^\| `(fal|carrick)_/.test(line))
   expect(written.map((line) => line.replaceAll(/ +/g, ' '))).toEqual(rows.map((row) => row.replaceAll(/ +/g, ' ')))
+})
+
+test('the page says what every reason of a refusal is', async () => {
+  const page = await readFile(new URL('../../../../../docs/reference/metrics.md', import.meta.url), 'utf8')
+  const section = page.slice(page.indexOf('| Reason |'))
+  expect(Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, reason]) => reason)).toEqual([...rejections])
 })

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import { wireName } from '../../domain/names.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
+import { countDueWebhooks } from '../../store/webhooks.ts'
 import type { Deps } from '../deps.ts'
 
 /** The metrics of the whole server, beside those that prom-client has of every Node process. */
@@ -19,10 +20,19 @@ export const serverMetrics = {
     labels: [],
   },
   carrick_swept_total: { help: 'What was taken away since the start because it is kept no longer', labels: ['kind'] },
+  carrick_http_rejected_total: {
+    help: 'Requests and connections turned away before anything looked at what was asked, by reason',
+    labels: ['reason'],
+  },
   carrick_log_lines_dropped_total: {
     help: 'Log lines left out since the start, because there were too many',
     labels: [],
   },
+  carrick_webhook_deliveries_total: {
+    help: 'Webhook deliveries that ended since the start, by outcome',
+    labels: ['outcome'],
+  },
+  carrick_webhooks_due: { help: 'Webhooks that are being delivered or will be tried again', labels: [] },
 } as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>
 
 type Name = keyof typeof serverMetrics
@@ -39,7 +49,16 @@ function nodeRegistry(): Registry {
 
 /** The metrics as Prometheus reads them. Everything is read off what is there anyway. */
 export async function serverExposition(
-  { homes, apps, logs, commits, swept }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits' | 'swept'>,
+  {
+    homes,
+    apps,
+    logs,
+    commits,
+    swept,
+    rejected,
+    webhooks,
+    store,
+  }: Pick<Deps, 'homes' | 'apps' | 'logs' | 'commits' | 'swept' | 'rejected' | 'webhooks' | 'store'>,
   runners: readonly RunnerView[],
 ): Promise<string> {
   const registry = new Registry()
@@ -63,7 +82,13 @@ export async function serverExposition(
   counter('carrick_store_commit_seconds_total').inc(stored.milliseconds / 1_000)
   const gone = counter('carrick_swept_total')
   for (const [kind, count] of Object.entries(swept())) gone.inc({ kind }, count)
+  const turnedAway = counter('carrick_http_rejected_total')
+  for (const [reason, count] of Object.entries(rejected)) turnedAway.inc({ reason }, count)
   counter('carrick_log_lines_dropped_total').inc(logs.dropped)
+
+  const deliveries = counter('carrick_webhook_deliveries_total')
+  for (const [outcome, count] of Object.entries(webhooks.counts)) deliveries.inc({ outcome }, count)
+  gauge('carrick_webhooks_due').set((await store.read(countDueWebhooks())) ?? 0)
   return Registry.merge([nodeRegistry(), registry]).metrics()
 }
 

@@ -152,7 +152,7 @@ describe('runners', () => {
     const { id: appId, accountId, revisionId = '' } = appNamed('hello')
     const start = Math.floor(control.clock.now() / hour) * hour - 2 * hour
     const identity = { id, appId, accountId, revisionId, machineType: 'S', createdAt: start }
-    const setup = { ...identity, state: 'setup', readyBy: start + hour } as const
+    const setup = { ...identity, state: 'setup', startedAt: start, readyBy: start + hour } as const
     const address = { host: '127.0.0.1', port: 1 }
     const serving = { ...identity, state: 'serving', address, readyAt: start + hour / 2 } as const
     await control.store.commit(addRunner({ ...identity, state: 'pending', startAt: start }))

@@ -16,8 +16,10 @@ import { platformAppRoutes } from './routes/platform-apps.ts'
 import { platformChangeRoutes } from './routes/platform-changes.ts'
 import { platformDataRoutes } from './routes/platform-data.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
+import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { valueRoutes } from './routes/values.ts'
 
 /** Every address that there is. */
@@ -35,10 +37,12 @@ export const routes: readonly Route[] = [
   ...objectRoutes,
   ...valueRoutes,
   ...trustRoutes,
+  ...webhookRoutes,
   ...metricsRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,
+  ...platformRequestRoutes,
   ...platformLogRoutes,
   ...platformAccountRoutes,
   ...openApiRoutes(() => routes),

@@ -46,6 +46,8 @@ export class Sweep {
   readonly #parts: SweepParts
   readonly #swept: Record<Chore['kind'], number> = { requests: 0, payloads: 0, runners: 0 }
   #nextLook = 0
+  /** How often it was asked to look soon. */
+  #asked = 0
 
   constructor(parts: SweepParts) {
     this.#parts = parts
@@ -57,15 +59,18 @@ export class Sweep {
 
   lookSoon(): void {
     this.#nextLook = 0
+    this.#asked += 1
   }
 
   /** Looks, if it is time, and goes on until nothing is left that is due. */
   async pass(signal: AbortSignal): Promise<void> {
     const { clock, apps, retentionDays } = this.#parts
     if (clock.now() < this.#nextLook) return
+    const asked = this.#asked
     while (!signal.aborted && (await this.#look(signal)));
     const own = Array.from(apps.all(), ({ app }) => keptMs(app.queue.retention_days ?? retentionDays))
-    this.#nextLook = clock.now() + lookAgainAfter([keptMs(retentionDays), ...own])
+    // What was changed meanwhile may have come too late for this pass.
+    if (asked === this.#asked) this.#nextLook = clock.now() + lookAgainAfter([keptMs(retentionDays), ...own])
   }
 
   /** Whether there is more to do. */

@@ -8,6 +8,7 @@ import { isDiskFull } from './failures.ts'
 import type { Failure, GroupAnswer, PackedGroup, ReadAnswer } from './messages.ts'
 import { ownBytes, packGroup, SqliteError, unpackEnd, unpackRows } from './messages.ts'
 import type { PackedRead, ReaderData } from './reader.ts'
+import { Reads } from './reads.ts'
 import { Thread } from './thread.ts'
 import type { WriterData } from './writer.ts'
 
@@ -33,8 +34,11 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
   const writer = await Thread.start<PackedGroup, GroupAnswer>({ name: 'writer', data: writing }, fatal)
   try {
     const reading: ReaderData = { file }
-    const reader = await Thread.start<PackedRead, ReadAnswer>({ name: 'reader', data: reading }, fatal)
-    return new SqliteStore({ writer, reader, fatal, maxWaiting })
+    const reader = await Thread.start<readonly PackedRead[], readonly ReadAnswer[]>(
+      { name: 'reader', data: reading },
+      fatal,
+    )
+    return new SqliteStore({ writer, reads: new Reads(reader), fatal, maxWaiting })
   } catch (error) {
     await writer.close()
     throw error
@@ -43,7 +47,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
 
 interface Parts {
   readonly writer: Thread<PackedGroup, GroupAnswer>
-  readonly reader: Thread<PackedRead, ReadAnswer>
+  readonly reads: Reads
   readonly fatal: (error: Error) => void
   readonly maxWaiting: number
 }
@@ -71,9 +75,9 @@ export class SqliteStore implements Store {
 
   async read<T>({ statement: { text, values }, result }: Read<T>): Promise<T> {
     this.#mustBeOpen()
-    const { reader, maxWaiting } = this.#parts
-    if (reader.waiting >= maxWaiting) throw new CarrickError('too_busy', `${reader.waiting} reads are waiting already`)
-    const answer = await reader.ask([text, values.map(ownBytes)])
+    const { reads, maxWaiting } = this.#parts
+    if (reads.waiting >= maxWaiting) throw new CarrickError('too_busy', `${reads.waiting} reads are waiting already`)
+    const answer = await reads.ask([text, values.map(ownBytes)])
     if ('failed' in answer) throw this.#errorOf(answer)
     return result(unpackRows(answer.found))
   }
@@ -93,7 +97,7 @@ export class SqliteStore implements Store {
 
   async #close(): Promise<void> {
     await this.#committer.drained()
-    await this.#parts.reader.close()
+    await this.#parts.reads.close()
     await this.#parts.writer.close()
   }
 

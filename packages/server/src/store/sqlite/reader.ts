@@ -1,4 +1,4 @@
-/** The reader's thread: a connection that cannot write. Each message is one statement, and each sees the newest commit. */
+/** The reader's thread: a connection that cannot write. A message is some statements, and each sees the newest commit. */
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SqlValue } from '../store.ts'
@@ -26,13 +26,13 @@ function answerRead([text, values]: PackedRead): ReadAnswer {
   }
 }
 
-parentPort?.on('message', (read: PackedRead | 'close') => {
-  if (read === 'close') {
+parentPort?.on('message', (reads: readonly PackedRead[] | 'close') => {
+  if (reads === 'close') {
     database.close()
     parentPort?.close()
     return
   }
-  parentPort?.postMessage(answerRead(read))
+  parentPort?.postMessage(reads.map(answerRead))
 })
 
 parentPort?.postMessage('ready')

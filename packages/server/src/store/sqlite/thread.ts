@@ -44,11 +44,6 @@ export class Thread<Question, Answer> {
     })
   }
 
-  /** How many questions are not answered yet. */
-  get waiting(): number {
-    return this.#waiters.length
-  }
-
   /** Ends the thread after the questions that were asked before. */
   async close(): Promise<void> {
     this.#closing = true

@@ -1,0 +1,104 @@
+import type { Writable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { HeaderPairs } from '../domain/request.ts'
+import type { Address } from '../domain/runner.ts'
+import type { BeginAnswer, Call, TimeLimits, Failure, Relayed } from './call.ts'
+import { failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
+
+/**
+ * An exchange whose answer goes where the caller reads it, with no stream in between: undici's parser writes, a reader
+ * that is slow makes it pause, and one that goes away ends the exchange.
+ */
+export function relay(
+  dispatcher: Dispatcher,
+  address: Address,
+  { method, path, headers, body }: Call,
+  { limits, begin }: { readonly limits: TimeLimits; readonly begin: BeginAnswer },
+): Promise<Relayed> {
+  return new Promise((resolve) => {
+    const handler = new RelayHandler(limits, begin, resolve)
+    const request = { origin: originOf(address), method, path, headers: headers.flat(), body }
+    try {
+      dispatcher.dispatch(request, handler)
+    } catch (error) {
+      handler.fail(failureBeforeAnswer(error))
+    }
+  })
+}
+
+class RelayHandler implements Dispatcher.DispatchHandler {
+  readonly #begin: BeginAnswer
+  readonly #resolve: (relayed: Relayed) => void
+  readonly #timer: NodeJS.Timeout
+  #controller: Dispatcher.DispatchController | undefined
+  #answer: { readonly status: number; readonly headers: HeaderPairs } | undefined
+  #out: Writable | undefined
+  #over = false
+
+  constructor({ requestTimeoutMs: afterMs }: TimeLimits, begin: BeginAnswer, resolve: (relayed: Relayed) => void) {
+    this.#begin = begin
+    this.#resolve = resolve
+    this.#timer = setTimeout(() => this.#strike({ kind: 'timed_out', afterMs }), Math.min(afterMs, longestTimer))
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#over) controller.abort(new Error('it is over'))
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200 || this.#over) return
+    const headers = pairsOf(controller.rawHeaders)
+    this.#answer = { status, headers }
+    const out = this.#begin(status, headers)
+    if (out === undefined) return this.#left()
+    this.#out = out
+    out.on('drain', () => controller.resume()).once('close', this.#left)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#out?.write(chunk) === false) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    this.#out?.end()
+    this.#end({ kind: 'complete' })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.fail(this.#answer ? { kind: 'incomplete', message: messageOf(error) } : failureBeforeAnswer(error))
+  }
+
+  /** The first failure counts; a caller that has part of the answer loses its connection, so that it cannot take it for whole. */
+  fail(failure: Failure): void {
+    this.#end(failure)
+    this.#out?.destroy()
+  }
+
+  /** Nobody wants it any longer. After the end this says nothing. */
+  readonly #left = () => this.#strike({ kind: 'aborted' })
+
+  #strike(failure: Failure): void {
+    if (this.#over) return
+    this.fail(failure)
+    this.#controller?.abort(new Error(failure.kind))
+  }
+
+  #end(end: { readonly kind: 'complete' } | Failure): void {
+    if (this.#over) return
+    this.#over = true
+    clearTimeout(this.#timer)
+    if (this.#answer) this.#resolve({ kind: 'answered', ...this.#answer, end })
+    else if (end.kind !== 'complete') this.#resolve(end)
+  }
+}
+
+/** A flat list of names and values, as they came. Latin-1, so that every byte goes on as it is. */
+function pairsOf(raw: Dispatcher.DispatchController['rawHeaders']): HeaderPairs {
+  if (!Array.isArray(raw)) return []
+  const pairs: (readonly [string, string])[] = []
+  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([text(raw[at]!).toLowerCase(), text(raw[at + 1]!)])
+  return pairs
+}
+
+const text = (value: Buffer | string): string => (typeof value === 'string' ? value : value.toString('latin1'))
