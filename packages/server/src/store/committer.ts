@@ -45,7 +45,7 @@ export class Committer {
   #waiting: Waiting[] = []
   /** Those of them that somebody waits for. */
   #urgent = 0
-  #patience: NodeJS.Timeout | undefined
+  #isPatient = false
   #newestCame = 0
   #freeSince = 0
   #committing = false
@@ -92,8 +92,10 @@ export class Committer {
 
   /** Commits what only patient writes are in when nobody else has come for a while. */
   #bePatient(): void {
-    this.#patience ??= setTimeout(() => {
-      this.#patience = undefined
+    if (this.#isPatient) return
+    this.#isPatient = true
+    setTimeout(() => {
+      this.#isPatient = false
       if (this.#waiting.length === 0 || this.#urgent > 0) return
       if (this.#committing) this.#bePatient()
       else void this.#commitNow()
