@@ -3,6 +3,7 @@
 // HTTP server on that port of loopback, the real dispatcher serves the queue. Prints its port, path and key as one JSON line;
 // answers a line on stdin with the commits and writes so far.
 import { createInterface } from 'node:readline'
+import { createCallTokens } from '../packages/server/src/access/call-tokens.ts'
 import { createKeyring } from '../packages/server/src/access/memory-keyring.ts'
 import { openDataFolder } from '../packages/server/src/access/data-folder.ts'
 import { ensureInstallation } from '../packages/server/src/access/first-start.ts'
@@ -35,6 +36,7 @@ await addRevision(disk, accountId)
 
 const store = mode === 'durable' ? disk : storingNothing(disk)
 const homes = createHomes({ clock, limits: { waitingCallers: 1_000 } })
+const keyring = await createKeyring(disk, clock)
 const hosts = ['localhost', '127.0.0.1']
 const parts = {
   store,
@@ -55,10 +57,17 @@ if (runnerPort !== '') {
 const gateway = createGateway({
   ...parts,
   rejected: noneRejected(),
-  keyring: await createKeyring(disk, clock),
+  keyring,
+  callTokens: createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   names: () => ({ hosts, port }),
-  limits: { bodyBytes: 2 ** 27, queueLength: 10_000_000, connectTimeoutMs: 1_000 },
+  limits: {
+    bodyBytes: 2 ** 27,
+    queueLength: 10_000_000,
+    connectTimeoutMs: 1_000,
+    socketMessageBytes: 2 ** 20,
+    socketIdleMs: 60_000,
+  },
   cancel: () => Promise.resolve('too_late'),
   mayCallBack: () => false,
   accepting: () => true,

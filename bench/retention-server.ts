@@ -6,6 +6,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
+import { createCallTokens } from '../packages/server/src/access/call-tokens.ts'
 import { createKeyring } from '../packages/server/src/access/memory-keyring.ts'
 import { openDataFolder } from '../packages/server/src/access/data-folder.ts'
 import { ensureInstallation } from '../packages/server/src/access/first-start.ts'
@@ -47,14 +48,23 @@ const home = homes.of(appId)
 home.setMultiplexing(256)
 home.setRunners([{ id: 'runner', revisionId: '', address: { host: '127.0.0.1', port: 0 } }])
 const blobs = await openLocalBlobs({ folder: folder.blobs })
-const limits = { bodyBytes: 2 ** 20, resultBytes: 2 ** 20, queueLength: 10_000_000, connectTimeoutMs: 1_000 }
+const keyring = await createKeyring(store, clock)
+const limits = {
+  bodyBytes: 2 ** 20,
+  resultBytes: 2 ** 20,
+  queueLength: 10_000_000,
+  connectTimeoutMs: 1_000,
+  socketMessageBytes: 2 ** 20,
+  socketIdleMs: 60_000,
+}
 const shared = { store, homes, apps, caller, blobs, clock, log, limits, onRunnerVerdict: () => {} }
 startDispatcher({ ...shared, random: Math.random })
 const gateway = createGateway({
   ...shared,
   rejected: noneRejected(),
   mayCallBack: () => false,
-  keyring: await createKeyring(store, clock),
+  keyring,
+  callTokens: createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   names: () => ({ hosts: ['127.0.0.1'], port: 0 }),
   cancel: () => Promise.resolve('too_late'),

@@ -5,6 +5,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   submits: async () => (await import('./submits.bench.ts')).submits,
   backlog: async () => (await import('./backlog.bench.ts')).backlog,
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
+  connections: async () => (await import('./connections.bench.ts')).connections,
   files: async () => (await import('./files.bench.ts')).files,
   memory: async () => (await import('./memory.bench.ts')).memory,
   'log-history': async () => (await import('./log-history.bench.ts')).logHistory,

@@ -98,14 +98,38 @@ test('the official JavaScript client uploads, small and in parts, and what is in
   const { stdout } = await run(process.execPath, [join(root, 'test/e2e/clients/uploads.ts')], {
     env: { ...process.env, ...carrick.variables },
   })
-  const told = JSON.parse(stdout) as { small: string; short: string; large: string; automatic: object }
+  const told = JSON.parse(stdout) as { small: string; short: string; hidden: string; large: string; automatic: object }
   expect(await textAt(told.small)).toBe('hello')
   expect(decodeURIComponent(told.short)).toMatch(/\/grüße\.txt$/)
   expect(await textAt(told.short)).toBe('short')
   expect(told.automatic).toEqual({ length: 2, type: 'application/json' })
+  const { pathname } = new URL(told.hidden)
+  const status = async (key: string | null | undefined) => (await carrick.ask(pathname, { key })).status
+  expect([await status(null), await status(undefined)]).toEqual([404, 200])
   const tail = await fetch(told.large.replace('https:', 'http:'), { headers: { range: 'bytes=95420414-' } })
   expect([tail.status, tail.headers.get('content-range')]).toEqual([206, 'bytes 95420414-95420415/95420416'])
   expect([...new Uint8Array(await tail.arrayBuffer())]).toEqual([7, 7])
+})
+
+test('a hidden file is open at a signed address, to everybody, and only for its time', async () => {
+  const lifecycle = { 'x-fal-object-lifecycle': '{"initial_acl": {"default": "hide"}}' }
+  const started = await carrick.ask('/storage/upload/initiate', { method: 'POST', body: '{}', headers: lifecycle })
+  const { file_url: fileUrl, upload_url: uploadUrl } = (await started.json()) as Record<
+    'file_url' | 'upload_url',
+    string
+  >
+  await fetch(uploadUrl, { method: 'PUT', body: '0123456789' })
+  const signed = async (seconds: number) => {
+    const body = JSON.stringify({ expiration_seconds: seconds })
+    const path = `/v1/storage/files/sign?url=${encodeURIComponent(fileUrl)}`
+    const answer = (await (await carrick.ask(path, { method: 'POST', body })).json()) as { signed_url: string }
+    return answer.signed_url.replace('https:', 'http:')
+  }
+  expect((await fetch(fileUrl.replace('https:', 'http:'))).status).toBe(404)
+  const part = await fetch(await signed(600), { headers: { range: 'bytes=3-5', origin: 'https://page.example' } })
+  expect([part.status, await part.text(), part.headers.get('access-control-allow-origin')]).toEqual([206, '345', '*'])
+  const short = await signed(1)
+  await until(async () => (await fetch(short)).status === 403, 'the signed address to end')
 })
 
 test('every repository of the toolkit that has a server uploads here, at once and in parts', async () => {

@@ -25,6 +25,27 @@ export type PlatformRefusal = z.infer<typeof PlatformRefusal>
 /** Where the next page begins: `next_cursor` goes into `cursor`. */
 const page = { next_cursor: z.string().nullable(), has_more: z.boolean() }
 
+const aclDecision = z.enum(['allow', 'forbid', 'hide'])
+
+/** Who may read an uploaded file: the first rule about a user, else the default. */
+export const FileAcl = z.object({
+  default: aclDecision,
+  rules: z.array(z.object({ user: z.string(), decision: aclDecision })),
+})
+export type FileAcl = z.infer<typeof FileAcl>
+
+export const FileSigning = z.object({
+  expiration_seconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 86_400),
+})
+export type FileSigning = z.infer<typeof FileSigning>
+
+export const SignedFile = z.object({ signed_url: z.string(), expires_at: moment })
+export type SignedFile = z.infer<typeof SignedFile>
+
 export const PlatformApp = z.object({
   endpoint_id: z.string(),
   owner: z.string(),

@@ -11,7 +11,7 @@ const switched = z.enum(['true', 'false'])
 /**
  * Every setting. A flag `--some-name` of `carrick up` is the variable CARRICK_SOME_NAME and the key some_name of
  * carrick.toml, in this order of precedence. `npm run docs` writes docs/reference/settings.md from it.
- * `list`: several, separated by commas, or an array in the file. `secret`: never shown.
+ * `list`: several, separated by commas, or an array in the file. `secret`: never shown. `allowed`: words that fit after "give".
  */
 export const settings = z.object({
   CARRICK_DATA: z
@@ -40,11 +40,51 @@ export const settings = z.object({
   CARRICK_RECONCILE_EVERY_MS: milliseconds.default(1_000).describe('Longest time between two scheduler passes'),
   CARRICK_BODY_LIMIT: bytes.default(100 * 1024 * 1024).describe('Largest request body, in bytes'),
   CARRICK_RESULT_LIMIT: bytes.default(1024 * 1024 * 1024).describe('Largest stored result, in bytes'),
+  CARRICK_SOCKET_MESSAGE_LIMIT: bytes
+    .default(32 * 1024 * 1024)
+    .describe(
+      'Largest message of a WebSocket whose messages are looked at (realtime, and calls under `/ws`), in bytes',
+    ),
+  CARRICK_SOCKET_IDLE_MS: milliseconds
+    .max(2 ** 31 - 1)
+    .default(10 * 60_000)
+    .describe('How long a WebSocket may be silent in both directions before it is closed'),
   CARRICK_UPLOAD_LIMIT: bytes.default(16 * 1024 * 1024 * 1024).describe('Largest uploaded file, in bytes'),
   CARRICK_UPLOAD_RETENTION_DAYS: whole
     .min(0)
     .default(0)
     .describe('How long uploaded files are kept whose uploader did not say; 0 is for ever'),
+  CARRICK_BLOBS: z
+    .string()
+    .regex(/^(?:s3:\/\/\S+)?$/)
+    .default('')
+    .meta({
+      allowed: 's3://bucket/prefix',
+      description: 'Where large bodies, results and uploads are kept; empty is the data folder',
+    }),
+  CARRICK_S3_ENDPOINT: z
+    .union([z.literal(''), z.url({ protocol: /^https?$/ })])
+    .default('')
+    .meta({
+      allowed: 'an http or https URL',
+      description: 'The URL of the S3-compatible server of CARRICK_BLOBS; empty is AWS',
+    }),
+  CARRICK_S3_REGION: z.string().default('').describe('Its region (default: AWS_REGION, else us-east-1)'),
+  CARRICK_S3_ACCESS_KEY_ID: z
+    .string()
+    .default('')
+    .describe('The access key; empty for the variables, files and roles that the AWS tools use'),
+  CARRICK_S3_SECRET_ACCESS_KEY: z
+    .string()
+    .default('')
+    .meta({ secret: true, description: 'The secret of that access key' }),
+  CARRICK_S3_PATH_STYLE: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      "Whether the bucket stands in the path and not in the host's name: `auto` is wherever an endpoint is set",
+    ),
+  CARRICK_S3_TIMEOUT_MS: milliseconds.default(15_000).describe('Longest silence of that server within one call'),
   CARRICK_MESSAGE_LIMIT: bytes.default(256 * 1024 * 1024).describe('Largest gRPC message (a deploy), in bytes'),
   CARRICK_MOUNTS: z
     .enum(['auto', 'never'])

@@ -1,13 +1,14 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { createCallTokens } from './access/call-tokens.ts'
 import { createKeyring } from './access/memory-keyring.ts'
 import { openDataFolder } from './access/data-folder.ts'
 import { ensureInstallation } from './access/first-start.ts'
 import { createSigner } from './access/signer.ts'
 import { createUploadTokens } from './access/upload-tokens.ts'
 import { createVault } from './access/vault.ts'
-import { openLocalBlobs } from './blobs/local-blobs.ts'
-import { openObjectFiles } from './blobs/object-files.ts'
+import { openStorage } from './blobs/open.ts'
+import type { S3Options } from './blobs/s3/options.ts'
 import { sweepBlobs } from './blobs/sweep.ts'
 import { createCaller } from './calls/undici-caller.ts'
 import { listOf, type Config } from './config.ts'
@@ -16,7 +17,7 @@ import { ensureCertificates } from './front/certificates.ts'
 import { openAccountFiles } from './files/account-files.ts'
 import { openAppTrees } from './files/app-trees.ts'
 import { createFetch } from './files/fetch-from.ts'
-import { createUploads } from './files/uploads.ts'
+import { openUploads } from './files/uploads.ts'
 import { createHomes } from './home/memory-home.ts'
 import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
@@ -49,6 +50,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })
   const uploadTokens = createUploadTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
+  const callTokens = createCallTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
   const signer = createSigner({ store, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
   const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
@@ -63,14 +65,15 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     retentionDays: config.CARRICK_LOG_RETENTION_DAYS,
   })
   closing.defer(() => logs.close())
-  const blobs = await openLocalBlobs({ folder: folder.blobs })
+  const storage = await openStorage({ folder, installation: installation.id, s3: s3Options(config), log })
+  closing.defer(() => storage.close())
+  const { blobs, objects } = storage
   await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
   const files = await openAccountFiles({ folder: folder.data, keepFree: config.CARRICK_KEEP_FREE })
-  const uploads = createUploads({ staging: files.staging, clock })
+  const uploads = await openUploads({ folder: join(folder.data, '.parts'), staging: files.staging, clock })
   const appTrees = await openAppTrees({ folder: folder.appFiles, blobs })
   const fetch = createFetch({ allow: listOf(config.CARRICK_FETCH_ALLOW), timeoutMs: config.CARRICK_FETCH_TIMEOUT_MS })
-  const objects = await openObjectFiles({ folder: folder.objects })
   const namedUnder = async (prefix: string) => new Set(await store.read(objectFilesUnder(prefix)))
   await sweepBlobs({ blobs: objects, namedUnder, log })
   const apps = await createApps(store)
@@ -99,10 +102,27 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     fetch,
     objects,
     uploadTokens,
+    callTokens,
     apps,
     homes,
     caller,
     rejected: noneRejected(),
+  }
+}
+
+/** Undefined where the data folder keeps everything. What is empty is as the AWS tools have it. */
+function s3Options(config: Config): S3Options | undefined {
+  const { CARRICK_BLOBS: address, CARRICK_S3_ENDPOINT: endpoint, CARRICK_S3_PATH_STYLE: pathStyle } = config
+  if (address === '') return undefined
+  const { AWS_REGION, AWS_DEFAULT_REGION } = process.env
+  return {
+    address: address.replace(/\/+$/, ''),
+    endpoint,
+    region: config.CARRICK_S3_REGION || AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1',
+    accessKeyId: config.CARRICK_S3_ACCESS_KEY_ID,
+    secretAccessKey: config.CARRICK_S3_SECRET_ACCESS_KEY,
+    pathStyle: pathStyle === 'auto' ? endpoint !== '' : pathStyle === 'always',
+    idleMs: config.CARRICK_S3_TIMEOUT_MS,
   }
 }
 

@@ -109,7 +109,13 @@ export async function startRoles(
     caller,
     onRunnerVerdict,
     names: () => addresses.names,
-    limits: { bodyBytes: config.CARRICK_BODY_LIMIT, queueLength: config.CARRICK_QUEUE_LIMIT, connectTimeoutMs },
+    limits: {
+      bodyBytes: config.CARRICK_BODY_LIMIT,
+      queueLength: config.CARRICK_QUEUE_LIMIT,
+      connectTimeoutMs,
+      socketMessageBytes: config.CARRICK_SOCKET_MESSAGE_LIMIT,
+      socketIdleMs: config.CARRICK_SOCKET_IDLE_MS,
+    },
     cancel: (id) => dispatcher.cancel(id),
     accepting,
   })

@@ -64,3 +64,7 @@ class Files(fal.App):
     def length(self, input: Sent) -> dict:
         with urlopen(input.blob) as response:
             return {"length": len(response.read()), "type": response.headers["content-type"]}
+
+    @fal.endpoint("/repeat")
+    def repeat(self, input: Text) -> Text:
+        return Text(text=input.text * 100_000)

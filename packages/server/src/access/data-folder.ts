@@ -25,6 +25,8 @@ export interface DataFolder {
   readonly blobs: string
   /** What was uploaded. */
   readonly objects: string
+  /** What is on its way to an object store, and what came back from there for runners. */
+  readonly outgoing: string
   readonly environments: string
   readonly runners: string
   /** A folder per account, which its runners see as `/data`. */
@@ -84,6 +86,7 @@ function pathsIn(path: string) {
     logs: join(path, 'logs'),
     blobs: join(path, 'blobs'),
     objects: join(path, 'objects'),
+    outgoing: join(path, 'outgoing'),
     environments: join(path, 'environments'),
     runners: join(path, 'runners'),
     data: join(path, 'data'),

@@ -1,5 +1,6 @@
-import { jwtVerify, SignJWT } from 'jose'
+import { errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
+import type { ObjectId } from '../domain/ids.ts'
 import type { Ticket } from '../domain/object.ts'
 import { tokenPermissions, type Caller } from '../domain/permissions.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -8,7 +9,8 @@ import { derivedKey } from './seal.ts'
 
 /**
  * What keys are exchanged for where a key would travel too far: tokens that may only upload and use the key-value store,
- * and tickets that stand in an address and lead to one upload. Both end with their key, and none is stored.
+ * and tickets that stand in an address and lead to one upload. Both end with their key. What lets somebody read an object
+ * does not: a runner's key is gone long before its caller comes for the result. None of them is stored.
  */
 export interface UploadTokens {
   /** A token of this caller. One that was had for a token ends with that token. */
@@ -19,6 +21,10 @@ export interface UploadTokens {
   ticketFor(ticket: Ticket, until: Moment): Promise<string>
   /** What a ticket leads to; undefined when it is wrong or over, or its key may not upload any more. */
   redeem(text: string): Promise<Ticket | undefined>
+  /** A text that may stand in an address and lets whoever has that read one object. It outlives the key that asked for it. */
+  readingOf(objectId: ObjectId, until: Moment): Promise<string>
+  /** What such a text is worth for this object; undefined when it is no such text, or another object's. */
+  mayRead(text: string, objectId: ObjectId): Promise<'now' | 'no longer' | undefined>
 }
 
 export interface UploadTokenParts {
@@ -32,7 +38,7 @@ export interface UploadTokenParts {
 const lifeMs = 3 * 3_600_000
 
 const algorithm = 'HS256'
-const audiences = { token: 'carrick:storage', ticket: 'carrick:upload' } as const
+const audiences = { token: 'carrick:storage', ticket: 'carrick:upload', reading: 'carrick:read' } as const
 const TokenClaims = z.object({ sub: z.string(), exp: z.number() })
 const TicketClaims = z.object({ sub: z.string(), obj: z.string() })
 
@@ -73,6 +79,15 @@ export function createUploadTokens({ keyring, clock, encryptionKey }: UploadToke
       const claims = await claimsOf(text, audiences.ticket, TicketClaims)
       if (!(claims && keyring.holderOf(claims.sub)?.permissions.has('storage:upload'))) return undefined
       return { objectId: claims.obj, keyId: claims.sub }
+    },
+    readingOf: (objectId, until) => sign(objectId, {}, audiences.reading, until),
+    async mayRead(text, objectId) {
+      const options = { audience: audiences.reading, subject: objectId, algorithms: [algorithm] }
+      return jwtVerify(text, key, { ...options, currentDate: new Date(clock.now()) }).then(
+        () => 'now' as const,
+        // It says so of nothing but what was signed here, for this object.
+        (error: unknown) => (error instanceof errors.JWTExpired ? 'no longer' : undefined),
+      )
     },
   }
 }

@@ -9,6 +9,7 @@ import type { Terminated } from '../domain/runner.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
+import type { CallTokens } from '../access/call-tokens.ts'
 import type { Signer } from '../access/signer.ts'
 import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
@@ -38,6 +39,7 @@ export interface Deps {
   readonly blobs: Pick<BlobStore, 'put'>
   readonly objects: Pick<ObjectFiles, 'put' | 'open' | 'remove'>
   readonly uploadTokens: UploadTokens
+  readonly callTokens: Pick<CallTokens, 'issue'>
   readonly storage: StorageLimits
   readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds

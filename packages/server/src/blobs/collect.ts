@@ -3,7 +3,7 @@ import type { BlobStore } from './blob-store.ts'
 import type { StoredBody } from '../domain/request.ts'
 
 /** Larger bodies become blobs. */
-const inlineBytes = 32 * 1024
+export const inlineBytes = 32 * 1024
 
 /** Takes in a body of at most `limit` bytes; a large one never stands in memory. Lets go of the stream when it rejects. */
 export async function collect(body: Readable, blobs: BlobStore, limit: number): Promise<StoredBody> {

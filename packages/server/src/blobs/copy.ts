@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { CarrickError } from '../domain/errors.ts'
@@ -13,14 +13,24 @@ export async function copy(
   { limit, algorithm }: { readonly limit: number; readonly algorithm: 'sha256' | 'md5' },
 ): Promise<{ digest: string; length: number }> {
   const hash = createHash(algorithm)
+  const length = await copyHashed(source, file, { limit, hashes: [hash] })
+  return { digest: hash.digest('hex'), length }
+}
+
+/** The same for those who want other digests, or several: the hashes see every byte. Answers how many there were. */
+export async function copyHashed(
+  source: Readable | Uint8Array,
+  file: FileHandle,
+  { limit, hashes }: { readonly limit: number; readonly hashes: readonly Hash[] },
+): Promise<number> {
   let length = 0
   for await (const chunk of chunksOf(source)) {
     length += chunk.length
     if (length > limit) throw new CarrickError('body_too_large', `the body is larger than the limit of ${limit} bytes`)
-    hash.update(chunk)
+    for (const hash of hashes) hash.update(chunk)
     await file.writeFile(chunk)
   }
-  return { digest: hash.digest('hex'), length }
+  return length
 }
 
 /** A stream that is given up stays open: it may be a socket on which the refusal still has to go out. */

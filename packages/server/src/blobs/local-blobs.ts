@@ -5,8 +5,9 @@ import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
 import { syncFolder } from '../kit/files.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { BlobStore, LastingBlobs } from './blob-store.ts'
 import { copy, orDiskFull, shards } from './copy.ts'
+import { blobPath, isBlobKey } from './places.ts'
 
 /**
  * Blobs as files of one folder, which belongs to this process alone: `ab/abcdef…` holds the bytes whose SHA-256 is
@@ -21,9 +22,7 @@ export async function openLocalBlobs({ folder }: { folder: string }): Promise<Lo
   return new LocalBlobs(folder)
 }
 
-const form = /^[0-9a-f]{64}$/
-
-export class LocalBlobs implements BlobStore {
+export class LocalBlobs implements LastingBlobs {
   /** What keys begin with: together they lead to all blobs. */
   readonly prefixes = shards
   readonly #folder: string
@@ -53,13 +52,17 @@ export class LocalBlobs implements BlobStore {
   }
 
   pathOf(key: BlobKey): string {
-    if (!form.test(key)) throw new Error(`"${key}" is not the key of a blob`)
-    return join(this.#folder, shardOf(key), key)
+    return join(this.#folder, blobPath(key))
+  }
+
+  /** What is here needs no patience. */
+  patient(): BlobStore {
+    return this
   }
 
   async keysUnder(prefix: string): Promise<readonly BlobKey[]> {
     const names = await readdir(join(this.#folder, prefix))
-    return names.filter((name) => form.test(name))
+    return names.filter(isBlobKey)
   }
 
   /** For a blob that nothing names. */

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Slice, Whole } from '../domain/object.ts'
 import { syncFolder } from '../kit/files.ts'
 import { copy, orDiskFull, shards } from './copy.ts'
+import { isObjectFile, newObjectFile, objectPath } from './places.ts'
 import type { Sweepable } from './sweep.ts'
 
 /** A stored file, and its bytes as S3 tells of them: the etag is their MD5. */
@@ -13,19 +13,17 @@ export interface StoredFile extends Whole {
 }
 
 /**
- * The bytes of uploads, in files of this process's own. Unlike blobs they are shared by nobody: what is deleted is gone
+ * The bytes of uploads, in files of this installation's own. Unlike blobs they are shared by nobody: what is deleted is gone
  * at once, however equal another upload may be.
  */
 export interface ObjectFiles {
-  /** Stores a stream of at most `limit` bytes, without holding it in memory. Rejects with `body_too_large` beyond it, `disk_full` when there is no room. */
+  /** Stores a stream of at most `limit` bytes, without holding it in memory. Rejects with `body_too_large` beyond it, `disk_full` when there is no room, `storage_unavailable` when they are kept elsewhere and it cannot be reached. */
   put(source: Readable | Uint8Array, limit: number): Promise<StoredFile>
   /** Rejects when it is not there. Whoever opens it reads it to the end or destroys it. */
   open(slice: Slice): Promise<Readable>
   /** What is gone already is no error. */
   remove(file: string): Promise<void>
 }
-
-const form = /^[0-9a-f]{40}$/
 
 /** `ab/abcdef…` holds what is whole, `incoming/` what is not: whatever that was, nobody sends the rest of it any more. */
 export async function openObjectFiles({ folder }: { folder: string }): Promise<ObjectFiles & Sweepable> {
@@ -35,14 +33,11 @@ export async function openObjectFiles({ folder }: { folder: string }): Promise<O
   await Promise.all(shards.map((shard) => mkdir(join(folder, shard), { recursive: true })))
   await syncFolder(folder)
 
-  const pathOf = (file: string) => {
-    if (!form.test(file)) throw new Error(`"${file}" is not the name of a stored file`)
-    return join(folder, file.slice(0, 2), file)
-  }
+  const pathOf = (file: string) => join(folder, objectPath(file))
   return {
     prefixes: shards,
     async put(source, limit) {
-      const file = randomBytes(20).toString('hex')
+      const file = newObjectFile()
       const draft = join(incoming, file)
       try {
         const { digest, length } = await write(source, draft, limit)
@@ -59,7 +54,7 @@ export async function openObjectFiles({ folder }: { folder: string }): Promise<O
       return handle.createReadStream({ start, end })
     },
     remove: (file) => rm(pathOf(file), { force: true }),
-    keysUnder: async (prefix) => (await readdir(join(folder, prefix))).filter((name) => form.test(name)),
+    keysUnder: async (prefix) => (await readdir(join(folder, prefix))).filter(isObjectFile),
   }
 }
 

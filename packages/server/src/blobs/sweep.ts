@@ -22,15 +22,25 @@ interface SweepParts {
  * Deletes the blobs that no row names: a crash, a refused write or a caller that left came between the blob and its row.
  * For the start only: a blob that is being put has no row yet. What cannot be deleted now is left for the next start.
  */
-export async function sweepBlobs({ blobs, namedUnder, log }: SweepParts): Promise<void> {
-  for (const prefix of blobs.prefixes) {
-    const keys = await blobs.keysUnder(prefix)
-    const named = keys.length === 0 ? new Set() : await namedUnder(prefix)
-    for (const key of keys.filter((each) => !named.has(each))) {
-      await blobs
-        .remove(key)
-        .catch((error: unknown) => log.warn({ err: error, key }, 'a blob that nothing names could not be deleted'))
-    }
+export async function sweepBlobs(parts: SweepParts): Promise<void> {
+  const prefixes = parts.blobs.prefixes.values() // shared: each takes the next
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (const prefix of prefixes) await sweepUnder(prefix, parts)
+    }),
+  )
+}
+
+/** They may be far away. */
+const atOnce = 8
+
+async function sweepUnder(prefix: string, { blobs, namedUnder, log }: SweepParts): Promise<void> {
+  const keys = await blobs.keysUnder(prefix)
+  const named = keys.length === 0 ? new Set() : await namedUnder(prefix)
+  for (const key of keys.filter((each) => !named.has(each))) {
+    await blobs
+      .remove(key)
+      .catch((error: unknown) => log.warn({ err: error, key }, 'a blob that nothing names could not be deleted'))
   }
 }
 

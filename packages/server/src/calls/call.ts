@@ -53,7 +53,12 @@ export type Relayed =
   | { readonly kind: 'answered'; readonly status: number; readonly headers: HeaderPairs; readonly end: BodyEnd }
   | Failure
 
-export type Relay = (address: Address, call: Call, limits: TimeLimits, begin: BeginAnswer) => Promise<Relayed>
+export interface RelayLimits extends TimeLimits {
+  /** Aborting it ends the exchange as `aborted`. */
+  readonly signal?: AbortSignal
+}
+
+export type Relay = (address: Address, call: Call, limits: RelayLimits, begin: BeginAnswer) => Promise<Relayed>
 
 /** Sends calls to runners over kept connections. Never throws for what a runner does: it is all in the answer. */
 export interface Caller {

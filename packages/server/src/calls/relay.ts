@@ -7,7 +7,7 @@ const never = new AbortController().signal
 /** Hands answers on by way of streams, for callers whose answers are none of a socket's. */
 export function relayOf(exchange: Caller['exchange']): Relay {
   return async (address, call, limits, begin) => {
-    const answer = await exchange(address, call, { ...limits, signal: never })
+    const answer = await exchange(address, call, { signal: never, ...limits })
     if (answer.kind !== 'answered') return answer
     const { status, headers, body, ended } = answer
     const out: Writable | undefined = begin(status, headers)

@@ -1,8 +1,8 @@
-import type { Writable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
-import type { BeginAnswer, Call, TimeLimits, Failure, Relayed } from './call.ts'
+import type { BeginAnswer, Call, Failure, RelayLimits, Relayed } from './call.ts'
 import { failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
 
 /**
@@ -13,10 +13,14 @@ export function relay(
   dispatcher: Dispatcher,
   address: Address,
   { method, path, headers, body }: Call,
-  { limits, begin }: { readonly limits: TimeLimits; readonly begin: BeginAnswer },
+  { limits, begin }: { readonly limits: RelayLimits; readonly begin: BeginAnswer },
 ): Promise<Relayed> {
   return new Promise((resolve) => {
-    const handler = new RelayHandler(limits, begin, resolve)
+    const handler = new RelayHandler(limits, begin, (relayed) => {
+      // What was not sent any more is nobody else's to close.
+      if (body instanceof Readable && isBroken(relayed)) body.destroy()
+      resolve(relayed)
+    })
     const request = { origin: originOf(address), method, path, headers: headers.flat(), body }
     try {
       dispatcher.dispatch(request, handler)
@@ -26,19 +30,29 @@ export function relay(
   })
 }
 
+const isBroken = (relayed: Relayed) => relayed.kind !== 'answered' || relayed.end.kind !== 'complete'
+
 class RelayHandler implements Dispatcher.DispatchHandler {
   readonly #begin: BeginAnswer
   readonly #resolve: (relayed: Relayed) => void
   readonly #timer: NodeJS.Timeout
+  readonly #signal: AbortSignal | undefined
   #controller: Dispatcher.DispatchController | undefined
   #answer: { readonly status: number; readonly headers: HeaderPairs } | undefined
   #out: Writable | undefined
   #over = false
 
-  constructor({ requestTimeoutMs: afterMs }: TimeLimits, begin: BeginAnswer, resolve: (relayed: Relayed) => void) {
+  constructor(
+    { requestTimeoutMs: afterMs, signal }: RelayLimits,
+    begin: BeginAnswer,
+    resolve: (relayed: Relayed) => void,
+  ) {
     this.#begin = begin
     this.#resolve = resolve
     this.#timer = setTimeout(() => this.#strike({ kind: 'timed_out', afterMs }), Math.min(afterMs, longestTimer))
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#left, { once: true })
+    if (signal?.aborted === true) this.#left()
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -88,6 +102,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#timer)
+    this.#signal?.removeEventListener('abort', this.#left)
     if (this.#answer) this.#resolve({ kind: 'answered', ...this.#answer, end })
     else if (end.kind !== 'complete') this.#resolve(end)
   }

@@ -11,7 +11,7 @@ import type { HeaderPairs, Outcome, RequestPayload, StoredBody } from '../domain
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
-import { collect } from '../blobs/collect.ts'
+import { Collector } from '../blobs/collector.ts'
 
 /** How an attempt ended, and what is final if nothing follows it. `aborted`: the platform is going down. */
 export interface Ended {
@@ -62,16 +62,15 @@ export class Attempt {
     if (this.#cancelled) return this.#unsent(call, onRunnerDone)
     this.#path = payload.path
     this.#callerId = payload.callerId
-    const answer = await caller.exchange(this.#slot.address, call, limits)
+    const collector = new Collector(blobs, resultBytes)
+    const answer = await caller.relay(this.#slot.address, call, limits, () => collector)
     if (answer.kind !== 'answered') {
       onRunnerDone(answer)
       return this.#broken(answer)
     }
-    const storing = settled(collect(answer.body, blobs, resultBytes))
-    const ended = await answer.ended
-    const end = ended.kind === 'complete' ? answered(answer.status, answer.headers) : ended
+    const end = answer.end.kind === 'complete' ? answered(answer.status, answer.headers) : answer.end
     onRunnerDone(end)
-    const stored = await storing
+    const stored = await settled(collector.stored)
     if ('error' in stored && stored.error instanceof CarrickError) return this.#notStored(stored.error)
     // An answer that cannot be stored is let go of. Nobody else ends one but the platform's own end.
     const letGo = end.kind === 'aborted' && !limits.signal.aborted

@@ -66,6 +66,7 @@ class HomeDispatcher implements Dispatcher {
     if (cancelled === 'asked') this.#inFlight.get(requestId)?.cancel(caller)
     // A home that no longer has it has matched it: then the store refuses to start the attempt.
     if (cancelled === 'ended') for (const home of homes.all()) if (home.withdraw(requestId)) break
+    homes.requestChanges.tell(requestId)
     return cancelled
   }
 
@@ -105,8 +106,9 @@ class HomeDispatcher implements Dispatcher {
   }
 
   async #endOverdue(requestId: RequestId): Promise<void> {
-    const { clock } = this.#parts
+    const { clock, homes } = this.#parts
     await persist(completeWaiting({ requestId, outcome: overdueOutcome(requestId), now: clock.now() }), this.#parts)
+    homes.requestChanges.tell(requestId)
   }
 
   async #noticeDeletions(): Promise<void> {
@@ -119,12 +121,13 @@ class HomeDispatcher implements Dispatcher {
     const waiting = home.queueLength
     home.clear(new CarrickError('app_not_found', 'The app was deleted while the call waited'))
     if (waiting === 0) return
-    const { clock } = this.#parts
+    const { clock, homes } = this.#parts
     let ended: number
     do {
       const end = { outcome: goneOutcome(), now: clock.now(), limit: endTogether }
       ended = await persist(completeWaitingOf(home.appId, end), this.#parts)
     } while (ended === endTogether)
+    homes.requestChanges.tellAll()
   }
 
   async #idle(): Promise<void> {

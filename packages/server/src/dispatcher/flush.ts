@@ -35,6 +35,7 @@ export async function flush(
     const won = await store.commit(completeWaiting({ requestId, outcome, now: clock.now() }))
     // A home that no longer has it has matched it: then the store refuses to start the attempt.
     if (won) homes.of(appId).withdraw(requestId)
+    homes.requestChanges.tell(requestId)
     return won
   }
 }

@@ -1,4 +1,4 @@
-import type { BlobStore } from '../blobs/blob-store.ts'
+import type { LastingBlobs } from '../blobs/blob-store.ts'
 import type { Caller } from '../calls/call.ts'
 import type { RequestId, RunnerId } from '../domain/ids.ts'
 import { failedOutcome } from '../domain/outcome.ts'
@@ -16,7 +16,7 @@ import type { SettleParts } from './settle.ts'
 
 export interface ServeParts extends SettleParts {
   readonly caller: Caller
-  readonly blobs: BlobStore
+  readonly blobs: LastingBlobs
   /** Told of runners that should be looked at, or ended. The home has let go of the latter already. */
   readonly onRunnerVerdict: (runnerId: RunnerId, verdict: Judged['kind'], reason: Judged['reason']) => void
   readonly limits: { readonly resultBytes: number; readonly connectTimeoutMs: number }
@@ -56,6 +56,7 @@ async function start({ request, slot }: Match, home: Home, parts: ServeParts): P
     const mine = await parts.store.commit(
       startAttempt({ requestId: request.id, attempt, runnerId: slot.runnerId, now }),
     )
+    parts.homes.requestChanges.tell(request.id)
     return mine ? { ...request, attempt } : undefined
   } catch (error) {
     parts.log.warn({ err: error, requestId: request.id }, 'an attempt could not be stored, so it waits a little')
@@ -80,7 +81,7 @@ async function run(
     return await attempt.run(payload.value, {
       number,
       caller,
-      blobs,
+      blobs: blobs.patient(signal), // its answer must not be asked for twice
       resultBytes: limits.resultBytes,
       limits: { requestTimeoutMs, connectTimeoutMs: limits.connectTimeoutMs, signal },
       onRunnerDone: (end) => {

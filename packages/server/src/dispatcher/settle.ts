@@ -46,6 +46,7 @@ export async function settle(
       hasWebhook,
     }
     const isLast = await persist(finishAttempt(finishing), parts)
+    parts.homes.requestChanges.tell(requestId)
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
   }
 
@@ -58,6 +59,7 @@ export async function settle(
   // Refused means that it was cancelled while it ran; or that the attempt is an old one: then this is refused as well.
   if (!waits) return await finish(cancelledOutcome(requestId))
   parts.homes.of(appId).admit({ ...request, dueAt, used: decision.used, avoid: runnerId })
+  parts.homes.requestChanges.tell(requestId)
 }
 
 /** The app was deleted, so nothing will ever serve it. */

@@ -63,6 +63,7 @@ export const kinds = {
   request_timeout: 'timed_out',
   startup_timeout: 'timed_out',
   disk_full: 'full',
+  storage_unavailable: 'unavailable',
   draining: 'unavailable',
   unimplemented: 'unimplemented',
   internal_error: 'internal',

@@ -96,6 +96,8 @@ export interface Caller {
   readonly operator?: boolean
   /** Until when, for one who has shown a token that a key was exchanged for. */
   readonly until?: Moment
+  /** The apps that such a token is for; absent for all. */
+  readonly callsOnly?: readonly string[]
 }
 
 /** Whether an operation is open to this caller; undefined is somebody without a valid key. */

@@ -16,7 +16,7 @@ export async function openAppTrees({
   blobs,
 }: {
   readonly folder: string
-  readonly blobs: { pathOf(key: BlobKey): string }
+  readonly blobs: { pathOf(key: BlobKey): string | Promise<string> }
 }): Promise<AppTrees> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -30,7 +30,7 @@ export async function openAppTrees({
     for (const { path, mode, blob } of files) {
       const place = join(draft, path)
       await mkdir(dirname(place), { recursive: true })
-      await copyFile(blobs.pathOf(blob), place, constants.COPYFILE_FICLONE)
+      await copyFile(await blobs.pathOf(blob), place, constants.COPYFILE_FICLONE)
       await chmod(place, (mode & 0o777) | 0o400) // its runners have to read it, whoever else may not
     }
     await rename(draft, join(real, revision))

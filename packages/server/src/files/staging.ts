@@ -39,7 +39,7 @@ export async function openStaging({ folder, keepFree }: { folder: string; keepFr
         return { path, ...(await written(path, source, limit)), [Symbol.asyncDispose]: dispose }
       } catch (error) {
         await dispose()
-        throw translated(error)
+        throw orFull(error)
       }
     },
     async folder() {
@@ -81,7 +81,8 @@ async function requireRoom(folder: string, keepFree: number): Promise<void> {
   if (bavail * bsize < keepFree) throw full()
 }
 
-function translated(error: unknown): unknown {
+/** The error as it is, or `disk_full` in its place. */
+export function orFull(error: unknown): unknown {
   const isFull = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
   return isFull ? full(error) : error
 }

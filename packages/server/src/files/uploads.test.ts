@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { manualClock } from '../testing/clock.ts'
 import type { Draft } from './staging.ts'
 import { openStaging } from './staging.ts'
-import { createUploads, type Uploads } from './uploads.ts'
+import { openUploads, type Uploads } from './uploads.ts'
 
 const clock = manualClock(1_800_000_000_000)
 const anns = { accountId: 'ann', target: '/data/x' }
@@ -16,9 +16,19 @@ let uploads: Uploads
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'carrick-uploads-'))
-  uploads = createUploads({ staging: await openStaging({ folder, keepFree: 0 }), clock })
+  uploads = await opened()
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
+
+/** As each start of the server opens them. */
+async function opened(): Promise<Uploads> {
+  const staging = await openStaging({ folder: join(folder, '.incoming'), keepFree: 0 })
+  return openUploads({ folder: join(folder, '.parts'), staging, clock })
+}
+
+/** Names of what is on disk. */
+const onDisk = async () =>
+  (await Promise.all(['.incoming', '.parts'].map((name) => readdir(join(folder, name))))).flat()
 
 const part = (id: string, number: number, content: string, of = anns) => uploads.part(id, of, number, bytes(content))
 const parts = (...contents: string[]) => contents.map((content, index) => ({ number: index + 1, etag: md5(content) }))
@@ -35,7 +45,7 @@ test('parts in any order become one file, and asking again changes nothing', asy
   const both = [1, 2].map(() => uploads.complete(id, anns, parts('one', 'two'), use))
   expect(await Promise.all(both)).toEqual([md5('onetwo'), md5('onetwo')])
   expect(seen).toEqual(['onetwo'])
-  expect(await readdir(folder)).toEqual([])
+  expect(await onDisk()).toEqual([])
 })
 
 test('a file may be empty', async () => {
@@ -53,6 +63,29 @@ test('a part that arrived otherwise than it was sent, or not at all, is said', a
   await part(two, 1, 'one')
   await part(two, 2, 'two')
   await expect(uploads.complete(two, anns, parts('one'), use)).rejects.toThrow('2 parts have arrived')
+})
+
+test('a restart loses no part, whatever stood in its place before, and no end', async () => {
+  const id = await uploads.begin(anns, 100)
+  await part(id, 1, 'wrong')
+  await part(id, 1, 'one')
+  const idle = await uploads.begin(anns, 100)
+  uploads = await opened()
+  expect(await part(id, 2, 'two')).toBe(md5('two'))
+  const use = ({ path }: Draft) => readFile(path, 'utf8')
+  expect(await uploads.complete(id, anns, parts('one', 'two'), use)).toBe('onetwo')
+  uploads = await opened()
+  await expect(part(id, 3, 'x')).rejects.toMatchObject({ code: 'upload_not_found' })
+  expect(await onDisk()).toEqual([idle])
+})
+
+test('what could not be put in its place, or was listed wrong, may be completed again', async () => {
+  const id = await uploads.begin(anns, 100)
+  await part(id, 1, 'one')
+  const full = () => Promise.reject(new Error('no room'))
+  await expect(uploads.complete(id, anns, parts('one'), full)).rejects.toThrow('no room')
+  await expect(uploads.complete(id, anns, parts('other'), full)).rejects.toThrow('did not arrive')
+  expect(await uploads.complete(id, anns, parts('one'), async (whole) => whole.md5)).toBe(md5('one'))
 })
 
 test('the limit holds for all parts together', async () => {
@@ -75,7 +108,7 @@ test('an upload is its account’s and its file’s alone, and ends when it is c
   clock.advance(25 * 60 * 60_000)
   await uploads.expire()
   await expect(part(old, 2, 'x')).rejects.toMatchObject(unknown)
-  expect(await readdir(folder)).toEqual([])
+  expect(await onDisk()).not.toContain(old)
 })
 
 test('an account has so many open and no more', async () => {

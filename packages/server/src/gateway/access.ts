@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { authorize } from '../access/authorize.ts'
 import { httpCredentials } from '../access/credentials.ts'
+import type { CallTokens } from '../access/call-tokens.ts'
 import type { Keyring } from '../access/keyring.ts'
+import { endpointOf } from '../calls/headers.ts'
 import { callerIdOf } from '../domain/caller-id.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { mayCall, type Caller, type Permission } from '../domain/permissions.ts'
@@ -9,7 +11,7 @@ import { wireName } from '../domain/names.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Apps, KnownApp } from '../home/apps.ts'
 import type { Route } from './route.ts'
-import type { Alias } from './target.ts'
+import type { Alias, Target } from './target.ts'
 
 /** The permission that each route takes. A public app asks nobody for it. */
 export const access = {
@@ -31,6 +33,19 @@ export interface CallableApp extends KnownApp {
 export function callerOf({ headers }: Pick<IncomingMessage, 'headers'>, keyring: Keyring): Caller | undefined {
   const credentials = httpCredentials(headers.authorization)
   return credentials && keyring.identify(credentials)
+}
+
+/**
+ * Who sent a request whose address may hold a token: browsers can send no key with a WebSocket. A valid key comes first;
+ * undefined with neither, and where the token is not for this endpoint.
+ */
+export async function callerByToken(
+  req: Pick<IncomingMessage, 'headers'>,
+  { keyring, callTokens }: { readonly keyring: Keyring; readonly callTokens: Pick<CallTokens, 'identify'> },
+  { alias, path, token }: Target,
+): Promise<Caller | undefined> {
+  const caller = callerOf(req, keyring)
+  return caller ?? (token === undefined ? undefined : callTokens.identify(token, endpointOf(alias, path)))
 }
 
 /** The app, if this caller may call it. To everybody else a private app does not exist, and those without a key learn nothing. */

@@ -24,6 +24,19 @@ export function incomingBody(req: IncomingMessage, limit: number): IncomingBody 
   return metered(req, limit)
 }
 
+/** A body whose length is known and small, taken in without a stream of its own; undefined for any other. */
+export function smallBody(req: IncomingMessage, limit: number): Promise<Uint8Array> | undefined {
+  const declared = Number(req.headers['content-length'] ?? Number.NaN)
+  if (!(declared > 0 && declared <= limit)) return undefined
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    req.on('data', (chunk: Buffer) => chunks.push(chunk))
+    req.once('end', () => resolve(Buffer.concat(chunks)))
+    req.once('close', () => void (req.complete || reject(disconnected())))
+    req.on('error', () => {}) // followed by `close`
+  })
+}
+
 function metered(req: IncomingMessage, limit: number): IncomingBody {
   let bytes = 0
   let failure: CarrickError | undefined

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { CallTokens } from '../access/call-tokens.ts'
 import type { Keyring } from '../access/keyring.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { Caller } from '../calls/call.ts'
@@ -19,6 +20,7 @@ export interface GatewayDeps {
   readonly homes: Homes
   readonly apps: Apps
   readonly keyring: Keyring
+  readonly callTokens: Pick<CallTokens, 'identify'>
   readonly caller: Caller
   readonly blobs: BlobStore
   readonly logs: LogStore
@@ -44,6 +46,16 @@ export interface GatewayLimits {
   /** Requests that may wait in one app's queue. */
   readonly queueLength: number
   readonly connectTimeoutMs: number
+  /** Of one WebSocket message, where messages are looked at. */
+  readonly socketMessageBytes: number
+  /** For how long nothing may come or go on a WebSocket. */
+  readonly socketIdleMs: number
+}
+
+/** What WebSockets need besides. */
+export interface SocketDeps extends GatewayDeps {
+  /** Aborts when the server was asked to stop. */
+  readonly draining: AbortSignal
 }
 
 /** One HTTP request, and the id under which the platform speaks of it. */

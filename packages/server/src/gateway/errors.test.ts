@@ -79,7 +79,7 @@ test('what nobody foresaw is a 500 with an id, and is logged once under it', asy
 
 test('a full disk is told as such, and nothing is acknowledged', async () => {
   const full = () => Promise.reject(new CarrickError('disk_full', 'The disk is full'))
-  await using gateway = await openTestGateway({ blobs: { put: full, open: full, pathOf: () => '' } })
+  await using gateway = await openTestGateway({ blobs: { put: full, open: full, pathOf: full } })
   const app = await gateway.addApp('hello')
   const answer = await gateway.fetch('/queue/ann/hello', { method: 'POST', body: 'x'.repeat(100_000) })
   expect([answer.status, await answer.json()]).toMatchObject([507, { error_type: 'disk_full' }])

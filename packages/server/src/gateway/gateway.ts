@@ -3,6 +3,7 @@
  * Reads apps and keys from memory, requests and results from the store; writes accepted requests; calls runners for
  * direct callers. Any number may run.
  */
+import { setMaxListeners } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as rest } from 'node:timers/promises'
@@ -11,12 +12,13 @@ import { assertNever } from '../kit/assert-never.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { answerCancel } from './cancel.ts'
 import { allowOrigin, answerPreflight, isPreflight, isProxied } from './cors.ts'
-import type { Exchange, GatewayDeps } from './deps.ts'
+import type { Exchange, GatewayDeps, SocketDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { answerResult } from './result.ts'
 import { routeOf, type Route } from './route.ts'
 import { answerStatus } from './status.ts'
-import { streamStatus } from './status-stream.ts'
+import { streamStatus, type StreamDeps } from './status-stream.ts'
+import { StatusWatch } from './status-watch.ts'
 import { submit } from './submit.ts'
 import { directCall } from './sync.ts'
 import { taking } from './taking.ts'
@@ -32,11 +34,19 @@ export interface Gateway {
   isCall(req: IncomingMessage): boolean
   /** Takes a WebSocket handshake to the app, and its connection from then on. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Resolves when the direct calls that are under way now have ended, after `graceMs` at the latest. */
+  /**
+   * Resolves when the direct calls that are under way now have ended, after `graceMs` at the latest. From here on nobody
+   * is kept waiting for a request that does not start any more.
+   */
   idle(limits: { graceMs: number }): Promise<void>
 }
 
-export function createGateway(deps: GatewayDeps): Gateway {
+export function createGateway(given: GatewayDeps): Gateway {
+  const { homes, logs, log } = given
+  const statusWatch = new StatusWatch({ changes: homes.requestChanges, logs, log })
+  const draining = new AbortController()
+  setMaxListeners(0, draining.signal) // one for each session
+  const deps: StreamDeps & SocketDeps = { ...given, statusWatch, draining: draining.signal }
   const routed = (req: IncomingMessage) => routeOf(askedBy(req), deps.names().hosts)
   const calls = new Set<Promise<void>>()
   const count = (call: Promise<void>) => {
@@ -61,9 +71,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return true
     },
     isCall: (req) => routed(req).kind === 'call',
-    upgrade: (req, socket, head) =>
-      count(tunnel(deps, { req, socket, head, requestId: uuidv7(deps.clock) }, routed(req))),
+    upgrade(req, socket, head) {
+      // A copy, because the whole of what was read with it would be kept for as long as the connection.
+      const upgrade = { req, socket, head: Buffer.from(head), requestId: uuidv7(deps.clock) }
+      count(tunnel(deps, upgrade, routed(req)))
+    },
     async idle({ graceMs }) {
+      statusWatch.drain()
+      draining.abort()
       const over = new AbortController()
       await Promise.race([Promise.all(calls), rest(graceMs, undefined, { signal: over.signal }).catch(() => {})])
       over.abort()
@@ -74,7 +89,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 type Answerable = Exclude<Route, { kind: 'rest' }>
 
 /** Never rejects. */
-async function answer(deps: GatewayDeps, exchange: Exchange, route: Answerable): Promise<void> {
+async function answer(deps: StreamDeps, exchange: Exchange, route: Answerable): Promise<void> {
   const { req, res, requestId } = exchange
   allowOrigin(req, res)
   try {
@@ -92,7 +107,7 @@ function countRejected({ rejected }: GatewayDeps, error: unknown, { kind }: Answ
   else if (kind === 'refused' && error.code === 'bad_request') rejected.bad_target += 1
 }
 
-async function serve(deps: GatewayDeps, exchange: Exchange, route: Answerable): Promise<void> {
+async function serve(deps: StreamDeps, exchange: Exchange, route: Answerable): Promise<void> {
   switch (route.kind) {
     case 'call':
       return await directCall(taking(deps), exchange, route)
@@ -108,8 +123,8 @@ async function serve(deps: GatewayDeps, exchange: Exchange, route: Answerable): 
       return await answerCancel(deps, exchange, route)
     case 'session':
       throw new CarrickError(
-        'unimplemented',
-        'Sessions under /ws are not served by this version: connect to the app itself',
+        'bad_request',
+        'Sessions are WebSockets: connect with wss:// here, or call /{owner}/{app} without /ws in front',
       )
     case 'refused':
       throw new CarrickError(route.code, route.message)

@@ -29,7 +29,7 @@ export function watch(socket: Duplex, head: Buffer): Patience {
   return {
     gone: gone.signal,
     end() {
-      socket.off('data', take).off('end', leave).pause()
+      socket.off('data', take).off('end', leave).off('close', leave).pause()
       return Buffer.concat(early)
     },
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { submitQuery, wantsLogs } from './query.ts'
+import { submitQuery, withoutToken, wantsLogs } from './query.ts'
 
 test.each([
   ['/go', { forApp: '/go' }],
@@ -37,3 +37,13 @@ test('every client has a word of its own for logs', () => {
     false,
   ])
 })
+
+test.each([
+  ['/go', { url: '/go' }],
+  ['/go?fal_jwt_token=abc', { url: '/go', token: 'abc' }],
+  ['/go?a=1&fal_jwt_token=a%2Bc&b=c%26d', { url: '/go?a=1&b=c%26d', token: 'a+c' }],
+  ['/go?fal_jwt_token=a&fal_jwt_token=b', { url: '/go', token: 'a' }],
+  ['/go?fal_jwt_token=', { url: '/go', token: '' }],
+  ['/fal_jwt_token=a', { url: '/fal_jwt_token=a' }],
+  ['/go?my_fal_jwt_token=a', { url: '/go?my_fal_jwt_token=a' }],
+])('a token is taken out of %s', (url, expected) => expect(withoutToken(url)).toEqual(expected))

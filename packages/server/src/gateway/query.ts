@@ -31,6 +31,19 @@ export function wantsTimeline(query: URLSearchParams): boolean {
   return isOn(query, 'timeline')
 }
 
+const tokenName = 'fal_jwt_token'
+
+/** A path without the token in its query, which no app is to see, and the token. */
+export function withoutToken(url: string): { readonly url: string; readonly token?: string } {
+  if (!url.includes(tokenName)) return { url }
+  const at = url.indexOf('?')
+  const query = url.slice(at + 1)
+  const token = at === -1 ? null : new URLSearchParams(query).get(tokenName)
+  if (token === null) return { url }
+  const rest = query.split('&').filter((pair) => !new URLSearchParams(pair).has(tokenName))
+  return { url: url.slice(0, at) + (rest.length === 0 ? '' : `?${rest.join('&')}`), token }
+}
+
 /** On for every word that clients have for it. */
 function isOn(query: URLSearchParams, name: string): boolean {
   return ['1', 'true', 'yes', 'on'].includes(query.get(name)?.trim().toLowerCase() ?? '')

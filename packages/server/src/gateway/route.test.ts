@@ -149,3 +149,12 @@ describe('by the target URL of a proxied client', () => {
     (targetUrl) => expect(brief(route('POST', '/ann/hello', { targetUrl }))).toBe('call ann/hello /'),
   )
 })
+
+test.each([
+  ['GET', '/ann/hello/realtime?fal_jwt_token=t&x=1', { kind: 'call', path: '/realtime?x=1', token: 't' }],
+  ['GET', '/ws/ann/hello/go?fal_jwt_token=t', { kind: 'session', path: '/go', token: 't' }],
+  ['POST', '/queue/ann/hello?fal_jwt_token=t', { kind: 'submit', path: '/', token: 't' }],
+  ['GET', `/queue/ann/hello/requests/${id}/status/stream?fal_jwt_token=t`, { kind: 'status_stream', token: 't' }],
+])('no app sees the token in %s %s', (method, url, expected) => {
+  expect(route(method, url)).toMatchObject(expected)
+})

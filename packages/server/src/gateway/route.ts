@@ -1,5 +1,6 @@
 import type { RequestId } from '../domain/ids.ts'
 import { hostIn, serviceIn, standInFor, type Service } from './hosts.ts'
+import { withoutToken } from './query.ts'
 import { methodsOf, requestIn, type Operation } from './request-path.ts'
 import { firstSegment, isForRest, targetOf, type Alias, type Target } from './target.ts'
 
@@ -26,6 +27,8 @@ export interface RequestRoute {
   readonly alias: Alias
   readonly requestId: RequestId
   readonly query: URLSearchParams
+  /** What stood in the address in the place of a key. */
+  readonly token?: string | undefined
 }
 
 /** The part of an HTTP request that says where it wants to go. */
@@ -86,9 +89,11 @@ function byService(service: Service, method: string, url: string): Route {
   if (service === 'rest') return { kind: 'rest', url }
   if (service === 'kv') return { kind: 'rest', url: `/kv${url}` }
   if (service === 'call' && isForRest(method, url)) return { kind: 'rest', url }
-  const target = targetOf(url)
-  if (target === undefined)
+  const { url: shown, token } = withoutToken(url)
+  const found = targetOf(shown)
+  if (found === undefined)
     return refused('route_not_found', 'The path must begin with the owner and the name of an app')
+  const target = token === undefined ? found : { ...found, token }
   if (service === 'queue') return queueRoute(method, target)
   return { kind: service === 'ws' ? 'session' : 'call', ...target }
 }
@@ -117,7 +122,8 @@ function queueRoute(method: string, target: Target): Route {
   }
   const methods = methodsOf[operation]
   if (methods.includes(method)) {
-    return { kind: operation, alias: target.alias, requestId, query: new URLSearchParams(query) }
+    const { alias, token } = target
+    return { kind: operation, alias, requestId, query: new URLSearchParams(query), token }
   }
   return method === 'POST'
     ? submission(method, target)

@@ -1,72 +1,91 @@
 import type { ServerResponse } from 'node:http'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Caller } from '../domain/permissions.ts'
 import { begin, json } from './answers.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { followLines } from './log-entries.ts'
-import { questioner } from './lookup.ts'
+import { questioner, questionerByToken } from './lookup.ts'
 import { wantsLogs } from './query.ts'
 import type { RequestRoute } from './route.ts'
-import { departureOf } from './slot.ts'
-import { lookAt, type Look } from './status.ts'
+import type { StatusWatch, Watcher } from './status-watch.ts'
+import { lookAt, placeOf, type Look } from './status.ts'
 
-const lookEveryMs = 100
-/** Some clients give up after ten silent seconds. */
-const beatEveryMs = 4_000
 /** A stream that is still open then ends, so that none is open for ever. */
 const longestMs = 24 * 3_600_000
 
-/** Tells every change of a request as an event, with the log lines that are new, until it is completed. */
-export async function streamStatus(deps: GatewayDeps, exchange: Exchange, route: RequestRoute): Promise<void> {
+/** What status streams need besides. */
+export interface StreamDeps extends GatewayDeps {
+  readonly statusWatch: StatusWatch
+}
+
+/**
+ * Tells every change of a request as an event, with the log lines that are new, until it is completed. Where the server
+ * stops before that it breaks off: an end would be taken for the request's.
+ */
+export async function streamStatus(deps: StreamDeps, exchange: Exchange, route: RequestRoute): Promise<void> {
   const { res } = exchange
-  const caller = questioner(deps, exchange, route)
+  const caller =
+    route.token === undefined ? questioner(deps, exchange, route) : await questionerByToken(deps, exchange, route)
+  const place = { now: () => placeOf(deps, route), told: undefined as number | undefined }
+  using watcher = deps.statusWatch.open({
+    requestId: route.requestId,
+    wantsLogs: wantsLogs(route.query),
+    moved: () => place.now() !== place.told,
+    // A reader that is behind has something to read.
+    beat: () => void (res.headersSent && !res.writableNeedDrain && res.write(': still here\n\n')),
+  })
   const first = await lookAt(deps, exchange, route, caller)
   if (first === undefined) return json(res, 404, { status: 'NOT_FOUND' })
-  const gone = departureOf(res)
+  res.once('close', () => watcher.wake())
   begin(res, 200, [
     ['content-type', 'text/event-stream; charset=utf-8'],
     ['cache-control', 'no-cache, no-transform'],
     ['x-accel-buffering', 'no'],
   ])
   res.flushHeaders()
-  await tellChanges(deps, exchange, route, { first, caller, gone })
-  res.end()
+  if (exchange.req.method === 'HEAD') return void res.end()
+  const looked = () => (place.told = place.now())
+  if (await tellChanges(deps, exchange, route, { first, caller, watcher, looked })) res.end()
+  else res.destroy()
 }
 
+interface Telling {
+  readonly first: Look
+  readonly caller: Caller | undefined
+  readonly watcher: Watcher
+  readonly looked: () => void
+}
+
+/** Whether all was told. */
 async function tellChanges(
-  deps: GatewayDeps,
+  deps: StreamDeps,
   exchange: Exchange,
   route: RequestRoute,
-  { first, caller, gone }: { first: Look; caller: Caller | undefined; gone: AbortSignal },
-): Promise<void> {
+  { first, caller, watcher, looked }: Telling,
+): Promise<boolean> {
   const { res } = exchange
   const newLines = wantsLogs(route.query) ? followLines(deps.logs) : undefined
   const until = performance.now() + longestMs
   let told = ''
-  let toldAt = performance.now()
 
   for (let look: Look | undefined = first; look; look = await lookAt(deps, exchange, route, caller)) {
+    looked()
     const logs = newLines && look.seen ? await newLines(look.seen) : null
     const state = JSON.stringify(look.status)
     if (state !== told || (logs?.length ?? 0) > 0) {
-      await send(res, `data: ${JSON.stringify({ ...look.status, logs })}\n\n`, gone)
+      await send(res, `data: ${JSON.stringify({ ...look.status, logs })}\n\n`)
+      watcher.told()
       told = state
-      toldAt = performance.now()
-    } else if (performance.now() - toldAt >= beatEveryMs) {
-      await send(res, ': still here\n\n', gone)
-      toldAt = performance.now()
     }
-    if (look.status.status === 'COMPLETED' || gone.aborted || performance.now() > until) return
-    await pause(lookEveryMs, undefined, { signal: gone }).catch(() => {})
-    if (gone.aborted) return
+    if (look.status.status === 'COMPLETED' || performance.now() > until) return true
+    if (res.destroyed || (deps.statusWatch.isDraining && look.status.status === 'IN_QUEUE')) return false
+    await watcher.next()
+    if (res.destroyed) return false
   }
+  return true
 }
 
 /** Waits for a reader that is slower than we are. */
-async function send(res: ServerResponse, text: string, gone: AbortSignal): Promise<void> {
-  if (res.write(text) || gone.aborted) return
-  await new Promise<void>((resolve) => {
-    res.once('drain', resolve)
-    gone.addEventListener('abort', () => resolve(), { once: true })
-  })
+async function send(res: ServerResponse, text: string): Promise<void> {
+  if (res.write(text) || res.destroyed) return
+  await new Promise<void>((resolve) => void res.once('drain', resolve).once('close', resolve))
 }

@@ -70,6 +70,12 @@ export async function lookAt(
   return { seen, status: statusOf(request, common(known.app), position) }
 }
 
+/** Its place in the queue of the app that the path names; undefined when it does not wait there. */
+export function placeOf({ apps, homes }: GatewayDeps, { alias, requestId }: RequestRoute): number | undefined {
+  const named = apps.find(alias.owner, alias.name)
+  return named && homes.of(named.app.id).positionOf(requestId)
+}
+
 type Common = Pick<Status, 'request_id' | 'logs' | keyof RequestUrls>
 
 function statusOf(request: StoredRequest, common: Common, position: () => number): Status {

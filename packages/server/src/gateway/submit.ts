@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { collect } from '../blobs/collect.ts'
+import { collect, inlineBytes } from '../blobs/collect.ts'
 import { forwardable } from '../calls/headers.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { wireName } from '../domain/names.ts'
@@ -9,7 +9,7 @@ import { accept } from '../home/accept.ts'
 import { requestNamed, type Earlier, type IdempotencyKey } from '../store/idempotency.ts'
 import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
 import { json } from './answers.ts'
-import { incomingBody } from './body.ts'
+import { incomingBody, smallBody } from './body.ts'
 import { connectionOf } from './connection.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { idempotencyKeyIn, nameOf, sameRequest } from './idempotency.ts'
@@ -79,11 +79,18 @@ async function contentOf(
   req: IncomingMessage,
   { blobs, limits }: GatewayDeps,
 ): Promise<Pick<RequestPayload, 'method' | 'headers' | 'body'>> {
-  const incoming = incomingBody(req, limits.bodyBytes)
-  const body: StoredBody = incoming
-    ? await collect(incoming.stream, blobs, limits.bodyBytes)
-    : { inline: new Uint8Array() }
-  return { method: 'POST', headers: forwardable(headerPairs(req.rawHeaders)), body }
+  return { method: 'POST', headers: forwardable(headerPairs(req.rawHeaders)), body: await bodyOf(req, blobs, limits) }
+}
+
+async function bodyOf(
+  req: IncomingMessage,
+  blobs: GatewayDeps['blobs'],
+  { bodyBytes }: GatewayDeps['limits'],
+): Promise<StoredBody> {
+  const small = smallBody(req, Math.min(bodyBytes, inlineBytes))
+  if (small !== undefined) return { inline: await small }
+  const incoming = incomingBody(req, bodyBytes)
+  return incoming ? await collect(incoming.stream, blobs, bodyBytes) : { inline: new Uint8Array() }
 }
 
 /** Why nothing more is taken into the queue; undefined while there is room. */

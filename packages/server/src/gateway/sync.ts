@@ -7,7 +7,7 @@ import { httpStatus, troubles } from '../domain/outcome.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
-import { callableApp, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
+import { callableApp, callerByToken, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
 import { begin as beginAnswer } from './answers.ts'
 import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
@@ -20,9 +20,10 @@ import { judge } from './verdict.ts'
 const onePieceBytes = 64 * 1024
 
 /** Passes a call to the app and its answer back, both as they come. Nothing is stored and nothing is tried twice. */
-export async function directCall(deps: GatewayDeps, exchange: Exchange, { alias, path }: Target): Promise<void> {
+export async function directCall(deps: GatewayDeps, exchange: Exchange, target: Target): Promise<void> {
   const { req, res, requestId } = exchange
-  const caller = callerOf(req, deps.keyring)
+  const { alias, path, token } = target
+  const caller = token === undefined ? callerOf(req, deps.keyring) : await callerByToken(req, deps, target)
   const known = callableApp(deps.apps, caller, alias)
   const deadlineMs = startLimitMs(req.headers, known, owns(caller, known))
   const cameAt = deps.clock.now()
@@ -101,7 +102,8 @@ function fitsOnePiece(headers: readonly (readonly [string, string])[]): boolean 
   return length !== undefined && Number(length) <= onePieceBytes
 }
 
-function troubleOf({ kind }: Failure): CarrickError {
+/** What a caller is told of a failure. */
+export function troubleOf({ kind }: Failure): CarrickError {
   const { code, message } = kind === 'aborted' ? troubles.disconnected : troubles[kind]
   return new CarrickError(code, message)
 }

@@ -11,6 +11,8 @@ export interface Target {
   readonly alias: Alias
   /** Begins with `/`. */
   readonly path: string
+  /** What stood in the address in the place of a key. */
+  readonly token?: string | undefined
 }
 
 /** Ids such as `workflows/owner/name` carry their kind in front. */

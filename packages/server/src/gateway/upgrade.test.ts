@@ -85,7 +85,8 @@ describe('refused here', () => {
     ['/ann/private', null, 401],
     ['/ann/unknown', 'ann', 404],
     ['/ann/private', 'bob', 404],
-    ['/ws/ann/private', 'ann', 501],
+    ['/ws/ann/private', null, 401],
+    ['/ws/ann/private', 'bob', 404],
     ['/users/current', 'ann', 404],
     ['/queue/ann/private', 'ann', 404],
   ] as const)('%s with the key of %s: %d', async (path, who, status) => {

@@ -1,24 +1,25 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
+import { endpointOf, headersToRunner } from '../calls/headers.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { RequestId } from '../domain/ids.ts'
 import { troubles } from '../domain/outcome.ts'
 import type { HeaderPairs } from '../domain/request.ts'
-import type { Slot } from '../home/home.ts'
-import { callableApp, callerIdFor, callerOf, owns } from './access.ts'
-import { reasonPhrase } from './answers.ts'
+import { callableApp, callerByToken, callerIdFor, owns, type CallableApp } from './access.ts'
 import { disconnected } from './body.ts'
-import type { GatewayDeps } from './deps.ts'
+import type { SocketDeps } from './deps.ts'
 import { errorAnswer, told } from './errors.ts'
-import { offerUpgrade, type Reply } from './handshake.ts'
+import { headOf, passBytes, passMessages, type Passing } from './pass.ts'
 import { watch } from './patience.ts'
 import { headerPairs } from './platform-headers.ts'
+import { bufferingIn } from './realtime.ts'
 import type { Route } from './route.ts'
-import type { Target } from './target.ts'
+import { serveSession } from './session.ts'
 import { longestTimerMs, startLimitMs, waitForSlot } from './slot.ts'
+import { socketKindOf } from './socket-kind.ts'
 import { taking } from './taking.ts'
+import type { Target } from './target.ts'
+import { sayUnauthorized } from './unauthorized.ts'
 import { judge } from './verdict.ts'
 
 /** A request to leave HTTP: its connection, and what came on it behind the headers. */
@@ -30,14 +31,15 @@ export interface Upgrade {
 }
 
 /**
- * Takes a WebSocket to the app and joins the two connections. It holds one slot, for `request_timeout` at most: then it
- * is cut, and the runner stays. Where the app refuses, its answer is the caller's. Never rejects.
+ * Takes a WebSocket to the app and joins the two connections, or serves a session of calls by itself. Never rejects.
+ * Where the app refuses, its answer is the caller's.
  */
-export async function tunnel(deps: GatewayDeps, upgrade: Upgrade, route: Route): Promise<void> {
+export async function tunnel(deps: SocketDeps, upgrade: Upgrade, route: Route): Promise<void> {
   const { socket, requestId } = upgrade
   socket.on('error', () => {}) // followed by `close`
   try {
-    await open(taking(deps), upgrade, toApp(route))
+    taking(deps)
+    await serve(deps, upgrade, route)
   } catch (error) {
     refuse(socket, told(error, requestId, deps.log), requestId)
   } finally {
@@ -54,15 +56,11 @@ function linger(socket: Duplex): void {
   socket.once('close', () => clearTimeout(cut)).resume()
 }
 
-function toApp(route: Route): Target {
+async function serve(deps: SocketDeps, upgrade: Upgrade, route: Route): Promise<void> {
   switch (route.kind) {
     case 'call':
-      return route
     case 'session':
-      throw new CarrickError(
-        'unimplemented',
-        'Sessions under /ws are not served by this version: connect to the app itself',
-      )
+      return await reach(deps, upgrade, route, route.kind)
     case 'refused':
       throw new CarrickError(route.code, route.message)
     default:
@@ -70,51 +68,61 @@ function toApp(route: Route): Target {
   }
 }
 
-async function open(deps: GatewayDeps, upgrade: Upgrade, { alias, path }: Target): Promise<void> {
-  const { req, socket, head, requestId } = upgrade
-  const caller = callerOf(req, deps.keyring)
+/** Sessions stand under an address of their own, where WebSockets of apps are to be found as well. */
+async function reach(deps: SocketDeps, upgrade: Upgrade, target: Target, kind: 'call' | 'session'): Promise<void> {
+  const caller = await callerByToken(upgrade.req, deps, target)
+  const { alias, path, token } = target
+  const isPublic = deps.apps.find(alias.owner, alias.name)?.app.authMode === 'public'
+  if (caller === undefined && token !== undefined && !isPublic) return await sayUnauthorized(upgrade)
   const known = callableApp(deps.apps, caller, alias)
-  const deadlineMs = startLimitMs(req.headers, known, owns(caller, known))
+  if (kind === 'session' && socketKindOf(known.active, path) === undefined) {
+    return await serveSession(deps, upgrade, target)
+  }
+  const called = { known, path, callerId: callerIdFor(caller, known), isOwner: owns(caller, known) }
+  await connect(deps, upgrade, called)
+}
+
+interface Called {
+  readonly known: CallableApp
+  readonly path: string
+  readonly callerId: string
+  readonly isOwner: boolean
+}
+
+/** Holds one slot for as long as it is open, for `request_timeout` at most: then it is cut, and the runner stays. */
+async function connect(deps: SocketDeps, upgrade: Upgrade, { known, path, callerId, isOwner }: Called): Promise<void> {
+  const { req, socket, head, requestId } = upgrade
+  const speaksMsgpack = socketKindOf(known.active, path) === 'msgpack'
+  const buffering = speaksMsgpack ? bufferingIn(path) : undefined
+  const deadlineMs = startLimitMs(req.headers, known, isOwner)
   const patience = watch(socket, head)
   const { gone } = patience
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
 
-  const limit = AbortSignal.timeout(Math.min(known.app.scale.request_timeout * 1_000, longestTimerMs))
-  const signal = AbortSignal.any([gone, limit])
-  const origin = { requestId, endpoint: endpointOf(known.app, path), callerId: callerIdFor(caller, known) }
+  using limit = timeLimit(known.app.scale.request_timeout * 1_000, gone)
+  const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
-  const reply = await offerUpgrade(slot.address, { method: req.method ?? 'GET', path, headers }, signal)
-  if (reply.kind === 'failed') {
-    if (gone.aborted) throw disconnected()
-    const trouble = limit.aborted ? 'timed_out' : reply.trouble
-    judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, { kind: trouble })
-    throw new CarrickError(troubles[trouble].code, troubles[trouble].message)
-  }
-  await pass(reply, { ...upgrade, head: patience.end() }, slot, signal)
+  const passing: Passing = { upgrade, slot, path, headers, patience, signal: limit.signal, limits: deps.limits }
+  const { trouble, over } = await (speaksMsgpack ? passMessages(passing, buffering) : passBytes(passing))
+  await over
+  if (trouble === undefined) return
+  if (gone.aborted) throw disconnected()
+  const kind = limit.signal.aborted ? 'timed_out' : trouble
+  judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, { kind })
+  throw new CarrickError(troubles[kind].code, troubles[kind].message)
 }
 
-/** Resolves when it is over, however it ended: nobody could be told any more. */
-async function pass(
-  reply: Answered,
-  { socket, head, requestId }: Upgrade,
-  { runnerId }: Slot,
-  signal: AbortSignal,
-): Promise<void> {
-  const status = reply.answer.statusCode ?? 502
-  const headers = headersToCaller(headerPairs(reply.answer.rawHeaders), { status, requestId, runnerId })
-  if (reply.kind === 'refused') {
-    socket.write(headOf(status, [...headers, ['connection', 'close']]))
-    return await pipeline(reply.answer, socket, { signal }).catch(() => {})
-  }
-  const { runner, early } = reply
-  for (const end of [socket, runner]) end.setMaxListeners(20) // two pipelines listen to each
-  socket.write(headOf(status, [...headers, ['connection', 'Upgrade'], ['upgrade', 'websocket']]))
-  socket.write(early)
-  runner.write(head)
-  await Promise.allSettled([pipeline(socket, runner, { signal }), pipeline(runner, socket, { signal })])
+interface TimeLimit extends Disposable {
+  readonly signal: AbortSignal
 }
 
-type Answered = Exclude<Reply, { kind: 'failed' }>
+/** Aborts after so long, and when `gone` does. */
+function timeLimit(limitMs: number, gone: AbortSignal): TimeLimit {
+  const over = new AbortController()
+  const timer = setTimeout(() => over.abort(), Math.min(limitMs, longestTimerMs))
+  gone.addEventListener('abort', () => over.abort(), { once: true })
+  return { signal: over.signal, [Symbol.dispose]: () => clearTimeout(timer) }
+}
 
 function refuse(socket: Duplex, error: CarrickError, requestId: RequestId): void {
   if (!socket.writable) return void socket.destroy()
@@ -128,10 +136,4 @@ function refuse(socket: Duplex, error: CarrickError, requestId: RequestId): void
   ]
   socket.write(headOf(status, [...headers, ...ours]))
   socket.end(text)
-}
-
-/** Latin-1, as HTTP headers are. */
-function headOf(status: number, headers: HeaderPairs): Buffer {
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return Buffer.from(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${lines}\r\n`, 'latin1')
 }

@@ -4,6 +4,7 @@ import type { QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
+import type { RequestChanges } from './request-changes.ts'
 import type { Totals, Traffic } from './traffic.ts'
 
 /** A place on a serving runner, held by one request. Given back once, by `release` or at the end of a `using`. */
@@ -125,6 +126,8 @@ export interface Homes {
   letGo(appId: AppId): void
   /** What came to all apps. */
   readonly totals: Readonly<Totals>
+  /** Whoever changes the state of a queued request tells it here, for those who wait for that. */
+  readonly requestChanges: RequestChanges
   onWork(listener: (appId: AppId) => void): void
   onLoad(listener: (appId: AppId) => void): void
 }

@@ -8,6 +8,7 @@ import type { Apps } from './apps.ts'
 import { Crew } from './crew.ts'
 import type { Home, Homes, Load, Match, ServingRunner, Slot, Started } from './home.ts'
 import { Queue } from './queue.ts'
+import { RequestChanges } from './request-changes.ts'
 import { Signal } from './signal.ts'
 import { Totals, Traffic } from './traffic.ts'
 
@@ -61,6 +62,7 @@ export function createHomes(parts: HomeParts): Homes {
     of: (appId) => homes.get(appId) ?? make(appId),
     all: () => homes.values(),
     totals,
+    requestChanges: new RequestChanges(),
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
     onLoad: (listener) => load.listen(listener),

@@ -7,7 +7,7 @@ import { createLaunch, type LaunchParts, type RunnerStart } from './launch.ts'
 
 const parts: LaunchParts = {
   environments: { folderOf: (id) => `/environments/${id}` },
-  blobs: { pathOf: (key) => `/blobs/${key}` },
+  blobs: { pathOf: async (key) => `/blobs/${key}` },
   results: { pathOf: (id) => `/results/${id}`, limit: 1_000 },
   vault: {
     exposed: async ({ environment }, allowed) => ({

@@ -72,7 +72,7 @@ export function createLaunch(parts: LaunchParts): Launch {
       command: [join(folder, 'bin', 'python'), join(bootstrap, '__main__.py')],
       variables: {
         ...secrets, // first: what the platform says comes before what a secret is called
-        ...codeVariables(callable, blobs),
+        ...(await codeVariables(callable, blobs)),
         CARRICK_PYTHON: environment.pythonVersion,
         [environment.kind === 'conda' ? 'CONDA_PREFIX' : 'VIRTUAL_ENV']: folder,
         PYTHONUNBUFFERED: '1',
@@ -87,10 +87,13 @@ export function createLaunch(parts: LaunchParts): Launch {
   }
 }
 
-function codeVariables(callable: Revision['spec']['callable'], blobs: LaunchParts['blobs']): Record<string, string> {
+async function codeVariables(
+  callable: Revision['spec']['callable'],
+  blobs: LaunchParts['blobs'],
+): Promise<Record<string, string>> {
   // What an entry point returns goes back by the module that needs no requirement.
   if ('entrypoint' in callable) return { CARRICK_ENTRYPOINT: callable.entrypoint, CARRICK_METHOD: 'pickle' }
-  return { CARRICK_CALLABLE: blobs.pathOf(callable.blob), CARRICK_METHOD: callable.method }
+  return { CARRICK_CALLABLE: await blobs.pathOf(callable.blob), CARRICK_METHOD: callable.method }
 }
 
 /** What is for one caller goes into a file, or back to whoever knows the word. */

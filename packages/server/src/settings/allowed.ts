@@ -12,6 +12,8 @@ interface Described {
   readonly default?: unknown
   readonly list?: boolean
   readonly secret?: boolean
+  /** What is not seen from the rest. */
+  readonly allowed?: string
 }
 
 const { properties = {} } = z.toJSONSchema(settings, { io: 'output', unrepresentable: 'any' })
@@ -27,6 +29,7 @@ export function described(name: SettingName): Described {
 /** What may be said for a setting, as words that fit after "give". */
 export function allowedFor(name: SettingName): string {
   const setting = described(name)
+  if (setting.allowed !== undefined) return setting.allowed
   if (setting.enum !== undefined) return setting.enum.join(' or ')
   if (setting.type === 'integer') return wholeNumber(setting)
   if (setting.type === 'number') return `a number from ${setting.minimum} to ${setting.maximum}`

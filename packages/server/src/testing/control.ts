@@ -8,6 +8,7 @@ import { createClient } from '@connectrpc/connect'
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node'
 import { IsolateController } from '@carrick/protocol/gen/controller_pb.js'
 import { formatKey } from '../access/credentials.ts'
+import { createCallTokens } from '../access/call-tokens.ts'
 import { createKeyring } from '../access/memory-keyring.ts'
 import { createSigner } from '../access/signer.ts'
 import { createUploadTokens } from '../access/upload-tokens.ts'
@@ -26,7 +27,7 @@ import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { openAccountFiles } from '../files/account-files.ts'
 import { createFetch } from '../files/fetch-from.ts'
-import { createUploads } from '../files/uploads.ts'
+import { openUploads } from '../files/uploads.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
@@ -104,7 +105,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     webhooks: { counts: { delivered: 3, again: 2, failed: 1 } },
     functions: { call: (facts, asked) => script.call(facts, asked) },
     files,
-    uploads: createUploads({ staging: files.staging, clock }),
+    uploads: await openUploads({ folder: join(folder, 'data', '.parts'), staging: files.staging, clock }),
     fetch: createFetch({ allow: ['127.0.0.1/32'], timeoutMs: 10_000 }),
     fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
     withoutMounts: undefined,
@@ -112,6 +113,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
     objects: await openObjectFiles({ folder: join(folder, 'objects') }),
     uploadTokens: createUploadTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
+    callTokens: createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
     storage: { uploadBytes: 1_000_000, retentionMs: Infinity },
     publicUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatKey } from '../access/credentials.ts'
+import { createCallTokens } from '../access/call-tokens.ts'
 import { createKeyring } from '../access/memory-keyring.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { createCaller } from '../calls/undici-caller.ts'
@@ -27,6 +28,8 @@ import { addWorkflow } from '../store/workflows.ts'
 import { createWorkflows } from '../workflows/workflows.ts'
 import { close, listen, openTestRunner, type TestRunner } from './runner.ts'
 import { addTestAccount, openTestStore } from './store.ts'
+
+const socketLimits = { socketMessageBytes: 1_000_000, socketIdleMs: 60_000 }
 
 const scale: ScaleSettings = {
   keep_alive: 10,
@@ -64,6 +67,8 @@ export interface AppOptions {
   readonly authMode?: AuthMode
   readonly scale?: Partial<ScaleSettings>
   readonly privateLogs?: boolean
+  /** What its deploy said of its paths. */
+  readonly openapi?: object
   /** What serves it; without one it has no runner. */
   readonly runner?: RequestListener
   readonly upgrade?: Parameters<typeof openTestRunner>[1]
@@ -79,6 +84,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
   await addTestAccount(store, { id: 'account-bob', nickname: 'bob' })
   const clock = systemClock()
   const keyring = await createKeyring(store, clock)
+  const callTokens = createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) })
   const apps = await createApps(store)
   const homes = createHomes({ clock, limits: { waitingCallers: 10 } })
   const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
@@ -112,9 +118,10 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     ...shared,
     rejected: noneRejected(),
     keyring,
+    callTokens,
     logs,
     names: () => ({ hosts: ['localhost', '127.0.0.1'], port }),
-    limits: { bodyBytes: 1_000_000, queueLength: 1_000, connectTimeoutMs: 5_000 },
+    limits: { bodyBytes: 1_000_000, queueLength: 1_000, connectTimeoutMs: 5_000, ...socketLimits },
     cancel: (requestId) => dispatcher.cancel(requestId),
     mayCallBack: publicOr([]),
     accepting: () => true,
@@ -152,7 +159,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     await store.commit(
       registerRevision(
         { id: `app-${name}`, accountId: 'account-ann', name, environment: 'main' },
-        { ...spec, scale: all, privateLogs: rest.privateLogs ?? false },
+        { ...spec, scale: all, privateLogs: rest.privateLogs ?? false, metadata: { openapi: rest.openapi } },
         { revisionId: `revision-${name}`, strategy: 'recreate', scale: all, basedOn: all, authMode, now: clock.now() },
       ),
     )
@@ -180,11 +187,15 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     logs,
     addWorkflow: addWorkflowNamed,
     clock,
+    keyring,
+    callTokens,
     keys,
     verdicts,
     port,
     addApp,
     serveBy,
+    idle: gateway.idle.bind(gateway),
+    flush: dispatcher.flush.bind(dispatcher),
     url: `http://127.0.0.1:${port}`,
     /** A request with ann's key, unless another one, or null for none, is given. */
     fetch: (path: string, { key = keys.ann, ...init }: RequestInit & { key?: string | null } = {}) => {

@@ -8,15 +8,19 @@ import type { Readable } from '../storage/objects.ts'
 
 export interface Asked {
   readonly header: (name: string) => string | undefined
+  /** Then no file is opened. */
+  readonly isHead: boolean
+  /** Whether whoever asked is gone: then nobody will read, nor say so. */
+  readonly signal: AbortSignal
   readonly now: Moment
 }
 
 /** The object as HTTP tells it: whole, a range of it (RFC 9110, one range at a time), or that nothing changed. */
-export function objectResponse(
+export async function objectResponse(
   { object, parts }: { readonly object: Readable; readonly parts: readonly Part[] },
   files: Pick<ObjectFiles, 'open'>,
   asked: Asked,
-): Response {
+): Promise<Response> {
   const headers = headersOf(object, asked.now)
   const { length, etag } = object.whole
   if (isKnown(asked.header('if-none-match'), etag)) return new Response(null, { status: 304, headers })
@@ -25,7 +29,7 @@ export function objectResponse(
     return new Response(null, { status: 416, headers: { ...headers, 'content-range': `bytes */${length}` } })
   }
   const { start, end } = range ?? { start: 0, end: length - 1 }
-  const body = streamOf(slicesOf(parts, { start, end }), files)
+  const body = asked.isHead ? null : await streamOf(slicesOf(parts, { start, end }), files, asked.signal)
   const sized = { ...headers, 'content-type': object.contentType, 'content-length': String(end - start + 1) }
   if (range === undefined) return new Response(body, { headers: sized })
   return new Response(body, { status: 206, headers: { ...sized, 'content-range': `bytes ${start}-${end}/${length}` } })
@@ -68,9 +72,18 @@ function rangeOf({ header }: Asked, { length, etag }: Readable['whole']) {
   return ranges.length === 1 ? ranges[0] : undefined
 }
 
-/** No file is opened before somebody reads, so that an answer to HEAD opens none. */
-function streamOf(slices: readonly Slice[], files: Pick<ObjectFiles, 'open'>): ReadableStream<Uint8Array> {
-  const chunks = bytesOf(slices, files)
+/** The first file is opened before anything is answered: that it cannot be had is told with a status. */
+async function streamOf(
+  slices: readonly Slice[],
+  files: Pick<ObjectFiles, 'open'>,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const [first, ...others] = slices
+  const opened = first && (await files.open(first))
+  const giveUp = () => opened?.destroy()
+  if (signal.aborted) giveUp()
+  else signal.addEventListener('abort', giveUp, { once: true })
+  const chunks = bytesOf(opened, others, files)
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -80,15 +93,20 @@ function streamOf(slices: readonly Slice[], files: Pick<ObjectFiles, 'open'>): R
       },
       async cancel() {
         await chunks.return()
+        giveUp() // also when nobody has begun to read
       },
     },
     { highWaterMark: 0 },
   )
 }
 
-async function* bytesOf(slices: readonly Slice[], files: Pick<ObjectFiles, 'open'>): AsyncGenerator<Uint8Array, void> {
-  for (const slice of slices) {
-    const stream: Stream = await files.open(slice)
-    for await (const chunk of stream) yield chunk as Uint8Array
+async function* bytesOf(
+  first: Stream | undefined,
+  others: readonly Slice[],
+  files: Pick<ObjectFiles, 'open'>,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of first ?? []) yield chunk as Uint8Array
+  for (const slice of others) {
+    for await (const chunk of await files.open(slice)) yield chunk as Uint8Array
   }
 }

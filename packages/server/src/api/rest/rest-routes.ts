@@ -10,6 +10,7 @@ import { openApiRoutes } from './routes/openapi.ts'
 import { objectRoutes } from './routes/objects.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { workflowRoutes } from './routes/workflows.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { trustRoutes } from './routes/trust.ts'
 import { platformAccountRoutes } from './routes/platform-account.ts'
 import { platformAppRoutes } from './routes/platform-apps.ts'
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
   ...uploadRoutes,
   ...objectRoutes,
   ...valueRoutes,
+  ...tokenRoutes,
   ...trustRoutes,
   ...webhookRoutes,
   ...metricsRoutes,

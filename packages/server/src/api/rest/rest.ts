@@ -57,6 +57,7 @@ async function serve({ deps, answers }: Serving, { call, audited }: Route, conte
     query: context.req.query(),
     queries: context.req.queries(),
     params: context.req.param(),
+    method: context.req.raw.method,
     path: new URL(context.req.url).pathname,
     baseUrl: deps.baseUrl(connection),
     publicUrl: deps.publicUrl(connection),

@@ -9,19 +9,38 @@ import type { Deps } from '../deps.ts'
 import { aclOf, SentAcl } from './lifecycle.ts'
 import { operation } from '../operation.ts'
 
+/** In seconds: 30 days (client-protocol.md §10.4). */
+const longestSignature = 30 * 86_400
+
 /** An object that can be read. */
 export interface Readable extends StoredObject {
   readonly whole: Whole
 }
 
-/** What somebody may read under this name. Throws `object_not_found`, and `forbidden` where its owner says so. */
+/** What is asked for, and with what right. */
+export interface Wanted {
+  readonly id: ObjectId
+  readonly name: string
+  /** From the address; it opens what its object's owner has closed. */
+  readonly signature?: string | undefined
+}
+
+/** What somebody may read under this name. Throws `object_not_found`, and `forbidden` where its owner or its signature says so. */
 export async function objectFor(
   deps: Deps,
   reader: Caller | undefined,
-  { id, name }: { readonly id: ObjectId; readonly name: string },
+  { id, name, signature }: Wanted,
 ): Promise<{ object: Readable; parts: readonly Part[] }> {
   const object = readable(await deps.store.read(objectById(id)), deps.clock.now())
-  const decision = object === undefined || object.name !== name ? 'hide' : decisionFor(object, reader)
+  const known = object === undefined || object.name !== name ? 'hide' : decisionFor(object, reader)
+  const right =
+    known === 'allow' || signature === undefined ? undefined : await deps.uploadTokens.mayRead(signature, id)
+  if (right === 'no longer')
+    throw new CarrickError(
+      'forbidden',
+      'The time of this signed address is over: ask whoever gave it to you for another',
+    )
+  const decision = right === 'now' && object?.name === name ? 'allow' : known
   if (object === undefined || decision === 'hide') throw unknownObject()
   if (decision === 'forbid')
     throw new CarrickError('forbidden', 'Insufficient permissions: the owner of this file has not opened it to you')
@@ -46,6 +65,27 @@ export const changeAcl = operation(
   },
   { action: 'change_file_acl', about: ({ url, acl }) => ({ subject: idIn(url) ?? '', ...acl }) },
 )
+
+/** An address of an object of the caller's account, at which everybody may read it until a moment, whoever else may. */
+export const signObject = operation(
+  {
+    permission: 'storage:upload',
+    input: z.object({ url: z.string(), seconds: z.number().int().min(1).max(longestSignature) }),
+    whileDraining: true,
+  },
+  async (deps, caller, { url, seconds }): Promise<Signed> => {
+    const { id, name } = await ownObject(deps, caller, url)
+    const until = deps.clock.now() + seconds * 1_000
+    return { id, name, until, signature: await deps.uploadTokens.readingOf(id, until) }
+  },
+)
+
+export interface Signed {
+  readonly id: ObjectId
+  readonly name: string
+  readonly signature: string
+  readonly until: Moment
+}
 
 async function ownObject(deps: Deps, caller: Caller, url: string): Promise<StoredObject> {
   const id = idIn(url)

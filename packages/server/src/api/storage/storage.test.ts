@@ -69,7 +69,12 @@ async function upload(body: RequestInit['body'], fields: object = {}, question: 
   expect((await put(uploadUrl, body)).status).toBe(200)
   return fileUrl
 }
-const read = (url: string, question: Question = {}) => ask(url, { key: null, ...question })
+/** An answer whose body has come. */
+async function read(url: string, question: Question = {}): Promise<Response> {
+  const response = await ask(url, { key: null, ...question })
+  const body = await response.arrayBuffer()
+  return new Response(body.byteLength === 0 ? null : body, response)
+}
 
 /** Names of all files that are on disk. */
 async function files(): Promise<string[]> {
@@ -499,6 +504,133 @@ describe('who may read a file', () => {
     expect((await read(url)).status).toBe(404)
     await answer(ask(acl, open))
     expect((await read(url)).status).toBe(200)
+  })
+})
+
+describe('a signed address', () => {
+  const hidden = { headers: { 'x-fal-object-lifecycle': '{"initial_acl": {"default": "hide"}}' } }
+  const sign = (url: string, seconds: number, question: Question = {}) =>
+    ask(`/v1/storage/files/sign?url=${encodeURIComponent(url)}`, {
+      ...json({ expiration_seconds: seconds }),
+      ...question,
+    })
+  const signedUrl = async (url: string, seconds: number) =>
+    (await answer<{ signed_url: string }>(sign(url, seconds))).signed_url
+
+  test('is open to everybody, in ranges too, while the plain one is not, and says when its time is over', async () => {
+    const url = await upload('0123456789', {}, hidden)
+    const signed = await signedUrl(url, 60)
+    expect((await read(url)).status).toBe(404)
+    const whole = await read(signed)
+    expect([whole.status, await whole.text(), whole.headers.get('cache-control')]).toEqual([
+      200,
+      '0123456789',
+      'private, no-store',
+    ])
+    const part = await read(signed, { headers: { range: 'bytes=2-4' } })
+    expect([part.status, await part.text()]).toEqual([206, '234'])
+    const head = await read(signed, { method: 'HEAD' })
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, '10'])
+    later = 61_000
+    const over = await read(signed)
+    expect([over.status, await over.text()]).toEqual([
+      403,
+      expect.stringContaining('time of this signed address is over'),
+    ])
+  })
+
+  test('opens no other file, and neither does one that was altered', async () => {
+    const [one, other] = [await upload('one', {}, hidden), await upload('other', {}, hidden)]
+    const signed = await signedUrl(one, 60)
+    const query = new URL(signed).search
+    for (const wrong of [other + query, `${one}?identity=`, `${one}?identity=x.y.z`, `${signed}x`]) {
+      expect([wrong, (await read(wrong)).status]).toEqual([wrong, 404])
+    }
+    later = 61_000
+    expect((await read(other + query)).status).toBe(404)
+  })
+
+  test('does not outlive its file', async () => {
+    const lifecycle = '{"initial_acl": {"default": "forbid"}, "expiration_duration_seconds": 60}'
+    const url = await upload('short', {}, { headers: { 'x-fal-object-lifecycle': lifecycle } })
+    const signed = await signedUrl(url, 3_600)
+    expect([(await read(url)).status, (await read(signed)).status]).toEqual([403, 200])
+    later = 61_000
+    expect((await read(signed)).status).toBe(404)
+  })
+
+  test('is had by the owner of the file alone, for seven days at most, or thirty in the older form', async () => {
+    const url = await upload('mine', {}, hidden)
+    expect((await sign(url, 60, { key: control.keys.bob })).status).toBe(404)
+    expect([(await sign(url, 7 * 86_400 + 1)).status, (await sign(url, 0)).status]).toEqual([400, 400])
+    const older = (body: object) => ask(`${url}/sign`, json(body))
+    const { signed_url: signed = '', token } = await answer(older({ duration: 30 * 86_400, scope: 'read' }))
+    expect(signed).toBe(`${url}?identity=${token}`)
+    expect((await read(signed)).status).toBe(200)
+    for (const wrong of [{ duration: 30 * 86_400 + 1 }, { duration: 'soon' }, {}, { duration: 60, scope: 'write' }]) {
+      expect([wrong, (await older(wrong)).status]).toEqual([wrong, 400])
+    }
+  })
+
+  test('and who may read are told by the platform API as well', async () => {
+    const url = await upload('mine', {}, hidden)
+    const acl = `/v1/storage/files/acl?url=${encodeURIComponent(url)}`
+    expect(await answer(ask(acl))).toEqual({ default: 'hide', rules: [] })
+    const rules = [{ user: 'bob', decision: 'allow' }]
+    await answer(ask(acl, { method: 'PUT', body: JSON.stringify({ default: 'forbid', rules }) }))
+    expect(await answer(ask(acl))).toEqual({ default: 'forbid', rules })
+    expect([(await read(url)).status, (await read(url, { key: control.keys.bob })).status]).toEqual([403, 200])
+  })
+})
+
+describe('an upload that was interrupted', () => {
+  interface Progress {
+    readonly complete: boolean
+    readonly size: number
+    readonly parts: { partNumber: number; etag: string; size: number }[]
+    readonly expires_at?: string
+  }
+
+  test('tells which parts have come, takes those that are missing and others anew, and is completed', async () => {
+    const { file_url: fileUrl = '', upload_url: uploadUrl = '' } = await initiate({}, {}, 'initiate-multipart')
+    const progress = () => answer<Progress>(ask(uploadUrl, { key: null }))
+    expect(await progress()).toMatchObject({ complete: false, size: 0, parts: [], expires_at: expect.any(String) })
+    await put(`${uploadUrl}/1`, 'one ')
+    await put(`${uploadUrl}/3`, 'thr')
+    const known = await progress()
+    expect(known.parts.map(({ partNumber, size }) => [partNumber, size])).toEqual([
+      [1, 4],
+      [3, 3],
+    ])
+    await put(`${uploadUrl}/3`, 'three')
+    await put(`${uploadUrl}/2`, 'two ')
+    const { parts, size } = await progress()
+    expect(size).toBe(13)
+    expect((await ask(`${uploadUrl}/complete`, { ...json({ parts }), key: null })).status).toBe(200)
+    expect(await progress()).toMatchObject({ complete: true, size: 13 })
+    expect(await (await read(fileUrl)).text()).toBe('one two three')
+  })
+
+  test('by a token tells so at its own address, to its account alone', async () => {
+    const begun = await answer(ask('/files/upload/multipart', { method: 'POST' }))
+    const { access_url: accessUrl = '', uploadId = '' } = begun
+    const at = `${accessUrl}/multipart/${uploadId}`
+    await ask(`${at}/2`, { method: 'PUT', body: 'two' })
+    expect((await answer<Progress>(ask(at))).parts).toMatchObject([{ partNumber: 2, size: 3 }])
+    expect([(await ask(at, { key: null })).status, (await ask(at, { key: control.keys.bob })).status]).toEqual([
+      401, 404,
+    ])
+  })
+
+  test('is forgotten with its parts after a day', async () => {
+    const { upload_url: uploadUrl = '' } = await initiate({}, {}, 'initiate-multipart')
+    const before = await files()
+    await put(`${uploadUrl}/1`, 'one')
+    expect((await files()).length).toBe(before.length + 1)
+    later = dayMs + 1_000
+    expect((await ask(uploadUrl, { key: null })).status).toBe(404)
+    await dropExpired(deps(), new AbortController().signal)
+    expect((await files()).length).toBeLessThanOrEqual(before.length)
   })
 })
 

@@ -104,6 +104,11 @@ export async function uploadOf(deps: Deps, ticket: string): Promise<StoredObject
   return object
 }
 
+/** The parts that have come so far, in the order of their numbers. A restart loses none. */
+export function partsReceived(deps: Deps, { id }: StoredObject): Promise<readonly Part[]> {
+  return deps.store.read(partsOf(id))
+}
+
 /** Takes in all of an object and answers its etag. The same bytes may come again: an answer can get lost. */
 export async function receiveWhole(deps: Deps, object: StoredObject, body: Incoming): Promise<string> {
   const file = await stored(deps, body, deps.storage.uploadBytes)

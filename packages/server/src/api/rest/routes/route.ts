@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { StoredObject } from '../../../domain/object.ts'
 import type { Access, Caller } from '../../../domain/permissions.ts'
 import { authorize } from '../../../access/authorize.ts'
 import type { Moment } from '../../../kit/clock.ts'
@@ -11,6 +12,8 @@ export interface Request {
   /** Every value of each query parameter, in the order they came. */
   readonly queries: Readonly<Record<string, readonly string[]>>
   readonly params: Readonly<Record<string, string>>
+  /** As it was sent: HEAD goes where GET does. */
+  readonly method: string
   /** As it was sent, percent signs and all. */
   readonly path: string
   /** The start of our addresses, as the caller named us. */
@@ -82,6 +85,10 @@ export function route<Input, Output>(
 export function named(params: Request['params']): { owner: string; name: string } {
   return { owner: params['owner'] ?? '', name: params['name'] ?? '' }
 }
+
+/** Where its reader finds an uploaded file. */
+export const fileUrl = ({ publicUrl }: Pick<Request, 'publicUrl'>, { id, name }: Pick<StoredObject, 'id' | 'name'>) =>
+  `${publicUrl}/storage/files/${id}/${encodeURIComponent(name)}`
 
 /** An empty query parameter says nothing. */
 export const said = (text: string | undefined): string | undefined => (text === '' ? undefined : text)

@@ -6,6 +6,7 @@ import {
   completeUpload,
   issueUploadToken,
   ownUpload,
+  partsReceived,
   receivePart,
   receiveWhole,
   startUpload,
@@ -14,7 +15,7 @@ import {
   type Upload,
 } from '../../storage/uploads.ts'
 import type { Deps } from '../../deps.ts'
-import { iso, route, type Request, type Route } from './route.ts'
+import { fileUrl, iso, route, type Request, type Route } from './route.ts'
 
 const Initiated = z.object({ file_name: z.string().nullish(), content_type: z.string().nullish() })
 const SentPart = z
@@ -27,10 +28,6 @@ const SentPart = z
 const Completion = z.object({ parts: z.array(SentPart).max(10_000) })
 /** As many parts as there may be, and clients that like spaces. */
 const longestList = 2 * 1024 * 1024
-
-/** Where its reader finds an object. */
-const fileUrl = ({ publicUrl }: Request, { id, name }: StoredObject) =>
-  `${publicUrl}/storage/files/${id}/${encodeURIComponent(name)}`
 
 const initiated = async ({ header, json }: Request) => {
   const { file_name: fileName, content_type: contentType } = await json(Initiated)
@@ -72,6 +69,19 @@ async function complete(deps: Deps, object: StoredObject, request: Request): Pro
   const { parts } = await request.json(Completion, longestList)
   const whole = await completeUpload(deps, object.id, parts)
   return { url: fileUrl(request, whole), etag: whole.whole?.etag, size: whole.whole?.length }
+}
+
+/** What is there of an upload, for a client that was interrupted: it sends what is missing, and then completes. */
+async function progress(deps: Deps, object: StoredObject, request: Request): Promise<object> {
+  const { whole, dropAt } = object
+  const parts = await partsReceived(deps, object)
+  return {
+    file_url: fileUrl(request, object),
+    complete: whole !== undefined,
+    size: parts.reduce((sum, { length }) => sum + length, 0),
+    parts: parts.map(({ number, etag, length }) => ({ partNumber: number, etag, size: length })),
+    ...(whole === undefined && dropAt !== undefined && { expires_at: iso(dropAt) }),
+  }
 }
 
 /** An address that holds a ticket, by which it is known whose upload it is. */
@@ -126,6 +136,7 @@ const uploads: readonly Route[] = [
   byTicket('PUT', '', async (deps, object, request) => {
     return tagged(await receiveWhole(deps, object, incoming(request)), { file_url: fileUrl(request, object) })
   }),
+  byTicket('GET', '', progress),
   byTicket('POST', '/complete', complete),
   byTicket('PUT', '/:number', takePart),
   // The form of `storage_type=gcs`, which asks where a part goes. It goes to the same address.
@@ -139,6 +150,7 @@ const uploads: readonly Route[] = [
     read: described,
     show: ({ object }, request) => ({ access_url: fileUrl(request, object), uploadId: object.id }),
   }),
+  byOwner('GET', '', progress),
   byOwner('POST', '/complete', complete),
   byOwner('PUT', '/:number', takePart),
 ]
