@@ -166,7 +166,7 @@ export class Carrick implements AsyncDisposable {
     return (JSON.parse(ended.stdout.slice(ended.stdout.indexOf('{'))) as { revision: string }).revision
   }
 
-  async status(): Promise<{ apps: number; runners: number; queued: number; running: number }> {
+  async status(): Promise<{ apps: number; runners: number; queued: number; running: number; paused: string[] }> {
     return JSON.parse((await this.carrick('status', '--json')).stdout) as never
   }
 
