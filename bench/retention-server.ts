@@ -19,13 +19,14 @@ import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
-import { silent as log } from '../packages/server/src/kit/logger.ts'
+import { createLogger } from '../packages/server/src/kit/logger.ts'
 import { noneRejected } from '../packages/server/src/kit/rejections.ts'
 import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
 import { openSqliteStore } from '../packages/server/src/store/sqlite/index.ts'
 import { addRevision, appId } from './waiting-app.ts'
 
 const [folderPath = '', seconds = ''] = process.argv.slice(2)
+const log = createLogger('warn')
 const folder = await openDataFolder(folderPath)
 const store = await openSqliteStore({ file: folder.storeFile, log })
 const clock = systemClock()
@@ -82,7 +83,6 @@ for await (const _ of createInterface({ input: process.stdin })) {
     JSON.stringify({
       open: waiting + running,
       swept: retention.swept().requests,
-      ...store.stats(),
       bytes: await size(),
     }),
   )

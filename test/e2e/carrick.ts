@@ -136,8 +136,17 @@ export class Carrick implements AsyncDisposable {
   }
 
   /** Runs a Python program beside the official client; what it prints is JSON. */
-  async python<T>(program: string, ...args: string[]): Promise<T> {
-    const ended = await this.#run(join(await clients(), 'bin', 'python'), ['-c', program, ...args])
+  python<T>(program: string, ...args: string[]): Promise<T> {
+    return this.#python('-c', program, ...args)
+  }
+
+  /** The same of a file in `test/e2e/clients`. */
+  pythonFile<T>(file: string, ...args: string[]): Promise<T> {
+    return this.#python(join(root, 'test/e2e/clients', file), ...args)
+  }
+
+  async #python<T>(...args: string[]): Promise<T> {
+    const ended = await this.#run(join(await clients(), 'bin', 'python'), args)
     if (ended.code !== 0) throw new Error(`python ended with ${ended.code}:\n${ended.stderr}`)
     return JSON.parse(ended.stdout) as T
   }
@@ -157,7 +166,7 @@ export class Carrick implements AsyncDisposable {
     return (JSON.parse(ended.stdout.slice(ended.stdout.indexOf('{'))) as { revision: string }).revision
   }
 
-  async status(): Promise<{ apps: number; runners: number; queued: number; running: number }> {
+  async status(): Promise<{ apps: number; runners: number; queued: number; running: number; paused: string[] }> {
     return JSON.parse((await this.carrick('status', '--json')).stdout) as never
   }
 

@@ -10,80 +10,28 @@ describe('the official Python client', () => {
   })
   afterAll(() => carrick[Symbol.asyncDispose]())
 
-  test('submits, asks for the status and fetches the result', async () => {
-    const seen = await carrick.python<{ statuses: string[]; result: { text: string; request: string }; id: string }>(`
-import fal_client, json, time
-handle = fal_client.submit("tester/echo", {"text": "queued"})
-statuses = [type(status).__name__ for status in handle.iter_events()]
-print(json.dumps({"statuses": statuses, "result": handle.get(), "id": handle.request_id}))
-`)
-    expect(seen.result).toMatchObject({ text: 'queued', request: seen.id })
-    expect(seen.statuses.at(-1)).toBe('Completed')
+  test.each(['sync', 'async'])('does everything it can, by its functions for %s', async (how) => {
+    const seen = await carrick.pythonFile<Record<string, unknown>>('everything.py', how, carrick.url)
+    expect(seen).toMatchObject({ calls, handles, subscriptions, full, files })
+    const { id, urls, same, got } = seen['handles'] as { id: string; urls: string[]; same: string[]; got: object }
+    expect(urls).toEqual(same)
+    expect(urls[0]).toBe(`${carrick.url}/queue/tester/echo/requests/${id}`)
+    expect(got).toMatchObject({ request: id })
+    expect((seen['calls'] as { run: { headers: object } }).run.headers).not.toHaveProperty('x-fal-runner-hint')
   })
 
-  test('subscribes and sees the logs of its own request', async () => {
-    const seen = await carrick.python<{ lines: string[]; result: { text: string } }>(`
+  test('goes back to the runner that it hints at', async () => {
+    const seen = await carrick.python<{ runners: string[]; hinted: [string, string][] }>(`
 import fal_client, json
-lines = []
-def update(status):
-    lines.extend(line["message"] for line in getattr(status, "logs", None) or [])
-result = fal_client.subscribe("tester/echo", {"text": "logged", "seconds": 1}, with_logs=True, on_queue_update=update)
-print(json.dumps({"lines": lines, "result": result}))
+handles = [fal_client.submit("tester/echo", {"seconds": 1}) for _ in range(3)]
+runners = sorted({handle.get()["runner"] for handle in handles})
+def hinted(runner):
+    straight = fal_client.run("tester/echo", {}, hint=runner)["runner"]
+    return [straight, fal_client.subscribe("tester/echo", {}, hint=runner)["runner"]]
+print(json.dumps({"runners": runners, "hinted": [[runner, *hinted(runner)] for runner in runners * 2]}))
 `)
-    expect(seen.result.text).toBe('logged')
-    expect(seen.lines).toContain('echoing logged')
-  })
-
-  test('an app’s own error arrives as the app sent it', async () => {
-    const seen = await carrick.python<{ code: number; message: string }>(`
-import fal_client, json
-try:
-    fal_client.run("tester/echo", {"text": 5, "seconds": "many"})
-except fal_client.client.FalClientHTTPError as error:
-    print(json.dumps({"code": error.status_code, "message": str(error)}))
-`)
-    expect(seen.code).toBe(422)
-    expect(seen.message).toContain('seconds')
-  })
-
-  test('cancels in the queue: the app never sees the request', async () => {
-    const seen = await carrick.python<{ code: number; error: string }>(`
-import fal_client, json
-busy = [fal_client.submit("tester/echo", {"seconds": 3}) for _ in range(3)]
-waiting = fal_client.submit("tester/echo", {"text": "never"})
-waiting.cancel()
-try:
-    waiting.get()
-except fal_client.client.FalClientHTTPError as error:
-    print(json.dumps({"code": error.status_code, "error": error.error_type}))
-`)
-    expect(seen).toEqual({ code: 499, error: 'client_cancelled' })
-  })
-
-  test('cancels in flight: the app is told and stops', async () => {
-    const seen = await carrick.python<{ code: number; seconds: number }>(`
-import fal_client, json, time
-started = time.monotonic()
-handle = fal_client.submit("tester/echo", {"seconds": 120}, path="/slow")
-while not isinstance(handle.status(with_logs=True), fal_client.InProgress):
-    time.sleep(0.1)
-while not any("slow work begins" in line["message"] for line in handle.status(with_logs=True).logs or []):
-    time.sleep(0.1)
-handle.cancel()
-try:
-    handle.get()
-except fal_client.client.FalClientHTTPError as error:
-    print(json.dumps({"code": error.status_code, "seconds": time.monotonic() - started}))
-`)
-    expect(seen.code).toBe(499)
-    expect(seen.seconds).toBeLessThan(120)
-  })
-
-  test('streams events as the app sends them', async () => {
-    const events = await carrick.python<{ number: number }[]>(
-      'import fal_client, json; print(json.dumps(list(fal_client.stream("tester/echo", {"count": 3}))))',
-    )
-    expect(events).toEqual([{ number: 0 }, { number: 1 }, { number: 2 }])
+    expect(seen.runners.length).toBeGreaterThan(1)
+    for (const [runner, ...served] of seen.hinted) expect(served).toEqual([runner, runner])
   })
 
   test('scales from zero to max_concurrency and back to zero', async () => {
@@ -97,3 +45,71 @@ print(json.dumps(sorted({handle.get()["runner"] for handle in handles})))
     await until(async () => (await carrick.status()).runners === 0, 'no runners again')
   })
 })
+
+const http = (code: number, message: unknown, more: object = {}) => ({
+  type: 'FalClientHTTPError',
+  code,
+  same: code,
+  message,
+  error_type: null,
+  limit: null,
+  fal: true,
+  ...more,
+})
+const overdue = http(504, expect.stringContaining('could not start within the time'), {
+  error_type: 'request_timeout',
+  limit: 'user',
+})
+const completed = { state: 'Completed', is: true, error: null, error_type: null }
+const policy = http(422, expect.stringContaining('Invalid x-app-fal-upload-policy'))
+
+const calls = {
+  run: { text: 'run', headers: { 'x-mine': 'yes', 'x-fal-endpoint': 'tester/echo/' } },
+  policy: [policy, policy],
+  method: http(405, 'Method Not Allowed'),
+  failed: http(500, 'Internal Server Error'),
+  invalid: http(422, expect.stringContaining('seconds')),
+  impatient: { type: 'ReadTimeout' },
+  unknown: http(404, 'Application "tester/nothing" not found', { error_type: 'app_not_found' }),
+  stream: [{ number: 0 }, { number: 1 }, { number: 2 }],
+  files: { text: 'data:text/plain;base64,Ynl0ZXM=' },
+  nested: { 'x-fal-cdn-token': 'theirs', 'x-app-fal-can-disable-filter': '1' },
+}
+const logged = expect.arrayContaining([expect.objectContaining({ message: 'echoing queued' })])
+const handles = {
+  key: true,
+  last: { ...completed, logs: logged, metrics: { inference_time: expect.any(Number) } },
+  got: { text: 'queued', headers: { 'x-mine': '1' } },
+  status: { ...completed, logs: logged },
+  result: { text: 'queued' },
+  again: [{ ...completed, logs: null }, 'queued'],
+  late: http(400, expect.stringContaining('ALREADY_COMPLETED')),
+  missing: http(404, expect.stringContaining('NOT_FOUND')),
+}
+const subscriptions = {
+  result: { text: 'subscribed', headers: { 'x-mine': '1' } },
+  ids: [expect.any(String)],
+  lines: expect.arrayContaining(['echoing subscribed']),
+  late: { type: 'FalClientTimeoutError', timeout: 1.5, request_id: expect.any(String) },
+  afterwards: http(499, 'told to stop'),
+  status: { state: 'Completed', error: 'Invalid status code: 499' },
+}
+const stopped = http(499, 'told to stop')
+const full = {
+  places: [
+    { state: 'Queued', is: true, position: 1 },
+    { state: 'Queued', is: true, position: 0 },
+  ],
+  direct: overdue,
+  overdue,
+  state: { state: 'Completed', error_type: 'request_timeout', metrics: { inference_time: null } },
+  cancelled: http(499, 'The request was cancelled', { error_type: 'client_cancelled' }),
+  stopped: [stopped, stopped, stopped],
+  normal: 'normal',
+}
+const files = {
+  read: ['text', 'bytes', 'from a file'],
+  picture: '\u0089PNG',
+  hidden: 404,
+  encoded: ['data:text/plain;base64,d29yZHM=', 'data:text/plain;base64,ZnJvbSBhIGZpbGU=', 'data:image/png;base64,'],
+}

@@ -235,9 +235,9 @@ function weight(text: string, before: Record<string, number | null> = {}): Recor
   return { ...before, [key]: value === 'default' ? null : Number(value) }
 }
 
-/** In days; null is as the server is set. */
-function retention(text: string): number | null {
-  if (text === 'default') return null
+/** In days. */
+function retention(text: string): number | 'default' {
+  if (text === 'default') return text
   if (text === 'forever') return 0
   const [, amount = '', unit = 'd'] = /^(\d+(?:\.\d+)?)([dhms]?)$/.exec(text) ?? []
   const perDay = { d: 1, h: 24, m: 1_440, s: 86_400 }[unit || 'd']

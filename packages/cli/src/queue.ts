@@ -11,8 +11,8 @@ interface Flags extends Where {
 
 /** What `carrick queue set` can be told. Each is a part of what is sent. */
 interface Settings extends Flags {
-  /** Days; null is as the server is set. */
-  retention?: number | null
+  /** In days. */
+  retention?: number | 'default'
   fairShare?: boolean
   /** By key id or alias; null takes a weight away. */
   weight?: Readonly<Record<string, number | null>>
@@ -27,7 +27,7 @@ export async function showQueue(app: string, flags: Flags): Promise<void> {
 export async function setQueue(app: string, flags: Settings): Promise<void> {
   const { retention, fairShare, weight } = flags
   const changes: QueueRequest = {
-    ...(retention !== undefined && { retention_days: retention }),
+    ...(retention !== undefined && { retention_days: retention === 'default' ? null : retention }),
     ...(fairShare !== undefined && { fair_share: fairShare }),
     ...(weight !== undefined && { weights: weight }),
   }
@@ -68,5 +68,14 @@ function orderOf({ fair_share, weights }: PlatformQueueSettings): string {
 
 function keptFor(days: number | null): string {
   if (days === null) return 'as long as the server is set to'
-  return days === 0 ? 'for ever' : `for ${days} ${days === 1 ? 'day' : 'days'}`
+  if (days === 0) return 'for ever'
+  const [unit, perDay] = units.find(([, each]) => days * each >= 1) ?? ['second', 86_400]
+  const amount = Number((days * perDay).toFixed(2))
+  return `for ${amount} ${unit}${amount === 1 ? '' : 's'}`
 }
+
+const units = [
+  ['day', 1],
+  ['hour', 24],
+  ['minute', 1_440],
+] as const

@@ -5,7 +5,7 @@ import { dropExpired } from './api/storage/expiry.ts'
 import { createFunctions } from './api/runs/functions.ts'
 import { createGrpcHandler } from './api/grpc/grpc.ts'
 import { startEventSweep } from './api/account/event-sweep.ts'
-import { startBlobSweep } from './api/retention/blob-sweep.ts'
+import { startFileSweep } from './api/retention/file-sweep.ts'
 import { startRetention } from './api/retention/sweep.ts'
 import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
@@ -131,8 +131,8 @@ export async function startRoles(
   closing.defer(() => eventSweep.stop())
   const retention = startRetention({ ...foundation, retentionDays: config.CARRICK_RETENTION_DAYS })
   closing.defer(() => retention.stop())
-  const blobSweep = startBlobSweep(foundation)
-  closing.defer(() => blobSweep.stop())
+  const fileSweep = startFileSweep({ ...foundation, environments: builder })
+  closing.defer(() => fileSweep.stop())
   const control = {
     ...foundation,
     functions: createFunctions({
@@ -165,7 +165,7 @@ export async function startRoles(
     publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
-    swept: () => ({ ...retention.swept(), blobs: blobSweep.swept() }),
+    swept: () => ({ ...retention.swept(), ...fileSweep.swept() }),
   }
   await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })

@@ -27,6 +27,9 @@ class Echo(fal.App):
         self.running: dict[str, asyncio.Event] = {}
         print("echo is set up")
 
+    def provide_hints(self) -> list[str]:
+        return [os.environ["FAL_JOB_ID"]]
+
     @fal.endpoint("/")
     def echo(self, words: Words, request: Request) -> dict:
         print(f"echoing {words.text}")
@@ -50,7 +53,7 @@ class Echo(fal.App):
 
     @fal.endpoint("/slow")
     async def slow(self, words: Words, request: Request) -> dict:
-        stop = self.running[request.headers["x-fal-request-id"]] = asyncio.Event()
+        stop = self.running.setdefault(request.headers["x-fal-request-id"], asyncio.Event())
         print("slow work begins")
         try:
             await asyncio.wait_for(stop.wait(), words.seconds)
@@ -60,10 +63,9 @@ class Echo(fal.App):
 
     @fal.endpoint("/slow/cancel")
     async def cancel_slow(self, request: Request) -> dict:
-        stop = self.running.get(request.headers["x-fal-request-id"])
-        if stop is not None:
-            stop.set()
-        return {"stopped": stop is not None}
+        # It may come before the work has begun.
+        self.running.setdefault(request.headers["x-fal-request-id"], asyncio.Event()).set()
+        return {"stopped": True}
 
     @fal.endpoint("/fail")
     def fail(self, words: Words) -> dict:

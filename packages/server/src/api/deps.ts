@@ -61,7 +61,7 @@ export interface Deps {
   /** What was committed since the start. */
   readonly commits: () => CommitStats
   /** What was taken away since the start because it is kept no longer. */
-  readonly swept: () => Swept & { readonly blobs: number }
+  readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
   /** What was turned away at the door, counted. */
   readonly rejected: Readonly<Rejected>
   /** The scheme, host and port that answers to this connection name. */

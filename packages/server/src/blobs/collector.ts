@@ -1,4 +1,5 @@
 import { PassThrough, Writable } from 'node:stream'
+import { callbackify } from 'node:util'
 import type { StoredBody } from '../domain/request.ts'
 import type { BlobStore } from './blob-store.ts'
 import { inlineBytes } from './collect.ts'
@@ -38,21 +39,22 @@ export class Collector extends Writable {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    if (this.#large === undefined) {
-      this.#resolve({ inline: Buffer.concat(this.#chunks) })
-      return done()
-    }
-    this.#large.pipe.end()
-    this.#large.kept.then(
-      ({ key, length }) => (this.#resolve({ blob: key, length }), done()),
-      (error: Error) => done(error),
-    )
+    const large = this.#large
+    if (large !== undefined) return callbackify(() => this.#keep(large))(done)
+    this.#resolve({ inline: Buffer.concat(this.#chunks) })
+    done()
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#large?.pipe.destroy(error ?? undefined)
-    this.#reject(error ?? new Error('the body broke off'))
+    if (!this.writableFinished) this.#reject(error ?? new Error('the body broke off'))
     done(error)
+  }
+
+  async #keep({ pipe, kept }: Large): Promise<void> {
+    pipe.end()
+    const { key, length } = await kept
+    this.#resolve({ blob: key, length })
   }
 
   #begin(): Large {

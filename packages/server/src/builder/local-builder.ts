@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
-import { type Clock, systemClock } from '../kit/clock.ts'
+import { type Clock, type Moment, systemClock } from '../kit/clock.ts'
 import { type Logger, silent } from '../kit/logger.ts'
 import type { Builder, BuildOptions } from './builder.ts'
 import { checkDefinition, environmentIdOf } from './definition.ts'
@@ -75,7 +75,10 @@ export class LocalBuilder implements Builder {
     const secrets = usedSecrets(definition.layers, given)
     const id = environmentIdOf(definition, { secrets, fingerprint: this.#fingerprint })
     signal.throwIfAborted()
-    if (!force && (await this.has(id))) return id
+    if (!force && (await this.has(id))) {
+      await this.#places.use(id, this.#clock.now())
+      return id
+    }
     const work: Work = (say, stop) => this.#build(id, definition, { force, secrets, onLine: say, signal: stop })
     return await this.#shared(`${id} ${force}`, work).join(onLine, signal)
   }
@@ -86,6 +89,11 @@ export class LocalBuilder implements Builder {
 
   has(id: EnvironmentId): Promise<boolean> {
     return this.#places.has(id)
+  }
+
+  /** Takes away what nothing names, and nobody asked for since then. Answers how many environments. */
+  sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number> {
+    return this.#places.sweep(named, before)
   }
 
   /** The newest minor version of Python on this machine, such as `3.13`. */

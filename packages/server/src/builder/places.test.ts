@@ -65,3 +65,18 @@ test('a marker that names nothing here is no promise, and other files are left a
   expect(await (await Places.open(folder)).has(id)).toBe(false)
   expect(await readdir(folder)).toEqual(['README'])
 })
+
+test('what is not named and was not asked for goes; it can be built again, and what is named or was used stays', async () => {
+  const places = await Places.open(folder)
+  const older = await aDraft(places)
+  await places.finish(id, older)
+  await places.use(id, 5_000)
+  expect(await places.sweep(new Set([id]), 10_000)).toBe(0)
+  expect(await places.sweep(new Set(), 5_000)).toBe(0)
+  expect(await places.has(id)).toBe(true)
+  expect(await places.sweep(new Set(), 10_000)).toBe(1)
+  expect([await places.has(id), await readdir(join(folder, id))]).toEqual([false, []])
+  await places.finish(id, await aDraft(places))
+  expect(await places.has(id)).toBe(true)
+  expect(await places.sweep(new Set(), 10_000)).toBe(0)
+})

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EnvironmentId } from '../domain/ids.ts'
+import type { Moment } from '../kit/clock.ts'
 import { replaceFile, syncFolder } from '../kit/files.ts'
 
 /** Names the generation that counts. Written last: without it nothing of the environment counts. */
@@ -55,6 +56,26 @@ export class Places {
     if (!this.#finished.has(id)) return false
     const found = await Promise.all([join(this.#folder, id, marker), join(this.folderOf(id), 'bin/python')].map(exists))
     return found.every((there) => there)
+  }
+
+  /** Notes that it was asked for: what nobody asks for and nothing names goes some day. */
+  async use(id: EnvironmentId, now: Moment): Promise<void> {
+    await utimes(join(this.#folder, id, marker), now / 1_000, now / 1_000).catch(() => {}) // then it is younger
+  }
+
+  /** Takes away the finished environments that are not named here and that nobody has asked for since. Answers how many. */
+  async sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number> {
+    let gone = 0
+    for (const [id, generation] of this.#finished) {
+      if (named.has(id)) continue
+      const found = await stat(join(this.#folder, id, marker)).catch(() => undefined)
+      if (found === undefined || found.mtimeMs >= before || this.#finished.get(id) !== generation) continue
+      this.#finished.delete(id) // whoever asks from here on has it built anew, in a place of its own
+      await rm(join(this.#folder, id, marker), { force: true })
+      await this.remove(id, generation)
+      gone += 1
+    }
+    return gone
   }
 
   async #takeOver(id: EnvironmentId): Promise<void> {

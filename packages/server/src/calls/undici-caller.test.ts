@@ -5,6 +5,7 @@ import { createServer as createTcpServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
+import { setImmediate as turn } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { httpRunner, listening, rawRunner } from '../testing/http-runner.ts'
@@ -197,6 +198,50 @@ test('a kept connection that the runner has closed costs no call', async () => {
     await Promise.all([...sockets].map(closed))
     sockets.clear()
   }
+})
+
+describe('a kept connection', () => {
+  /** Answers with the number of the connection that a call came on. */
+  async function numbering(statusOf: (path: string) => number) {
+    const connections = new Set<Socket>()
+    const address = await httpRunner((request, response) => {
+      connections.add(request.socket)
+      response.writeHead(statusOf(request.url ?? '')).end(String(connections.size))
+    })
+    const caller = open()
+    return async (path: string) => {
+      const number = await text(answer(await caller.exchange(address, { ...call, path }, limits)).body)
+      await turn() // a connection is free again when its answer is
+      return number
+    }
+  }
+
+  test('is used again', async () => {
+    const on = await numbering((path) => Number(path.slice(1)))
+    expect([await on('/200'), await on('/404'), await on('/499'), await on('/200')]).toEqual(['1', '1', '1', '1'])
+  })
+
+  test.each([500, 502, 503, 504])('is not after a %d: the app’s server may be about to close it', async (status) => {
+    const on = await numbering((path) => Number(path.slice(1)))
+    expect([await on('/200'), await on(`/${status}`), await on('/200'), await on('/200')]).toEqual(['1', '1', '2', '2'])
+  })
+
+  test('with a failed call beside it carries its own to the end', async () => {
+    let finish = () => {}
+    const address = await httpRunner((request, response) => {
+      if (request.url === '/fail') response.writeHead(500).end()
+      else {
+        response.write('first ')
+        finish = () => void response.end('last')
+      }
+    })
+    const caller = open()
+    const slow = answer(await caller.exchange(address, call, limits))
+    answer(await caller.exchange(address, { ...call, path: '/fail' }, limits)).body.resume()
+    finish()
+    expect(await text(slow.body)).toBe('first last')
+    expect(await slow.ended).toEqual({ kind: 'complete' })
+  })
 })
 
 test('asking to stop is a POST to the path with /cancel behind it, under the id of the request', async () => {

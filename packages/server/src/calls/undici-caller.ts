@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { Agent } from 'undici'
+import { Pool } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
-import type { BodyEnd, Call, Caller, CallLimits, Exchange, Failure } from './call.ts'
+import type { BeginAnswer, BodyEnd, Call, Caller, CallLimits, Exchange, Failure, TimeLimits } from './call.ts'
 import { codeOf, failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
 import { relay } from './undici-relay.ts'
 
@@ -15,43 +15,75 @@ const keepIdleMs = 1_000
 
 /**
  * A caller over undici. It closes idle connections first, and looks whether one is still open before it writes, so a
- * runner that drops a kept connection costs no attempt.
+ * runner that drops a kept connection costs no attempt. After an answer of 500 or more no connection to that runner is
+ * used again: common servers close one once they have reported the failure, which may be after the next call is written.
  */
 export function createCaller(): Caller {
-  /** By connect timeout, which undici takes per agent. There is one in practice. */
-  const agents = new Map<number, Agent>()
+  /** By address and connect timeout, which undici takes per pool. There is one timeout in practice. */
+  const pools = new Map<string, Pool>()
+  const open = new Set<Pool>()
 
-  function agentFor(connectTimeout: number): Agent {
-    const agent = agents.get(connectTimeout) ?? openAgent(connectTimeout)
-    agents.set(connectTimeout, agent)
-    return agent
+  function openPool(key: string, address: Address, connectTimeout: number): Pool {
+    const pool = new Pool(originOf(address), { ...poolOptions, connect: { timeout: connectTimeout } })
+    const look = () => setImmediate(() => void (isDeserted(pool) && pools.get(key) === pool && retire(key, pool)))
+    pool.on('disconnect', look).on('connectionError', look) // a runner that is gone leaves nothing behind
+    pools.set(key, pool)
+    open.add(pool)
+    return pool
+  }
+
+  /** Calls that are under way end as they would; the next one connects anew. */
+  function retire(key: string, pool: Pool): void {
+    if (pools.get(key) === pool) pools.delete(key)
+    if (!pool.closed && !pool.destroyed) void pool.close().then(() => open.delete(pool))
+  }
+
+  /** Makes a call by the pool of an address, and tells how to say that the app has failed. */
+  function from<T>(
+    { host, port }: Address,
+    { connectTimeoutMs }: TimeLimits,
+    call: (pool: Pool, failed: () => void) => T,
+  ): T {
+    const key = `${connectTimeoutMs} ${host} ${port}`
+    const pool = pools.get(key) ?? openPool(key, { host, port }, connectTimeoutMs)
+    return call(pool, () => retire(key, pool))
   }
 
   return {
-    exchange: (address, call, limits) => exchange(agentFor(limits.connectTimeoutMs), address, call, limits),
-    relay: (address, call, limits, begin) => relay(agentFor(limits.connectTimeoutMs), address, call, { limits, begin }),
-    close: async () => void (await Promise.all([...agents.values()].map((agent) => agent.destroy()))),
+    exchange: (address, call, limits) =>
+      from(address, limits, async (pool, failed) => {
+        const answer = await exchange(pool, call, limits)
+        if (answer.kind === 'answered' && answer.status >= 500) failed()
+        return answer
+      }),
+    relay: (address, call, limits, begin) =>
+      from(address, limits, (pool, failed) => {
+        const watching: BeginAnswer = (status, headers) => {
+          if (status >= 500) failed()
+          return begin(status, headers)
+        }
+        return relay(pool, address, call, { limits, begin: watching })
+      }),
+    close: async () => void (await Promise.all([...open].map((pool) => pool.destroy()))),
   }
 }
 
-function openAgent(connectTimeout: number): Agent {
-  return new Agent({
-    connect: { timeout: connectTimeout },
-    pipelining: 1,
-    keepAliveTimeout: keepIdleMs,
-    keepAliveMaxTimeout: keepIdleMs,
-    // One limit spans the whole exchange; a runner may be silent for as long as that.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxHeaderSize: headerBytes,
-  })
-}
+const poolOptions = {
+  pipelining: 1,
+  keepAliveTimeout: keepIdleMs,
+  keepAliveMaxTimeout: keepIdleMs,
+  // One limit spans the whole exchange; a runner may be silent for as long as that.
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  maxHeaderSize: headerBytes,
+} as const
 
-async function exchange(agent: Agent, address: Address, call: Call, limits: CallLimits): Promise<Exchange> {
+const isDeserted = ({ stats }: Pool): boolean => stats.connected === 0 && stats.size === 0
+
+async function exchange(pool: Pool, call: Call, limits: CallLimits): Promise<Exchange> {
   const limit = limitOf(limits)
   try {
-    const response = await agent.request({
-      origin: originOf(address),
+    const response = await pool.request({
       method: call.method,
       path: call.path,
       headers: call.headers.flat(),

@@ -133,3 +133,17 @@ test('nobody there is told apart from somebody who hangs up', async () => {
   await once(gone, 'close')
   expect(await open()(address, taker().begin)).toMatchObject({ kind: 'refused' })
 })
+
+test('after a failure of the app the next call comes on a connection of its own', async () => {
+  const connections = new Set<unknown>()
+  const address = await httpRunner((request, response) => {
+    connections.add(request.socket)
+    response.writeHead(connections.size === 1 ? 500 : 200).end()
+  })
+  const relaying = open()
+  for (const count of [1, 2, 2]) {
+    await relaying(address, taker().begin)
+    await turn() // a connection is free again when its answer is
+    expect(connections.size).toBe(count)
+  }
+})

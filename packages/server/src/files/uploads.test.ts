@@ -106,7 +106,7 @@ test('an upload is its account’s and its file’s alone, and ends when it is c
   const old = await uploads.begin(anns, 100)
   await part(old, 1, 'x')
   clock.advance(25 * 60 * 60_000)
-  await uploads.begin(anns, 100)
+  await uploads.expire()
   await expect(part(old, 2, 'x')).rejects.toMatchObject(unknown)
   expect(await onDisk()).not.toContain(old)
 })

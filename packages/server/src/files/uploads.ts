@@ -30,6 +30,8 @@ export interface Uploads {
   /** Gives the whole file to `use`, once, and answers what that answered, also to those who ask again. What fails may be asked again. */
   complete(id: string, of: UploadOf, parts: readonly Part[], use: (whole: Draft) => Promise<string>): Promise<string>
   cancel(id: string, of: UploadOf): Promise<void>
+  /** Forgets those that nobody has completed within a day, with what came of them. */
+  expire(): Promise<void>
 }
 
 interface Upload extends Facts {
@@ -72,7 +74,6 @@ export async function openUploads({ folder, staging, clock }: UploadParts): Prom
 
   return {
     async begin(of, limit) {
-      await dropOld()
       const open = [...uploads.values()].filter((each) => each.accountId === of.accountId && !each.completed)
       if (open.length >= mostOpen)
         throw new CarrickError(
@@ -128,6 +129,8 @@ export async function openUploads({ folder, staging, clock }: UploadParts): Prom
       found(id, of)
       await drop(id)
     },
+
+    expire: dropOld,
   }
 
   /** The parts one after the other. They are deleted afterwards, so for a while the disk holds the file twice. */

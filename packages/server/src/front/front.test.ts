@@ -283,8 +283,13 @@ async function opened(at: TestFront, options: ConnectionOptions = {}) {
 /** Resolves when the other side has closed the connection. */
 async function ended(socket: ReturnType<TestFront['dial']>): Promise<void> {
   socket.resume()
-  if (!socket.readableEnded && !socket.destroyed) await Promise.race([once(socket, 'end'), once(socket, 'close')])
+  if (!socket.readableEnded && !socket.destroyed) await over(socket)
   socket.destroy()
+}
+
+/** A reset is an end too. */
+async function over(socket: ReturnType<TestFront['dial']>): Promise<void> {
+  await new Promise<void>((resolve) => socket.once('end', () => resolve()).once('close', () => resolve()))
 }
 
 async function answers(at: TestFront): Promise<void> {
@@ -309,9 +314,12 @@ describe('a limit that is crossed is counted:', () => {
     const socket = at.dial()
     socket.write(begin)
     const drip = setInterval(() => socket.write(drop), 10)
-    const said = await text(socket)
+    const said: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => void said.push(chunk))
+    await over(socket)
     clearInterval(drip)
-    return said
+    socket.destroy()
+    return Buffer.concat(said).toString()
   }
 
   test('a body that drips', async () => {
@@ -326,10 +334,21 @@ describe('a limit that is crossed is counted:', () => {
       await dripping(patient, 'POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 20\r\n\r\n'),
     ).toContain('whole')
     await using strict = await counting({ paceMs: 100, bodyBytesPerSecond: 1_000 })
-    expect(await dripping(strict, `${post.replace('host', 'connection: close\r\nhost')}`, 'x'.repeat(400))).toContain(
+    expect(await dripping(strict, post.replace('host', 'connection: close\r\nhost'), 'x'.repeat(400))).toContain(
       'whole',
     )
     expect([...patient.reasons, ...strict.reasons]).toEqual([])
+  })
+
+  test('a body that drips although its answer is out already', async () => {
+    const reasons: string[] = []
+    await using at = await openTestFront({
+      limits: { paceMs: 100, bodyBytesPerSecond: 10_000 },
+      onRejected: (reason) => void reasons.push(reason),
+      http: (_request, response) => void response.writeHead(401).end(),
+    })
+    expect(await dripping(at, post)).toContain('401')
+    expect(reasons).toEqual(['slow_body'])
   })
 
   test('headers that drip', async () => {

@@ -34,7 +34,7 @@ export function watchPace(exchanges: ReadonlyMap<Duplex, Exchange>, limits: Pace
       seen.set(request, { bytes: read, slow: isSlow ? slow + 1 : 0 })
       if (!isSlow || slow === 0 || mayBeSlow(request)) continue
       onRejected('slow_body')
-      request.destroy()
+      request.socket.destroy()
     }
   }
   setInterval(look, paceMs).unref()
@@ -49,5 +49,6 @@ interface Look {
 
 /** Whether the next bytes are the client's to send: where we do not take them, it is not slow. */
 function owes(request: IncomingMessage): boolean {
-  return !request.complete && !request.destroyed && request.readableLength < request.readableHighWaterMark
+  const { socket, complete, readableLength, readableHighWaterMark } = request
+  return !complete && !socket.destroyed && readableLength < readableHighWaterMark
 }

@@ -16,6 +16,11 @@ export function begin(res: ServerResponse, status: number, headers: HeaderPairs)
   res.writeHead(status, reasonPhrase(status), all.flat())
 }
 
+/** Sends the headers before there is a body. Node's own `flushHeaders` writes them as UTF-8, and they are Latin-1. */
+export function sendHeaders(res: ServerResponse): void {
+  res.write('', 'latin1')
+}
+
 export function json(res: ServerResponse, status: number, body: object, headers: HeaderPairs = []): void {
   const text = JSON.stringify(body)
   const type = [

@@ -14,6 +14,7 @@ import { answerCancel } from './cancel.ts'
 import { allowOrigin, answerPreflight, isPreflight, isProxied } from './cors.ts'
 import type { Exchange, GatewayDeps, SocketDeps } from './deps.ts'
 import { answerError } from './errors.ts'
+import { waitUntilOver } from './long-poll.ts'
 import { answerResult } from './result.ts'
 import { routeOf, type Route } from './route.ts'
 import { answerStatus } from './status.ts'
@@ -114,10 +115,12 @@ async function serve(deps: StreamDeps, exchange: Exchange, route: Answerable): P
     case 'submit':
       return await submit(taking(deps), exchange, route)
     case 'status':
+      if ('prefer' in exchange.req.headers) await waitUntilOver(deps, exchange, route)
       return await answerStatus(deps, exchange, route)
     case 'status_stream':
       return await streamStatus(deps, exchange, route)
     case 'result':
+      if ('prefer' in exchange.req.headers) await waitUntilOver(deps, exchange, route)
       return await answerResult(deps, exchange, route)
     case 'cancel':
       return await answerCancel(deps, exchange, route)

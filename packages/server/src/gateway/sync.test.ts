@@ -1,6 +1,9 @@
 import { once } from 'node:events'
 import { request, type ClientRequest, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openTestGateway, type TestGateway } from '../testing/gateway.ts'
 import { textOf } from '../testing/runner.ts'
@@ -97,6 +100,87 @@ test('every method passes, with and without a body', async () => {
       await answerTo(raw('/ann/methods', { method: 'GET', headers: { 'content-length': '2' } }).end('hi'))
     ).toArray(),
   ).toEqual([Buffer.from('GET hi')])
+})
+
+describe('byte for byte', () => {
+  /** What comes back for bytes that a test writes itself, up to the end of the connection. */
+  async function said(...pieces: readonly (string | Buffer)[]): Promise<string> {
+    const socket = connect({ host: '127.0.0.1', port: gateway.port })
+    for (const piece of pieces) socket.write(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)
+    return (await buffer(socket)).toString('latin1')
+  }
+  const head = (line: string, ...more: string[]) =>
+    [line, 'Host: localhost', 'Connection: close', `Authorization: Key ${gateway.keys.ann}`, ...more, '', ''].join(
+      '\r\n',
+    )
+
+  test('Latin-1 passes in headers both ways, and whatever is encoded in the path', async () => {
+    await gateway.addApp('latin', {
+      runner: (req, res) =>
+        void res.writeHead(200, { 'x-back': `ÿ${String(req.headers['x-there'])}`, 'x-path': req.url }).end(),
+    })
+    const answer = await said(head('GET /ann/latin/gr%FC%c3%9fe?%e9=%FC+%00 HTTP/1.1', 'X-There: caf\u00e9 \u00a0'))
+    expect(answer).toContain('x-back: ÿcaf\u00e9')
+    expect(answer).toContain('x-path: /gr%FC%c3%9fe?%e9=%FC+%00')
+  })
+
+  test('compression is left alone, both ways', async () => {
+    const packed = gzipSync('words')
+    let got = Buffer.alloc(0)
+    await gateway.addApp('packed', {
+      runner: async (req, res) => {
+        got = await buffer(req)
+        res.writeHead(200, { 'content-encoding': req.headers['content-encoding'] ?? 'none' }).end(got)
+      },
+    })
+    const answer = await said(
+      head('POST /ann/packed HTTP/1.1', 'Content-Encoding: gzip', `Content-Length: ${packed.length}`),
+      packed,
+    )
+    expect(got.equals(packed)).toBe(true)
+    expect(answer).toContain('content-encoding: gzip')
+    expect(answer).toContain(packed.toString('latin1'))
+  })
+
+  test('chunks pass as they are, and trailers end here', async () => {
+    let got: unknown
+    await gateway.addApp('chunks', {
+      runner: async (req, res) => {
+        got = [await textOf(req), req.headers['trailer'], req.rawTrailers]
+        res.writeHead(200, { trailer: 'x-end' })
+        res.write('a')
+        res.addTrailers({ 'x-end': 'yes' })
+        res.end('b')
+      },
+    })
+    const answer = await said(
+      head('POST /ann/chunks HTTP/1.1', 'Transfer-Encoding: chunked', 'Trailer: x-sum'),
+      '2\r\nhi\r\n0\r\nx-sum: 1\r\n\r\n',
+    )
+    expect(got).toEqual(['hi', undefined, []])
+    expect(answer).toMatch(/1\r\na\r\n1\r\nb\r\n0\r\n\r\n$/)
+  })
+
+  test('who asks before sending is told to go on', async () => {
+    await gateway.addApp('expecting', {
+      runner: async (req, res) => res.end(`${await textOf(req)} ${req.headers['expect']}`),
+    })
+    const socket = connect({ host: '127.0.0.1', port: gateway.port })
+    socket.write(head('POST /ann/expecting HTTP/1.1', 'Expect: 100-continue', 'Content-Length: 4'))
+    const [first] = await once(socket, 'data')
+    expect(String(first)).toBe('HTTP/1.1 100 Continue\r\n\r\n')
+    socket.write('body')
+    expect(String(await buffer(socket))).toContain('body undefined')
+  })
+
+  test('HEAD has the headers of the answer and no body', async () => {
+    await gateway.addApp('heads', {
+      runner: (_req, res) => void res.writeHead(200, { 'content-length': '5', etag: '"a"' }).end('words'),
+    })
+    const answer = await said(head('HEAD /ann/heads HTTP/1.1'))
+    expect(answer).toMatch(/content-length: 5\r\n/)
+    expect(answer).toMatch(/\r\n\r\n$/)
+  })
 })
 
 test('bodies and answers are passed on as they come', async () => {

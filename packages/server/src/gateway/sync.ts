@@ -8,7 +8,7 @@ import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import { callableApp, callerByToken, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
-import { begin as beginAnswer } from './answers.ts'
+import { begin as beginAnswer, sendHeaders } from './answers.ts'
 import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { headerPairs, hintOf } from './platform-headers.ts'
@@ -70,7 +70,7 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
     const kept = headersToCaller(answerHeaders, { status, requestId, runnerId: slot.runnerId })
     // Beside the app's own, where it sent one.
     beginAnswer(res, status, [...kept, ['server-timing', timing]])
-    if (!fitsOnePiece(answerHeaders)) res.flushHeaders()
+    if (!fitsOnePiece(answerHeaders)) sendHeaders(res)
     return res
   }
   const limits = {

@@ -1,4 +1,4 @@
-import type { BlobKey, RevisionId } from '../domain/ids.ts'
+import type { BlobKey, EnvironmentId, RevisionId } from '../domain/ids.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import { json, text } from './rows.ts'
 import { read, sql } from './sql.ts'
@@ -6,10 +6,21 @@ import type { Read, Store } from './store.ts'
 
 /** Answers which blobs rows name, of those whose key begins with certain hexadecimal digits. */
 export async function namedBlobs(store: Store): Promise<(prefix: string) => Promise<ReadonlySet<BlobKey>>> {
-  const ofRevisions = await blobsOfRevisions(store)
-  return async (prefix) => {
-    const bodies = await store.read(bodiesUnder(prefix))
-    return new Set([...bodies, ...ofRevisions.filter((key) => key.startsWith(prefix))])
+  return (await namedByRows(store)).blobsUnder
+}
+
+/** What rows name that is no row: blobs, by what their keys begin with, and environments. */
+export async function namedByRows(store: Store): Promise<{
+  readonly blobsUnder: (prefix: string) => Promise<ReadonlySet<BlobKey>>
+  readonly environments: ReadonlySet<EnvironmentId>
+}> {
+  const { blobs, environments } = await namedByRevisions(store)
+  return {
+    environments,
+    blobsUnder: async (prefix) => {
+      const bodies = await store.read(bodiesUnder(prefix))
+      return new Set([...bodies, ...blobs.filter((key) => key.startsWith(prefix))])
+    },
   }
 }
 
@@ -29,19 +40,24 @@ export function bodiesUnder(prefix: string): Read<readonly BlobKey[]> {
 /** A revision may hold a large schema: to read a page stops the server for a moment, which must be a short one. */
 const pageSize = 50
 
-async function blobsOfRevisions(store: Store): Promise<readonly BlobKey[]> {
-  const all = new Set<BlobKey>()
+async function namedByRevisions(store: Store) {
+  const blobs = new Set<BlobKey>()
+  const environments = new Set<EnvironmentId>()
   let page: readonly Named[] = []
   do {
     page = await store.read(namedAfter(page.at(-1)?.revisionId ?? '', pageSize))
-    for (const { blobs } of page) for (const blob of blobs) all.add(blob)
+    for (const named of page) {
+      for (const blob of named.blobs) blobs.add(blob)
+      environments.add(named.environmentId)
+    }
   } while (page.length === pageSize)
-  return [...all]
+  return { blobs: [...blobs], environments }
 }
 
 interface Named {
   readonly revisionId: RevisionId
   readonly blobs: readonly BlobKey[]
+  readonly environmentId: EnvironmentId
 }
 
 function namedAfter(id: RevisionId, limit: number): Read<readonly Named[]> {
@@ -52,9 +68,9 @@ function namedAfter(id: RevisionId, limit: number): Read<readonly Named[]> {
          order by revision.id
          limit ${limit}`,
     (row) => {
-      const { callable, files = [] } = json<RevisionSpec>(row, 'spec')
+      const { callable, files = [], environmentId } = json<RevisionSpec>(row, 'spec')
       const pickles = 'blob' in callable ? [callable.blob] : []
-      return { revisionId: text(row, 'id'), blobs: [...pickles, ...files.map(({ blob }) => blob)] }
+      return { revisionId: text(row, 'id'), environmentId, blobs: [...pickles, ...files.map(({ blob }) => blob)] }
     },
   )
 }

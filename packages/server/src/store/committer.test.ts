@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Committer, type CommitterOptions, type Ended } from './committer.ts'
-import { done, sql, write } from './sql.ts'
+import { done, patiently, sql, write } from './sql.ts'
 import type { Topic } from './store.ts'
 
 const one = (name: string, topics: readonly Topic[] = []) => write([sql`insert ${name}`], () => name, topics)
@@ -115,4 +115,35 @@ test('drained waits for the last write', async () => {
   expect(drained).toBe(false)
   await finishGroup()
   await end
+})
+
+test('a write that nobody waits for goes along with the next that somebody does, and does not make it wait', async () => {
+  const { committer, groups, finishGroup } = slowDisk()
+  const along = committer.commit(patiently(one('along')))
+  await turn()
+  expect(groups).toEqual([])
+  const urgent = committer.commit(one('urgent'))
+  await turn()
+  expect(groups).toEqual([['along', 'urgent']])
+  await finishGroup()
+  expect(await Promise.all([along, urgent])).toEqual(['along', 'urgent'])
+  const next = committer.commit(one('next'))
+  await turn() // a group of two would have been waited for, had both been of those who come back
+  expect(groups.at(-1)).toEqual(['next'])
+  await finishGroup()
+  await next
+})
+
+test('a write that nobody waits for is alone when nobody else comes', async () => {
+  const { committer, groups, finishGroup } = slowDisk()
+  const first = committer.commit(patiently(one('a')))
+  const drained = committer.drained()
+  await expect.poll(() => groups).toEqual([['a']])
+  const second = committer.commit(patiently(one('b')))
+  await finishGroup()
+  await first
+  await expect.poll(() => groups).toEqual([['a'], ['b']])
+  await finishGroup()
+  expect(await second).toBe('b')
+  await drained
 })

@@ -29,8 +29,12 @@ export interface CommitterOptions {
 interface Waiting {
   readonly statements: readonly Statement[]
   readonly topics: readonly Topic[]
+  readonly patient: boolean
   readonly end: (ended: Ended) => void
 }
+
+/** How long a patient write waits for others to go along with. */
+const patienceMs = 10
 
 /**
  * Group commit: everything handed over while one commit is on its way goes into the next, and a writer is told only
@@ -39,6 +43,9 @@ interface Waiting {
 export class Committer {
   readonly #options: Required<CommitterOptions>
   #waiting: Waiting[] = []
+  /** Those of them that somebody waits for. */
+  #urgent = 0
+  #isPatient = false
   #newestCame = 0
   #freeSince = 0
   #committing = false
@@ -56,7 +63,7 @@ export class Committer {
     return { ...this.#stats }
   }
 
-  commit<T>({ statements, result, touches }: Write<T>): Promise<T> {
+  commit<T>({ statements, result, touches, patient = false }: Write<T>): Promise<T> {
     if (this.#waiting.length >= this.#options.maxWaiting) {
       const message = `${this.#waiting.length} writes are waiting for the disk already; try again in a moment`
       return Promise.reject(new CarrickError('too_busy', message))
@@ -70,7 +77,9 @@ export class Committer {
           reject(error)
         }
       }
-      this.#waiting.push({ statements, topics: touches, end })
+      this.#waiting.push({ statements, topics: touches, patient, end })
+      if (patient) return this.#bePatient()
+      this.#urgent += 1
       this.#newestCame = performance.now()
       this.#watch()
     })
@@ -81,6 +90,18 @@ export class Committer {
     if (this.#committing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
+  /** Commits what only patient writes are in when nobody else has come for a while. */
+  #bePatient(): void {
+    if (this.#isPatient) return
+    this.#isPatient = true
+    setTimeout(() => {
+      this.#isPatient = false
+      if (this.#waiting.length === 0 || this.#urgent > 0) return
+      if (this.#committing) this.#bePatient()
+      else void this.#commitNow()
+    }, patienceMs)
+  }
+
   /** Looks once per turn of the event loop: a turn hands over everything that the network brought. */
   #watch(): void {
     if (this.#watching || this.#committing) return
@@ -88,7 +109,7 @@ export class Committer {
     setImmediate(() => {
       this.#watching = false
       if (this.#timeHasCome()) void this.#commitNow()
-      else if (this.#waiting.length > 0) this.#watch()
+      else if (this.#urgent > 0) this.#watch()
     })
   }
 
@@ -96,7 +117,7 @@ export class Committer {
     const now = performance.now()
     const [last, beforeLast] = this.#sizes
     const verdict = decide({
-      waiting: this.#waiting.length,
+      waiting: this.#urgent,
       expected: Math.min(expectWriters(last, beforeLast), this.#options.maxGroup),
       waited: now - this.#freeSince,
       quiet: now - this.#newestCame,
@@ -107,6 +128,8 @@ export class Committer {
 
   async #commitNow(): Promise<void> {
     const group = this.#waiting.splice(0, this.#options.maxGroup)
+    const urgent = group.reduce((count, { patient }) => count + (patient ? 0 : 1), 0)
+    this.#urgent -= urgent
     this.#committing = true
     const began = performance.now()
     const ended = await this.#options
@@ -115,9 +138,12 @@ export class Committer {
     this.#freeSince = performance.now()
     this.#committing = false
     const took = this.#freeSince - began
-    this.#learn(group.length, took)
+    // What goes along is no habit of those who wait, and makes no commit of theirs a usual one.
+    if (urgent === group.length) this.#learn(group.length, took)
+    else if (urgent > 0) this.#sizes = [urgent, this.#sizes[0]]
     this.#tell(group, ended, took)
-    if (this.#waiting.length > 0) this.#watch()
+    if (this.#urgent > 0) this.#watch()
+    else if (this.#waiting.length > 0) this.#bePatient()
     else for (const resolve of this.#idle.splice(0)) resolve()
   }
 

@@ -65,3 +65,8 @@ export function together<T>(first: Write<T>, ...others: readonly Write<unknown>[
     touches: [...new Set(all.flatMap(({ touches }) => touches))],
   }
 }
+
+/** A write that nobody waits for: the commits of others do not wait for it, nor are they kept back by it. */
+export function patiently<T>(one: Write<T>): Write<T> {
+  return { ...one, patient: true }
+}

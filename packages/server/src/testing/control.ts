@@ -119,7 +119,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     baseUrl: (connection) => baseUrl(connection, { hosts: ['localhost', '127.0.0.1'], port }),
     isDraining: () => false,
     commits: () => store.stats(),
-    swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0 }),
+    swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0, environments: 0 }),
     rejected: noneRejected(),
     ...options,
   }

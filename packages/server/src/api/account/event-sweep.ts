@@ -2,6 +2,7 @@ import { startLoop, type Loop } from '../../kit/loop.ts'
 import type { Clock } from '../../kit/clock.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { forgetEvents } from '../../store/events.ts'
+import { patiently } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
 
 const dayMs = 24 * 60 * 60_000
@@ -29,6 +30,6 @@ export async function sweepEvents(
   const before = clock.now() - retentionDays * dayMs
   let forgotten: number
   do {
-    forgotten = await store.commit(forgetEvents(before, atOnce))
+    forgotten = await store.commit(patiently(forgetEvents(before, atOnce)))
   } while (forgotten === atOnce && !signal.aborted)
 }

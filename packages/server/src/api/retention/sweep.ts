@@ -10,6 +10,7 @@ import type { Clock } from '../../kit/clock.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { startLoop } from '../../kit/loop.ts'
 import * as rows from '../../store/retention.ts'
+import { patiently } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
 
 export interface SweepParts {
@@ -98,14 +99,14 @@ export class Sweep {
     const { store } = this.#parts
     if (chore.kind === 'requests') {
       const ids = await store.read(rows.oldRequests(chore.appId, chore.before))
-      return ids.length === 0 ? 0 : store.commit(rows.forgetRequests(ids))
+      return ids.length === 0 ? 0 : store.commit(patiently(rows.forgetRequests(ids)))
     }
     if (chore.kind === 'payloads') {
       const requests = await store.read(rows.unkeptRequests(chore.before))
-      return requests.length === 0 ? 0 : store.commit(rows.dropPayloads(requests))
+      return requests.length === 0 ? 0 : store.commit(patiently(rows.dropPayloads(requests)))
     }
     const runners = await store.read(rows.oldRunners(chore.before))
-    return runners.length === 0 ? 0 : store.commit(rows.forgetRunners(runners))
+    return runners.length === 0 ? 0 : store.commit(patiently(rows.forgetRunners(runners)))
   }
 }
 

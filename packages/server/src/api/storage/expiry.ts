@@ -14,9 +14,10 @@ const stepValues = 500
 
 /** One look, until nothing is left that has expired. */
 export async function dropExpired(
-  deps: Pick<Deps, 'store' | 'objects' | 'clock' | 'log'>,
+  deps: Pick<Deps, 'store' | 'objects' | 'uploads' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
+  await deps.uploads.expire()
   while (!signal.aborted && (await dropSome(deps))) await turn()
 }
 
