@@ -41,10 +41,11 @@ export async function streamStatus(deps: StreamDeps, exchange: Exchange, route: 
     ['cache-control', 'no-cache, no-transform'],
     ['x-accel-buffering', 'no'],
   ])
-  res.flushHeaders()
   if (exchange.req.method === 'HEAD') return void res.end()
+  // Without lines to look for they leave with the first event, in one piece.
+  if (wantsLogs(route.query)) res.flushHeaders()
   const looked = () => (place.told = place.now())
-  if (await tellChanges(deps, exchange, route, { first, caller, watcher, looked })) res.end()
+  if (await tellChanges(deps, exchange, route, { first, caller, watcher, looked })) res.end() // twice does no harm
   else res.destroy()
 }
 
@@ -71,12 +72,15 @@ async function tellChanges(
     looked()
     const logs = newLines && look.seen ? await newLines(look.seen) : null
     const state = JSON.stringify(look.status)
+    const isOver = look.status.status === 'COMPLETED'
     if (state !== told || (logs?.length ?? 0) > 0) {
-      await send(res, `data: ${JSON.stringify({ ...look.status, logs })}\n\n`)
+      const event = `data: ${JSON.stringify({ ...look.status, logs })}\n\n`
+      if (isOver) res.end(event)
+      else await send(res, event)
       watcher.told()
       told = state
     }
-    if (look.status.status === 'COMPLETED' || performance.now() > until) return true
+    if (isOver || performance.now() > until) return true
     if (res.destroyed || (deps.statusWatch.isDraining && look.status.status === 'IN_QUEUE')) return false
     await watcher.next()
     if (res.destroyed) return false
