@@ -1,4 +1,3 @@
-import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { isInScope } from '../domain/call-scope.ts'
 import type { Caller } from '../domain/permissions.ts'
@@ -24,6 +23,9 @@ export interface CallTokenParts {
   readonly encryptionKey: Uint8Array
 }
 
+/** Loaded with the first token: not every server sees one. */
+const jose = () => import('jose')
+
 const algorithm = 'HS256'
 const audience = 'carrick:calls'
 const Claims = z.object({ sub: z.string(), exp: z.number(), apps: z.array(z.string()) })
@@ -33,6 +35,7 @@ export function createCallTokens({ keyring, clock, encryptionKey }: CallTokenPar
 
   async function claimsOf(token: string) {
     const options = { audience, algorithms: [algorithm], currentDate: new Date(clock.now()) }
+    const { jwtVerify } = await jose()
     const payload = await jwtVerify(token, key, options).then(
       (verified) => verified.payload,
       () => undefined,
@@ -41,8 +44,8 @@ export function createCallTokens({ keyring, clock, encryptionKey }: CallTokenPar
   }
 
   return {
-    issue: ({ keyId, until: own = Infinity }, apps, until) =>
-      new SignJWT({ apps })
+    issue: async ({ keyId, until: own = Infinity }, apps, until) =>
+      new (await jose()).SignJWT({ apps })
         .setProtectedHeader({ alg: algorithm })
         .setSubject(keyId)
         .setAudience(audience)

@@ -1,4 +1,3 @@
-import { errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import type { ObjectId } from '../domain/ids.ts'
 import type { Ticket } from '../domain/object.ts'
@@ -37,6 +36,9 @@ export interface UploadTokenParts {
 /** Clients of the SDK ask for a new one as soon as theirs has less than an hour left. */
 const lifeMs = 3 * 3_600_000
 
+/** Loaded with the first token: not every server sees one. */
+const jose = () => import('jose')
+
 const algorithm = 'HS256'
 const audiences = { token: 'carrick:storage', ticket: 'carrick:upload', reading: 'carrick:read' } as const
 const TokenClaims = z.object({ sub: z.string(), exp: z.number() })
@@ -44,8 +46,8 @@ const TicketClaims = z.object({ sub: z.string(), obj: z.string() })
 
 export function createUploadTokens({ keyring, clock, encryptionKey }: UploadTokenParts): UploadTokens {
   const key = derivedKey(encryptionKey, 'carrick uploads')
-  const sign = (subject: string, claims: object, audience: string, until: Moment) =>
-    new SignJWT({ ...claims })
+  const sign = async (subject: string, claims: object, audience: string, until: Moment) =>
+    new (await jose()).SignJWT({ ...claims })
       .setProtectedHeader({ alg: algorithm })
       .setSubject(subject)
       .setAudience(audience)
@@ -54,6 +56,7 @@ export function createUploadTokens({ keyring, clock, encryptionKey }: UploadToke
 
   async function claimsOf<Schema extends z.ZodType>(text: string, audience: string, schema: Schema) {
     const options = { audience, algorithms: [algorithm], currentDate: new Date(clock.now()) }
+    const { jwtVerify } = await jose()
     const payload = await jwtVerify(text, key, options).then(
       (verified) => verified.payload,
       () => undefined,
@@ -83,6 +86,7 @@ export function createUploadTokens({ keyring, clock, encryptionKey }: UploadToke
     readingOf: (objectId, until) => sign(objectId, {}, audiences.reading, until),
     async mayRead(text, objectId) {
       const options = { audience: audiences.reading, subject: objectId, algorithms: [algorithm] }
+      const { errors, jwtVerify } = await jose()
       return jwtVerify(text, key, { ...options, currentDate: new Date(clock.now()) }).then(
         () => 'now' as const,
         // It says so of nothing but what was signed here, for this object.

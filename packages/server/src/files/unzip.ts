@@ -1,6 +1,6 @@
 import { open, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { openPromise, type Entry, type ZipFile } from 'yauzl'
+import type { Entry, ZipFile } from 'yauzl'
 import { CarrickError } from '../domain/errors.ts'
 import { checkApart, relativePathOf, type FilePath } from '../domain/file-path.ts'
 
@@ -21,6 +21,7 @@ export interface UnzipLimits {
  * written, and what comes out is held to it. Throws `bad_request` with the reason.
  */
 export async function unzip(archive: string, into: string, limits: UnzipLimits): Promise<readonly Unpacked[]> {
+  const { openPromise } = await import('yauzl')
   const zip = await openPromise(archive, { autoClose: false }).catch((error: unknown) => {
     throw translated(error)
   })

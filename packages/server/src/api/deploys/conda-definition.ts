@@ -1,8 +1,11 @@
-import { parse } from 'yaml'
+import { createRequire } from 'node:module'
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
 import type { CondaDefinition } from '../../domain/revision.ts'
 import { layersOf, parsedBy, PythonVersion, Requirements } from './sent-environment.ts'
+
+/** Few servers ever see such a file, and its reader is a megabyte of memory: it is loaded with the first. */
+const load = createRequire(import.meta.url)
 
 const words = z.array(z.string().trim().min(1))
 
@@ -53,6 +56,7 @@ function fileOf({
 }
 
 function yamlOf(text: string): unknown {
+  const { parse } = load('yaml') as typeof import('yaml')
   try {
     return parse(text, { maxAliasCount: 100 })
   } catch (error) {

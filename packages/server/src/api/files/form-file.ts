@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { Busboy } from '@fastify/busboy'
 import { CarrickError } from '../../domain/errors.ts'
 
 /** The field in which the stock client sends a file. */
@@ -16,7 +15,7 @@ export async function formFile<Result>(
 ): Promise<Result> {
   if (body === null || !contentType?.startsWith('multipart/form-data'))
     throw new CarrickError('bad_request', `The file must come as multipart/form-data, in the field ${field}`)
-  const form = parser(contentType)
+  const form = await parser(contentType)
   const source = Readable.fromWeb(body)
   const used = Promise.withResolvers<Result>()
   const whole = Promise.withResolvers<void>()
@@ -46,7 +45,9 @@ export async function formFile<Result>(
   }
 }
 
-function parser(contentType: string) {
+/** Its parser is loaded with the first form. */
+async function parser(contentType: string) {
+  const { Busboy } = await import('@fastify/busboy')
   try {
     return new Busboy({
       headers: { 'content-type': contentType },

@@ -6,9 +6,12 @@ import type { Moment } from '../../kit/clock.ts'
 import { allAccounts } from '../../store/accounts.ts'
 import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'
-import { accountExposition, type AppFigures } from './account.ts'
-import { serverExposition } from './server.ts'
+import type { AppFigures } from './account.ts'
 import { usageOf, type UsageSample } from './usage.ts'
+
+/** What writes the answers is loaded with the first question: many servers are never asked. */
+const account = () => import('./account.ts')
+const server = () => import('./server.ts')
 
 /** How long an answer stands, so that nobody who asks often costs more (platform-behaviour §9.3). */
 const cachedMs = 10_000
@@ -34,7 +37,7 @@ export const readAccountMetrics = operation(
     const now = deps.clock.now()
     if (entry !== undefined && entry.until > now) return entry.text
     const found = figuresOf(deps, caller, now, entry?.sample)
-    const text = found.then(({ figures }) => accountExposition(figures))
+    const text = found.then(async ({ figures }) => (await account()).accountExposition(figures))
     const sample = found.then(
       (figures) => figures.sample,
       () => undefined, // said by `text`
@@ -83,6 +86,6 @@ export const readServerMetrics = operation(
     }
     const accounts = await deps.store.read(allAccounts())
     const runners = await Promise.all(accounts.map(({ id }) => deps.runners.listing(id)))
-    return serverExposition(deps, runners.flat())
+    return (await server()).serverExposition(deps, runners.flat())
   },
 )
