@@ -78,6 +78,51 @@ with fal_client.SyncClient().ws_connect("tester/live", path="/raw") as socket:
     expect(said).toEqual([true, 'grüße'])
   })
 
+  test('every option of both, for threads and for asyncio: an encoding of one’s own, a path, a token’s life, the key', async () => {
+    const said = await carrick.python<object>(`${here}
+import msgpack
+sent, came = [], []
+def encode(message):
+    sent.append(message)
+    return msgpack.packb(message)
+def decode(data):
+    came.append(len(data))
+    return msgpack.unpackb(data)
+own = {"path": "/realtime", "token_expiration": 30, "max_buffering": 2, "encode_message": encode, "decode_message": decode}
+raw = {"path": "/raw", "token_expiration": 30, "max_buffering": 2}
+heard = []
+for client in (fal_client, fal_client.SyncClient()):
+    with client.realtime("tester/live", **own) as connection:
+        connection.send({"text": "one"})
+        heard.append(connection.recv()["text"])
+    for use_jwt in (True, False):
+        with client.ws_connect("tester/live", use_jwt=use_jwt, **raw) as socket:
+            socket.send("two")
+            heard.append(socket.recv())
+async def others():
+    client = fal_client.AsyncClient()
+    for realtime, connect in ((fal_client.realtime_async, fal_client.ws_connect_async), (client.realtime, client.ws_connect)):
+        for use_jwt in (True, False):
+            async with realtime("tester/live", use_jwt=use_jwt, **own) as connection:
+                await connection.send({"text": "three"})
+                heard.append((await connection.recv())["text"])
+        for use_jwt in (True, False):
+            async with connect("tester/live", use_jwt=use_jwt, **raw) as socket:
+                await socket.send(b"four")
+                heard.append((await socket.recv()).decode())
+asyncio.run(others())
+print(json.dumps({"heard": heard, "sent": len(sent), "came": len(came)}))
+`)
+    expect(said).toEqual({
+      heard: [
+        ...['heard one', 'two', 'two', 'heard one', 'two', 'two'],
+        ...['heard three', 'heard three', 'four', 'four', 'heard three', 'heard three', 'four', 'four'],
+      ],
+      sent: 6,
+      came: 6,
+    })
+  })
+
   test('streams, and the app hears of those who leave', async () => {
     const events = await carrick.python<object[]>(`${here}
 async def some():

@@ -8,6 +8,8 @@ const exposed = [
   'x-fal-error-type',
   'x-fal-request-timeout-type',
   'server-timing',
+  'idempotent-replayed',
+  'preference-applied',
   'etag',
   'content-length',
   'content-type',

@@ -5,9 +5,10 @@ import { payloadOf } from './bodies.ts'
 import { acceptOnce, requestNamed } from './idempotency.ts'
 import { attemptsOf, endedRequests, listedRequestById, openRequests } from './request-lists.ts'
 import { acceptRequest, completeWaiting, finishAttempt, requestById, retryLater, startAttempt } from './requests.ts'
-import { acceptRetry, retriesOf } from './retries.ts'
+import { acceptRetry, originalOf, retriesOf } from './retries.ts'
 import { done, read, sql, write } from './sql.ts'
 import type { Store } from './store.ts'
+import { webhooksOfAccount } from './webhooks.ts'
 
 const now = 1_800_000_000_000
 const slot = { runnerId: 'runner-1', now }
@@ -171,6 +172,23 @@ export function describeRequestLists(store: () => Store): void {
       store().commit(
         acceptRetry({ id: `${appId}/${id}`, appId, original: `${appId}/${original}`, keyId: 'key-2', now: now + 5 }),
       )
+
+    test('has the webhook of the first one, which is due with its own outcome', async () => {
+      const appId = await newApp()
+      const webhook = { url: 'https://example.com/hook', accountId: 'account-1' }
+      await store().commit(acceptRequest({ ...requestOf(appId, 'a'), webhook }))
+      await store().commit(completeWaiting({ requestId: `${appId}/a`, outcome: lost, now }))
+      await retry(appId, 'b', 'a')
+      const stateOf = async () => {
+        const kept = await store().read(webhooksOfAccount('account-1', { requestId: `${appId}/b`, limit: 1 }))
+        return kept[0]?.state
+      }
+      expect(await stateOf()).toBe('waiting')
+      await store().commit(completeWaiting({ requestId: `${appId}/b`, outcome: outcomeOf(200), now: now + 9 }))
+      expect(await stateOf()).toBe('due')
+      expect(await store().read(originalOf(`${appId}/b`))).toBe(`${appId}/a`)
+      expect(await store().read(originalOf(`${appId}/a`))).toBeUndefined()
+    })
 
     test.each(['', 'text'])(
       'is a new request with the same input ("%s"), as often as it is asked for',

@@ -3,7 +3,7 @@ import type { AppId, KeyId, RequestId } from '../domain/ids.ts'
 import type { QueuedRequest } from '../domain/request.ts'
 import { queuedRequest } from './request-rows.ts'
 import { text } from './rows.ts'
-import { read, sql, write } from './sql.ts'
+import { read, readOne, sql, write } from './sql.ts'
 import type { Read, Write } from './store.ts'
 
 /** A request that sends another one again. */
@@ -18,8 +18,8 @@ export interface Retry {
 }
 
 /**
- * Accepts a request with the input, the caller, the priority and the word on retries of one that has ended, whose start
- * deadline it does not have. Undefined when there is no such request or its input is kept no longer: then nothing is stored.
+ * Accepts a request with the input, the caller, the priority, the webhook and the word on retries of one that has ended,
+ * whose start deadline it does not have. Undefined when there is no such request or its input is kept no longer: then nothing is stored.
  */
 export function acceptRetry({ id, appId, original, keyId, now }: Retry): Write<QueuedRequest | undefined> {
   return write(
@@ -36,11 +36,22 @@ export function acceptRetry({ id, appId, original, keyId, now }: Retry): Write<Q
           select ${id}, method, path, headers, caller_id, body, blob, length
             from request_body
            where request_id = ${original} and exists (select 1 from request where id = ${id})`,
+      sql`insert into webhook (request_id, account_id, url, host, state)
+          select ${id}, account_id, url, host, 'waiting'
+            from webhook
+           where request_id = ${original} and exists (select 1 from request where id = ${id})`,
     ],
     ([accepted]) => {
       const [row] = accepted?.rows ?? []
       return row && queuedRequest(appId, row).request
     },
+  )
+}
+
+/** The request that this one sends again; undefined when it sends none. */
+export function originalOf(id: RequestId): Read<RequestId | undefined> {
+  return readOne(sql`select retried_from from request where id = ${id} and retried_from is not null`, (row) =>
+    text(row, 'retried_from'),
   )
 }
 

@@ -5,6 +5,7 @@ import type { AfterDelivery } from '../domain/webhook.ts'
 import { crashPoint } from '../kit/crash-points.ts'
 import { resultOf } from '../store/bodies.ts'
 import { requestById } from '../store/requests.ts'
+import { originalOf } from '../store/retries.ts'
 import { recordDelivery, type DeliveryRecord, type DueWebhook } from '../store/webhooks.ts'
 import { messageOf, type Message } from './message.ts'
 import { post, type Posted } from './post.ts'
@@ -47,8 +48,12 @@ async function posted(due: DueWebhook, attempt: number, parts: WebhookParts, sig
 
 /** What there is to tell; undefined when the request is gone. */
 async function read(requestId: RequestId, { store, blobs, mostBytes }: WebhookParts): Promise<Message | undefined> {
-  const [request, result] = await Promise.all([store.read(requestById(requestId)), store.read(resultOf(requestId))])
-  return request && messageOf(request, result, { blobs, mostBytes })
+  const [request, result, original] = await Promise.all([
+    store.read(requestById(requestId)),
+    store.read(resultOf(requestId)),
+    store.read(originalOf(requestId)),
+  ])
+  return request && messageOf({ ...request, original }, result, { blobs, mostBytes })
 }
 
 /** The four headers by which a receiver knows that it was us (client-protocol.md §12). */

@@ -15,15 +15,19 @@ interface Given {
   readonly error?: { readonly code: ErrorCode; readonly message: string }
   /** Whether the result is stored beside the row. */
   readonly apart?: boolean
+  readonly original?: string
 }
 
 /** What the receiver gets, and whether it is what was promised of it. */
-async function sent(result: string | Uint8Array | undefined, { status = 200, headers = [], error, apart }: Given = {}) {
+async function sent(
+  result: string | Uint8Array | undefined,
+  { status = 200, headers = [], error, apart, original }: Given = {},
+) {
   const bytes = Buffer.from(result ?? '')
   const blobs = { open: async () => Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]) }
   const body = apart ? { blob: 'key', length: bytes.length } : { inline: bytes }
   const message = await messageOf(
-    { id: 'request-1', status, ...(error && { error }) },
+    { id: 'request-1', status, original, ...(error && { error }) },
     result === undefined ? undefined : { status, headers, body },
     { blobs, mostBytes },
   )
@@ -45,6 +49,13 @@ test.each([false, true])('a result is carried byte by byte (stored apart: %s)', 
   expect(await sent(text, { apart })).toBe(
     `{"request_id":"request-1","gateway_request_id":"request-1","status":"OK","payload":${text},"error":null}`,
   )
+})
+
+test('a request that sends another again names that one as well', async () => {
+  expect(JSON.parse(await sent('1', { original: 'request-0' }))).toMatchObject({
+    request_id: 'request-1',
+    gateway_request_id: 'request-0',
+  })
 })
 
 test.each<[string, Given, string, object]>([

@@ -24,12 +24,15 @@ export interface MessageParts {
   readonly mostBytes: number
 }
 
+/** A request of which is told; `original` is the one that it sends again. */
+type Told = Pick<StoredRequest, 'id' | 'status' | 'error'> & { readonly original?: RequestId | undefined }
+
 /**
  * The outcome of a request as its webhook tells it (client-protocol.md §12): the stored result as it is where it is JSON
  * of a size that may be sent, else null and `payload_error`.
  */
 export async function messageOf(
-  request: Pick<StoredRequest, 'id' | 'status' | 'error'>,
+  request: Told,
   result: StoredResult | undefined,
   parts: MessageParts,
 ): Promise<Message> {
@@ -50,9 +53,9 @@ interface Envelope {
   readonly error: string
 }
 
-function envelopeOf({ id, status = 500, error }: { id: RequestId; status?: number; error?: StoredRequest['error'] }) {
+function envelopeOf({ id, status = 500, error, original = id }: Told) {
   const isFine = isSuccess(status)
-  const head = { request_id: id, gateway_request_id: id, status: isFine ? 'OK' : 'ERROR' }
+  const head = { request_id: id, gateway_request_id: original, status: isFine ? 'OK' : 'ERROR' }
   const why = isFine ? null : (error?.message ?? `Invalid status code: ${status}`)
   return {
     head: `${JSON.stringify(head).slice(0, -1)},"payload":`,
