@@ -23,7 +23,7 @@ import { StatusWatch } from './status-watch.ts'
 import { submit } from './submit.ts'
 import { directCall } from './sync.ts'
 import { taking } from './taking.ts'
-import { tunnel } from './upgrade.ts'
+import { tunnel } from './sockets/upgrade.ts'
 
 export interface Gateway {
   /**

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { disconnected } from './body.ts'
+import { disconnected } from '../body.ts'
 
 /** A caller that waits for the answer to its handshake. */
 export interface Patience {

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
-import type { RequestId } from '../domain/ids.ts'
-import type { HeaderPairs } from '../domain/request.ts'
+import type { RequestId } from '../../domain/ids.ts'
+import type { HeaderPairs } from '../../domain/request.ts'
 
 /**
  * The answer to one call of a session, in the messages that `fal.apps.ws` reads. Pieces of the body are binary, whatever

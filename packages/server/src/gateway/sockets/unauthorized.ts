@@ -1,5 +1,5 @@
 import { acceptSocket, closeSoon } from './accept-socket.ts'
-import type { Upgrade } from './upgrade.ts'
+import type { Upgrade } from './handshake.ts'
 
 const policyViolation = 1008
 const mostBytes = 64 * 1024

@@ -1,11 +1,11 @@
 import type { RawData, WebSocket } from 'ws'
-import { callableApp, callerByToken } from './access.ts'
+import { callableApp, callerByToken } from '../access.ts'
 import { acceptSocket, closeSoon, whenIdle } from './accept-socket.ts'
-import { disconnected } from './body.ts'
-import type { SocketDeps } from './deps.ts'
+import { disconnected } from '../body.ts'
+import type { SocketDeps } from '../deps.ts'
 import { answerInSession } from './session-call.ts'
-import type { Target } from './target.ts'
-import type { Upgrade } from './upgrade.ts'
+import type { Target } from '../target.ts'
+import type { Upgrade } from './handshake.ts'
 
 const closing = { idle: 1000, goingAway: 1001, unsupported: 1003, tooMuch: 1008 } as const
 

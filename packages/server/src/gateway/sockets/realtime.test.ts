@@ -4,7 +4,7 @@ import { connect as connectTcp } from 'node:net'
 import { decode, encode } from '@msgpack/msgpack'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { openTestGateway, type AppOptions, type TestApp, type TestGateway } from '../testing/gateway.ts'
+import { openTestGateway, type AppOptions, type TestApp, type TestGateway } from '../../testing/gateway.ts'
 
 const limits = {
   bodyBytes: 10_000,

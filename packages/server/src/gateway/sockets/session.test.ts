@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket, type RawData } from 'ws'
-import { openTestGateway, type TestGateway } from '../testing/gateway.ts'
-import { textOf } from '../testing/runner.ts'
+import { openTestGateway, type TestGateway } from '../../testing/gateway.ts'
+import { textOf } from '../../testing/runner.ts'
 
 let gateway: TestGateway
 beforeAll(async () => (gateway = await openTestGateway({ limits })))

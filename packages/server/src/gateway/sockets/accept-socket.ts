@@ -1,10 +1,10 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { CarrickError } from '../domain/errors.ts'
-import type { HeaderPairs } from '../domain/request.ts'
-import { disconnected } from './body.ts'
-import type { Upgrade } from './upgrade.ts'
+import { CarrickError } from '../../domain/errors.ts'
+import type { HeaderPairs } from '../../domain/request.ts'
+import { disconnected } from '../body.ts'
+import type { Upgrade } from './handshake.ts'
 
 interface Acceptance {
   /** Of one message; the connection is closed with 1009 for more. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
-import { CarrickError } from '../domain/errors.ts'
-import type { HeaderPairs } from '../domain/request.ts'
-import type { Address } from '../domain/runner.ts'
+import { CarrickError } from '../../domain/errors.ts'
+import type { HeaderPairs } from '../../domain/request.ts'
+import type { Address } from '../../domain/runner.ts'
 
 /** What a runner made of a WebSocket that this server speaks itself. */
 export type Dialled =

@@ -1,34 +1,26 @@
-import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { endpointOf, headersToRunner } from '../calls/headers.ts'
-import { CarrickError } from '../domain/errors.ts'
-import type { RequestId } from '../domain/ids.ts'
-import { troubles } from '../domain/outcome.ts'
-import type { HeaderPairs } from '../domain/request.ts'
-import { callableApp, callerByToken, callerIdFor, owns, type CallableApp } from './access.ts'
-import { disconnected } from './body.ts'
-import type { SocketDeps } from './deps.ts'
-import { errorAnswer, told } from './errors.ts'
+import { endpointOf, headersToRunner } from '../../calls/headers.ts'
+import { CarrickError } from '../../domain/errors.ts'
+import type { RequestId } from '../../domain/ids.ts'
+import { troubles } from '../../domain/outcome.ts'
+import type { HeaderPairs } from '../../domain/request.ts'
+import { callableApp, callerByToken, callerIdFor, owns, type CallableApp } from '../access.ts'
+import { disconnected } from '../body.ts'
+import type { SocketDeps } from '../deps.ts'
+import { errorAnswer, told } from '../errors.ts'
+import type { Upgrade } from './handshake.ts'
 import { headOf, passBytes, passMessages, type Passing } from './pass.ts'
 import { watch } from './patience.ts'
-import { headerPairs } from './platform-headers.ts'
+import { headerPairs } from '../platform-headers.ts'
 import { bufferingIn } from './realtime.ts'
-import type { Route } from './route.ts'
+import type { Route } from '../route.ts'
 import { serveSession } from './session.ts'
-import { longestTimerMs, startLimitMs, waitForSlot } from './slot.ts'
+import { longestTimerMs, startLimitMs, waitForSlot } from '../slot.ts'
 import { socketKindOf } from './socket-kind.ts'
-import { taking } from './taking.ts'
-import type { Target } from './target.ts'
+import { taking } from '../taking.ts'
+import type { Target } from '../target.ts'
 import { sayUnauthorized } from './unauthorized.ts'
-import { judge } from './verdict.ts'
-
-/** A request to leave HTTP: its connection, and what came on it behind the headers. */
-export interface Upgrade {
-  readonly req: IncomingMessage
-  readonly socket: Duplex
-  readonly head: Buffer
-  readonly requestId: RequestId
-}
+import { judge } from '../verdict.ts'
 
 /**
  * Takes a WebSocket to the app and joins the two connections, or serves a session of calls by itself. Never rejects.

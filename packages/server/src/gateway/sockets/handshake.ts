@@ -1,8 +1,17 @@
 import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { HeaderPairs } from '../domain/request.ts'
-import type { Address } from '../domain/runner.ts'
+import type { RequestId } from '../../domain/ids.ts'
+import type { HeaderPairs } from '../../domain/request.ts'
+import type { Address } from '../../domain/runner.ts'
+
+/** A request to leave HTTP: its connection, and what came on it behind the headers. */
+export interface Upgrade {
+  readonly req: IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+  readonly requestId: RequestId
+}
 
 /** What a runner made of a WebSocket handshake. */
 export type Reply =

@@ -1,5 +1,5 @@
-import { pathOnly } from '../calls/headers.ts'
-import type { Revision } from '../domain/revision.ts'
+import { pathOnly } from '../../calls/headers.ts'
+import type { Revision } from '../../domain/revision.ts'
 
 /**
  * What a path of an app speaks, as its deploy said (`x-fal-protocol` in the SDK's OpenAPI document): a WebSocket of its

@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from 'ws'
-import { CarrickError } from '../domain/errors.ts'
+import { CarrickError } from '../../domain/errors.ts'
 import { closeSoon } from './accept-socket.ts'
 import { RealtimeInputs } from './realtime-inputs.ts'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { openTestGateway, type AppOptions, type TestGateway } from '../testing/gateway.ts'
+import { openTestGateway, type AppOptions, type TestGateway } from '../../testing/gateway.ts'
 
 let gateway: TestGateway
 beforeAll(async () => (gateway = await openTestGateway()))
