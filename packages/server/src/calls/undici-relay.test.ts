@@ -103,6 +103,19 @@ test('an answer that nobody wants is not read', async () => {
   expect(await open()(address, () => undefined)).toMatchObject({ kind: 'answered', end: { kind: 'aborted' } })
 })
 
+test('an answer that cannot be begun is none, and the exchange is over', async () => {
+  const closed = Promise.withResolvers<void>()
+  const address = await httpRunner((_, response) => {
+    response.once('close', closed.resolve)
+    response.write('first')
+  })
+  const relayed = await open()(address, () => {
+    throw new Error('it cannot be written')
+  })
+  expect(relayed).toEqual({ kind: 'connection_error', message: 'it cannot be written' })
+  await closed.promise
+})
+
 test('an answer that breaks off takes what was begun along', async () => {
   const address = await rawRunner((socket) => {
     socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst'))

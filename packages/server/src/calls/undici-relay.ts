@@ -63,8 +63,8 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200 || this.#over) return
     const headers = pairsOf(controller.rawHeaders)
+    const out = this.#begin(status, headers) // what it throws comes back as the exchange's error, before any answer
     this.#answer = { status, headers }
-    const out = this.#begin(status, headers)
     if (out === undefined) return this.#left()
     this.#out = out
     out.on('drain', () => controller.resume()).once('close', this.#left)
@@ -104,7 +104,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer)
     this.#signal?.removeEventListener('abort', this.#left)
     if (this.#answer) this.#resolve({ kind: 'answered', ...this.#answer, end })
-    else if (end.kind !== 'complete') this.#resolve(end)
+    else this.#resolve(end.kind === 'complete' ? { kind: 'incomplete', message: 'it ended without an answer' } : end)
   }
 }
 
