@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { accepts } from '../packages/server/src/scheduler/probe.ts'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { Carrick, until } from '../test/e2e/carrick.ts'
 import { median, type Report } from './report.ts'
 
@@ -69,25 +70,8 @@ async function spawnToPort({ args, variables, cwd }: Command): Promise<number> {
   const env = { ...variables, PORT: String(port), METRICS_PORT: String(metrics) }
   const started = performance.now()
   const child = spawn(args[0] ?? '', args.slice(1), { env, cwd, stdio: 'ignore', detached: true })
-  while (!(await accepts(port))) await new Promise((wake) => setTimeout(wake, 2))
+  while (!(await accepts({ host: '127.0.0.1', port }))) await new Promise((wake) => setTimeout(wake, 2))
   const took = performance.now() - started
   process.kill(-(child.pid ?? 0), 'SIGKILL')
   return took
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => (socket.destroy(), resolve(true)))
-    socket.on('error', () => resolve(false))
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './redis.ts'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 
 export interface Nginx extends AsyncDisposable {
   /** Serves files of the sizes that were asked for, as `/bytes/N`. */

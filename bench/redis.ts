@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { accepts } from '../packages/server/src/scheduler/probe.ts'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { until } from '../test/e2e/carrick.ts'
 
 /** A Redis of our own on loopback that syncs every write before it answers; undefined where there is none. */
@@ -15,7 +16,7 @@ export async function startRedis(): Promise<({ readonly port: number } & AsyncDi
   const server = spawn('redis-server', [...args, ...durable], { stdio: 'ignore' })
   const begun = await Promise.race([once(server, 'spawn').then(() => true), once(server, 'error').then(() => false)])
   if (!begun) return undefined
-  await until(() => accepts(port), 'Redis')
+  await until(() => accepts({ host: '127.0.0.1', port }), 'Redis')
   return {
     port,
     async [Symbol.asyncDispose]() {
@@ -23,20 +24,4 @@ export async function startRedis(): Promise<({ readonly port: number } & AsyncDi
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => (socket.destroy(), resolve(true))).on('error', () => resolve(false))
-  })
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

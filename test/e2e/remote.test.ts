@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { rootsInForce } from '../../packages/server/src/front/bundle.ts'
 import { issueAuthority, issueServer } from '../../packages/server/src/front/issuer.ts'
+import { freePort } from '../../packages/server/src/testing/free-port.ts'
 import { Carrick, clients, root, until, type Ended } from './carrick.ts'
 import { createMachine, serverAddress } from './remote/machine.ts'
 import { missing, startNginx } from './remote/nginx.ts'
@@ -391,16 +391,6 @@ describe('from another machine', () => {
     )
   })
 })
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function execute(program: string, args: readonly string[]): Promise<{ stdout: string }> {
   const { execFile } = await import('node:child_process')
