@@ -24,6 +24,7 @@ export function program(): Command {
   carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
   carrick.addCommand(accounts())
   carrick.addCommand(events())
+  carrick.addCommand(runners())
   carrick.addCommand(queue())
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
@@ -134,6 +135,17 @@ function accounts(): Command {
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./accounts.ts')).listAccounts(flags))
   return group
+}
+
+function runners(): Command {
+  return new Command('runners')
+    .description('The runners of your apps: what each does, and why those ended that have')
+    .option('--app <name>', 'of one app')
+    .option('--since <time>', 'also those that ended since then: 30m, 2h, or 2026-11-25T10:00:00Z; at most a day back')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./runners.ts')).runners(flags))
 }
 
 function events(): Command {
