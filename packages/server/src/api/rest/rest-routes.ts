@@ -17,6 +17,7 @@ import { platformAccountRoutes } from './routes/platform-account.ts'
 import { platformAppRoutes } from './routes/platform-apps.ts'
 import { platformChangeRoutes } from './routes/platform-changes.ts'
 import { platformDataRoutes } from './routes/platform-data.ts'
+import { platformExplainRoutes } from './routes/platform-explain.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
 import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
@@ -47,6 +48,7 @@ export const routes: readonly Route[] = [
   ...platformChangeRoutes,
   ...platformDataRoutes,
   ...platformRequestRoutes,
+  ...platformExplainRoutes,
   ...platformLogRoutes,
   ...platformAccountRoutes,
   ...openApiRoutes(() => routes),
