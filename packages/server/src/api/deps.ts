@@ -2,6 +2,7 @@ import type { ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
@@ -118,6 +119,8 @@ export interface Runners {
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner, in its surroundings. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
+  /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
+  decisions(appId: AppId): Decisions
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
   /** Follows a run: what its runners say, and the one whose end is its end. To be called before its app is made. */

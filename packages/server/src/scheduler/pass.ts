@@ -1,3 +1,4 @@
+import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import { bound, drain, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import { desiredRunners, patientUntil } from '../domain/scaling.ts'
@@ -6,6 +7,8 @@ import type { Moment } from '../kit/clock.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
 import { bear, begin, type BirthParts } from './births.ts'
+import { decisionOf, isWorthKeeping } from './decide.ts'
+import type { DecisionLog } from './decisions.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
@@ -23,6 +26,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly runs: Runs
   readonly sightings: Sightings
   readonly health: HealthChecks
+  readonly decisions: DecisionLog
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
@@ -115,30 +119,46 @@ export class Pass {
 
   /** Every app's plan. Answers when there may be more to do. */
   async #plan(): Promise<readonly Moment[]> {
-    const { fleet, clock } = this.#parts
+    const { fleet, clock, decisions } = this.#parts
     const draft = new Draft(fleet)
     const all = worlds(this.#parts)
     this.#offers.tell(all)
-    const moments = [...all.values()].flatMap((world) => {
-      const { actions, moments: later } = planApp(world, clock.now())
-      for (const action of actions) this.#draft(action, world, draft)
-      return later
+    const decided: (readonly [AppId, Decision])[] = []
+    const moments = [...all].flatMap(([appId, world]) => {
+      const now = clock.now()
+      const plan = planApp(world, now)
+      const born = plan.actions.map((action) => this.#draft(action, world, draft))
+      if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
+      return plan.moments
     })
     const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
     await this.#store(draft)
+    decisions.tidy((appId) => all.has(appId))
+    for (const [appId, decision] of decided) decisions.note(appId, decision)
     this.#killOverdue()
     this.#parts.health.look()
     return [...moments, ...overdue, ...this.#deadlines()]
   }
 
-  #draft(action: Action, { app }: AppWorld, draft: Draft): void {
+  /** Answers the runner that a start becomes. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft): RunnerId | undefined {
     const { clock, memory } = this.#parts
-    if (action.kind === 'cancel') return draft.put(terminate(action.runner, action.reason, clock.now()))
-    if (action.kind === 'drain') return draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app === undefined) return undefined
-    if (action.kind === 'begin') return begin(action.runner, app, action.revision, this.#parts, draft)
+    if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
+    if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
+    if (app !== undefined && action.kind === 'begin') begin(action.runner, app, action.revision, this.#parts, draft)
+    if (app === undefined || action.kind !== 'start') return undefined
     const id = bear(app, action.revision, action.startAt, this.#parts, draft)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, id)
+    return id
+  }
+
+  /** What would be decided now about an app, were this a pass. */
+  decide(appId: AppId): Decision {
+    const { fleet, homes, clock } = this.#parts
+    const home = [...homes.all()].find((each) => each.appId === appId)
+    const world = worldOf(appId, fleet.ofApp(appId), home, this.#parts)
+    const now = clock.now()
+    return decisionOf(world, planApp(world, now), [], now)
   }
 
   /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */

@@ -37,10 +37,12 @@ interface Made {
   readonly inFlight?: number
   readonly idleForMs?: number
   readonly used?: boolean
+  readonly machineType?: string
 }
 
-function loaded({ state, revision = 'new', inFlight = 0, idleForMs = 0, used = true }: Made, index: number): Loaded {
-  const machine = { appId: 'app', accountId: 'account', revisionId: revision, machineType: 'XS', createdAt: 0 }
+function loaded(made: Made, index: number): Loaded {
+  const { state, revision = 'new', inFlight = 0, idleForMs = 0, used = true, machineType = 'XS' } = made
+  const machine = { appId: 'app', accountId: 'account', revisionId: revision, machineType, createdAt: 0 }
   const pending = pend({ ...machine, id: `${state}-${index}` }, now)
   const address = { host: '127.0.0.1', port: index }
   const serving = { ...machine, id: pending.id, state: 'serving' as const, address, readyAt: 0 }
@@ -77,9 +79,28 @@ describe('too many runners', () => {
     expect(ended(planApp(world, now).actions)).toEqual(['serving-1'])
   })
 
+  test('of those that have been idle for equally long the costliest goes first', () => {
+    const costOf = (type: string) => ({ 'GPU-H100': 10, XS: 1 })[type] ?? 0
+    const world = worldOf(
+      { keep_alive: 5, min_concurrency: 2 },
+      [
+        { state: 'serving', idleForMs: 6_000 },
+        { state: 'serving', idleForMs: 6_000, machineType: 'GPU-H100' },
+        { state: 'serving', idleForMs: 5_500, machineType: 'GPU-H100' },
+      ],
+      { costOf },
+    )
+    expect(ended(planApp(world, now).actions)).toEqual(['serving-1'])
+  })
+
+  test('starts that wait are cancelled from the last one on', () => {
+    const world = worldOf({ min_concurrency: 1 }, [{ state: 'pending' }, { state: 'pending' }, { state: 'pending' }])
+    expect(ended(planApp(world, now).actions)).toEqual(['pending-2', 'pending-1'])
+  })
+
   test('the moment at which the next one goes is known', () => {
     const world = worldOf({ keep_alive: 5 }, [{ state: 'serving', idleForMs: 2_000 }])
-    expect(planApp(world, now)).toEqual({ actions: [], moments: [now + 3_000] })
+    expect(planApp(world, now)).toMatchObject({ actions: [], moments: [now + 3_000] })
   })
 
   test('a start that waits is cancelled at once, one under way is not', () => {

@@ -5,6 +5,7 @@
  */
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
@@ -19,6 +20,7 @@ import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
+import { DecisionLog } from './decisions.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
 import { HealthChecks } from './health-checks.ts'
@@ -63,6 +65,8 @@ export interface Scheduler {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
+  /** Why an app has the runners that it has. */
+  decisions(appId: AppId): Decisions
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
   /** Follows a run: what its runners say, and the one whose end is its end. */
@@ -100,6 +104,7 @@ class PlatformScheduler implements Scheduler {
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
   readonly #health: HealthChecks
+  readonly #decisions = new DecisionLog()
   readonly #hands: Hands
   readonly #pass: Pass
   readonly #loop: Loop
@@ -137,6 +142,7 @@ class PlatformScheduler implements Scheduler {
       hands: this.#hands,
       sightings,
       health: this.#health,
+      decisions: this.#decisions,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
@@ -175,6 +181,10 @@ class PlatformScheduler implements Scheduler {
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
     if (verdict !== 'terminate') return void this.#check(id, verdict, reason)
     this.#replace(id, reason)
+  }
+
+  decisions(appId: AppId): Decisions {
+    return { now: this.#pass.decide(appId), kept: this.#decisions.of(appId) }
   }
 
   failureOf(revisionId: RevisionId): string | undefined {

@@ -22,6 +22,7 @@ import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
@@ -45,6 +46,8 @@ export interface Script {
   /** All are ann's. */
   runners: RunnerView[]
   readonly failures: Map<RevisionId, string>
+  /** What the scheduler decides, and decided lately. */
+  decisions: Decisions
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
   run: Runners['followRun']
   /** What running a command beside a runner does. Nothing can be run unless a test says otherwise. */
@@ -213,6 +216,7 @@ function newScript(): Script {
     build: async () => 'e'.repeat(64),
     runners: [],
     failures: new Map(),
+    decisions: { now: { at: 0, there: noRunners, steps: [], blocks: [] }, kept: [] },
     run: forever,
     exec: async () => {
       throw new CarrickError('exec_failed', 'these runners are fakes')
@@ -222,6 +226,8 @@ function newScript(): Script {
     asked: [],
   }
 }
+
+const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
 
 const forever = () => new Promise<never>(() => {})
 
@@ -234,6 +240,7 @@ function runnersOf(script: Script): Runners {
     usage: async () =>
       new Map(script.runners.map(({ id }) => [id, { cpuSeconds: 1, memoryBytes: 1_048_576 }] as const)),
     execIn: (id, command) => script.exec(id, command),
+    decisions: () => script.decisions,
     failureOf: (revisionId) => script.failures.get(revisionId),
     followRun: (appId, say) => script.run(appId, say),
     endRun: (appId) => void script.asked.push(`end run ${appId}`),
