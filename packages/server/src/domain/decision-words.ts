@@ -3,6 +3,7 @@ import type { Block, Decision, FailedStart, RunnersThere, ScalingFacts, Step } f
 import { mainEnvironment, splitAlias } from './names.ts'
 import type { ScaleSettings } from './scale.ts'
 import type { Calculation } from './scaling.ts'
+import { unplacedWords } from './unplaced-words.ts'
 import { spellCount, spellExit, spellList, spellTime } from './spell.ts'
 
 /** What a decision was, in sentences: what was seen, the formula with its numbers, what is done, what stands in the way. Pure. */
@@ -47,6 +48,10 @@ export function blockSentence(block: Block, app: string, now: number): string {
       return `${spellCount(block.waiting, 'waiting request')} ${block.waiting === 1 ? 'starts' : 'start'} no runner before one has waited for scaling_delay (${block.seconds} s): ${spellTime(block.until - now)} more.`
     case 'paused':
       return `The queue is paused, so the ${spellCount(block.held, 'request')} in it ${block.held === 1 ? 'starts' : 'start'} no runner: \`carrick queue resume ${nameOf(app)}\` goes on with them.`
+    case 'no_place': {
+      const again = block.until === undefined ? '' : ` It is tried again in ${spellTime(block.until - now)}.`
+      return `${spellCount(block.runners, 'runner has', 'runners have')} no place yet: ${unplacedWords(block.why)}.${again}`
+    }
     case 'first_deploy':
       return `Its first deploy is under way (revision ${block.revisionId}): calls can be served once a runner of that is healthy.`
     default:

@@ -1,5 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
 import type { RevisionId, RunnerId } from './ids.ts'
+import type { Unplaced } from './placement.ts'
 import type { EndReason, Exit, StopReason } from './runner.ts'
 import type { ScaleSettings } from './scale.ts'
 import type { Calculation } from './scaling.ts'
@@ -79,6 +80,8 @@ export type Block =
     }
   | { readonly kind: 'scaling_delay'; readonly until: Moment; readonly seconds: number; readonly waiting: number }
   | { readonly kind: 'paused'; readonly held: number }
+  /** Runners that are wanted have no place on any machine yet. They are tried again at `until`. */
+  | { readonly kind: 'no_place'; readonly runners: number; readonly why: Unplaced; readonly until?: Moment }
   /** Its first deploy is under way: there is no active revision to have runners of. */
   | { readonly kind: 'first_deploy'; readonly revisionId: RevisionId }
 
@@ -120,5 +123,6 @@ export function saysTheSame(one: Decision, other: Decision): boolean {
 /** A wait that was begun anew is another one. */
 function isSameBlock(one: Block, other: Block | undefined): boolean {
   if (one.kind !== other?.kind) return false
+  if (one.kind === 'no_place') return one.why.kind === (other as typeof one).why.kind
   return one.kind !== 'backoff' || one.until === (other as typeof one).until
 }

@@ -125,6 +125,7 @@ function blocksOf(world: AppWorld, { scaling }: Plan, now: Moment): readonly Blo
     }
     const wait = backoffIn(world, active, desired.atLeast > counted, now)
     if (wait !== undefined) blocks.push(wait)
+    blocks.push(...placeless(world))
   } else if (rolling !== undefined) {
     blocks.push({ kind: 'first_deploy', revisionId: rolling.id })
   }
@@ -148,6 +149,20 @@ function backoffIn(world: AppWorld, revision: Revision, isShort: boolean, now: M
     failures: backoff.failures,
     ...(failed && { failed: failedStart(failed) }),
   }
+}
+
+/** Runners that nothing has room for, those with the same kind of reason together. */
+function placeless({ runners, unplacedOf }: AppWorld): readonly Block[] {
+  if (unplacedOf === undefined) return []
+  const blocks = new Map<string, Extract<Block, { kind: 'no_place' }>>()
+  for (const { runner } of runners) {
+    const why = runner.state === 'pending' ? unplacedOf(runner.id) : undefined
+    if (why === undefined || runner.state !== 'pending') continue
+    const before = blocks.get(why.kind)
+    const until = Math.min(before?.until ?? runner.startAt, runner.startAt)
+    blocks.set(why.kind, { kind: 'no_place', runners: (before?.runners ?? 0) + 1, why, until })
+  }
+  return [...blocks.values()]
 }
 
 function failedStart({ id, reason, endedAt, exit }: Terminated): FailedStart {

@@ -1,6 +1,7 @@
 import type { App } from '../domain/app.ts'
 import { nextStartAt, type Backoff } from '../domain/backoff.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Unplaced } from '../domain/placement.ts'
 import type { Revision } from '../domain/revision.ts'
 import { oldRunnersKept } from '../domain/rollout.ts'
 import type { LiveRunner, Pending, Serving, Setup, StopReason, Terminated } from '../domain/runner.ts'
@@ -39,6 +40,8 @@ export interface AppWorld {
   readonly backoffOf: (revisionId: RevisionId) => Backoff | undefined
   /** The start that failed last of those that a revision's backoff is for. */
   readonly failureOf?: (revisionId: RevisionId) => Terminated | undefined
+  /** Why a pending runner has no place on a machine. */
+  readonly unplacedOf?: (id: RunnerId) => Unplaced | undefined
   /** What a machine type costs compared with others. Absent: all the same. */
   readonly costOf?: (machineType: string) => number
   /** Requests that wait because their queue is paused. */
