@@ -106,7 +106,7 @@ export interface RunnerBackend {
   forget(id: RunnerId): Promise<void>
   /** Calls back when a runner's sighting may have changed. */
   onChange(listener: () => void): void
-  /** Calls back with each line that a runner writes. Pipes are always drained, listener or not. */
+  /** Calls back with each line that a runner writes. Pipes are always drained, listener or not; one that floods its own waits. */
   onOutput(listener: (output: RunnerOutput) => void): void
   /** Lets go of timers and pipes. Runners that still live are killed first. */
   close(): Promise<void>

@@ -8,6 +8,7 @@ import { logRoutes } from './routes/logs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { objectRoutes } from './routes/objects.ts'
+import { runnerRoutes } from './routes/runners.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { workflowRoutes } from './routes/workflows.ts'
 import { tokenRoutes } from './routes/tokens.ts'
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...appRoutes,
   ...logRoutes,
   ...eventRoutes,
+  ...runnerRoutes,
   ...appFileRoutes,
   ...fileRoutes,
   ...pageRoutes,

@@ -7,7 +7,8 @@ import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../back
 import { whenAccepting } from './accepting.ts'
 import { endTree, sendSignal } from './end.ts'
 import { startSession } from './exec.ts'
-import { drain, whenDrained } from './output.ts'
+import { drain, whenDrained, type Drain } from './output.ts'
+import { Pace } from './pace.ts'
 import type { Ports } from './ports.ts'
 import { bootId, isAlive, procOf, type ProcIdentity } from './proc.ts'
 import { writeRecord } from './record.ts'
@@ -71,11 +72,14 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     endTree({ id: spec.id, installation: place.installation, main: leader, cgroups: place.cgroups }, signal)
 
   /** Sees it off: whatever it left behind would hold its pipes, its port and its memory; its last words come first. */
-  async function follow(child: Spawned): Promise<void> {
+  async function follow(child: Spawned, pipes: Record<'stdout' | 'stderr', Drain>): Promise<void> {
     const exit = await exitOf(child)
     over.abort()
     sendSignal(-child.pid, 'SIGKILL')
-    const drained = Promise.all([whenDrained(child.stdout, patienceMs), whenDrained(child.stderr, patienceMs)])
+    const drained = Promise.all([
+      whenDrained(child.stdout, pipes.stdout, patienceMs),
+      whenDrained(child.stderr, pipes.stderr, patienceMs),
+    ])
     await endAll(undefined, AbortSignal.timeout(endMs)).catch((error: unknown) => {
       log.warn({ err: error, runner: spec.id }, 'processes that a runner left behind do not end')
     })
@@ -90,9 +94,12 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     exited = Promise.resolve()
   } else {
     const { pid, stdout, stderr } = spawned
-    drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }))
-    drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }))
-    exited = follow(spawned)
+    const pace = new Pace()
+    const pipes = {
+      stdout: drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }), pace),
+      stderr: drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }), pace),
+    }
+    exited = follow(spawned, pipes)
     void whenAccepting(given.app, over.signal).then((address) => address && see({ kind: 'accepting', address }))
     const startTime = procOf(pid)?.startTime
     if (startTime) {
