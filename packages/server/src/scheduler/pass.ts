@@ -1,6 +1,6 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
@@ -131,6 +131,7 @@ export class Pass {
       if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
       return plan.moments
     })
+    for (const world of all.values()) this.#boundSetup(world, draft)
     const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
     await this.#store(draft)
     decisions.tidy((appId) => all.has(appId))
@@ -159,6 +160,15 @@ export class Pass {
     const world = worldOf(appId, fleet.ofApp(appId), home, this.#parts)
     const now = clock.now()
     return decisionOf(world, planApp(world, now), [], now)
+  }
+
+  /** A start-up time that was changed counts for the runners that are starting, too. */
+  #boundSetup({ app, runners }: AppWorld, draft: Draft): void {
+    if (app === undefined) return
+    for (const { runner } of runners) {
+      if (runner.state !== 'setup' || runner.revisionId !== app.revisionId || draft.get(runner.id) !== runner) continue
+      draft.put(readyWithin(runner, app.scale.startup_timeout * 1_000))
+    }
   }
 
   /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */
