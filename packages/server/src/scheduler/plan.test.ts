@@ -166,7 +166,8 @@ test('more runners than max_concurrency never work at a time, as far as offers d
     fc.property(any, ([scale, made]) => {
       const runners = made.map(([each, isNew]) => ({ ...each, revision: isNew ? 'new' : 'old' }))
       const old = runners.map(loaded).filter(({ runner }) => runner.revisionId === 'old')
-      const handover = { had: old.length, runners: new Set(old.map(({ runner }) => runner.id)) }
+      const ids = new Set(old.map(({ runner }) => runner.id))
+      const handover = { had: old.length, carried: old.length, until: now + 1_000, multiplexing: 1, runners: ids }
       const world = worldOf(scale, runners, { handover })
       const offer = new Set(offered(world).map(({ id }) => id))
       const busy = world.runners.filter(({ inFlight }) => inFlight > 0)

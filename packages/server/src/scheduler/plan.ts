@@ -2,9 +2,9 @@ import type { App } from '../domain/app.ts'
 import { nextStartAt, type Backoff } from '../domain/backoff.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
-import { oldRunnersKept } from '../domain/rollout.ts'
+import { oldRunnersKept, successorsWanted } from '../domain/rollout.ts'
 import type { LiveRunner, Pending, Serving, Setup, StopReason } from '../domain/runner.ts'
-import { desiredRunners, idleLimitMs, patientUntil, type Demand } from '../domain/scaling.ts'
+import { desiredRunners, idleLimitMs, patientUntil, type Demand, type Desired } from '../domain/scaling.ts'
 import type { Moment } from '../kit/clock.ts'
 
 /** A live runner, and what its home says of it. */
@@ -20,6 +20,12 @@ export interface Loaded<R extends LiveRunner = LiveRunner> {
 export interface Handover {
   /** How many there were at the switch. */
   readonly had: number
+  /** How many of them carried the load. */
+  readonly carried: number
+  /** They go then at the latest. */
+  readonly until: Moment
+  /** Requests that each of them takes at a time. */
+  readonly multiplexing: number
   readonly runners: ReadonlySet<RunnerId>
 }
 
@@ -34,6 +40,8 @@ export interface AppWorld {
   readonly over?: boolean
   readonly demand: Demand
   readonly handover?: Handover
+  /** It has a runner of the active revision whether anybody calls it or not, until one has served. */
+  readonly warming?: boolean
   /** Runners to be stopped once their successor serves, each with its successor where there is one. */
   readonly replacing: ReadonlyMap<RunnerId, RunnerId | undefined>
   readonly backoffOf: (revisionId: RevisionId) => Backoff | undefined
@@ -76,7 +84,7 @@ export function demandOn({ demand, runners, handover }: Pick<AppWorld, 'demand' 
 /** Starts what is missing; what is too much and idle for long enough goes. */
 function planActive(app: App, revision: Revision, world: AppWorld, now: Moment): Plan {
   const demand = demandOn(world)
-  const desired = desiredRunners(app.scale, demand, now)
+  const desired = wantedRunners(app, world, now)
   const mine = ofRevision(world.runners, revision.id)
   // Successors come on top until they have taken over.
   const replaced = mine.filter(isServing).filter(({ runner }) => world.replacing.has(runner.id))
@@ -159,22 +167,44 @@ function planRolling(revision: Revision, { runners }: AppWorld): Plan {
 }
 
 /** Other revisions go, except as many of a handover as the active one still needs beside it. */
-function planOld(app: App, { active, rolling, runners, ...world }: AppWorld, now: Moment): Plan {
+function planOld(app: App, world: AppWorld, now: Moment): Plan {
+  const { active, rolling, runners, handover } = world
   const old = runners.filter(({ runner }) => runner.revisionId !== active?.id && runner.revisionId !== rolling?.id)
-  const ready = active ? ofRevision(runners, active.id).filter(isServing).length : 0
-  const desired = desiredRunners(app.scale, demandOn({ runners, ...world }), now).atMost
-  const serving = old.filter(isServing).filter(({ runner }) => world.handover?.runners.has(runner.id))
-  const count = world.handover ? oldRunnersKept({ had: world.handover.had, ready, desired }) : 0
+  const serving = handingOver(world, now)
   const kept = new Set(
     serving
       .toSorted((one, other) => other.inFlight - one.inFlight)
-      .slice(0, count)
+      .slice(0, serving.length === 0 ? 0 : stillNeeded(app, world, now))
       .map(({ runner }) => runner.id),
   )
-  return endAll(
+  const { actions } = endAll(
     old.filter(({ runner }) => !kept.has(runner.id)),
     'deploy',
   )
+  return { actions, moments: handover !== undefined && kept.size > 0 ? [handover.until] : [] }
+}
+
+/** Old runners that serve on, while they may. */
+function handingOver({ runners, handover }: AppWorld, now: Moment): readonly Loaded<Serving>[] {
+  if (handover === undefined || now >= handover.until) return []
+  return runners.filter(isServing).filter(({ runner }) => handover.runners.has(runner.id))
+}
+
+function stillNeeded(app: App, world: AppWorld, now: Moment): number {
+  const ready = world.active ? ofRevision(world.runners, world.active.id).filter(isServing).length : 0
+  return oldRunnersKept({ had: world.handover?.had ?? 0, ready, wanted: wantedRunners(app, world, now).atMost })
+}
+
+/** By the formula; while old runners hand over, as many as take over from them; and one while the app is to be warm. */
+export function wantedRunners(app: App, world: AppWorld, now: Moment): Desired {
+  const desired = desiredRunners(app.scale, demandOn(world), now)
+  const cap = app.scale.max_concurrency
+  const isHandingOver = handingOver(world, now).length > 0
+  const least = (count: number) => {
+    if (isHandingOver) return successorsWanted({ carried: world.handover?.carried ?? 0, desired: count, cap })
+    return Math.max(count, world.warming === true ? 1 : 0)
+  }
+  return { atLeast: least(desired.atLeast), atMost: least(desired.atMost) }
 }
 
 function endAll(runners: readonly Loaded[], reason: StopReason): Plan {

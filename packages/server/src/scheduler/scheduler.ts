@@ -62,8 +62,8 @@ export interface Scheduler {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
-  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
-  failureOf(revisionId: RevisionId): string | undefined
+  /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
+  warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */
@@ -167,8 +167,9 @@ class PlatformScheduler implements Scheduler {
     this.#end(id, reason, reason === 'crash' || reason === 'killed' ? 0 : grace * 1_000)
   }
 
-  failureOf(revisionId: RevisionId): string | undefined {
-    return this.#rollouts.failureOf(revisionId)
+  warm(appId: AppId, revisionId: RevisionId): void {
+    this.#memory.warm(appId, revisionId)
+    this.#loop.wake()
   }
 
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {

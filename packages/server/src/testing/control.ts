@@ -22,7 +22,7 @@ import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
-import type { RevisionId, RunnerId } from '../domain/ids.ts'
+import type { RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { openAccountFiles } from '../files/account-files.ts'
@@ -44,7 +44,6 @@ export interface Script {
   build: Builds['build']
   /** All are ann's. */
   runners: RunnerView[]
-  readonly failures: Map<RevisionId, string>
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
   run: Runners['followRun']
   /** What running a command beside a runner does. Nothing can be run unless a test says otherwise. */
@@ -212,7 +211,6 @@ function newScript(): Script {
   return {
     build: async () => 'e'.repeat(64),
     runners: [],
-    failures: new Map(),
     run: forever,
     exec: async () => {
       throw new CarrickError('exec_failed', 'these runners are fakes')
@@ -234,7 +232,7 @@ function runnersOf(script: Script): Runners {
     usage: async () =>
       new Map(script.runners.map(({ id }) => [id, { cpuSeconds: 1, memoryBytes: 1_048_576 }] as const)),
     execIn: (id, command) => script.exec(id, command),
-    failureOf: (revisionId) => script.failures.get(revisionId),
+    warm: (appId, revisionId) => void script.asked.push(`warm ${revisionId}`),
     followRun: (appId, say) => script.run(appId, say),
     endRun: (appId) => void script.asked.push(`end run ${appId}`),
   }
