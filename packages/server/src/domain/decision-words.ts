@@ -11,6 +11,7 @@ export function decisionSentences(decision: Decision, app: string): readonly str
   const { scaling, there, steps, blocks, at } = decision
   return [
     ...(scaling ? [demandSentence(scaling, at), `${formulaOf(scaling.scale, scaling.atMost)}.`] : []),
+    ...(scaling?.lifted ? [liftedSentence(scaling.lifted, scaling.desired.atLeast)] : []),
     thereSentence(there, at),
     ...outcomeSentences(decision),
     ...blocks.map((block) => blockSentence(block, app, at)),
@@ -32,9 +33,9 @@ export function formulaOf(scale: ScaleSettings, { volume, needed, buffer, desire
 function outcomeSentences({ scaling, steps, at }: Decision): readonly string[] {
   if (steps.length > 0) return steps.map((step) => stepSentence(step, at))
   if (scaling === undefined) return []
-  const { counted, atMost } = scaling
-  if (counted === atMost.desired) return [`Keeps ${runners(counted)}: as many as are wanted.`]
-  return [`Keeps ${runners(counted)}, where ${atMost.desired} ${atMost.desired === 1 ? 'is' : 'are'} wanted.`]
+  const { counted, desired } = scaling
+  if (counted === desired.atMost) return [`Keeps ${runners(counted)}: as many as are wanted.`]
+  return [`Keeps ${runners(counted)}, where ${desired.atMost} ${desired.atMost === 1 ? 'is' : 'are'} wanted.`]
 }
 
 /** What stands in the way of more runners. */
@@ -62,6 +63,12 @@ export function blockSentence(block: Block, app: string, now: number): string {
 function demandSentence({ running, waiting, waitingSince }: ScalingFacts, at: number): string {
   const oldest = waitingSince === undefined ? '' : `, the oldest for ${spellTime(at - waitingSince)}`
   return `${spellCount(running, 'request runs', 'requests run')} and ${spellCount(waiting, 'waits', 'wait')}${waiting > 0 ? oldest : ''}.`
+}
+
+function liftedSentence(lifted: 'handover' | 'warming', count: number): string {
+  return lifted === 'handover'
+    ? `Until new runners have taken over from those of the revision before, ${count} ${count === 1 ? 'is' : 'are'} wanted.`
+    : 'A runner of the revision that calls go to now is to be ready, whether anybody calls or not.'
 }
 
 function thereSentence({ pending, starting, startingSince, idle, busy, ending }: RunnersThere, at: number): string {
@@ -121,8 +128,8 @@ const reasons: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Runners above what is wanted go by themselves; until then it should be clear why they are there. */
-function surplusSentence({ scale, counted, atMost }: ScalingFacts): readonly string[] {
-  const over = counted - atMost.desired
+function surplusSentence({ scale, counted, desired }: ScalingFacts): readonly string[] {
+  const over = counted - desired.atMost
   if (over <= 0) return []
   const which = over === 1 ? 'The one above that goes' : `The ${over} above that go`
   return [`${which} once idle for keep_alive (${scale.keep_alive} s); a busy runner is never ended for that.`]

@@ -20,7 +20,7 @@ export function decisionOf(
   const { scaling } = plan
   return {
     at: now,
-    ...(scaling && world.app && { scaling: factsOf(world.app.scale, scaling, now) }),
+    ...(scaling && world.app && { scaling: factsOf(world, world.app.scale, scaling, now) }),
     there: thereIn(world),
     steps: stepsOf(world, plan.actions, born, now),
     blocks: blocksOf(world, plan, now),
@@ -32,17 +32,25 @@ export function isWorthKeeping(world: AppWorld, plan: Plan, now: Moment): boolea
   return plan.actions.length > 0 || blocksOf(world, plan, now).length > 0
 }
 
-function factsOf(scale: ScalingFacts['scale'], { demand, counted }: Scaling, now: Moment): ScalingFacts {
+function factsOf(
+  world: AppWorld,
+  scale: ScalingFacts['scale'],
+  { demand, desired, counted }: Scaling,
+  now: Moment,
+): ScalingFacts {
   const { running, waiting, waitingSince } = demand
   const atMost = calculated(scale, running + waiting)
-  const isPatient = patientUntil(scale, demand, now) !== undefined
+  const atLeast = patientUntil(scale, demand, now) === undefined ? atMost : calculated(scale, running)
+  const isLifted = desired.atLeast > atLeast.desired || desired.atMost > atMost.desired
   return {
     scale,
     running,
     waiting,
     ...(waitingSince === undefined ? {} : { waitingSince }),
     atMost,
-    atLeast: isPatient ? calculated(scale, running) : atMost,
+    atLeast,
+    desired,
+    ...(isLifted && { lifted: world.handover === undefined ? ('warming' as const) : ('handover' as const) }),
     counted,
   }
 }

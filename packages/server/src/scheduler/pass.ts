@@ -1,7 +1,7 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
-import { desiredRunners, patientUntil } from '../domain/scaling.ts'
+import { patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import { Alarm } from './alarm.ts'
@@ -14,7 +14,7 @@ import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
-import { demandOn, planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Sightings } from './sightings.ts'
@@ -92,7 +92,7 @@ export class Pass {
     const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
     const until = patientUntil(scale, demand, clock.now())
     if (until !== undefined && !this.#alarm.isSetBefore(until)) return true
-    return desiredRunners(scale, demand, clock.now()).atLeast > there.length
+    return wantedRunners(world.app, world, clock.now()).atLeast > there.length
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { LiveRunner } from '../domain/runner.ts'
 import { anyMade, anyScale, anyWorld, ended, loaded, worldNow as now, worldOf } from '../testing/app-worlds.ts'
 import { offered } from './offer.ts'
 import { planApp } from './plan.ts'
@@ -14,7 +15,8 @@ describe('too many runners', () => {
   })
 
   test('of those that have been idle for equally long the costliest goes first', () => {
-    const costOf = (type: string) => ({ 'GPU-H100': 10, XS: 1 })[type] ?? 0
+    const costOf = ({ machineType }: LiveRunner) => ({ 'GPU-H100': 10, XS: 1 })[machineType] ?? 0
+    const costliestFirst = (one: LiveRunner, other: LiveRunner) => costOf(other) - costOf(one)
     const world = worldOf(
       { keep_alive: 5, min_concurrency: 2 },
       [
@@ -22,7 +24,7 @@ describe('too many runners', () => {
         { state: 'serving', idleForMs: 6_000, machineType: 'GPU-H100' },
         { state: 'serving', idleForMs: 5_500, machineType: 'GPU-H100' },
       ],
-      { costOf },
+      { costliestFirst },
     )
     expect(ended(planApp(world, now).actions)).toEqual(['serving-1'])
   })
@@ -99,7 +101,8 @@ test('more runners than max_concurrency never work at a time, as far as offers d
     fc.property(any, ([scale, made]) => {
       const runners = made.map(([each, isNew]) => ({ ...each, revision: isNew ? 'new' : 'old' }))
       const old = runners.map(loaded).filter(({ runner }) => runner.revisionId === 'old')
-      const handover = { had: old.length, runners: new Set(old.map(({ runner }) => runner.id)) }
+      const ids = new Set(old.map(({ runner }) => runner.id))
+      const handover = { had: old.length, carried: old.length, until: now + 1_000, multiplexing: 1, runners: ids }
       const world = worldOf(scale, runners, { handover })
       const offer = new Set(offered(world).map(({ id }) => id))
       const busy = world.runners.filter(({ inFlight }) => inFlight > 0)
