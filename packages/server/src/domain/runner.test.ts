@@ -28,10 +28,13 @@ test.each([
   expect(observe(runner, exited, now)).toMatchObject({ state: 'terminated', reason, exit: { code: 1 }, keyId: 'k' })
 })
 
-test.each([[setup], [serving], [draining]])('one that took too much memory says so, whatever it was doing', (runner) => {
-  const end = observe(runner, { kind: 'exited', exit: { code: null, signal: 'SIGKILL' }, oom: true }, now)
-  expect(end).toMatchObject({ state: 'terminated', reason: 'oom', exit: { signal: 'SIGKILL' } })
-})
+test.each([[setup], [serving], [draining]])(
+  'one that took too much memory says so, whatever it was doing',
+  (runner) => {
+    const end = observe(runner, { kind: 'exited', exit: { code: null, signal: 'SIGKILL' }, oom: true }, now)
+    expect(end).toMatchObject({ state: 'terminated', reason: 'oom', exit: { signal: 'SIGKILL' } })
+  },
+)
 
 test('late and repeated sightings change nothing', () => {
   expect(observe(serving, { kind: 'accepting', address }, now)).toBe(serving)
