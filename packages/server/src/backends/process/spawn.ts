@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { RunnerSpec } from '../backend.ts'
+import type { Launcher } from './launcher.ts'
 import type { Place } from './survivors.ts'
 
 export interface RunnerPorts {
@@ -20,10 +21,18 @@ export async function makeFolders(folder: string): Promise<void> {
   await Promise.all([mkdir(join(folder, 'work'), { recursive: true }), mkdir(join(folder, 'tmp'), { recursive: true })])
 }
 
+export interface RunnerPlace {
+  readonly folder: string
+  readonly ports: RunnerPorts
+  readonly place: Place
+  readonly basePath: string
+  readonly launcher: Launcher | undefined
+}
+
 /** Spawns it in a session of its own with nothing of the server's environment. Answers the error when it cannot. */
 export async function spawnRunner(
   spec: RunnerSpec,
-  { folder, ports, place, basePath }: { folder: string; ports: RunnerPorts; place: Place; basePath: string },
+  { folder, ports, place, basePath, launcher }: RunnerPlace,
 ): Promise<Spawned | Error> {
   const [program, ...args] = spec.command
   if (!program) return new Error('its command is empty')
@@ -39,13 +48,11 @@ export async function spawnRunner(
     CARRICK_INSTALLATION: place.installation,
     ...(spec.mounts.length === 0 ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
   }
+  const how = { cwd: join(folder, 'work'), detached: true }
   try {
-    const child = spawn(program, args, {
-      cwd: join(folder, 'work'),
-      env,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const child = launcher
+      ? launcher.spawn(spec, env, how)
+      : spawn(program, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe'] })
     if (hasPid(child)) return child
     const [error] = await once(child, 'error')
     return error instanceof Error ? error : new Error(String(error))
