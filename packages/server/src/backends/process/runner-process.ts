@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
-import { whenAccepting } from './accepting.ts'
+import { whenAccepting, whenTold } from './accepting.ts'
 import { endTree, sendSignal } from './end.ts'
 import { startSession } from './exec.ts'
 import { drain, whenDrained } from './output.ts'
@@ -89,11 +89,13 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     see({ kind: 'exited', exit: couldNotSpawn })
     exited = Promise.resolve()
   } else {
-    const { pid, stdout, stderr } = spawned
+    const { pid, stdout, stderr, word } = spawned
     drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }))
     drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }))
     exited = follow(spawned)
-    void whenAccepting(given.app, over.signal).then((address) => address && see({ kind: 'accepting', address }))
+    void whenAccepting(given.app, whenTold(word), over.signal).then(
+      (address) => address && see({ kind: 'accepting', address }),
+    )
     const startTime = procOf(pid)?.startTime
     if (startTime) {
       main = { pid, startTime, bootId: bootId() }
