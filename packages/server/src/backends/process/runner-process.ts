@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Address, Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
-import { whenAccepting } from './accepting.ts'
+import { whenAccepting, whenTold } from './accepting.ts'
 import type { Bounds } from './bounds.ts'
 import { endTree } from './end.ts'
 import { startSession } from './exec.ts'
@@ -109,14 +109,14 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     see({ kind: 'exited', exit: couldNotSpawn })
     exited = Promise.resolve()
   } else {
-    const { pid, stdout, stderr } = spawned
+    const { pid, stdout, stderr, word } = spawned
     const pace = new Pace()
     const pipes = {
       stdout: drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }), pace),
       stderr: drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }), pace),
     }
     exited = follow(spawned, pipes)
-    void whenAccepting(given.app, over.signal).then((address) => address && accept(address))
+    void whenAccepting(given.app, whenTold(word), over.signal).then((address) => address && accept(address))
     const startTime = procOf(pid)?.startTime
     if (startTime) {
       main = { pid, startTime, bootId: bootId() }
