@@ -5,7 +5,7 @@ import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
-import { bear, begin, type BirthParts } from './births.ts'
+import { bear, beginThose, type Birth, type BirthParts } from './births.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
@@ -117,25 +117,29 @@ export class Pass {
     const draft = new Draft(fleet)
     const all = worlds(this.#parts)
     this.#offers.tell(all)
+    const births: Birth[] = []
     const moments = [...all.values()].flatMap((world) => {
       const { actions, moments: later } = planApp(world, clock.now())
-      for (const action of actions) this.#draft(action, world, draft)
+      for (const action of actions) births.push(...this.#draft(action, world, draft))
       return later
     })
+    const places = beginThose(births, this.#parts, draft)
     const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
     await this.#store(draft)
     this.#killOverdue()
-    return [...moments, ...overdue, ...this.#deadlines()]
+    return [...moments, ...places, ...overdue, ...this.#deadlines()]
   }
 
-  #draft(action: Action, { app }: AppWorld, draft: Draft): void {
+  /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft): readonly Birth[] {
     const { clock, memory } = this.#parts
-    if (action.kind === 'cancel') return draft.put(terminate(action.runner, action.reason, clock.now()))
-    if (action.kind === 'drain') return draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app === undefined) return undefined
-    if (action.kind === 'begin') return begin(action.runner, app, action.revision, this.#parts, draft)
-    const id = bear(app, action.revision, action.startAt, this.#parts, draft)
-    if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, id)
+    if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
+    if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
+    if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return []
+    if (action.kind === 'begin') return [{ runner: action.runner, app, revision: action.revision }]
+    const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
+    if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
+    return [birth]
   }
 
   /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */
@@ -175,13 +179,14 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, rollouts, hands, runs } = this.#parts
+    const { fleet, clock, memory, rollouts, hands, runs, placing } = this.#parts
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
     this.#offers.tell(worlds(this.#parts), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       hands.take(change)
       memory.learn(change, clock.now())
+      placing.learn(change)
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)

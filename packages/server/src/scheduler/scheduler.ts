@@ -5,6 +5,7 @@
  */
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
@@ -27,6 +28,7 @@ import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
+import { Placing } from './placing.ts'
 import { accepts, isHealthy } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
@@ -40,6 +42,8 @@ export interface SchedulerParts {
   readonly homes: Homes
   readonly apps: Apps
   readonly backend: RunnerBackend
+  /** What runners are placed on. */
+  readonly hardware: Hardware
   readonly keyring: Pick<Keyring, 'prepare'>
   readonly logs: Pick<LogStore, 'append' | 'tail'>
   readonly launch: Launch
@@ -98,6 +102,7 @@ class PlatformScheduler implements Scheduler {
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
   readonly #hands: Hands
+  readonly #placing: Placing
   readonly #pass: Pass
   readonly #loop: Loop
   readonly #ending = new AbortController()
@@ -119,12 +124,15 @@ class PlatformScheduler implements Scheduler {
       },
       this.#ending.signal,
     )
+    const hands = this.#hands
+    this.#placing = new Placing({ fleet, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
     const own = {
       fleet,
       memory: this.#memory,
       rollouts: this.#rollouts,
       runs: this.#runs,
-      hands: this.#hands,
+      hands,
+      placing: this.#placing,
       sightings,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
@@ -221,10 +229,10 @@ class PlatformScheduler implements Scheduler {
           ? 'did'
           : 'will'
         : 'none'
-      const numGpus = this.#memory.revisionOf(runner.id)?.spec.scale.num_gpus ?? 1
+      const waitsFor = this.#placing.whyUnplaced(runner.id)
       return viewOfLive(
         withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, numGpus },
+        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, waitsFor },
         clock.now(),
       )
     })
