@@ -19,6 +19,7 @@ import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
+import { AppNews } from './app-news.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
 import type { Launch, RunnerStart } from './launch.ts'
@@ -40,7 +41,7 @@ export interface SchedulerParts {
   readonly homes: Homes
   readonly apps: Apps
   readonly backend: RunnerBackend
-  readonly keyring: Pick<Keyring, 'prepare'>
+  readonly keyring: Pick<Keyring, 'prepare' | 'learn' | 'forget'>
   readonly logs: Pick<LogStore, 'append' | 'tail'>
   readonly launch: Launch
   readonly clock: Clock
@@ -80,13 +81,15 @@ export interface Scheduler {
 
 /** Resolves when every runner of a former server process is seen gone: nothing may be dispatched before. */
 export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> {
-  const fleet = new Fleet(parts.store)
+  const fleet = new Fleet(parts.store, parts.keyring)
   await endFormerRuns(parts)
   await endFormerRunners(fleet, parts.backend, parts.clock, AbortSignal.timeout(patienceMs))
   return new PlatformScheduler(parts, fleet)
 }
 
 const patienceMs = 60_000
+/** One pass of so many looks at everything, also where nobody told of anything. */
+const passesPerWhole = 5
 /** What a run may still do after its caller has gone. */
 const lastSecondMs = 1_000
 
@@ -108,7 +111,7 @@ class PlatformScheduler implements Scheduler {
     this.#parts = parts
     this.#fleet = fleet
     this.#rollouts = new Rollouts(parts.logs)
-    const sightings = new Sightings(backend, clock, everyMs)
+    const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
     this.#hands = new Hands(
       {
@@ -130,10 +133,12 @@ class PlatformScheduler implements Scheduler {
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
 
-    backend.onChange(() => (sightings.expectChange(), this.#loop.wake()))
+    backend.onChange((id) => (sightings.expectChange(id), this.#loop.wake()))
     backend.onOutput((output) => this.#said(output))
     homes.onLoad((appId) => this.#loadChanged(appId))
     store.onChange('app', () => void this.#appsChanged(apps))
+    const news = new AppNews(apps)
+    apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
@@ -177,6 +182,7 @@ class PlatformScheduler implements Scheduler {
 
   endRun(appId: AppId): void {
     this.#runs.end(appId)
+    this.#pass.touch(appId)
     for (const { id } of this.#fleet.ofApp(appId)) this.#end(id, 'app_deleted', lastSecondMs)
     this.#loop.wake()
   }
@@ -186,7 +192,7 @@ class PlatformScheduler implements Scheduler {
   }
 
   hasRunners(appId: AppId): boolean {
-    return this.#fleet.ofApp(appId).length > 0
+    return this.#fleet.countsOf(appId).size > 0
   }
 
   look(): Promise<void> {
@@ -255,7 +261,9 @@ class PlatformScheduler implements Scheduler {
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
   #loadChanged(appId: AppId): void {
-    if (this.#pass.wantsMore(appId)) this.#loop.wake()
+    if (!this.#pass.wantsMore(appId)) return
+    this.#pass.touch(appId)
+    this.#loop.wake()
   }
 
   async #appsChanged(apps: Apps): Promise<void> {

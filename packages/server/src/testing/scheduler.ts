@@ -18,7 +18,8 @@ import { manualClock } from './clock.ts'
 import { FakeBackend } from './fake-backend.ts'
 import { addTestAccount, openTestStore, type TestStore } from './store.ts'
 
-const launch: Launch = async ({ runner, key }) => ({
+/** What the fake backend is told. */
+export const testLaunch: Launch = async ({ runner, key }) => ({
   spec: {
     id: runner.id,
     appId: runner.appId,
@@ -65,7 +66,7 @@ export async function openTestScheduler(given: { store?: TestStore; backend?: Fa
     append: (line: LogLine) => void lines.push(line),
     tail: (id: RunnerId, limit: number) => lines.filter(({ runnerId }) => runnerId === id).slice(-limit),
   }
-  const parts = { store, homes, apps, backend, keyring, logs, launch, clock, log: silent, everyMs: 60_000 }
+  const parts = { store, homes, apps, backend, keyring, logs, launch: testLaunch, clock, log: silent, everyMs: 60_000 }
   const scheduler = await startScheduler(parts)
   let calls = 0
 
