@@ -10,6 +10,7 @@ import { bear, begin, type BirthParts } from './births.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
+import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
 import { demandOn, planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
@@ -23,6 +24,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly hands: Hands
   readonly runs: Runs
   readonly sightings: Sightings
+  readonly health: HealthChecks
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
@@ -127,8 +129,8 @@ export class Pass {
 
   /** What became of the runners, and what people want of them. Answers whether it has looked at everything. */
   async #see(signal: AbortSignal): Promise<boolean> {
-    const { fleet, clock, sightings, hands, memory, runs, apps } = this.#parts
-    const look = await sightings.look(signal)
+    const { fleet, clock, sightings, health, hands, memory, runs, apps } = this.#parts
+    const look = health.gate(await sightings.look(signal))
     const draft = new Draft(fleet)
     fold(this.#concerned(look), { look, refused: this.#refused }, draft, clock.now())
     const granted = this.#asks.grant(draft, clock.now())
@@ -166,7 +168,11 @@ export class Pass {
     const draft = new Draft(fleet)
     const moments = new Map(Array.from(all, ([id, world]) => [id, this.#planOne(world, draft)] as const))
     await this.#store(draft)
-    for (const [id, later] of moments) this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
+    if (isWhole) this.#parts.health.look() // its own timer looks more often
+    for (const [id, later] of moments) {
+      this.#killOverdue(id)
+      this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
+    }
   }
 
   /** Answers when there may be more to do for the app. */
@@ -204,17 +210,21 @@ export class Pass {
     })
   }
 
-  /** When something will be due for its runners. Those that are overdue end now. */
-  #deadlines(appId: AppId): readonly Moment[] {
+  #killOverdue(appId: AppId): void {
     const { fleet, hands, clock } = this.#parts
-    return fleet.ofApp(appId).flatMap((runner) => {
-      if (runner.state === 'pending') return [runner.startAt]
-      if (runner.state === 'setup') return [runner.readyBy + 1]
-      if (runner.state !== 'draining' || runner.killAt === undefined) return []
-      if (runner.killAt > clock.now()) return [runner.killAt]
+    for (const runner of fleet.ofApp(appId)) {
+      if (runner.state !== 'draining' || runner.killAt === undefined || runner.killAt > clock.now()) continue
       if (hands.isFree(runner.id)) hands.kill(runner.id)
       this.#touched.add(appId) // until it is gone
-      return []
+    }
+  }
+
+  /** When something will be due for its runners. */
+  #deadlines(appId: AppId): readonly Moment[] {
+    return this.#parts.fleet.ofApp(appId).flatMap((runner) => {
+      if (runner.state === 'pending') return [runner.startAt]
+      if (runner.state === 'setup') return [runner.readyBy + 1]
+      return runner.state === 'draining' && runner.killAt !== undefined ? [runner.killAt] : []
     })
   }
 
@@ -222,7 +232,7 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, rollouts, hands, runs } = this.#parts
+    const { fleet, clock, memory, health, rollouts, hands, runs } = this.#parts
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
     const concerned = new Set(changes.map(({ to }) => to.appId))
     this.#offers.tell(worldsOf(concerned, this.#parts), (id) => draft.get(id)?.state !== 'serving')
@@ -231,6 +241,7 @@ export class Pass {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look
       hands.take(change)
       memory.learn(change, clock.now())
+      health.learn(change)
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)
