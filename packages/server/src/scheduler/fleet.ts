@@ -1,5 +1,5 @@
 import type { Keyring } from '../access/keyring.ts'
-import type { AppId, RunnerId } from '../domain/ids.ts'
+import type { AccountId, AppId, RunnerId } from '../domain/ids.ts'
 import type { LiveRunner, Runner } from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
 import { revokeRunnerKey } from '../store/keys.ts'
@@ -27,6 +27,7 @@ export class Fleet {
   readonly #keyring: Pick<Keyring, 'learn' | 'forget'>
   readonly #byId = new Map<RunnerId, LiveRunner>()
   readonly #byApp = new Map<AppId, AppRunners>()
+  readonly #byAccount = new Map<AccountId, Map<RunnerId, LiveRunner>>()
 
   constructor(store: Store, keyring: Pick<Keyring, 'learn' | 'forget'>) {
     this.#store = store
@@ -54,6 +55,11 @@ export class Fleet {
     return this.#byApp.get(appId)?.all ?? []
   }
 
+  /** Oldest first. */
+  ofAccount(accountId: AccountId): readonly LiveRunner[] {
+    return [...(this.#byAccount.get(accountId)?.values() ?? [])]
+  }
+
   /** How many there are of an app, without looking at each. */
   countsOf(appId: AppId): Pick<AppRunners, 'size' | 'draining' | 'ableOf'> {
     return this.#byApp.get(appId) ?? none
@@ -64,6 +70,7 @@ export class Fleet {
     const stored = await this.#store.read(liveRunners())
     this.#byId.clear()
     this.#byApp.clear()
+    this.#byAccount.clear()
     for (const runner of stored) this.#put(runner)
   }
 
@@ -91,13 +98,18 @@ export class Fleet {
     const ofApp = this.#byApp.get(runner.appId) ?? new AppRunners()
     this.#byApp.set(runner.appId, ofApp)
     ofApp.put(runner)
+    const ofAccount = this.#byAccount.get(runner.accountId) ?? new Map<RunnerId, LiveRunner>()
+    this.#byAccount.set(runner.accountId, ofAccount.set(runner.id, runner))
   }
 
-  #drop({ id, appId }: Runner): void {
+  #drop({ id, appId, accountId }: Runner): void {
     this.#byId.delete(id)
     const ofApp = this.#byApp.get(appId)
     ofApp?.drop(id)
     if (ofApp?.size === 0) this.#byApp.delete(appId)
+    const ofAccount = this.#byAccount.get(accountId)
+    ofAccount?.delete(id)
+    if (ofAccount?.size === 0) this.#byAccount.delete(accountId)
   }
 }
 

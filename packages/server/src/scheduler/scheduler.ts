@@ -155,7 +155,7 @@ class PlatformScheduler implements Scheduler {
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
     const { store } = this.#parts
     const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
-    const live = this.#fleet.all().filter((runner) => runner.accountId === accountId)
+    const live = this.#fleet.ofAccount(accountId)
     const nameOf = await this.#names([...live, ...ended])
     return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
@@ -229,7 +229,8 @@ class PlatformScheduler implements Scheduler {
 
   #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {
     const { apps, homes, clock } = this.#parts
-    const loads = new Map(Array.from(homes.all(), (home) => [home.appId, home.load()] as const))
+    const appIds = new Set(live.map(({ appId }) => appId))
+    const loads = new Map(Array.from(appIds, (id) => [id, homes.find(id)?.load()] as const))
     return live.map((runner) => {
       const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
       const requests = load.runners.get(runner.id)?.requests ?? []
