@@ -5,7 +5,8 @@ import type { Hardware } from './hardware.ts'
 import { builtInTypes } from './machine-types.ts'
 import type { Machine } from './machine.ts'
 import type { Taken, Wanted } from './placement.ts'
-import { isPlaced, placeAll } from './placing.ts'
+import { isPlaced, placeAll as placeInto } from './placing.ts'
+import { Room } from './room.ts'
 
 const gib = 1024 ** 3
 const types = new Map(builtInTypes.map((type) => [type.name, type]))
@@ -22,6 +23,12 @@ const box: Machine = { id: 'box', region: 'eu-west', cpus: 96, memoryBytes: 1_00
 
 function hardware(machine: Partial<Machine> = {}, said: Partial<Hardware['rules']> = {}): Hardware {
   return { machines: [{ ...box, ...machine }], types, rules: { ...rules, ...said } }
+}
+
+function placeAll(wanted: readonly Wanted[], taken: readonly Taken[], on: Hardware) {
+  const room = new Room(on)
+  for (const each of taken) room.take(each)
+  return placeInto(wanted, room, on)
 }
 
 let count = 0
@@ -228,6 +235,20 @@ describe('whatever is wanted of whatever there is', () => {
           const { region } = on.machines.find(({ id }) => id === where.machineId)!
           expect(regions.length === 0 || region === 'local' || regions.includes(region)).toBe(true)
         }
+      }),
+    )
+  })
+
+  test('what is given back is free as if nobody had had it', () => {
+    fc.assert(
+      fc.property(anyHardware, anyWants, (on, wanted) => {
+        const room = new Room(on)
+        const found = placeInto(wanted, room, on)
+        for (const { id, accountId } of wanted) {
+          const placement = found.get(id)
+          if (isPlaced(placement)) room.giveBack({ accountId, placement })
+        }
+        expect(placeInto(wanted, room, on)).toEqual(found)
       }),
     )
   })

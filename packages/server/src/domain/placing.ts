@@ -1,21 +1,19 @@
 import { couldHold, machinesIn, sizesOf, type Hardware } from './hardware.ts'
 import type { RunnerId } from './ids.ts'
-import type { Placement, Taken, Unplaced, Wanted } from './placement.ts'
-import { Room } from './room.ts'
+import type { Placement, Unplaced, Wanted } from './placement.ts'
+import type { Room } from './room.ts'
 
 /**
  * Gives each runner that wants one a place, or the reason why it has none. Runners come in the order in which they are
  * wanted, and each may use what those before it left; one that fits is not held back by an earlier one that does not, so an
  * app that waits for eight GPUs stops nobody. Its machine types are tried in their order, the next one only when the one
- * before has no room (platform-behaviour.md §7).
+ * before has no room (platform-behaviour.md §7). The places are taken in `room`.
  */
 export function placeAll(
   wanted: readonly Wanted[],
-  taken: readonly Taken[],
+  room: Room,
   hardware: Hardware,
 ): ReadonlyMap<RunnerId, Placement | Unplaced> {
-  const room = new Room(hardware)
-  for (const each of taken) room.take(each)
   // Room only shrinks here: what found none finds none for the next one that wants the same.
   const without = new Map<string, Unplaced>()
   return new Map(

@@ -5,14 +5,14 @@ import type { Machine } from './machine.ts'
 import type { Lack, Placement, Taken } from './placement.ts'
 
 interface Used {
-  cpus: number
+  /** Whole ones, so that ten tenths of a core are one, and nothing is left over when all is given back. */
+  milliCpus: number
   memoryBytes: number
   runners: number
   readonly gpus: Set<number>
 }
 
-/** So that ten tenths of a core are one. */
-const dust = 1e-9
+const milli = (cpus: number): number => Math.round(cpus * 1_000)
 
 /** What is taken of machines, and by whom; it is counted while runners are placed. */
 export class Room {
@@ -24,14 +24,17 @@ export class Room {
     this.#rules = rules
   }
 
-  take({ accountId, placement: { machineId, cpus, memoryBytes, gpus } }: Taken): void {
-    const used = this.#usedOf(machineId)
-    used.cpus += cpus
-    used.memoryBytes += memoryBytes
-    used.runners += 1
-    for (const index of gpus) used.gpus.add(index)
-    const account = this.#accounts.get(accountId) ?? { runners: 0, gpus: 0 }
-    this.#accounts.set(accountId, { runners: account.runners + 1, gpus: account.gpus + gpus.length })
+  take(taken: Taken): void {
+    this.#count(taken, 1)
+    const { gpus } = this.#usedOf(taken.placement.machineId)
+    for (const index of taken.placement.gpus) gpus.add(index)
+  }
+
+  /** What was taken before is free again. */
+  giveBack(taken: Taken): void {
+    this.#count(taken, -1)
+    const { gpus } = this.#usedOf(taken.placement.machineId)
+    for (const index of taken.placement.gpus) gpus.delete(index)
   }
 
   runnersOf(accountId: AccountId): number {
@@ -50,7 +53,7 @@ export class Room {
 
   /** The first thing that a machine has too little of. */
   lackOn(machine: Machine, size: Size): Lack | undefined {
-    return this.#amounts(machine, size).find(({ needs, free }) => needs > free + dust)
+    return this.#amounts(machine, size).find(({ needs, free }) => needs > free)
   }
 
   /** Why none of the machines has room: what the one says that is nearest to having it. */
@@ -67,9 +70,18 @@ export class Room {
     return [
       lack('gpus', gpus, freeGpus),
       lack('memory', memoryBytes, machine.memoryBytes * memoryOvercommit - used.memoryBytes),
-      lack('cpus', cpus, machine.cpus * cpuOvercommit - used.cpus),
+      lack('cpus', cpus, (milli(machine.cpus * cpuOvercommit) - used.milliCpus) / 1_000),
       lack('runners', 1, runnersPerMachine - used.runners),
     ]
+  }
+
+  #count({ accountId, placement: { machineId, cpus, memoryBytes, gpus } }: Taken, sign: 1 | -1): void {
+    const used = this.#usedOf(machineId)
+    used.milliCpus += sign * milli(cpus)
+    used.memoryBytes += sign * memoryBytes
+    used.runners += sign
+    const account = this.#accounts.get(accountId) ?? { runners: 0, gpus: 0 }
+    this.#accounts.set(accountId, { runners: account.runners + sign, gpus: account.gpus + sign * gpus.length })
   }
 
   #freeGpus(machine: Machine, model: string): readonly number[] {
@@ -80,7 +92,7 @@ export class Room {
   }
 
   #usedOf(machineId: string): Used {
-    const used = this.#used.get(machineId) ?? { cpus: 0, memoryBytes: 0, runners: 0, gpus: new Set() }
+    const used = this.#used.get(machineId) ?? { milliCpus: 0, memoryBytes: 0, runners: 0, gpus: new Set() }
     this.#used.set(machineId, used)
     return used
   }

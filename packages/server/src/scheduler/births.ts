@@ -32,17 +32,19 @@ export function bear(app: App, revision: Revision, startAt: Moment, { clock }: B
   return { runner, app, revision }
 }
 
-/** Drafts the starts of runners whose time has come, as far as there are places. Answers when to look again for others. */
-export function beginThose(births: readonly Birth[], parts: BirthParts, draft: Draft): readonly Moment[] {
+/** Drafts the starts of runners whose time has come, as far as there are places. */
+export function beginThose(births: readonly Birth[], parts: BirthParts, draft: Draft): void {
   const { placing, clock } = parts
   const now = clock.now()
   const due = births.filter(({ runner }) => runner.startAt <= now)
-  const places = placing.give(due.map(({ runner, app, revision }) => ({ runner, scale: scaleOf(app, revision) })))
+  const places = placing.give(
+    due.map(({ runner, app, revision }) => ({ runner, scale: scaleOf(app, revision) })),
+    now,
+  )
   for (const birth of due) {
     const placement = places.get(birth.runner.id)
     if (placement !== undefined) begin({ ...birth, runner: place(birth.runner, placement) }, parts, draft)
   }
-  return placing.lookAgainAt(now)
 }
 
 /** Drafts the start of a runner that has a place, and the key that it is given. */

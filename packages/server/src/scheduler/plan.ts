@@ -161,6 +161,7 @@ function planRolling(revision: Revision, { runners }: AppWorld): Plan {
 /** Other revisions go, except as many of a handover as the active one still needs beside it. */
 function planOld(app: App, { active, rolling, runners, ...world }: AppWorld, now: Moment): Plan {
   const old = runners.filter(({ runner }) => runner.revisionId !== active?.id && runner.revisionId !== rolling?.id)
+  if (old.length === 0) return { actions: [], moments: [] }
   const ready = active ? ofRevision(runners, active.id).filter(isServing).length : 0
   const desired = desiredRunners(app.scale, demandOn({ runners, ...world }), now).atMost
   const serving = old.filter(isServing).filter(({ runner }) => world.handover?.runners.has(runner.id))

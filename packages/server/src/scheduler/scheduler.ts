@@ -8,7 +8,7 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -20,8 +20,10 @@ import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
+import { AppNews } from './app-news.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
+import { HealthChecks } from './health-checks.ts'
 import type { Launch, RunnerStart } from './launch.ts'
 import { viewOfEnded, viewOfLive } from './listing.ts'
 import { Masks } from './masks.ts'
@@ -29,7 +31,7 @@ import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
 import { Placing } from './placing.ts'
-import { accepts, isHealthy } from './probe.ts'
+import { accepts, whatIsWrong } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
 import { Runs, type HostFollower } from './runs.ts'
@@ -44,7 +46,7 @@ export interface SchedulerParts {
   readonly backend: RunnerBackend
   /** What runners are placed on. */
   readonly hardware: Hardware
-  readonly keyring: Pick<Keyring, 'prepare'>
+  readonly keyring: Pick<Keyring, 'prepare' | 'learn' | 'forget'>
   readonly logs: Pick<LogStore, 'append' | 'tail'>
   readonly launch: Launch
   readonly clock: Clock
@@ -84,13 +86,16 @@ export interface Scheduler {
 
 /** Resolves when every runner of a former server process is seen gone: nothing may be dispatched before. */
 export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> {
-  const fleet = new Fleet(parts.store)
+  const fleet = new Fleet(parts.store, parts.keyring)
   await endFormerRuns(parts)
   await endFormerRunners(fleet, parts.backend, parts.clock, AbortSignal.timeout(patienceMs))
   return new PlatformScheduler(parts, fleet)
 }
 
 const patienceMs = 60_000
+/** One pass of so many looks at everything, also where nobody told of anything. */
+const passesPerWhole = 5
+const whyShut = async (address: Address) => ((await accepts(address)) ? undefined : 'does not answer')
 /** What a run may still do after its caller has gone. */
 const lastSecondMs = 1_000
 
@@ -101,6 +106,7 @@ class PlatformScheduler implements Scheduler {
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
+  readonly #health: HealthChecks
   readonly #hands: Hands
   readonly #placing: Placing
   readonly #pass: Pass
@@ -113,8 +119,15 @@ class PlatformScheduler implements Scheduler {
     this.#parts = parts
     this.#fleet = fleet
     this.#rollouts = new Rollouts(parts.logs)
-    const sightings = new Sightings(backend, clock, everyMs)
+    const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
+    this.#health = new HealthChecks({
+      clock,
+      inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
+      onWell: (id) => (sightings.expectChange(id), this.#loop.wake()),
+      onIll: (id) => this.#replace(id, 'health_check'),
+      say: (message, runner) => this.#say(message, runner),
+    })
     this.#hands = new Hands(
       {
         ...parts,
@@ -125,7 +138,7 @@ class PlatformScheduler implements Scheduler {
       this.#ending.signal,
     )
     const hands = this.#hands
-    this.#placing = new Placing({ fleet, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
+    this.#placing = new Placing({ fleet, clock, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
     const own = {
       fleet,
       memory: this.#memory,
@@ -134,20 +147,23 @@ class PlatformScheduler implements Scheduler {
       hands,
       placing: this.#placing,
       sightings,
+      health: this.#health,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
 
-    backend.onChange(() => (sightings.expectChange(), this.#loop.wake()))
+    backend.onChange((id) => (sightings.expectChange(id), this.#loop.wake()))
     backend.onOutput((output) => this.#said(output))
     homes.onLoad((appId) => this.#loadChanged(appId))
     store.onChange('app', () => void this.#appsChanged(apps))
+    const news = new AppNews(apps)
+    apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
     const { store } = this.#parts
     const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
-    const live = this.#fleet.all().filter((runner) => runner.accountId === accountId)
+    const live = this.#fleet.ofAccount(accountId)
     const nameOf = await this.#names([...live, ...ended])
     return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
@@ -171,8 +187,7 @@ class PlatformScheduler implements Scheduler {
 
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
     if (verdict !== 'terminate') return void this.#check(id, verdict, reason)
-    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, reason === 'crash' || reason === 'killed' ? 0 : grace * 1_000)
+    this.#replace(id, reason)
   }
 
   failureOf(revisionId: RevisionId): string | undefined {
@@ -185,6 +200,7 @@ class PlatformScheduler implements Scheduler {
 
   endRun(appId: AppId): void {
     this.#runs.end(appId)
+    this.#pass.touch(appId)
     for (const { id } of this.#fleet.ofApp(appId)) this.#end(id, 'app_deleted', lastSecondMs)
     this.#loop.wake()
   }
@@ -194,7 +210,7 @@ class PlatformScheduler implements Scheduler {
   }
 
   hasRunners(appId: AppId): boolean {
-    return this.#fleet.ofApp(appId).length > 0
+    return this.#fleet.countsOf(appId).size > 0
   }
 
   look(): Promise<void> {
@@ -206,6 +222,7 @@ class PlatformScheduler implements Scheduler {
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     await this.#loop.stop()
     this.#pass.close()
+    this.#health.close()
     await endAllRunners({ ...this.#parts, fleet: this.#fleet, hands: this.#hands }, graceMs)
     this.#ending.abort()
   }
@@ -220,7 +237,8 @@ class PlatformScheduler implements Scheduler {
 
   #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {
     const { apps, homes, clock } = this.#parts
-    const loads = new Map(Array.from(homes.all(), (home) => [home.appId, home.load()] as const))
+    const appIds = new Set(live.map(({ appId }) => appId))
+    const loads = new Map(Array.from(appIds, (id) => [id, homes.find(id)?.load()] as const))
     return live.map((runner) => {
       const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
       const requests = load.runners.get(runner.id)?.requests ?? []
@@ -256,14 +274,25 @@ class PlatformScheduler implements Scheduler {
     if (runner?.state !== 'serving' || this.#checking.has(id)) return
     this.#checking.add(id)
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
-    const well = declared ? await isHealthy(runner.address, declared) : await accepts(runner.address)
-    if (!well) this.#end(id, reason, 0)
+    const wrong = await (declared ? whatIsWrong(runner.address, declared) : whyShut(runner.address))
     this.#checking.delete(id)
+    if (wrong === undefined) return
+    const what = declared ? `health check ${declared.method} ${declared.path}` : 'port'
+    this.#say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
+    this.#replace(id, reason)
+  }
+
+  /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
+  #replace(id: RunnerId, reason: StopReason): void {
+    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
+    this.#end(id, reason, grace * 1_000)
   }
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
   #loadChanged(appId: AppId): void {
-    if (this.#pass.wantsMore(appId)) this.#loop.wake()
+    if (!this.#pass.wantsMore(appId)) return
+    this.#pass.touch(appId)
+    this.#loop.wake()
   }
 
   async #appsChanged(apps: Apps): Promise<void> {
@@ -281,6 +310,11 @@ class PlatformScheduler implements Scheduler {
     if (line !== undefined) this.#log(line)
   }
 
+  /** The platform's own word about a runner, among the runner's. */
+  #say(message: string, runner: Identity): void {
+    this.#log(bridgeLine(message, runner, this.#parts.clock.now()))
+  }
+
   #log(line: LogLine): void {
     this.#parts.logs.append(line)
     this.#runs.said(line)
@@ -296,7 +330,7 @@ class PlatformScheduler implements Scheduler {
 
   #refused({ runner }: RunnerStart, error: unknown): void {
     const why = error instanceof Error ? error.message : String(error)
-    this.#log(bridgeLine(`The runner could not be started: ${why}`, runner, this.#parts.clock.now()))
+    this.#say(`The runner could not be started: ${why}`, runner)
     this.#pass.refused(runner.id)
     this.#loop.wake()
   }
