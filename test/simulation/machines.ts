@@ -113,6 +113,7 @@ export class Machines {
     return {
       name: 'process',
       withoutMounts: undefined,
+      confinement: [],
       start: async (spec) => {
         await answer(5, 50)
         if (this.#chance.next() < this.faults.refused) throw new Error('no room for another process')

@@ -11,7 +11,7 @@ import type { Runs } from './runs.ts'
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
-  readonly fleet: Fleet
+  readonly fleet: Pick<Fleet, 'ofApp'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
 }
@@ -19,7 +19,7 @@ export interface WorldParts {
 const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
 
 /** Every app that exists or has runners, as a plan needs to see it. */
-export function worlds(parts: WorldParts): ReadonlyMap<AppId, AppWorld> {
+export function worlds(parts: WorldParts & { readonly fleet: Pick<Fleet, 'apps'> }): ReadonlyMap<AppId, AppWorld> {
   return worldsOf(new Set([...Array.from(parts.apps.all(), ({ app }) => app.id), ...parts.fleet.apps()]), parts)
 }
 
@@ -32,15 +32,18 @@ export function worldsOf(ids: Iterable<AppId>, parts: WorldParts): ReadonlyMap<A
 export function worldOf(id: AppId, { apps, homes, fleet, memory, runs }: WorldParts): AppWorld {
   const known = apps.byId(id)
   const runners = fleet.ofApp(id)
-  const load = homes.find(id)?.load() ?? noLoad
+  const home = homes.find(id)
+  const load = home?.load() ?? noLoad
   return {
     ...known,
     runners: runners.map((runner) => withLoad(runner, load)),
     demand: load,
     over: runs.isOver(id),
-    ...(known ? { handover: memory.handoverOf(known.app) } : {}),
+    ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
+    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }
 
