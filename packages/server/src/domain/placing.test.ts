@@ -245,10 +245,10 @@ describe('whatever is wanted of whatever there is', () => {
         const room = new Room(on)
         const before = placeInto(wanted, room, on)
         for (const { id, accountId } of wanted) {
-          const placement = found.get(id)
+          const placement = before.get(id)
           if (isPlaced(placement)) room.giveBack({ accountId, placement })
         }
-        expect(placeInto(wanted, room, on)).toEqual(found)
+        expect(placeInto(wanted, room, on)).toEqual(before)
       }),
     )
   })

@@ -129,10 +129,11 @@ export class Pass {
 
   /** The same, told from counts alone: what runners that drain still do is taken for load that calls for others. */
   #mayWantMore(appId: AppId): boolean {
-    const { apps, homes, fleet, clock } = this.#parts
+    const { apps, homes, fleet, clock, memory } = this.#parts
     const app = apps.byId(appId)?.app
     const demand = homes.find(appId)?.demand()
     if (app?.revisionId === undefined || demand === undefined) return false
+    if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
     const counts = fleet.countsOf(appId)
     if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
     return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
@@ -273,9 +274,9 @@ export class Pass {
     if (changes.length === 0) return
     const { fleet, clock, memory, health, rollouts, hands, runs, placing } = this.#parts
     hands.prepare(changes)
+    const concerned = new Set(changes.map(({ to }) => to.appId))
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
     // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
-    const concerned = new Set(changes.map(({ to }) => to.appId))
     const drafted = worldsOf(concerned, { ...this.#parts, fleet: draft })
     this.#offers.tell(drafted, (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
