@@ -7,6 +7,7 @@ import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
@@ -56,6 +57,8 @@ export interface SchedulerParts {
 }
 
 export interface Scheduler {
+  /** The live runners of all accounts that have a place, oldest first. */
+  placed(): readonly Placed[]
   /** An account's live runners, oldest first, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
@@ -158,6 +161,12 @@ class PlatformScheduler implements Scheduler {
     store.onChange('app', () => void this.#appsChanged(apps))
     const news = new AppNews(apps)
     apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
+  }
+
+  placed(): readonly Placed[] {
+    return this.#fleet
+      .all()
+      .flatMap(({ id, appId, accountId, placement }) => (placement ? [{ id, appId, accountId, placement }] : []))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
