@@ -1,5 +1,6 @@
+import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
@@ -7,13 +8,15 @@ import { Agenda } from './agenda.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
 import { bear, beginThose, type Birth, type BirthParts } from './births.ts'
+import { decisionOf, isWorthKeeping } from './decide.ts'
+import type { DecisionLog } from './decisions.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
-import { demandOn, planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
@@ -24,6 +27,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly hands: Hands
   readonly runs: Runs
   readonly sightings: Sightings
+  readonly decisions: DecisionLog
   readonly health: HealthChecks
   /** Makes a pass come soon. */
   readonly wake: () => void
@@ -107,7 +111,7 @@ export class Pass {
     const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
     const until = patientUntil(scale, demand, clock.now())
     if (until !== undefined && !this.#agenda.isSetBefore(appId, until)) return true
-    return desiredRunners(scale, demand, clock.now()).atLeast > there.length
+    return wantedRunners(world.app, world, clock.now()).atLeast > there.length
   }
 
   close(): void {
@@ -119,10 +123,11 @@ export class Pass {
 
   /** The same, told from counts alone: what runners that drain still do is taken for load that calls for others. */
   #mayWantMore(appId: AppId): boolean {
-    const { apps, homes, fleet, clock } = this.#parts
+    const { apps, homes, fleet, clock, memory } = this.#parts
     const app = apps.byId(appId)?.app
     const demand = homes.find(appId)?.demand()
     if (app?.revisionId === undefined || demand === undefined) return false
+    if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
     const counts = fleet.countsOf(appId)
     if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
     return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
@@ -160,17 +165,24 @@ export class Pass {
 
   /** The plan of every app that was touched, or of all. */
   async #plan(isWhole: boolean): Promise<void> {
-    const { fleet, clock, placing } = this.#parts
+    const { fleet, clock, decisions, placing } = this.#parts
     const touched = new Set([...this.#touched, ...placing.appsToLookAt(clock.now())])
     this.#touched = new Set()
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
     const draft = new Draft(fleet)
+    const decided: (readonly [AppId, Decision])[] = []
     const births: Birth[] = []
-    const moments = new Map(Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const))
+    const moments = new Map(
+      Array.from(all, ([id, world]) => {
+        return [id, this.#planOne(world, draft, births, (decision) => decided.push([id, decision]))]
+      }),
+    )
     beginThose(births, this.#parts, draft)
     await this.#store(draft)
+    if (isWhole) decisions.tidy((appId) => all.has(appId))
+    for (const [appId, decision] of decided) decisions.note(appId, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, later] of moments) {
       this.#killOverdue(id)
@@ -179,23 +191,43 @@ export class Pass {
   }
 
   /** Answers when there may be more to do for the app, and adds its runners that are to begin. */
-  #planOne(world: AppWorld, draft: Draft, births: Birth[]): readonly Moment[] {
+  #planOne(world: AppWorld, draft: Draft, births: Birth[], decide: (decision: Decision) => void): readonly Moment[] {
     const now = this.#parts.clock.now()
-    const { actions, moments } = planApp(world, now)
-    for (const action of actions) births.push(...this.#draft(action, world, draft))
-    return [...moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    const plan = planApp(world, now)
+    const born = plan.actions.map((action) => this.#draft(action, world, draft, births))
+    if (isWorthKeeping(world, plan, now)) decide(decisionOf(world, plan, born, now))
+    this.#boundSetup(world, draft)
+    return [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
   }
 
-  /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
-  #draft(action: Action, { app }: AppWorld, draft: Draft): readonly Birth[] {
+  /** Answers the runner that a start becomes. One that is to begin is drafted when all are known: each needs a place. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft, births: Birth[]): RunnerId | undefined {
     const { clock, memory } = this.#parts
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return []
-    if (action.kind === 'begin') return [{ runner: action.runner, app, revision: action.revision }]
+    if (app !== undefined && action.kind === 'begin')
+      births.push({ runner: action.runner, app, revision: action.revision })
+    if (app === undefined || action.kind !== 'start') return undefined
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
+    births.push(birth)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
-    return [birth]
+    return birth.runner.id
+  }
+
+  /** What would be decided now about an app, were this a pass. */
+  decide(appId: AppId): Decision {
+    const world = worldOf(appId, this.#parts)
+    const now = this.#parts.clock.now()
+    return decisionOf(world, planApp(world, now), [], now)
+  }
+
+  /** A start-up time that was changed counts for the runners that are starting, too. */
+  #boundSetup({ app, runners }: AppWorld, draft: Draft): void {
+    if (app === undefined) return
+    for (const { runner } of runners) {
+      if (runner.state !== 'setup' || runner.revisionId !== app.revisionId || draft.get(runner.id) !== runner) continue
+      draft.put(readyWithin(runner, app.scale.startup_timeout * 1_000))
+    }
   }
 
   /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */
@@ -238,9 +270,11 @@ export class Pass {
     const changes = draft.changes()
     if (changes.length === 0) return
     const { fleet, clock, memory, health, rollouts, hands, runs, placing } = this.#parts
-    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
+    hands.prepare(changes)
     const concerned = new Set(changes.map(({ to }) => to.appId))
-    this.#offers.tell(worldsOf(concerned, this.#parts), (id) => draft.get(id)?.state !== 'serving')
+    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
+    // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
+    this.#offers.tell(worldsOf(concerned, { ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look

@@ -1,8 +1,8 @@
-import type { Hardware } from '../domain/hardware.ts'
+import { costliestFirst, costOf, type Hardware } from '../domain/hardware.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import type { Placement, Taken, Unplaced, Wanted } from '../domain/placement.ts'
 import { isPlaced, placeAll } from '../domain/placing.ts'
-import type { Pending } from '../domain/runner.ts'
+import type { Identity, Pending } from '../domain/runner.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import { Room } from '../domain/room.ts'
@@ -59,8 +59,14 @@ export class Placing {
   }
 
   /** Why a pending runner that could begin has no place. */
-  whyUnplaced(id: RunnerId): Unplaced | undefined {
-    return this.#unplaced.get(id)?.why
+  readonly whyUnplaced = (id: RunnerId): Unplaced | undefined => this.#unplaced.get(id)?.why
+
+  /** Orders runners by what their places cost. One without a place costs nothing. */
+  readonly costliestFirst = (one: Identity, other: Identity): number => {
+    const { hardware } = this.#parts
+    if (one.placement === undefined || other.placement === undefined)
+      return Number(one.placement === undefined) - Number(other.placement === undefined)
+    return costliestFirst(costOf(one.placement, hardware), costOf(other.placement, hardware))
   }
 
   /** The apps whose runners wait for a place, when some may have become free: all of them, so that nobody is overtaken. */

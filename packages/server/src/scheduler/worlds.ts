@@ -5,21 +5,23 @@ import type { Homes, Load } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Fleet } from './fleet.ts'
 import type { Memory } from './memory.ts'
+import type { Placing } from './placing.ts'
 import type { AppWorld, Loaded } from './plan.ts'
 import type { Runs } from './runs.ts'
 
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
-  readonly fleet: Fleet
+  readonly fleet: Pick<Fleet, 'ofApp'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
+  readonly placing: Pick<Placing, 'whyUnplaced' | 'costliestFirst'>
 }
 
 const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
 
 /** Every app that exists or has runners, as a plan needs to see it. */
-export function worlds(parts: WorldParts): ReadonlyMap<AppId, AppWorld> {
+export function worlds(parts: WorldParts & { readonly fleet: Pick<Fleet, 'apps'> }): ReadonlyMap<AppId, AppWorld> {
   return worldsOf(new Set([...Array.from(parts.apps.all(), ({ app }) => app.id), ...parts.fleet.apps()]), parts)
 }
 
@@ -29,18 +31,23 @@ export function worldsOf(ids: Iterable<AppId>, parts: WorldParts): ReadonlyMap<A
 }
 
 /** One app's world. */
-export function worldOf(id: AppId, { apps, homes, fleet, memory, runs }: WorldParts): AppWorld {
+export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }: WorldParts): AppWorld {
   const known = apps.byId(id)
   const runners = fleet.ofApp(id)
-  const load = homes.find(id)?.load() ?? noLoad
+  const home = homes.find(id)
+  const load = home?.load() ?? noLoad
   return {
     ...known,
     runners: runners.map((runner) => withLoad(runner, load)),
     demand: load,
     over: runs.isOver(id),
-    ...(known ? { handover: memory.handoverOf(known.app) } : {}),
+    ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
+    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    unplacedOf: placing.whyUnplaced,
+    costliestFirst: placing.costliestFirst,
+    ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }
 

@@ -45,7 +45,7 @@ test('the machines are told with who holds what, which types fit, and who waits 
     {
       runner_id: 'waits',
       app: 'ann/hello',
-      why: 'its account has 1 runners, as many as one may have (CARRICK_RUNNERS_PER_ACCOUNT)',
+      why: 'the account has as many runners as it may (1)',
     },
   ])
 })

@@ -3,7 +3,7 @@ import { possibleTypes, type PlacementRules } from '../../domain/hardware.ts'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Gpu, Machine, MachineType } from '../../domain/machine.ts'
 import type { Placement } from '../../domain/placement.ts'
-import { whyUnplaced } from '../../domain/waiting-for.ts'
+import { unplacedWords } from '../../domain/unplaced-words.ts'
 import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'
 
@@ -54,7 +54,7 @@ export const showMachines = operation(
       machines: hardware.machines.map((machine) => viewOf(machine, there)),
       types: [...hardware.types.values()].map((type) => ({ ...type, fits: fitting.has(type) })),
       waiting: own.flatMap(({ id, appName, waitsFor }) =>
-        waitsFor ? [{ id, app: `${nickname}/${appName}`, why: whyUnplaced(waitsFor) }] : [],
+        waitsFor ? [{ id, app: `${nickname}/${appName}`, why: unplacedWords(waitsFor) }] : [],
       ),
       rules: hardware.rules,
     }
