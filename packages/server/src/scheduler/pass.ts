@@ -33,12 +33,6 @@ export interface PassParts extends RollParts, BirthParts {
   readonly wake: () => void
 }
 
-/** What is planned for an app: when there may be more to do, and why it is as it is. */
-interface Planned {
-  readonly moments: readonly Moment[]
-  readonly decision: Decision | undefined
-}
-
 const usualTimeoutSeconds = 3_600
 
 /**
@@ -171,50 +165,53 @@ export class Pass {
 
   /** The plan of every app that was touched, or of all. */
   async #plan(isWhole: boolean): Promise<void> {
-    const { fleet, clock, placing, decisions } = this.#parts
+    const { fleet, clock, decisions, placing } = this.#parts
     const touched = new Set([...this.#touched, ...placing.appsToLookAt(clock.now())])
     this.#touched = new Set()
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
     const draft = new Draft(fleet)
+    const decided: (readonly [AppId, Decision])[] = []
     const births: Birth[] = []
-    const planned = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    const moments = new Map(
+      Array.from(all, ([id, world]) => {
+        return [id, this.#planOne(world, draft, births, (decision) => decided.push([id, decision]))]
+      }),
+    )
     beginThose(births, this.#parts, draft)
     await this.#store(draft)
     if (isWhole) decisions.tidy((appId) => all.has(appId))
+    for (const [appId, decision] of decided) decisions.note(appId, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
-    for (const [id, { decision, moments }] of planned) {
-      if (decision) decisions.note(id, decision)
+    for (const [id, later] of moments) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...moments, ...this.#deadlines(id)], clock.now())
+      this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
     }
   }
 
-  /** Drafts what is to be done for an app, and adds its runners that are to begin. */
-  #planOne(world: AppWorld, draft: Draft, births: Birth[]): Planned {
+  /** Answers when there may be more to do for the app, and adds its runners that are to begin. */
+  #planOne(world: AppWorld, draft: Draft, births: Birth[], decide: (decision: Decision) => void): readonly Moment[] {
     const now = this.#parts.clock.now()
     const plan = planApp(world, now)
-    const born = plan.actions.map((action) => this.#draft(action, world, draft))
-    births.push(...born.filter((birth) => birth !== undefined))
-    const ids = born.map((birth, index) => (plan.actions[index]?.kind === 'start' ? birth?.runner.id : undefined))
+    const born = plan.actions.map((action) => this.#draft(action, world, draft, births))
+    if (isWorthKeeping(world, plan, now)) decide(decisionOf(world, plan, born, now))
     this.#boundSetup(world, draft)
-    return {
-      moments: [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)],
-      decision: isWorthKeeping(world, plan, now) ? decisionOf(world, plan, ids, now) : undefined,
-    }
+    return [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
   }
 
-  /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
-  #draft(action: Action, { app }: AppWorld, draft: Draft): Birth | undefined {
+  /** Answers the runner that a start becomes. One that is to begin is drafted when all are known: each needs a place. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft, births: Birth[]): RunnerId | undefined {
     const { clock, memory } = this.#parts
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return undefined
-    if (action.kind === 'begin') return { runner: action.runner, app, revision: action.revision }
+    if (app !== undefined && action.kind === 'begin')
+      births.push({ runner: action.runner, app, revision: action.revision })
+    if (app === undefined || action.kind !== 'start') return undefined
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
+    births.push(birth)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
-    return birth
+    return birth.runner.id
   }
 
   /** What would be decided now about an app, were this a pass. */
@@ -277,8 +274,7 @@ export class Pass {
     const concerned = new Set(changes.map(({ to }) => to.appId))
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
     // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
-    const drafted = worldsOf(concerned, { ...this.#parts, fleet: draft })
-    this.#offers.tell(drafted, (id) => draft.get(id)?.state !== 'serving')
+    this.#offers.tell(worldsOf(concerned, { ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look
