@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { RunnerId } from '../../domain/ids.ts'
 import type { Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
@@ -38,7 +39,7 @@ export interface RunnerSetting {
   /** `runners/python/carrick_exec`. */
   readonly execHelper: string
   readonly log: Logger
-  readonly changed: () => void
+  readonly changed: (id: RunnerId) => void
   readonly said: (output: RunnerOutput) => void
 }
 
@@ -65,7 +66,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   function see(next: Sighting): void {
     if (sighting.kind === 'exited') return
     sighting = next
-    changed()
+    changed(spec.id)
   }
 
   const endAll = (leader: ProcIdentity | undefined, signal: AbortSignal) =>
