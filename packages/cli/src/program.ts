@@ -139,15 +139,16 @@ function accounts(): Command {
 }
 
 function runners(): Command {
-  const group = new Command('runners')
-    .description('The runners of your apps: what each does, and why those ended that have')
-    .enablePositionalOptions() // what stands behind `explain` is its own
+  const group = new Command('runners').description('The runners of your apps; `fal runners` does the rest')
+  group
+    .command('list')
+    .description('What each runner does, and why those ended that have')
     .option('--app <name>', 'of one app')
-    .option('--since <time>', 'also those that ended since then: 30m, 2h, or 2026-11-25T10:00:00Z; at most a day back')
+    .option('--since <time>', 'also those that ended since then, a day back at most: 30m, or a moment', past)
     .addOption(data())
     .addOption(url())
     .option('--json', 'as JSON')
-    .action(async (flags) => (await import('./runners.ts')).runners(flags))
+    .action(async (flags) => (await import('./runners.ts')).listRunners(flags))
   explaining(group, 'Why a runner was started, and why it ended, in sentences')
     .argument('<id>', 'the runner id')
     .action(async (id, flags) => (await import('./explain.ts')).explainRunner(id, flags))

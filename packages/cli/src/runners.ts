@@ -13,21 +13,12 @@ interface Flags extends Where {
 
 type Runner = RunnerList['runners'][number]
 
-const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
-/** `carrick runners`: what each runner does, and with `--since` why those ended that ended since then. */
-export async function runners(flags: Flags): Promise<void> {
-  const query = flags.since === undefined ? '' : `?since=${encodeURIComponent(momentOf(flags.since))}`
+/** `carrick runners list`: what each runner does, and with `--since` why those ended that ended since then. */
+export async function listRunners(flags: Flags): Promise<void> {
+  const query = flags.since === undefined ? '' : `?since=${encodeURIComponent(flags.since)}`
   const { runners: all } = RunnerList.parse(await ask(await connectTo(flags), `/v1/runners${query}`))
   const found = all.filter(({ app }) => flags.app === undefined || app === flags.app)
   print({ text: shown(found), json: { runners: found } }, flags)
-}
-
-/** `90s`, `30m`, `2h` or `1d` ago, or the moment that was named. */
-function momentOf(since: string): string {
-  const [, amount, unit] = /^(\d+)([smhd])$/.exec(since) ?? []
-  if (amount === undefined) return since
-  return new Date(Date.now() - Number(amount) * unitMs[unit as keyof typeof unitMs]).toISOString()
 }
 
 function shown(found: readonly Runner[]): string {

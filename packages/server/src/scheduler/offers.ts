@@ -6,7 +6,10 @@ import type { AppWorld } from './plan.ts'
 
 interface Told {
   readonly multiplexing: number
+  /** Runners of another revision are spare. */
   readonly active: RevisionId | undefined
+  /** What those take at a time. */
+  readonly atOnce: number
   readonly runners: readonly Serving[]
 }
 
@@ -32,15 +35,18 @@ export class Offers {
 
   #tellOne(appId: AppId, world: AppWorld, isLeaving: (id: RunnerId) => boolean = () => false): void {
     const before = this.#told.get(appId)
-    const runners = offered(world).filter(({ id }) => !isLeaving(id))
-    const multiplexing = world.app?.scale.max_multiplexing ?? 1
-    if (runners.length === 0 && before === undefined) return
+    const told: Told = {
+      multiplexing: world.app?.scale.max_multiplexing ?? 1,
+      active: world.active?.id,
+      atOnce: world.handover?.multiplexing ?? 1,
+      runners: offered(world).filter(({ id }) => !isLeaving(id)),
+    }
+    if (told.runners.length === 0 && before === undefined) return
     if (world.app === undefined && world.runners.length === 0) return this.#withdraw(appId)
-    const active = world.active?.id
-    if (before?.multiplexing === multiplexing && before.active === active && areSame(before.runners, runners)) return
-    this.#told.set(appId, { multiplexing, active, runners })
-    this.#homes.of(appId).setMultiplexing(multiplexing)
-    this.#homes.of(appId).setRunners(runners.map((runner) => servingOf(runner, world)))
+    if (before !== undefined && areSame(before, told)) return
+    this.#told.set(appId, told)
+    this.#homes.of(appId).setMultiplexing(told.multiplexing)
+    this.#homes.of(appId).setRunners(told.runners.map((runner) => servingOf(runner, told)))
   }
 
   #withdraw(appId: AppId): void {
@@ -49,16 +55,16 @@ export class Offers {
   }
 }
 
-const areSame = (one: readonly Serving[], other: readonly Serving[]): boolean =>
-  one.length === other.length && one.every(({ id }, index) => id === other[index]?.id)
+function areSame(one: Told, other: Told): boolean {
+  if (one.multiplexing !== other.multiplexing || one.active !== other.active || one.atOnce !== other.atOnce)
+    return false
+  return one.runners.length === other.runners.length && one.runners.every(({ id }, at) => id === other.runners[at]?.id)
+}
 
-function servingOf({ id, revisionId, address, createdAt, readyAt }: Serving, world: AppWorld): ServingRunner {
-  const isOld = revisionId !== world.active?.id
-  return {
-    id,
-    revisionId,
-    address,
-    cameUp: { createdAt, readyAt },
-    ...(isOld && { spare: true, atOnce: world.handover?.multiplexing ?? 1 }),
-  }
+function servingOf(
+  { id, revisionId, address, createdAt, readyAt }: Serving,
+  { active, atOnce }: Pick<Told, 'active' | 'atOnce'>,
+): ServingRunner {
+  const serving = { id, revisionId, address, cameUp: { createdAt, readyAt } }
+  return revisionId === active ? serving : { ...serving, spare: true, atOnce }
 }

@@ -134,13 +134,9 @@ export class Pass {
     const app = apps.byId(appId)?.app
     const demand = homes.find(appId)?.demand()
     if (app?.revisionId === undefined || demand === undefined) return false
+    if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
     const counts = fleet.countsOf(appId)
-    if (
-      memory.handoverOf(app) !== undefined ||
-      counts.draining > 0 ||
-      patientUntil(app.scale, demand, clock.now()) !== undefined
-    )
-      return true
+    if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
     return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
   }
 
@@ -284,9 +280,11 @@ export class Pass {
     const changes = draft.changes()
     if (changes.length === 0) return
     const { fleet, clock, memory, health, rollouts, hands, runs, placing } = this.#parts
-    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
+    hands.prepare(changes)
     const concerned = new Set(changes.map(({ to }) => to.appId))
-    this.#offers.tell(worldsOf(concerned, this.#parts), (id) => draft.get(id)?.state !== 'serving')
+    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
+    // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
+    this.#offers.tell(worldsOf(concerned, { ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look

@@ -12,7 +12,7 @@ import type { Runs } from './runs.ts'
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
-  readonly fleet: Fleet
+  readonly fleet: Pick<Fleet, 'ofApp'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
   readonly placing: Pick<Placing, 'whyUnplaced' | 'costliestFirst'>
@@ -21,7 +21,7 @@ export interface WorldParts {
 const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
 
 /** Every app that exists or has runners, as a plan needs to see it. */
-export function worlds(parts: WorldParts): ReadonlyMap<AppId, AppWorld> {
+export function worlds(parts: WorldParts & { readonly fleet: Pick<Fleet, 'apps'> }): ReadonlyMap<AppId, AppWorld> {
   return worldsOf(new Set([...Array.from(parts.apps.all(), ({ app }) => app.id), ...parts.fleet.apps()]), parts)
 }
 

@@ -61,8 +61,8 @@ export function drain(pipe: Readable, onLine: (line: Line) => void, pace = new P
 }
 
 /** Waits until all that was written has been read, but not for a process that holds the pipe open for ever. */
-export async function whenDrained(pipe: Readable, { hurry }: Drain, patienceMs: number): Promise<void> {
-  hurry()
+export async function whenDrained(pipe: Readable, reader: Drain, patienceMs: number): Promise<void> {
+  reader.hurry()
   if (pipe.closed) return
   const closed = once(pipe, 'close')
   const timer = setTimeout(() => pipe.destroy(), patienceMs)
