@@ -8,7 +8,7 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage
 import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, EndReason, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -69,6 +69,8 @@ export interface Scheduler {
   decisions(appId: AppId): Decisions
   /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
   failureOf(revisionId: RevisionId): string | undefined
+  /** Why the last start of an app's active revision failed, until one succeeds. */
+  startFailureOf(appId: AppId): EndReason | undefined
   /** Follows a run: what its runners say, and the one whose end is its end. */
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */
@@ -189,6 +191,11 @@ class PlatformScheduler implements Scheduler {
 
   failureOf(revisionId: RevisionId): string | undefined {
     return this.#rollouts.failureOf(revisionId)
+  }
+
+  startFailureOf(appId: AppId): EndReason | undefined {
+    const active = this.#parts.apps.byId(appId)?.active
+    return active && this.#memory.failedStarts.get(active.id)?.reason
   }
 
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {
