@@ -121,8 +121,8 @@ export interface Runners {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
   decisions(appId: AppId): Decisions
-  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
-  failureOf(revisionId: RevisionId): string | undefined
+  /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
+  warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. To be called before its app is made. */
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */

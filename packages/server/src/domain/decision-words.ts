@@ -3,6 +3,7 @@ import type { Block, Decision, FailedStart, RunnersThere, ScalingFacts, Step } f
 import { mainEnvironment, splitAlias } from './names.ts'
 import type { ScaleSettings } from './scale.ts'
 import type { Calculation } from './scaling.ts'
+import { unplacedWords } from './unplaced-words.ts'
 import { spellCount, spellExit, spellList, spellTime } from './spell.ts'
 
 /** What a decision was, in sentences: what was seen, the formula with its numbers, what is done, what stands in the way. Pure. */
@@ -10,6 +11,7 @@ export function decisionSentences(decision: Decision, app: string): readonly str
   const { scaling, there, steps, blocks, at } = decision
   return [
     ...(scaling ? [demandSentence(scaling, at), `${formulaOf(scaling.scale, scaling.atMost)}.`] : []),
+    ...(scaling?.lifted ? [liftedSentence(scaling.lifted, scaling.desired.atLeast)] : []),
     thereSentence(there, at),
     ...outcomeSentences(decision),
     ...blocks.map((block) => blockSentence(block, app, at)),
@@ -31,9 +33,9 @@ export function formulaOf(scale: ScaleSettings, { volume, needed, buffer, desire
 function outcomeSentences({ scaling, steps, at }: Decision): readonly string[] {
   if (steps.length > 0) return steps.map((step) => stepSentence(step, at))
   if (scaling === undefined) return []
-  const { counted, atMost } = scaling
-  if (counted === atMost.desired) return [`Keeps ${runners(counted)}: as many as are wanted.`]
-  return [`Keeps ${runners(counted)}, where ${atMost.desired} ${atMost.desired === 1 ? 'is' : 'are'} wanted.`]
+  const { counted, desired } = scaling
+  if (counted === desired.atMost) return [`Keeps ${runners(counted)}: as many as are wanted.`]
+  return [`Keeps ${runners(counted)}, where ${desired.atMost} ${desired.atMost === 1 ? 'is' : 'are'} wanted.`]
 }
 
 /** What stands in the way of more runners. */
@@ -47,6 +49,10 @@ export function blockSentence(block: Block, app: string, now: number): string {
       return `${spellCount(block.waiting, 'waiting request')} ${block.waiting === 1 ? 'starts' : 'start'} no runner before one has waited for scaling_delay (${block.seconds} s): ${spellTime(block.until - now)} more.`
     case 'paused':
       return `The queue is paused, so the ${spellCount(block.held, 'request')} in it ${block.held === 1 ? 'starts' : 'start'} no runner: \`carrick queue resume ${nameOf(app)}\` goes on with them.`
+    case 'no_place': {
+      const again = block.until === undefined ? '' : ` It is tried again in ${spellTime(block.until - now)}.`
+      return `${spellCount(block.runners, 'runner has', 'runners have')} no place yet: ${unplacedWords(block.why)}.${again}`
+    }
     case 'first_deploy':
       return `Its first deploy is under way (revision ${block.revisionId}): calls can be served once a runner of that is healthy.`
     default:
@@ -57,6 +63,12 @@ export function blockSentence(block: Block, app: string, now: number): string {
 function demandSentence({ running, waiting, waitingSince }: ScalingFacts, at: number): string {
   const oldest = waitingSince === undefined ? '' : `, the oldest for ${spellTime(at - waitingSince)}`
   return `${spellCount(running, 'request runs', 'requests run')} and ${spellCount(waiting, 'waits', 'wait')}${waiting > 0 ? oldest : ''}.`
+}
+
+function liftedSentence(lifted: 'handover' | 'warming', count: number): string {
+  return lifted === 'handover'
+    ? `Until new runners have taken over from those of the revision before, ${count} ${count === 1 ? 'is' : 'are'} wanted.`
+    : 'A runner of the revision that calls go to now is to be ready, whether anybody calls or not.'
 }
 
 function thereSentence({ pending, starting, startingSince, idle, busy, ending }: RunnersThere, at: number): string {
@@ -116,8 +128,8 @@ const reasons: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Runners above what is wanted go by themselves; until then it should be clear why they are there. */
-function surplusSentence({ scale, counted, atMost }: ScalingFacts): readonly string[] {
-  const over = counted - atMost.desired
+function surplusSentence({ scale, counted, desired }: ScalingFacts): readonly string[] {
+  const over = counted - desired.atMost
   if (over <= 0) return []
   const which = over === 1 ? 'The one above that goes' : `The ${over} above that go`
   return [`${which} once idle for keep_alive (${scale.keep_alive} s); a busy runner is never ended for that.`]

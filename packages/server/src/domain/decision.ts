@@ -1,8 +1,9 @@
 import type { Moment } from '../kit/clock.ts'
 import type { RevisionId, RunnerId } from './ids.ts'
+import type { Unplaced } from './placement.ts'
 import type { EndReason, Exit, StopReason } from './runner.ts'
 import type { ScaleSettings } from './scale.ts'
-import type { Calculation } from './scaling.ts'
+import type { Calculation, Desired } from './scaling.ts'
 
 /**
  * Why an app has as many runners as it has: what was seen, what follows from it, what was done and what stood in the
@@ -28,6 +29,10 @@ export interface ScalingFacts {
   readonly atMost: Calculation
   /** Without those that have not waited for `scaling_delay` yet. Below it, runners are started. The same where none is patient. */
   readonly atLeast: Calculation
+  /** What is gone by: what was calculated, or more for a while. */
+  readonly desired: Desired
+  /** Why more are wanted than the formula says: new runners take over from old ones; or one is to be ready after a switch. */
+  readonly lifted?: 'handover' | 'warming'
   /** Runners that count: those of the active revision that are there or on their way. */
   readonly counted: number
 }
@@ -79,6 +84,8 @@ export type Block =
     }
   | { readonly kind: 'scaling_delay'; readonly until: Moment; readonly seconds: number; readonly waiting: number }
   | { readonly kind: 'paused'; readonly held: number }
+  /** Runners that are wanted have no place on any machine yet. They are tried again at `until`. */
+  | { readonly kind: 'no_place'; readonly runners: number; readonly why: Unplaced; readonly until?: Moment }
   /** Its first deploy is under way: there is no active revision to have runners of. */
   | { readonly kind: 'first_deploy'; readonly revisionId: RevisionId }
 
@@ -111,7 +118,7 @@ export function saysTheSame(one: Decision, other: Decision): boolean {
   if (one.steps.length > 0 || other.steps.length > 0) return false
   return (
     one.scaling?.counted === other.scaling?.counted &&
-    one.scaling?.atMost.desired === other.scaling?.atMost.desired &&
+    one.scaling?.desired.atMost === other.scaling?.desired.atMost &&
     one.blocks.length === other.blocks.length &&
     one.blocks.every((block, index) => isSameBlock(block, other.blocks[index]))
   )
@@ -120,5 +127,6 @@ export function saysTheSame(one: Decision, other: Decision): boolean {
 /** A wait that was begun anew is another one. */
 function isSameBlock(one: Block, other: Block | undefined): boolean {
   if (one.kind !== other?.kind) return false
+  if (one.kind === 'no_place') return one.why.kind === (other as typeof one).why.kind
   return one.kind !== 'backoff' || one.until === (other as typeof one).until
 }

@@ -1,7 +1,7 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from './ids.ts'
-import type { EndReason, Exit } from './runner.ts'
 import type { Placement, Unplaced } from './placement.ts'
+import type { EndReason, Exit } from './runner.ts'
 
 /** What people are told a runner is doing: its stored state, made finer by its home's counts and the backend's sightings. */
 export type RunnerViewState =

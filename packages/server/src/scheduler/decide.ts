@@ -20,7 +20,7 @@ export function decisionOf(
   const { scaling } = plan
   return {
     at: now,
-    ...(scaling && world.app && { scaling: factsOf(world.app.scale, scaling, now) }),
+    ...(scaling && world.app && { scaling: factsOf(world, world.app.scale, scaling, now) }),
     there: thereIn(world),
     steps: stepsOf(world, plan.actions, born, now),
     blocks: blocksOf(world, plan, now),
@@ -32,17 +32,25 @@ export function isWorthKeeping(world: AppWorld, plan: Plan, now: Moment): boolea
   return plan.actions.length > 0 || blocksOf(world, plan, now).length > 0
 }
 
-function factsOf(scale: ScalingFacts['scale'], { demand, counted }: Scaling, now: Moment): ScalingFacts {
+function factsOf(
+  world: AppWorld,
+  scale: ScalingFacts['scale'],
+  { demand, desired, counted }: Scaling,
+  now: Moment,
+): ScalingFacts {
   const { running, waiting, waitingSince } = demand
   const atMost = calculated(scale, running + waiting)
-  const isPatient = patientUntil(scale, demand, now) !== undefined
+  const atLeast = patientUntil(scale, demand, now) === undefined ? atMost : calculated(scale, running)
+  const isLifted = desired.atLeast > atLeast.desired || desired.atMost > atMost.desired
   return {
     scale,
     running,
     waiting,
     ...(waitingSince === undefined ? {} : { waitingSince }),
     atMost,
-    atLeast: isPatient ? calculated(scale, running) : atMost,
+    atLeast,
+    desired,
+    ...(isLifted && { lifted: world.handover === undefined ? ('warming' as const) : ('handover' as const) }),
     counted,
   }
 }
@@ -125,6 +133,7 @@ function blocksOf(world: AppWorld, { scaling }: Plan, now: Moment): readonly Blo
     }
     const wait = backoffIn(world, active, desired.atLeast > counted, now)
     if (wait !== undefined) blocks.push(wait)
+    blocks.push(...placeless(world))
   } else if (rolling !== undefined) {
     blocks.push({ kind: 'first_deploy', revisionId: rolling.id })
   }
@@ -148,6 +157,20 @@ function backoffIn(world: AppWorld, revision: Revision, isShort: boolean, now: M
     failures: backoff.failures,
     ...(failed && { failed: failedStart(failed) }),
   }
+}
+
+/** Runners that nothing has room for, those with the same kind of reason together. */
+function placeless({ runners, unplacedOf }: AppWorld): readonly Block[] {
+  if (unplacedOf === undefined) return []
+  const blocks = new Map<string, Extract<Block, { kind: 'no_place' }>>()
+  for (const { runner } of runners) {
+    const why = runner.state === 'pending' ? unplacedOf(runner.id) : undefined
+    if (why === undefined || runner.state !== 'pending') continue
+    const before = blocks.get(why.kind)
+    const until = Math.min(before?.until ?? runner.startAt, runner.startAt)
+    blocks.set(why.kind, { kind: 'no_place', runners: (before?.runners ?? 0) + 1, why, until })
+  }
+  return [...blocks.values()]
 }
 
 function failedStart({ id, reason, endedAt, exit }: Terminated): FailedStart {

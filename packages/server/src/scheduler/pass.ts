@@ -1,7 +1,7 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
-import { desiredRunners, patientUntil } from '../domain/scaling.ts'
+import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import { Alarm } from './alarm.ts'
@@ -14,7 +14,7 @@ import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
-import { demandOn, planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Sightings } from './sightings.ts'
@@ -25,8 +25,8 @@ export interface PassParts extends RollParts, BirthParts {
   readonly hands: Hands
   readonly runs: Runs
   readonly sightings: Sightings
-  readonly health: HealthChecks
   readonly decisions: DecisionLog
+  readonly health: HealthChecks
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
@@ -92,7 +92,7 @@ export class Pass {
     const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
     const until = patientUntil(scale, demand, clock.now())
     if (until !== undefined && !this.#alarm.isSetBefore(until)) return true
-    return desiredRunners(scale, demand, clock.now()).atLeast > there.length
+    return wantedRunners(world.app, world, clock.now()).atLeast > there.length
   }
 
   close(): void {
@@ -131,6 +131,7 @@ export class Pass {
       if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
       return plan.moments
     })
+    for (const world of all.values()) this.#boundSetup(world, draft)
     const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
     await this.#store(draft)
     decisions.tidy((appId) => all.has(appId))
@@ -159,6 +160,15 @@ export class Pass {
     const world = worldOf(appId, fleet.ofApp(appId), home, this.#parts)
     const now = clock.now()
     return decisionOf(world, planApp(world, now), [], now)
+  }
+
+  /** A start-up time that was changed counts for the runners that are starting, too. */
+  #boundSetup({ app, runners }: AppWorld, draft: Draft): void {
+    if (app === undefined) return
+    for (const { runner } of runners) {
+      if (runner.state !== 'setup' || runner.revisionId !== app.revisionId || draft.get(runner.id) !== runner) continue
+      draft.put(readyWithin(runner, app.scale.startup_timeout * 1_000))
+    }
   }
 
   /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */

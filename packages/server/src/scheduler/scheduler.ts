@@ -65,12 +65,12 @@ export interface Scheduler {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
-  /** Why an app has the runners that it has. */
+  /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
   decisions(appId: AppId): Decisions
-  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
-  failureOf(revisionId: RevisionId): string | undefined
   /** Why the last start of an app's active revision failed, until one succeeds. */
   startFailureOf(appId: AppId): EndReason | undefined
+  /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
+  warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */
@@ -105,8 +105,8 @@ class PlatformScheduler implements Scheduler {
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
-  readonly #health: HealthChecks
   readonly #decisions = new DecisionLog()
+  readonly #health: HealthChecks
   readonly #hands: Hands
   readonly #pass: Pass
   readonly #loop: Loop
@@ -143,8 +143,8 @@ class PlatformScheduler implements Scheduler {
       runs: this.#runs,
       hands: this.#hands,
       sightings,
-      health: this.#health,
       decisions: this.#decisions,
+      health: this.#health,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
@@ -189,8 +189,9 @@ class PlatformScheduler implements Scheduler {
     return { now: this.#pass.decide(appId), kept: this.#decisions.of(appId) }
   }
 
-  failureOf(revisionId: RevisionId): string | undefined {
-    return this.#rollouts.failureOf(revisionId)
+  warm(appId: AppId, revisionId: RevisionId): void {
+    this.#memory.warm(appId, revisionId)
+    this.#loop.wake()
   }
 
   startFailureOf(appId: AppId): EndReason | undefined {

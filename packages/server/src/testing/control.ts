@@ -23,7 +23,7 @@ import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { Decisions } from '../domain/decision.ts'
-import type { RevisionId, RunnerId } from '../domain/ids.ts'
+import type { RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { openAccountFiles } from '../files/account-files.ts'
@@ -45,7 +45,6 @@ export interface Script {
   build: Builds['build']
   /** All are ann's. */
   runners: RunnerView[]
-  readonly failures: Map<RevisionId, string>
   /** What the scheduler decides, and decided lately. */
   decisions: Decisions
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
@@ -215,7 +214,6 @@ function newScript(): Script {
   return {
     build: async () => 'e'.repeat(64),
     runners: [],
-    failures: new Map(),
     decisions: { now: { at: 0, there: noRunners, steps: [], blocks: [] }, kept: [] },
     run: forever,
     exec: async () => {
@@ -241,7 +239,7 @@ function runnersOf(script: Script): Runners {
       new Map(script.runners.map(({ id }) => [id, { cpuSeconds: 1, memoryBytes: 1_048_576 }] as const)),
     execIn: (id, command) => script.exec(id, command),
     decisions: () => script.decisions,
-    failureOf: (revisionId) => script.failures.get(revisionId),
+    warm: (appId, revisionId) => void script.asked.push(`warm ${revisionId}`),
     followRun: (appId, say) => script.run(appId, say),
     endRun: (appId) => void script.asked.push(`end run ${appId}`),
   }
