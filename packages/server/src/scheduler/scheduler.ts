@@ -81,7 +81,7 @@ export interface Scheduler {
   hasRunners(appId: AppId): boolean
   /** Makes a whole pass that begins after this call. Only needed by those who move the clock. */
   look(): Promise<void>
-  /** Asks every runner to finish and returns when all are gone; what still runs after `graceMs` is killed. */
+  /** Asks every runner to finish and returns when all are gone: its requests have `graceMs`, then its teardown has its grace. */
   stop(limits: { readonly graceMs: number }): Promise<void>
 }
 
@@ -227,7 +227,17 @@ class PlatformScheduler implements Scheduler {
     await this.#loop.stop()
     this.#pass.close()
     this.#health.close()
-    await endAllRunners({ ...this.#parts, fleet: this.#fleet, hands: this.#hands }, graceMs)
+    const { homes } = this.#parts
+    await endAllRunners(
+      {
+        ...this.#parts,
+        fleet: this.#fleet,
+        hands: this.#hands,
+        inFlightOf: ({ appId, id }) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
+        graceMsOf: ({ id }) => this.#graceMs(id),
+      },
+      graceMs,
+    )
     this.#ending.abort()
   }
 
@@ -287,8 +297,11 @@ class PlatformScheduler implements Scheduler {
 
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
   #replace(id: RunnerId, reason: StopReason): void {
-    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, grace * 1_000)
+    this.#end(id, reason, this.#graceMs(id))
+  }
+
+  #graceMs(id: RunnerId): number {
+    return (this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0) * 1_000
   }
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
