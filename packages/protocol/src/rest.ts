@@ -139,6 +139,11 @@ export const ServerStatus = z.object({
   paused: z.array(z.string()),
   running: z.number(),
   disk_free_bytes: z.number(),
+  /** What keeps runners within their bounds and apart: each part, by what, or null and why it is not had. */
+  confinement: z
+    .array(z.object({ part: z.string(), by: z.string().nullable(), why: z.string().optional() }))
+    .readonly()
+    .default([]),
 })
 export type ServerStatus = z.infer<typeof ServerStatus>
 

@@ -1,4 +1,4 @@
-import type { ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.ts'
+import type { Confinement, ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
@@ -146,6 +146,7 @@ export interface ServerFacts {
   readonly version: string
   /** The name of the backend. */
   readonly backend: string
+  readonly confinement: readonly Confinement[]
   /** The data folder. */
   readonly folder: string
   /** Whether clients are to ask before they deploy. */

@@ -209,8 +209,10 @@ export class Pass {
     const changes = draft.changes()
     if (changes.length === 0) return
     const { fleet, clock, memory, health, rollouts, hands, runs } = this.#parts
-    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
-    this.#offers.tell(worlds(this.#parts), (id) => draft.get(id)?.state !== 'serving')
+    hands.prepare(changes)
+    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
+    // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
+    this.#offers.tell(worlds({ ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       hands.take(change)

@@ -11,7 +11,7 @@ import type { Runs } from './runs.ts'
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
-  readonly fleet: Fleet
+  readonly fleet: Pick<Fleet, 'all'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
 }
