@@ -1,5 +1,6 @@
 import { Carrick, until } from '../test/e2e/carrick.ts'
 import { commandOfRunner, spawnToPorts } from './bare.ts'
+import { untilRunners } from './quiet.ts'
 import { median, type Report } from './report.ts'
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 9)
@@ -15,7 +16,7 @@ export async function coldStart(report: Report): Promise<void> {
   const byHand: number[] = []
   const byPlatform: number[] = []
   for (let round = 0; round <= rounds; round += 1) {
-    await until(async () => (await carrick.status()).runners === 0, 'no runners')
+    await untilRunners(carrick, 0)
     const platform = await submitToFirstLine(carrick)
     const hand = await spawnToPorts(await commandOfRunner(carrick), 1)
     // The first round fills the page cache.

@@ -1,5 +1,6 @@
-import { Carrick, until } from '../test/e2e/carrick.ts'
+import { Carrick } from '../test/e2e/carrick.ts'
 import { commandOfRunner, spawnToPorts } from './bare.ts'
+import { processorMs, untilRunners } from './quiet.ts'
 import { median, type Report } from './report.ts'
 import { wake } from './wake.ts'
 
@@ -17,16 +18,18 @@ export async function scaleOut(report: Report): Promise<void> {
   await scale(carrick, '--max-concurrency', String(runners), '--keep-alive', '1')
   await wake(carrick, ['tiny'], 5)
   const command = await commandOfRunner(carrick)
-  const [byHand, byPlatform]: [number[], number[]] = [[], []]
+  const [byHand, byPlatform, own]: [number[], number[], number[]] = [[], [], []]
   let failed = 0
   for (let round = 0; round < rounds; round += 1) {
-    await until(async () => (await carrick.status()).runners === 0, 'no runners')
+    await untilRunners(carrick, 0)
     const bare = await spawnToPorts(command, runners)
+    const idle = await processorMs(carrick)
     const { tookMs, failed: lost } = await wake(
       carrick,
       Array.from({ length: runners }, () => 'tiny'),
       (2 * bare) / 1_000,
     )
+    own.push((await processorMs(carrick)) - idle)
     byHand.push(bare)
     byPlatform.push(tookMs)
     failed += lost
@@ -34,6 +37,7 @@ export async function scaleOut(report: Report): Promise<void> {
   report.add(`${runners} bare spawns at once until all ports answer, median`, median(byHand), undefined, ' ms')
   report.add(`0 → ${runners} runners, each with a request, median`, median(byPlatform), undefined, ' ms')
   report.add(`0 → ${runners} runners ÷ the bare spawns`, median(byPlatform) / median(byHand), { atMost: 1.2 })
+  report.add('the same, processor time of the server per runner', median(own) / runners, undefined, ' ms')
   report.add('the same, requests without an answer', failed, { atMost: 0 })
 }
 

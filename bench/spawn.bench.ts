@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { Carrick, until } from '../test/e2e/carrick.ts'
+import { untilRunners } from './quiet.ts'
 import { median, type Report } from './report.ts'
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15)
@@ -17,7 +18,7 @@ export async function spawned(report: Report): Promise<void> {
   const launches = database.prepare('select launched_at from runner where launched_at >= ?')
   const took: number[] = []
   for (let round = 0; round <= rounds; round += 1) {
-    await until(async () => (await carrick.status()).runners === 0, 'no runners')
+    await untilRunners(carrick, 0)
     await carrick.ask('/healthz') // the connection
     const sent = Date.now()
     const submitted = await carrick.ask('/queue/tester/clock', { method: 'POST', body: '{}' })

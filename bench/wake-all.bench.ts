@@ -1,5 +1,6 @@
-import { Carrick, until } from '../test/e2e/carrick.ts'
+import { Carrick } from '../test/e2e/carrick.ts'
 import { commandOfRunner, spawnToPorts } from './bare.ts'
+import { untilRunners } from './quiet.ts'
 import { median, type Report } from './report.ts'
 import { wake } from './wake.ts'
 
@@ -15,13 +16,13 @@ export async function wakeAll(report: Report): Promise<void> {
   await using carrick = await Carrick.start()
   await carrick.python(deploys, String(apps))
   const names = Array.from({ length: apps }, (_, index) => `app-${index}`)
-  await until(async () => (await carrick.status()).runners === 0, 'no runners')
+  await untilRunners(carrick, 0)
   await wake(carrick, names.slice(0, 1), 0)
   const command = await commandOfRunner(carrick)
   const [byHand, byPlatform]: [number[], number[]] = [[], []]
   let failed = 0
   for (let round = 0; round < rounds; round += 1) {
-    await until(async () => (await carrick.status()).runners === 0, 'no runners')
+    await untilRunners(carrick, 0)
     byHand.push(await spawnToPorts(command, apps))
     const woken = await wake(carrick, names, 0)
     byPlatform.push(woken.tookMs)

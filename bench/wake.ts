@@ -1,4 +1,5 @@
-import { Carrick, until } from '../test/e2e/carrick.ts'
+import type { Carrick } from '../test/e2e/carrick.ts'
+import { untilAllEnded } from './quiet.ts'
 
 /** What became of requests that were sent at the same time. */
 export interface Woken {
@@ -20,10 +21,7 @@ export async function wake(carrick: Carrick, apps: readonly string[], seconds: n
     return `/queue/tester/${app}/requests/${((await answer.json()) as { request_id: string }).request_id}`
   })
   const results = await Promise.all(submits)
-  await until(async () => {
-    const { queued, running } = await carrick.status()
-    return queued + running === 0
-  }, 'the end of all')
+  await untilAllEnded(carrick)
   const answers = await Promise.all(results.map((path) => carrick.ask(path)))
   const served = answers.filter(({ status }) => status === 200)
   const arrived = await Promise.all(served.map(async (answer) => ((await answer.json()) as { now: number }).now))
