@@ -23,6 +23,10 @@ export interface ServingRunner {
   readonly id: RunnerId
   readonly revisionId: RevisionId
   readonly address: Address
+  /** It gets a request only where no other runner has a free slot: it hands over to those of another revision. */
+  readonly spare?: boolean
+  /** Requests that it takes at a time, where that is not what the app's others take. */
+  readonly atOnce?: number
   /** From when it was wanted until it served; absent for what is always there. */
   readonly cameUp?: { readonly createdAt: Moment; readonly readyAt: Moment } | undefined
 }

@@ -40,9 +40,11 @@ export function worldOf(
     runners: runners.map((runner) => withLoad(runner, load)),
     demand: load,
     over: runs.isOver(id),
-    ...(known ? { handover: memory.handoverOf(known.app) } : {}),
+    ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
+    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }
 

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { RunnerSpec } from '../backend.ts'
+import type { Launcher } from './launcher.ts'
 import type { Place } from './survivors.ts'
 
 export interface RunnerPorts {
@@ -19,8 +20,8 @@ export type Spawned = ChildProcess & {
   readonly word: Readable
 }
 
-/** The third pipe, counted as the child sees them. */
-const wordFd = 3
+/** As the child counts: before it come the usual three, and the one by which a launcher is told the variables. */
+const wordFd = 4
 
 /** A runner's folder holds its record, its working folder (also its home), its temporary files, and what stands at its `/`. */
 export async function makeFolders(folder: string): Promise<void> {
@@ -29,10 +30,18 @@ export async function makeFolders(folder: string): Promise<void> {
   await Promise.all([mkdir(join(folder, 'work'), { recursive: true }), mkdir(join(folder, 'tmp'), { recursive: true })])
 }
 
+export interface RunnerPlace {
+  readonly folder: string
+  readonly ports: RunnerPorts
+  readonly place: Place
+  readonly basePath: string
+  readonly launcher: Launcher | undefined
+}
+
 /** Spawns it in a session of its own with nothing of the server's environment. Answers the error when it cannot. */
 export async function spawnRunner(
   spec: RunnerSpec,
-  { folder, ports, place, basePath }: { folder: string; ports: RunnerPorts; place: Place; basePath: string },
+  { folder, ports, place, basePath, launcher }: RunnerPlace,
 ): Promise<Spawned | Error> {
   const [program, ...args] = spec.command
   if (!program) return new Error('its command is empty')
@@ -49,13 +58,11 @@ export async function spawnRunner(
     CARRICK_LISTENING_FD: String(wordFd),
     ...(spec.mounts.length === 0 ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
   }
+  const how = { cwd: join(folder, 'work'), detached: true }
   try {
-    const child = spawn(program, args, {
-      cwd: join(folder, 'work'),
-      env,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    })
+    const child = launcher
+      ? launcher.spawn(spec, env, how)
+      : spawn(program, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
     if (child.pid !== undefined) return Object.assign(child, { word: child.stdio[wordFd] }) as Spawned
     const [error] = await once(child, 'error')
     return error instanceof Error ? error : new Error(String(error))
