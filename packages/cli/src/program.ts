@@ -41,6 +41,7 @@ export function program(): Command {
 function up(): Command {
   return settingFlags(new Command('up'))
     .description('Runs the whole platform in this terminal. The first start makes everything it needs')
+    .option('--takeover', 'asks the server that runs on the data folder to finish and go, and takes its place')
     .action(async (flags) => (await import('./up.ts')).up(flags))
 }
 
