@@ -1,6 +1,7 @@
 import { assertNever } from '../kit/assert-never.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { AccountId, AppId, KeyId, RevisionId, RunnerId } from './ids.ts'
+import type { Placement } from './placement.ts'
 
 /**
  * One process or container serving one revision.
@@ -18,10 +19,13 @@ export interface Identity {
   readonly appId: AppId
   readonly accountId: AccountId
   readonly revisionId: RevisionId
+  /** The one that it has; until it has a place the one that it would have first. */
   readonly machineType: string
   readonly createdAt: Moment
   /** The key minted for it; revoked at its end. */
   readonly keyId?: KeyId
+  /** Of every runner that was started. */
+  readonly placement?: Placement
 }
 
 /** Wanted, not started: it waits for `startAt` when earlier starts of the revision failed. */
@@ -97,6 +101,11 @@ export function pend(identity: Identity, startAt: Moment): Pending {
   return { ...identityOf(identity), state: 'pending', startAt }
 }
 
+/** It has a place. */
+export function place(runner: Pending, placement: Placement): Pending {
+  return { ...runner, machineType: placement.machineType, placement }
+}
+
 /** From here on its start-up counts: its port must open within `startupMs`. */
 export function start(runner: Pending, startupMs: number, now: Moment): Setup {
   return { ...identityOf(runner), state: 'setup', startedAt: now, readyBy: now + startupMs }
@@ -163,7 +172,11 @@ function exitReason(runner: LiveRunner): EndReason {
 }
 
 function identityOf(runner: Identity): Identity {
-  const { id, appId, accountId, revisionId, machineType, createdAt, keyId } = runner
+  const { id, appId, accountId, revisionId, machineType, createdAt, keyId, placement } = runner
   const identity = { id, appId, accountId, revisionId, machineType, createdAt }
-  return keyId === undefined ? identity : { ...identity, keyId }
+  return {
+    ...identity,
+    ...(keyId === undefined ? {} : { keyId }),
+    ...(placement === undefined ? {} : { placement }),
+  }
 }
