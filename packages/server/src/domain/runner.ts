@@ -88,14 +88,15 @@ export type StopReason =
   | 'crash'
   | 'shutdown'
 
-/** Why it is gone: it was asked to end, it never began to serve, or the platform itself went down. */
-export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | 'server_restart'
+/** Why it is gone: it was asked to end, it never began to serve, it took too much memory, or the platform itself went down. */
+export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | 'oom' | 'server_restart'
 
 /** What a backend can say about a runner. */
 export type Sighting =
   | { readonly kind: 'unlisted' | 'pulling' | 'starting' }
   | { readonly kind: 'accepting'; readonly address: Address }
-  | { readonly kind: 'exited'; readonly exit: Exit }
+  /** `oom`: it used more memory than its machine type has. */
+  | { readonly kind: 'exited'; readonly exit: Exit; readonly oom?: boolean }
 
 export function pend(identity: Identity, startAt: Moment): Pending {
   return { ...identityOf(identity), state: 'pending', startAt }
@@ -141,7 +142,7 @@ export function terminate(runner: LiveRunner, reason: EndReason, endedAt: Moment
 
 /** Folds a sighting into a runner. Late and repeated sightings change nothing. */
 export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner {
-  if (seen.kind === 'exited') return terminate(runner, exitReason(runner), now, seen.exit)
+  if (seen.kind === 'exited') return terminate(runner, exitReason(runner, seen.oom), now, seen.exit)
   switch (runner.state) {
     case 'pending':
       return runner
@@ -157,16 +158,17 @@ export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner
   }
 }
 
-/** Whether a start of its revision has failed with it: such ends make the next start wait. */
+/** Whether a start of its revision has failed with it, if it never served: such ends make the next start wait. */
 export function isFailedStart(runner: Terminated): boolean {
-  return runner.reason === 'startup_failure' || runner.reason === 'startup_timeout'
+  return runner.reason === 'startup_failure' || runner.reason === 'startup_timeout' || runner.reason === 'oom'
 }
 
 function serve(runner: Setup, address: Address, readyAt: Moment): Serving {
   return { ...identityOf(runner), state: 'serving', address, readyAt }
 }
 
-function exitReason(runner: LiveRunner): EndReason {
+function exitReason(runner: LiveRunner, oom = false): EndReason {
+  if (oom) return 'oom'
   if (runner.state === 'draining') return runner.reason
   return runner.state === 'serving' ? 'crash' : 'startup_failure'
 }
