@@ -19,6 +19,7 @@ import { platformDataRoutes } from './routes/platform-data.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
 import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
+import { usageRoutes } from './routes/usage.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { valueRoutes } from './routes/values.ts'
@@ -44,6 +45,7 @@ export const routes: readonly Route[] = [
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,
+  ...usageRoutes,
   ...platformRequestRoutes,
   ...platformLogRoutes,
   ...platformAccountRoutes,
