@@ -26,9 +26,10 @@ export class Offers {
         revisionId,
         address,
         cameUp: { createdAt, readyAt },
+        ...(revisionId === world.active?.id ? {} : { spare: true, atOnce: world.handover?.multiplexing ?? 1 }),
       }))
     const multiplexing = world.app?.scale.max_multiplexing ?? 1
-    const saying = [multiplexing, ...runners.map(({ id }) => id)].join(' ')
+    const saying = [multiplexing, ...runners.map(({ id, spare }) => (spare ? `${id}~` : id))].join(' ')
     if (runners.length === 0 && !this.#told.has(appId)) return
     if (this.#told.get(appId) === saying) return
     this.#told.set(appId, saying)

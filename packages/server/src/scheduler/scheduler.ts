@@ -5,6 +5,7 @@
  */
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
@@ -19,6 +20,7 @@ import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
+import { DecisionLog } from './decisions.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
 import { HealthChecks } from './health-checks.ts'
@@ -63,8 +65,10 @@ export interface Scheduler {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
-  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
-  failureOf(revisionId: RevisionId): string | undefined
+  /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
+  decisions(appId: AppId): Decisions
+  /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
+  warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */
@@ -99,6 +103,7 @@ class PlatformScheduler implements Scheduler {
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
+  readonly #decisions = new DecisionLog()
   readonly #health: HealthChecks
   readonly #hands: Hands
   readonly #pass: Pass
@@ -136,6 +141,7 @@ class PlatformScheduler implements Scheduler {
       runs: this.#runs,
       hands: this.#hands,
       sightings,
+      decisions: this.#decisions,
       health: this.#health,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
@@ -177,8 +183,13 @@ class PlatformScheduler implements Scheduler {
     this.#replace(id, reason)
   }
 
-  failureOf(revisionId: RevisionId): string | undefined {
-    return this.#rollouts.failureOf(revisionId)
+  decisions(appId: AppId): Decisions {
+    return { now: this.#pass.decide(appId), kept: this.#decisions.of(appId) }
+  }
+
+  warm(appId: AppId, revisionId: RevisionId): void {
+    this.#memory.warm(appId, revisionId)
+    this.#loop.wake()
   }
 
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {

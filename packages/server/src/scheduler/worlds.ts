@@ -11,7 +11,7 @@ import type { Runs } from './runs.ts'
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
-  readonly fleet: Fleet
+  readonly fleet: Pick<Fleet, 'all'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
 }
@@ -40,9 +40,11 @@ export function worldOf(
     runners: runners.map((runner) => withLoad(runner, load)),
     demand: load,
     over: runs.isOver(id),
-    ...(known ? { handover: memory.handoverOf(known.app) } : {}),
+    ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
+    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }
 
