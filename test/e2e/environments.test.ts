@@ -65,11 +65,11 @@ describe('the same app in two environments', () => {
     const all = (JSON.parse(listed) as { runners: { runner_id: string; state: string }[] }).runners
     return all.filter(({ state }) => state === 'IDLE' || state === 'RUNNING').map(({ runner_id }) => runner_id)
   }
-  const live = async (env: string) => {
-    const listed = await fal('apps', 'list', '--env', env, '--output', 'json')
-    const { apps } = JSON.parse(listed) as { apps: Record<string, unknown>[] }
-    return apps.find(({ alias }) => String(alias).startsWith('metered'))
+  const live = async (environment: string) => {
+    const listed = await carrick.ask(`/v1/serverless/apps?environment=${environment}`)
+    return ((await listed.json()) as { apps: Record<string, unknown>[] }).apps[0]
   }
+  const running = async () => ((await (await carrick.ask('/v1/status')).json()) as { running: number }).running
   const usage = async (...args: string[]) => {
     const { code, stdout, stderr } = await carrick.carrick('usage', '--output', 'json', ...args)
     expect(code, stderr).toBe(0)
@@ -96,27 +96,23 @@ describe('the same app in two environments', () => {
       const held = ['metered', 'metered', 'metered--staging', 'metered--staging'].map((app) =>
         call(app, { until: permission }),
       )
-      await until(async () => (await runners('main')).length === 2, 'two runners in main')
-      expect((await runners('staging')).length).toBe(1)
+      await until(async () => (await running()) === 3, 'two calls in main and one in staging to run')
       await writeFile(permission, '')
       const used = (await Promise.all(held)).map(({ runner }) => runner)
       expect([new Set(used.slice(0, 2)).size, new Set(used.slice(2)).size]).toEqual([2, 1])
     })
 
     test('to roll one renews its own runners alone', async () => {
-      const [main, staging] = [await runners('main'), await runners('staging')]
+      const [main, { runner }] = [await runners('main'), await call('metered--staging')]
       await fal('apps', 'rollout', 'metered', '--env', 'staging')
-      await until(async () => {
-        const now = await runners('staging')
-        return now.length === 1 && now[0] !== staging[0]
-      }, 'the successor in staging')
+      await until(async () => (await call('metered--staging')).runner !== runner, 'the successor in staging')
       expect((await runners('main')).toSorted()).toEqual(main.toSorted())
     })
 
     test('a deploy to one makes a revision of it alone', async () => {
       const before = await live('main')
       const revision = await carrick.deploy('metered.py::Metered', 'metered', '--env', 'staging')
-      expect(await live('staging')).toMatchObject({ revision })
+      expect(await live('staging')).toMatchObject({ revision_id: revision })
       expect(await live('main')).toEqual(before)
     })
 
@@ -134,7 +130,7 @@ describe('the same app in two environments', () => {
       expect(queued).toEqual(direct)
       return direct
     }
-    const revision = async () => String((await live('main'))?.['revision'])
+    const revision = async () => String((await live('main'))?.['revision_id'])
 
     test('is set by set-rev, at once, and by a deploy, which is private unless it says otherwise', async () => {
       expect(await statuses()).toEqual([200, 404, 401])

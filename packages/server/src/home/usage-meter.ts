@@ -54,6 +54,8 @@ export class UsageMeter {
   readonly #open = new Set<Open>()
   readonly #awaited = new Map<RequestId, Awaited>()
   #cells = new Map<string, Cell>()
+  /** The cell that was written to last, by runner: it is the next one's as well, as a rule. */
+  readonly #lastOf = new Map<RunnerId, Cell>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -91,6 +93,7 @@ export class UsageMeter {
     for (const shares of this.#runners.values()) shares.forgetHours()
     const taken = [...this.#cells.values()]
     this.#cells = new Map()
+    this.#lastOf.clear()
     return taken
   }
 
@@ -149,9 +152,12 @@ export class UsageMeter {
   }
 
   #cell(runnerId: RunnerId, { keyId, isShared }: CalledAs, hour: Moment): Cell {
+    const last = this.#lastOf.get(runnerId)
+    if (last?.keyId === keyId && last?.hour === hour && last.isShared === isShared) return last
     const name = `${runnerId} ${hour} ${isShared} ${keyId ?? ''}`
     const cell = this.#cells.get(name) ?? { runnerId, hour, keyId, isShared, ms: 0, requests: 0, units: 0 }
     this.#cells.set(name, cell)
+    this.#lastOf.set(runnerId, cell)
     return cell
   }
 }
