@@ -44,7 +44,11 @@ function placeOf({ runner, inFlight, now }: World): Place {
   if (runner === undefined) return 'none'
   if (runner.state === 'terminated') return 'terminated'
   const loaded = { runner, inFlight, idleSince: 0, used: false }
-  return viewOfLive(loaded, { app: undefined, appName: '', requests: [], replacement: 'none' }, now).state
+  return viewOfLive(
+    loaded,
+    { app: undefined, appName: '', requests: [], replacement: 'none', waitsFor: undefined },
+    now,
+  ).state
 }
 
 // What can happen to a runner. Each is one of the pure functions that the scheduler calls, or what its home counts.
