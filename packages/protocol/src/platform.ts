@@ -262,7 +262,8 @@ export const PlatformKey = z.object({ key_id: z.string(), key_secret: z.string()
 /** GET /v1/meta */
 export const Meta = z.object({ version: z.string(), webhook_ip_ranges: z.array(z.string()) })
 
-const amount = z.number().int().optional()
+/** Which numbers can be is for the server to say. */
+const amount = z.number().optional()
 
 /** POST /v1/serverless/apps/{owner}/{name}/scale: what is absent stays. */
 export const ScaleRequest = z.strictObject({

@@ -16,7 +16,7 @@ import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
-import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
@@ -31,6 +31,13 @@ export interface PassParts extends RollParts, BirthParts {
   readonly health: HealthChecks
   /** Makes a pass come soon. */
   readonly wake: () => void
+}
+
+/** A plan, what its actions bring forth (for each the runner that it makes or begins, or nothing), and when to look again. */
+interface Planned {
+  readonly plan: Plan
+  readonly born: readonly (Birth | undefined)[]
+  readonly later: readonly Moment[]
 }
 
 const usualTimeoutSeconds = 3_600
@@ -165,53 +172,56 @@ export class Pass {
 
   /** The plan of every app that was touched, or of all. */
   async #plan(isWhole: boolean): Promise<void> {
-    const { fleet, clock, decisions, placing } = this.#parts
+    const { fleet, clock, placing, decisions } = this.#parts
     const touched = new Set([...this.#touched, ...placing.appsToLookAt(clock.now())])
     this.#touched = new Set()
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
     const draft = new Draft(fleet)
-    const decided: (readonly [AppId, Decision])[] = []
     const births: Birth[] = []
-    const moments = new Map(
-      Array.from(all, ([id, world]) => {
-        return [id, this.#planOne(world, draft, births, (decision) => decided.push([id, decision]))]
-      }),
-    )
+    const plans = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
     beginThose(births, this.#parts, draft)
+    const decided = plans.flatMap(([id, { plan, born }]) => this.#decided(id, all.get(id), plan, born))
     await this.#store(draft)
-    if (isWhole) decisions.tidy((appId) => all.has(appId))
-    for (const [appId, decision] of decided) decisions.note(appId, decision)
+    if (isWhole) decisions.tidy((id) => all.has(id))
+    for (const [id, decision] of decided) decisions.note(id, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
-    for (const [id, later] of moments) {
+    for (const [id, { later }] of plans) {
       this.#killOverdue(id)
       this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
     }
   }
 
-  /** Answers when there may be more to do for the app, and adds its runners that are to begin. */
-  #planOne(world: AppWorld, draft: Draft, births: Birth[], decide: (decision: Decision) => void): readonly Moment[] {
+  /** Answers the plan with what its actions bring forth, and when there may be more to do; adds the runners that are to begin. */
+  #planOne(world: AppWorld, draft: Draft, births: Birth[]): Planned {
     const now = this.#parts.clock.now()
     const plan = planApp(world, now)
-    const born = plan.actions.map((action) => this.#draft(action, world, draft, births))
-    if (isWorthKeeping(world, plan, now)) decide(decisionOf(world, plan, born, now))
+    const born = plan.actions.map((action) => this.#draft(action, world, draft))
+    births.push(...born.flatMap((birth) => birth ?? []))
     this.#boundSetup(world, draft)
-    return [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    return { plan, born, later }
   }
 
-  /** Answers the runner that a start becomes. One that is to begin is drafted when all are known: each needs a place. */
-  #draft(action: Action, { app }: AppWorld, draft: Draft, births: Birth[]): RunnerId | undefined {
+  /** What is to be kept of a plan, once its runners have got their places. */
+  #decided(id: AppId, world: AppWorld | undefined, plan: Plan, born: Planned['born']): (readonly [AppId, Decision])[] {
+    const now = this.#parts.clock.now()
+    if (world === undefined || !isWorthKeeping(world, plan, now)) return []
+    const runners = born.map((birth) => birth?.runner.id)
+    return [[id, decisionOf(world, plan, runners, now)]]
+  }
+
+  /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft): Birth | undefined {
     const { clock, memory } = this.#parts
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app !== undefined && action.kind === 'begin')
-      births.push({ runner: action.runner, app, revision: action.revision })
-    if (app === undefined || action.kind !== 'start') return undefined
+    if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return undefined
+    if (action.kind === 'begin') return { runner: action.runner, app, revision: action.revision }
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
-    births.push(birth)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
-    return birth.runner.id
+    return birth
   }
 
   /** What would be decided now about an app, were this a pass. */

@@ -211,6 +211,7 @@ class PlatformScheduler implements Scheduler {
 
   warm(appId: AppId, revisionId: RevisionId): void {
     this.#memory.warm(appId, revisionId)
+    this.#pass.touch(appId)
     this.#loop.wake()
   }
 
@@ -305,7 +306,7 @@ class PlatformScheduler implements Scheduler {
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
   #replace(id: RunnerId, reason: StopReason): void {
     const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, grace * 1_000)
+    this.#end(id, reason, reason === 'killed' ? 0 : grace * 1_000) // who is killed gets no time
   }
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
