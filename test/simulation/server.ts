@@ -54,14 +54,8 @@ export async function startServer({ time, chance, memory, machines, log, service
   const backend = machines.connect(ended.signal)
   const logs = { append: () => {}, tail: () => [] }
   const shared = { store, homes, apps, keyring, clock: time, log }
-  const scheduler = await startScheduler({
-    ...shared,
-    backend,
-    hardware: testHardware(),
-    logs,
-    launch: testLaunch,
-    everyMs: 2_000,
-  })
+  const hardware = testHardware()
+  const scheduler = await startScheduler({ ...shared, backend, logs, hardware, launch: testLaunch, everyMs: 2_000 })
   const dispatcher = startDispatcher({
     ...shared,
     blobs,

@@ -243,12 +243,12 @@ describe('whatever is wanted of whatever there is', () => {
     fc.assert(
       fc.property(anyHardware, anyWants, (on, wanted) => {
         const room = new Room(on)
-        const found = placeInto(wanted, room, on)
+        const placed = placeInto(wanted, room, on)
         for (const { id, accountId } of wanted) {
-          const placement = found.get(id)
+          const placement = placed.get(id)
           if (isPlaced(placement)) room.giveBack({ accountId, placement })
         }
-        expect(placeInto(wanted, room, on)).toEqual(found)
+        expect(placeInto(wanted, room, on)).toEqual(placed)
       }),
     )
   })

@@ -73,7 +73,7 @@ function missing({ gpu, gpus, memoryBytes, cpus }: Size, machines: readonly Mach
 }
 
 /** Memory as people read it. */
-export function inGigabytes(bytes: number): string {
+function inGigabytes(bytes: number): string {
   const gigabytes = bytes / 1024 ** 3
   return gigabytes >= 1 ? `${Number(gigabytes.toFixed(1))} GB` : `${Math.round(gigabytes * 1024)} MB`
 }

@@ -8,6 +8,7 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage
 import type { Decisions } from '../domain/decision.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
@@ -58,6 +59,8 @@ export interface SchedulerParts {
 }
 
 export interface Scheduler {
+  /** The live runners of all accounts that have a place, oldest first. */
+  placed(): readonly Placed[]
   /** An account's live runners, oldest first, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
@@ -164,6 +167,12 @@ class PlatformScheduler implements Scheduler {
     store.onChange('app', () => void this.#appsChanged(apps))
     const news = new AppNews(apps)
     apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
+  }
+
+  placed(): readonly Placed[] {
+    return this.#fleet
+      .all()
+      .flatMap(({ id, appId, accountId, placement }) => (placement ? [{ id, appId, accountId, placement }] : []))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
