@@ -18,10 +18,12 @@ export function decisionOf(
   now: Moment,
 ): Decision {
   const { scaling } = plan
+  const { active, rolling } = world
   return {
     at: now,
     ...(scaling && world.app && { scaling: factsOf(world, world.app.scale, scaling, now) }),
     there: thereIn(world),
+    ...(active && rolling && rolling.id !== active.id && { rolling: rolling.id }),
     steps: stepsOf(world, plan.actions, born, now),
     blocks: blocksOf(world, plan, born, now),
   }
@@ -61,12 +63,14 @@ function factsOf(
 }
 
 function thereIn({ runners }: AppWorld): RunnersThere {
-  const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
+  const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
   let startingSince: Moment | undefined
   for (const { runner, inFlight } of runners) {
     if (runner.state === 'pending') there.pending += 1
-    else if (runner.state === 'draining') there.ending += 1
-    else if (runner.state === 'serving') there[inFlight > 0 ? 'busy' : 'idle'] += 1
+    else if (runner.state === 'draining') {
+      there.ending += 1
+      if (inFlight > 0) there.finishing += 1
+    } else if (runner.state === 'serving') there[inFlight > 0 ? 'busy' : 'idle'] += 1
     else {
       there.starting += 1
       startingSince = Math.min(startingSince ?? runner.startedAt, runner.startedAt)

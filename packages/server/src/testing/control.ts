@@ -235,7 +235,7 @@ function newScript(): Script {
   }
 }
 
-const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
+const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
 
 const forever = () => new Promise<never>(() => {})
 
