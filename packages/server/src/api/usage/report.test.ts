@@ -117,7 +117,7 @@ describe('a report of usage', () => {
       { runner_seconds: 3_600, gpu_seconds: 7_200, cost: 14_400 },
       { runner_seconds: 3_600, gpu_seconds: 7_200, cost: 21_600 },
     ])
-    expect((await report('by=app')).rows).toMatchObject([{ cost: 36_000 }])
+    expect(await report('by=app')).toMatchObject({ rows: [{ cost: 36_000 }], currency: 'EUR' })
     const { body } = await control.rest('/v1/serverless/usage')
     expect((body as { usage: object[] }).usage).toMatchObject([
       { machine_type: 'GPU-H100', quantity: 7_200, unit_price: 2, cost_total: 14_400 },
