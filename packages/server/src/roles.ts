@@ -149,7 +149,7 @@ export async function startRoles(
   const retention = startRetention({
     ...foundation,
     retentionDays: config.CARRICK_RETENTION_DAYS,
-    count: () => usageKeeper.settle(),
+    count: () => usageKeeper.count(),
   })
   closing.defer(() => retention.stop())
   const fileSweep = startFileSweep({ ...foundation, environments: builder })

@@ -98,7 +98,7 @@ describe('a report of usage', () => {
       clock: { now: () => now },
     })
     const parts = { store: control.store, apps: control.apps, clock: { now: () => now }, log: control.deps.log }
-    const sweep = new Sweep({ ...parts, retentionDays: 30, count: () => keeper.settle() })
+    const sweep = new Sweep({ ...parts, retentionDays: 30, count: () => keeper.count() })
     await sweep.pass(new AbortController().signal)
     expect(sweep.swept).toMatchObject({ requests: 3, runners: 1 })
     const window = `start=${new Date(noon).toISOString()}&end=${new Date(noon + hourMs).toISOString()}`
