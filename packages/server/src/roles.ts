@@ -125,6 +125,7 @@ export async function startRoles(
     mayCallBack,
     caller,
     onRunnerVerdict,
+    startFailureOf: scheduler.startFailureOf.bind(scheduler),
     names: () => addresses.names,
     limits: {
       bodyBytes: config.CARRICK_BODY_LIMIT,

@@ -117,6 +117,8 @@ export interface Home {
   configure(queue: QueueSettings, aliases?: Iterable<readonly [KeyId, string]>): void
   /** Turns everybody away who waits: direct callers get the reason, queued requests are forgotten. */
   clear(reason: Error): void
+  /** Answers the direct callers that wait: no slot will become free for them. The queue stays. */
+  turnAway(reason: Error): void
   /** Waiting requests whose start deadline has passed; they leave the queue. */
   takeOverdue(now: Moment): readonly QueuedRequest[]
   /** The next moment at which a waiting request becomes due or overdue. */

@@ -238,6 +238,10 @@ class MemoryHome implements Home {
 
   clear(reason: Error): void {
     this.#queue.clear()
+    this.turnAway(reason)
+  }
+
+  turnAway(reason: Error): void {
     for (const caller of this.#callers) caller.turnAway(reason)
   }
 

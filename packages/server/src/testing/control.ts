@@ -244,6 +244,10 @@ function runnersOf(script: Script): Runners {
   return {
     listing: async (account, endedSince) =>
       script.runners.filter(({ state }) => account === ann.id && (state !== 'terminated' || endedSince !== undefined)),
+    placed: () =>
+      script.runners.flatMap(({ id, appId, placement }) =>
+        placement ? [{ id, appId, accountId: ann.id, placement }] : [],
+      ),
     stopRunner: async (id, { replaceFirst }) => void script.asked.push(`stop ${id}${replaceFirst ? ' replaced' : ''}`),
     killRunner: async (id) => void script.asked.push(`kill ${id}`),
     usage: async () =>
