@@ -118,6 +118,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     server: {
       version: '0.0.0',
       backend: 'process',
+      currency: 'EUR',
       confinement: [{ part: 'memory', by: 'cgroup v2' }],
       folder,
       deployCheck: false,
