@@ -9,6 +9,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   spawn: async () => (await import('./spawn.bench.ts')).spawned,
   'scale-out': async () => (await import('./scale-out.bench.ts')).scaleOut,
   'wake-all': async () => (await import('./wake-all.bench.ts')).wakeAll,
+  'bad-apps': async () => (await import('./bad-apps.bench.ts')).badApps,
   changes: async () => (await import('./changes.bench.ts')).changes,
   connections: async () => (await import('./connections.bench.ts')).connections,
   files: async () => (await import('./files.bench.ts')).files,
