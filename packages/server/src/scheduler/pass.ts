@@ -4,6 +4,7 @@ import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } 
 import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
 import { Agenda } from './agenda.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
@@ -29,6 +30,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly sightings: Sightings
   readonly decisions: DecisionLog
   readonly health: HealthChecks
+  readonly log: Logger
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
@@ -60,6 +62,7 @@ export class Pass {
   async run(signal: AbortSignal): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
+    const looked = this.#touched
     try {
       const isWhole = await this.#see(signal)
       const ends = await roll(this.#parts)
@@ -68,6 +71,7 @@ export class Pass {
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting]
+      for (const appId of looked) this.#touched.add(appId)
       this.#parts.sightings.expectAnything()
       await this.#parts.fleet.load() // a write whose answer was lost may have happened
       throw error
@@ -151,8 +155,8 @@ export class Pass {
   /** The runners of the apps that were touched, those included that the backend told of and those whose time has come. */
   #concerned(look: Look | undefined): readonly LiveRunner[] {
     const { fleet, clock } = this.#parts
-    if (look?.isWhole) return fleet.all()
     for (const appId of this.#agenda.take(clock.now())) this.#touched.add(appId)
+    if (look?.isWhole) return fleet.all()
     for (const id of look?.listed.keys() ?? []) this.#touchAppOf(id)
     return [...this.#touched].flatMap((appId) => fleet.ofApp(appId))
   }
@@ -170,10 +174,17 @@ export class Pass {
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
+    const now = clock.now()
     const draft = new Draft(fleet)
     const decided: (readonly [AppId, Decision])[] = []
     const moments = new Map(
-      Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, (decision) => decided.push([id, decision]))]),
+      Array.from(all, ([id, world]) => [
+        id,
+        this.#planOne(world, draft, {
+          isNews: !isWhole || touched.has(id),
+          decide: (decision) => decided.push([id, decision]),
+        }),
+      ]),
     )
     await this.#store(draft)
     if (isWhole) decisions.tidy((appId) => all.has(appId))
@@ -181,14 +192,21 @@ export class Pass {
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, later] of moments) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
+      this.#agenda.set(id, [...later, ...this.#deadlines(id)], now) // what came due meanwhile is due
     }
   }
 
   /** Answers when there may be more to do for the app. */
-  #planOne(world: AppWorld, draft: Draft, decide: (decision: Decision) => void): readonly Moment[] {
-    const now = this.#parts.clock.now()
+  #planOne(
+    world: AppWorld,
+    draft: Draft,
+    { isNews, decide }: { readonly isNews: boolean; readonly decide: (decision: Decision) => void },
+  ): readonly Moment[] {
+    const { clock, log } = this.#parts
+    const now = clock.now()
     const plan = planApp(world, now)
+    if (!isNews && plan.actions.some(({ kind }) => kind === 'start' || kind === 'begin'))
+      log.info({ app: world.app?.id }, 'a look at everything found a runner to start of which nothing had told')
     const born = plan.actions.map((action) => this.#draft(action, world, draft))
     if (isWorthKeeping(world, plan, now)) decide(decisionOf(world, plan, born, now))
     this.#boundSetup(world, draft)
