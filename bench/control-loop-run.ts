@@ -11,6 +11,7 @@ import { systemClock } from '../packages/server/src/kit/clock.ts'
 import { createLogger } from '../packages/server/src/kit/logger.ts'
 import { startScheduler } from '../packages/server/src/scheduler/scheduler.ts'
 import { FakeBackend } from '../packages/server/src/testing/fake-backend.ts'
+import { testHardware } from '../packages/server/src/testing/hardware.ts'
 import { registerTestRevision, testLaunch } from '../packages/server/src/testing/scheduler.ts'
 import { addTestAccount, openTestStore } from '../packages/server/src/testing/store.ts'
 import { chanceOf } from '../test/crash/chance.ts'
@@ -71,7 +72,8 @@ async function startWithScheduler(): Promise<void> {
     return await testLaunch(start)
   }
   const log = createLogger('error')
-  await startScheduler({ store, homes, apps, backend, keyring, logs, launch, clock, log, everyMs: 2_000 })
+  const hardware = testHardware()
+  await startScheduler({ store, homes, apps, backend, hardware, keyring, logs, launch, clock, log, everyMs: 2_000 })
   backend.onChange((id) => void (backend.hasEnded(id) && serving.delete(id)))
   while (serving.size < wanted) await rest(100)
   setInterval(() => {

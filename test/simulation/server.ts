@@ -9,6 +9,7 @@ import { createApps } from '../../packages/server/src/home/store-apps.ts'
 import type { Logger } from '../../packages/server/src/kit/logger.ts'
 import { startScheduler, type Scheduler } from '../../packages/server/src/scheduler/scheduler.ts'
 import type { Store } from '../../packages/server/src/store/store.ts'
+import { testHardware } from '../../packages/server/src/testing/hardware.ts'
 import { testLaunch } from '../../packages/server/src/testing/scheduler.ts'
 import type { Chance } from '../crash/chance.ts'
 import type { Machines } from './machines.ts'
@@ -53,7 +54,8 @@ export async function startServer({ time, chance, memory, machines, log, service
   const backend = machines.connect(ended.signal)
   const logs = { append: () => {}, tail: () => [] }
   const shared = { store, homes, apps, keyring, clock: time, log }
-  const scheduler = await startScheduler({ ...shared, backend, logs, launch: testLaunch, everyMs: 2_000 })
+  const hardware = testHardware()
+  const scheduler = await startScheduler({ ...shared, backend, hardware, logs, launch: testLaunch, everyMs: 2_000 })
   const dispatcher = startDispatcher({
     ...shared,
     blobs,

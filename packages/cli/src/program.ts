@@ -17,6 +17,7 @@ export function program(): Command {
   carrick.addCommand(config())
   carrick.addCommand(env())
   carrick.addCommand(status())
+  carrick.addCommand(machines())
   carrick.addCommand(secrets())
   carrick.addCommand(
     passedOn('fal', 'The stock fal command, from an environment that Carrick keeps, pointed at this server'),
@@ -313,6 +314,16 @@ function secrets(): Command {
   return new Command('secrets')
     .description('What concerns all secrets of an installation; `carrick fal secrets` sets and lists them')
     .addCommand(rotate)
+}
+
+function machines(): Command {
+  return new Command('machines')
+    .description('What there is to run on, which runners hold what of it, and which machine types fit')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (flags) => (await import('./machines.ts')).machines(flags))
 }
 
 function demo(): Command {

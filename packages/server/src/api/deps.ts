@@ -4,7 +4,9 @@ import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
 import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Terminated } from '../domain/runner.ts'
 import type { SecretValues } from '../domain/secret.ts'
@@ -45,6 +47,8 @@ export interface Deps {
   readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds
   readonly runners: Runners
+  /** What runners are placed on. */
+  readonly hardware: Hardware
   readonly queues: Queues
   /** Requests that may wait in one app's queue. */
   readonly queueLimit: number
@@ -109,6 +113,8 @@ export interface Builds {
 
 /** What operations ask of the scheduler. */
 export interface Runners {
+  /** The live runners of all accounts that have a place, oldest first. */
+  placed(): readonly Placed[]
   /** An account's live runners, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor is ready before. */

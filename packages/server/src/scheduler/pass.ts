@@ -8,7 +8,7 @@ import type { Logger } from '../kit/logger.ts'
 import { Agenda } from './agenda.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
-import { bear, begin, type BirthParts } from './births.ts'
+import { bear, beginThose, type Birth, type BirthParts } from './births.ts'
 import { decisionOf, isWorthKeeping } from './decide.ts'
 import type { DecisionLog } from './decisions.ts'
 import { Draft } from './draft.ts'
@@ -33,6 +33,15 @@ export interface PassParts extends RollParts, BirthParts {
   readonly log: Logger
   /** Makes a pass come soon. */
   readonly wake: () => void
+}
+
+/** What comes together while one pass plans for one app after the other. */
+interface Round {
+  readonly draft: Draft
+  readonly births: Birth[]
+  readonly decided: (readonly [AppId, Decision])[]
+  /** The apps of which something had told, where it looks at all. */
+  readonly news: ReadonlySet<AppId> | undefined
 }
 
 const usualTimeoutSeconds = 3_600
@@ -67,13 +76,14 @@ export class Pass {
       const isWhole = await this.#see(signal)
       const ends = await roll(this.#parts)
       await this.#plan(isWhole)
-      this.#alarm.set([...ends, this.#agenda.next ?? Infinity])
+      this.#alarm.set([...ends, this.#agenda.next ?? Infinity, this.#parts.placing.lookAgainAt ?? Infinity])
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting]
       for (const appId of looked) this.#touched.add(appId)
       this.#parts.sightings.expectAnything()
       await this.#parts.fleet.load() // a write whose answer was lost may have happened
+      this.#parts.placing.countAgain()
       throw error
     }
   }
@@ -168,27 +178,20 @@ export class Pass {
 
   /** The plan of every app that was touched, or of all. */
   async #plan(isWhole: boolean): Promise<void> {
-    const { fleet, clock, decisions } = this.#parts
-    const touched = this.#touched
+    const { fleet, clock, decisions, placing } = this.#parts
+    const touched = new Set([...this.#touched, ...placing.appsToLookAt(clock.now())])
     this.#touched = new Set()
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
     const now = clock.now()
     const draft = new Draft(fleet)
-    const decided: (readonly [AppId, Decision])[] = []
-    const moments = new Map(
-      Array.from(all, ([id, world]) => [
-        id,
-        this.#planOne(world, draft, {
-          isNews: !isWhole || touched.has(id),
-          decide: (decision) => decided.push([id, decision]),
-        }),
-      ]),
-    )
+    const round: Round = { draft, births: [], decided: [], news: isWhole ? touched : undefined }
+    const moments = new Map(Array.from(all, ([id, world]) => [id, this.#planOne(id, world, round)] as const))
+    beginThose(round.births, this.#parts, draft)
     await this.#store(draft)
     if (isWhole) decisions.tidy((appId) => all.has(appId))
-    for (const [appId, decision] of decided) decisions.note(appId, decision)
+    for (const [appId, decision] of round.decided) decisions.note(appId, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, later] of moments) {
       this.#killOverdue(id)
@@ -196,33 +199,31 @@ export class Pass {
     }
   }
 
-  /** Answers when there may be more to do for the app. */
-  #planOne(
-    world: AppWorld,
-    draft: Draft,
-    { isNews, decide }: { readonly isNews: boolean; readonly decide: (decision: Decision) => void },
-  ): readonly Moment[] {
+  /** Answers when there may be more to do for the app, and adds its runners that are to begin. */
+  #planOne(appId: AppId, world: AppWorld, { draft, births, decided, news }: Round): readonly Moment[] {
     const { clock, log } = this.#parts
     const now = clock.now()
     const plan = planApp(world, now)
-    if (!isNews && plan.actions.some(({ kind }) => kind === 'start' || kind === 'begin'))
-      log.info({ app: world.app?.id }, 'a look at everything found a runner to start of which nothing had told')
-    const born = plan.actions.map((action) => this.#draft(action, world, draft))
-    if (isWorthKeeping(world, plan, now)) decide(decisionOf(world, plan, born, now))
+    if (news?.has(appId) === false && plan.actions.some(({ kind }) => kind === 'start' || kind === 'begin'))
+      log.info({ app: appId }, 'a look at everything found a runner to start of which nothing had told')
+    const born = plan.actions.map((action) => this.#draft(action, world, draft, births))
+    if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
     this.#boundSetup(world, draft)
     return [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
   }
 
-  /** Answers the runner that a start becomes. */
-  #draft(action: Action, { app }: AppWorld, draft: Draft): RunnerId | undefined {
+  /** Answers the runner that a start becomes. One that is to begin is drafted when all are known: each needs a place. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft, births: Birth[]): RunnerId | undefined {
     const { clock, memory } = this.#parts
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app !== undefined && action.kind === 'begin') begin(action.runner, app, action.revision, this.#parts, draft)
+    if (app !== undefined && action.kind === 'begin')
+      births.push({ runner: action.runner, app, revision: action.revision })
     if (app === undefined || action.kind !== 'start') return undefined
-    const id = bear(app, action.revision, action.startAt, this.#parts, draft)
-    if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, id)
-    return id
+    const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
+    births.push(birth)
+    if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
+    return birth.runner.id
   }
 
   /** What would be decided now about an app, were this a pass. */
@@ -280,7 +281,7 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, health, rollouts, hands, runs } = this.#parts
+    const { fleet, clock, memory, health, rollouts, hands, runs, placing } = this.#parts
     hands.prepare(changes)
     const concerned = new Set(changes.map(({ to }) => to.appId))
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
@@ -291,6 +292,7 @@ export class Pass {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look
       hands.take(change)
       memory.learn(change, clock.now())
+      placing.learn(change)
       health.learn(change)
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)

@@ -6,7 +6,9 @@
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
 import type { Decisions } from '../domain/decision.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
@@ -31,6 +33,7 @@ import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
+import { Placing } from './placing.ts'
 import { accepts, whatIsWrong } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
@@ -44,6 +47,8 @@ export interface SchedulerParts {
   readonly homes: Homes
   readonly apps: Apps
   readonly backend: RunnerBackend
+  /** What runners are placed on. */
+  readonly hardware: Hardware
   readonly keyring: Pick<Keyring, 'prepare' | 'learn' | 'forget'>
   readonly logs: Pick<LogStore, 'append' | 'tail'>
   readonly launch: Launch
@@ -54,6 +59,8 @@ export interface SchedulerParts {
 }
 
 export interface Scheduler {
+  /** The live runners of all accounts that have a place, oldest first. */
+  placed(): readonly Placed[]
   /** An account's live runners, oldest first, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
@@ -109,6 +116,7 @@ class PlatformScheduler implements Scheduler {
   readonly #decisions = new DecisionLog()
   readonly #health: HealthChecks
   readonly #hands: Hands
+  readonly #placing: Placing
   readonly #pass: Pass
   readonly #loop: Loop
   readonly #ending = new AbortController()
@@ -137,12 +145,15 @@ class PlatformScheduler implements Scheduler {
       },
       this.#ending.signal,
     )
+    const hands = this.#hands
+    this.#placing = new Placing({ fleet, clock, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
     const own = {
       fleet,
       memory: this.#memory,
       rollouts: this.#rollouts,
       runs: this.#runs,
-      hands: this.#hands,
+      hands,
+      placing: this.#placing,
       sightings,
       decisions: this.#decisions,
       health: this.#health,
@@ -158,6 +169,12 @@ class PlatformScheduler implements Scheduler {
     const touchNews = () => news.take().forEach((appId) => this.#pass.touch(appId))
     touchNews()
     apps.onRefresh(touchNews)
+  }
+
+  placed(): readonly Placed[] {
+    return this.#fleet
+      .all()
+      .flatMap(({ id, appId, accountId, placement }) => (placement ? [{ id, appId, accountId, placement }] : []))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
@@ -252,10 +269,10 @@ class PlatformScheduler implements Scheduler {
           ? 'did'
           : 'will'
         : 'none'
-      const numGpus = this.#memory.revisionOf(runner.id)?.spec.scale.num_gpus ?? 1
+      const waitsFor = this.#placing.whyUnplaced(runner.id)
       return viewOfLive(
         withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, numGpus },
+        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, waitsFor },
         clock.now(),
       )
     })

@@ -5,6 +5,7 @@ import type { Homes, Load } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Fleet } from './fleet.ts'
 import type { Memory } from './memory.ts'
+import type { Placing } from './placing.ts'
 import type { AppWorld, Loaded } from './plan.ts'
 import type { Runs } from './runs.ts'
 
@@ -14,6 +15,7 @@ export interface WorldParts {
   readonly fleet: Pick<Fleet, 'ofApp'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
+  readonly placing: Pick<Placing, 'whyUnplaced' | 'costliestFirst'>
 }
 
 const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
@@ -29,7 +31,7 @@ export function worldsOf(ids: Iterable<AppId>, parts: WorldParts): ReadonlyMap<A
 }
 
 /** One app's world. */
-export function worldOf(id: AppId, { apps, homes, fleet, memory, runs }: WorldParts): AppWorld {
+export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }: WorldParts): AppWorld {
   const known = apps.byId(id)
   const runners = fleet.ofApp(id)
   const home = homes.find(id)
@@ -43,6 +45,8 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs }: WorldPa
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
     failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    unplacedOf: placing.whyUnplaced,
+    costliestFirst: placing.costliestFirst,
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }

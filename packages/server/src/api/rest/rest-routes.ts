@@ -5,6 +5,7 @@ import { comfyRoutes } from './routes/comfy.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
+import { machineRoutes } from './routes/machines.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { objectRoutes } from './routes/objects.ts'
@@ -44,6 +45,7 @@ export const routes: readonly Route[] = [
   ...trustRoutes,
   ...webhookRoutes,
   ...metricsRoutes,
+  ...machineRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,
