@@ -11,7 +11,7 @@ import { Spare } from './spare.ts'
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
   spawn(spec: RunnerSpec, variables: Readonly<Record<string, string>>, how: { readonly cwd: string }): ChildProcess
-  /** Has a process wait for the next runner. For when nobody is in a hurry. */
+  /** Has a process wait for the next runner, once it is quiet. */
   prepare(): void
   close(): void
 }
