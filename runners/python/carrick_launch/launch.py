@@ -11,15 +11,20 @@ ENVIRONMENT = 3
 
 def main(arguments):
     options, command = parse(arguments)
+    isolated = "root" in options
     try:
-        for folder in options.get("group", []):
-            _write(folder + "/cgroup.procs", "0")
         if "data" in options:
             _bound_data(int(options["data"][0]))
         variables = _variables()
+        if not isolated:
+            for folder in options.get("group", []):
+                _write(folder + "/cgroup.procs", "0")
+            become(command, variables)
+        from . import isolate
+
+        isolate.run(options, lambda: become(command, variables))
     except OSError as error:
-        _fail("This runner could not be put within its limits: %s" % error, 126)
-    become(command, variables)
+        _fail("This runner could not be put where it belongs: %s" % error, 126)
 
 
 def parse(arguments):

@@ -13,6 +13,8 @@ export interface Launcher {
     spec: RunnerSpec,
     variables: Readonly<Record<string, string>>,
     how: { readonly cwd: string; readonly detached: boolean },
+    /** Of its isolation. */
+    more: readonly string[],
   ): ChildProcessByStdio<null, Readable, Readable>
 }
 
@@ -26,8 +28,8 @@ export interface LauncherParts {
 
 export function createLauncher({ python, program, cgroups }: LauncherParts): Launcher {
   return {
-    spawn: (spec, variables, how) => {
-      const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups)]
+    spawn: (spec, variables, how, more) => {
+      const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups), ...more]
       const args = ['-I', '-S', join(program, '__main__.py'), ...options, '--', ...spec.command]
       const env = pick(variables, ['PATH', 'CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'])
       const block = environmentBlock(variables)
@@ -39,7 +41,7 @@ export function createLauncher({ python, program, cgroups }: LauncherParts): Lau
   }
 }
 
-/** A Python 3.8 or newer on this PATH. */
+/** A Python 3.9 or newer on this PATH. */
 export async function findPython(path: string): Promise<string | undefined> {
   for (const folder of path.split(delimiter)) {
     const program = join(folder, 'python3')
@@ -51,7 +53,7 @@ export async function findPython(path: string): Promise<string | undefined> {
 async function isNewEnough(program: string): Promise<boolean> {
   try {
     await access(program, constants.X_OK)
-    const test = 'import sys; sys.exit(sys.version_info < (3, 8))'
+    const test = 'import sys; sys.exit(sys.version_info < (3, 9))'
     await promisify(execFile)(program, ['-I', '-S', '-c', test], { timeout: 10_000, env: {} })
     return true
   } catch {
