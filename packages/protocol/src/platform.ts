@@ -137,7 +137,10 @@ export const PlatformRevisions = z.object({
       revision_id: z.string(),
       created_at: moment,
       is_current: z.boolean(),
-      status: z.enum(['active', 'rolling', 'inactive']),
+      /** How its last deployment ended; null where it had none, or gave way to a newer one. */
+      status: z.enum(['deployed', 'failed', 'deploying']).nullable(),
+      /** Why it failed, with the last words of the runner that failed. */
+      failure: z.string().nullable(),
       message: z.string().nullable(),
       annotations: z.record(z.string(), z.unknown()),
       deployed_by: z.object({ nickname: z.string(), key_id: z.string() }).nullable(),

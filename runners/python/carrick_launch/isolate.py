@@ -18,6 +18,8 @@ from . import kernel, network
 from .binds import Door, announce_binds
 from .files import View
 
+#: What the program says by it is for the server: who else held it open would keep it from ending.
+WORD = 4
 _CREDENTIALS, _RIGHTS = 2, 1
 _PASS_CREDENTIALS = 16
 _CLOSE_ON_EXEC = 0x40000000
@@ -38,6 +40,7 @@ def run(options, become):
         ours.close()
         _be_first(options, theirs, in_user_namespace, become)
     theirs.close()
+    os.close(WORD)
     kernel.setns(home, kernel.CLONE_NEWPID)  # what else we start is none of the runner's processes
     watch.until_end(first)
 
@@ -148,6 +151,7 @@ def _be_first(options, channel, in_user_namespace, become):
         program = os.fork()
         if program == 0:
             _be_program(options, channel, own_network, become)
+        os.close(WORD)
         channel.send(b"e" + struct.pack("i", _reap_until(program)))
     except OSError as error:
         print("This runner could not %s: %s" % (step, error), file=sys.stderr, flush=True)

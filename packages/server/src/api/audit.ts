@@ -1,3 +1,4 @@
+import { CarrickError } from '../domain/errors.ts'
 import type { Caller } from '../domain/permissions.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { beginEvent, endEvent } from '../store/events.ts'
@@ -38,10 +39,20 @@ export async function recorded<Input, Output>(
     await ended(deps, id, { outcome: 'done', at: clock.now(), ...audit.about(input, output) })
     return output
   } catch (error) {
-    const why = error instanceof Error ? error.message.slice(0, 1_000) : ''
-    await ended(deps, id, { outcome: 'failed', at: clock.now(), ...audit.about(input), why })
+    const why = error instanceof Error ? shortened(error.message) : ''
+    const more = error instanceof CarrickError ? error.about : {}
+    await ended(deps, id, { outcome: 'failed', at: clock.now(), ...audit.about(input), ...more, why })
     throw error
   }
+}
+
+const mostCharacters = 2_000
+
+/** Its beginning, which says what failed, and its end: the last words of what failed tell most. */
+function shortened(message: string): string {
+  if (message.length <= mostCharacters) return message
+  const head = message.slice(0, mostCharacters / 4)
+  return `${head}\n[…]\n${message.slice(-mostCharacters + head.length)}`
 }
 
 /** The change is made or refused already: that it could not be noted changes nothing about it. */

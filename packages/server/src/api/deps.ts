@@ -2,7 +2,9 @@ import type { Confinement, ExecCommand, ExecSession, RunnerUsage } from '../back
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Terminated } from '../domain/runner.ts'
@@ -44,6 +46,8 @@ export interface Deps {
   readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds
   readonly runners: Runners
+  /** What runners are placed on. */
+  readonly hardware: Hardware
   readonly queues: Queues
   /** Requests that may wait in one app's queue. */
   readonly queueLimit: number
@@ -118,8 +122,10 @@ export interface Runners {
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner, in its surroundings. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
-  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
-  failureOf(revisionId: RevisionId): string | undefined
+  /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
+  decisions(appId: AppId): Decisions
+  /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
+  warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. To be called before its app is made. */
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */

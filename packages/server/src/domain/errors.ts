@@ -75,10 +75,17 @@ export type ErrorCode = keyof typeof kinds
 export class CarrickError extends Error {
   override readonly name = 'CarrickError'
   readonly code: ErrorCode
+  /** What the record of changes is to say of it besides. */
+  readonly about: Readonly<Record<string, unknown>>
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { about = {}, ...options }: ErrorOptions & { readonly about?: Readonly<Record<string, unknown>> } = {},
+  ) {
     super(message, options)
     this.code = code
+    this.about = about
   }
 
   get kind(): ErrorKind {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { oldRunnersKept, rolloutStep, renewalOf } from './rollout.ts'
+import {
+  carriesLoad,
+  deploymentStatus,
+  handoverEnd,
+  oldRunnersKept,
+  renewalOf,
+  rolloutStep,
+  successorsWanted,
+} from './rollout.ts'
 import { pend, start, terminate, type Serving } from './runner.ts'
 
 const identity = { id: 'x', appId: 'a', accountId: 'b', revisionId: 'r', machineType: 'XS', createdAt: 0 }
@@ -24,18 +32,51 @@ describe('a rolling deploy', () => {
 })
 
 test.each([
-  [{ had: 4, ready: 1, desired: 4 }, 3],
-  [{ had: 4, ready: 4, desired: 4 }, 0],
-  [{ had: 4, ready: 1, desired: 2 }, 1],
-  [{ had: 1, ready: 1, desired: 0 }, 0],
-  [{ had: 2, ready: 0, desired: 9 }, 2],
-])('old runners that still serve: %o', (counts, kept) => expect(oldRunnersKept(counts)).toBe(kept))
+  ['works', { inFlight: 1, idleSince: 0, used: true }, true],
+  ['worked a moment ago', { inFlight: 0, idleSince: 95_000, used: true }, true],
+  ['has done nothing for 10 s', { inFlight: 0, idleSince: 90_000, used: true }, false],
+  ['never had a request', { inFlight: 0, idleSince: 99_000, used: false }, false],
+])('a runner that %s carries load: %o → %s', (_, burden, carries) => {
+  expect(carriesLoad(burden, 100_000)).toBe(carries)
+})
+
+test.each([
+  ['as many as carried the load', { carried: 4, desired: 1, cap: 10 }, 4],
+  ['more where more are wanted now', { carried: 4, desired: 6, cap: 10 }, 6],
+  ['the cap at most', { carried: 4, desired: 6, cap: 3 }, 3],
+  ['one at least', { carried: 0, desired: 0, cap: 3 }, 1],
+])('new runners that take over: %s', (_, counts, wanted) => expect(successorsWanted(counts)).toBe(wanted))
+
+test.each([
+  ['one for one', { had: 4, ready: 1, wanted: 4 }, 3],
+  ['none once all are ready', { had: 4, ready: 4, wanted: 4 }, 0],
+  ['all until the first is ready', { had: 2, ready: 0, wanted: 9 }, 2],
+  ['two for one where half as many take over', { had: 4, ready: 1, wanted: 2 }, 2],
+  ['the only one until all that it carried is taken over', { had: 1, ready: 3, wanted: 4 }, 1],
+  ['none of an app that nobody used', { had: 1, ready: 1, wanted: 1 }, 0],
+  ['never fewer than none', { had: 2, ready: 9, wanted: 3 }, 0],
+])('old runners that serve on: %s', (_, counts, kept) => expect(oldRunnersKept(counts)).toBe(kept))
+
+test('the handover is over after twice the startup timeout', () => expect(handoverEnd(1_000, 100)).toBe(1_200))
+
+test.each([
+  ['is being brought up, also again', { isRolling: true, deployedAt: 1, failedAt: 2 }, 'deploying'],
+  ['serves', { isCurrent: true, deployedAt: 1 }, 'deployed'],
+  ['served before this was noted', { isCurrent: true }, 'deployed'],
+  ['served once', { deployedAt: 1 }, 'deployed'],
+  ['never was healthy', { failedAt: 2 }, 'failed'],
+  ['served once, and failed when it was to come back', { deployedAt: 1, failedAt: 2 }, 'failed'],
+  ['failed first and then served', { deployedAt: 3, failedAt: 2 }, 'deployed'],
+  ['was not promoted', {}, undefined],
+])('the status of a revision that %s', (_, revision, status) => {
+  expect(deploymentStatus({ isCurrent: false, isRolling: false, ...revision })).toBe(status)
+})
 
 describe('a renewal of the runners', () => {
   test.each([
     ['pending', 'leave', 'leave'],
     ['crash_backoff', 'leave', 'leave'],
-    ['setup', 'leave', 'kill'],
+    ['setup', 'replace', 'kill'],
     ['idle', 'replace', 'kill'],
     ['running', 'replace', 'kill'],
     ['draining', 'leave', 'kill'],

@@ -1,6 +1,7 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from './ids.ts'
 import type { Placement, Unplaced } from './placement.ts'
+import type { EndReason, Exit } from './runner.ts'
 
 /** What people are told a runner is doing: its stored state, made finer by its home's counts and the backend's sightings. */
 export type RunnerViewState =
@@ -37,8 +38,6 @@ export interface RunnerView {
   /** Until its keep-alive ends; absent while it is busy or never expires. */
   readonly expiresInSeconds?: number
   readonly machineType: string
-  /** GPUs that it has when its machine type has any. */
-  readonly numGpus: number
   /** Where it is, and what it holds there; absent until it has a place. */
   readonly placement?: Placement
   /** Why it is still pending although it could begin. */
@@ -46,5 +45,7 @@ export interface RunnerView {
   readonly replacement: Replacement
   readonly startedAt?: Moment
   readonly endedAt?: Moment
-  readonly reason?: string
+  /** Why it ended, or is asked to. */
+  readonly reason?: EndReason
+  readonly exit?: Exit
 }

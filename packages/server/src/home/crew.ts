@@ -4,7 +4,7 @@ import type { Address } from '../domain/runner.ts'
 import type { RunnerLoad, ServingRunner, Slot } from './home.ts'
 
 interface Member {
-  readonly runner: ServingRunner
+  runner: ServingRunner
   /** With the moment at which each began. */
   readonly inFlight: Map<RequestId, Moment>
   /** What it last said that it is good for. */
@@ -27,6 +27,7 @@ export class Crew {
   readonly #onLeft: () => void
   readonly #members = new Map<RunnerId, Member>()
   #serving: readonly Member[] = []
+  #spare: readonly Member[] = []
   #retired: ReadonlySet<RunnerId> = new Set()
   #multiplexing = 1
   #free = 0
@@ -53,15 +54,19 @@ export class Crew {
     if (this.#free === 0) return undefined
     const other = ({ runner }: Member) => runner.id !== avoid
     const hinted =
-      hint === undefined ? undefined : this.#next((one) => other(one) && one.hints?.includes(hint) === true)
-    const member = hinted ?? this.#next(other) ?? this.#next(() => true)
+      hint === undefined ? undefined : this.#first((one) => other(one) && one.hints?.includes(hint) === true)
+    const member = hinted ?? this.#first(other) ?? this.#first(() => true)
     return member && this.#hold(member, requestId)
   }
 
   setRunners(runners: readonly ServingRunner[]): void {
     const ids = new Set(runners.map(({ id }) => id))
     this.#retired = new Set([...this.#retired].filter((id) => ids.has(id)))
-    for (const runner of runners) if (!this.#members.has(runner.id)) this.#members.set(runner.id, this.#join(runner))
+    for (const runner of runners) {
+      const member = this.#members.get(runner.id)
+      if (member === undefined) this.#members.set(runner.id, this.#join(runner))
+      else member.runner = runner
+    }
     for (const member of this.#members.values())
       member.serving = ids.has(member.runner.id) && !this.#retired.has(member.runner.id)
     this.#recount()
@@ -94,16 +99,26 @@ export class Crew {
     return { runner, inFlight: new Map(), idleSince: this.#clock.now(), used: false, serving: true }
   }
 
+  /** The next in turn that has a free slot and fits; a spare one only where no other does. */
+  #first(fits: (member: Member) => boolean): Member | undefined {
+    const member = this.#next(this.#serving, fits)
+    return member ?? (this.#spare.length === 0 ? undefined : this.#next(this.#spare, fits))
+  }
+
   /** The first with a free slot, starting behind the one that was taken last. */
-  #next(fits: (member: Member) => boolean): Member | undefined {
-    for (let step = 0; step < this.#serving.length; step += 1) {
-      const at = (this.#turn + step) % this.#serving.length
-      const member = this.#serving[at]!
-      if (member.inFlight.size >= this.#multiplexing || !fits(member)) continue
+  #next(among: readonly Member[], fits: (member: Member) => boolean): Member | undefined {
+    for (let step = 0; step < among.length; step += 1) {
+      const at = (this.#turn + step) % among.length
+      const member = among[at]!
+      if (member.inFlight.size >= this.#atOnce(member) || !fits(member)) continue
       this.#turn = at + 1
       return member
     }
     return undefined
+  }
+
+  #atOnce({ runner }: Member): number {
+    return runner.atOnce ?? this.#multiplexing
   }
 
   #hold(member: Member, requestId: RequestId): Slot {
@@ -119,7 +134,7 @@ export class Crew {
     this.#running -= 1
     if (member.inFlight.size === 0) member.idleSince = this.#clock.now()
     if (!member.serving) this.#leave(member)
-    else if (member.inFlight.size < this.#multiplexing) this.#free += 1
+    else if (member.inFlight.size < this.#atOnce(member)) this.#free += 1
     this.#onFree()
   }
 
@@ -130,8 +145,10 @@ export class Crew {
 
   #recount(): void {
     this.#forgetFormer()
-    this.#serving = [...this.#members.values()].filter(({ serving }) => serving)
-    this.#free = this.#serving.reduce((sum, { inFlight }) => sum + Math.max(0, this.#multiplexing - inFlight.size), 0)
+    const serving = [...this.#members.values()].filter((member) => member.serving)
+    this.#serving = serving.filter(({ runner }) => runner.spare !== true)
+    this.#spare = serving.filter(({ runner }) => runner.spare === true)
+    this.#free = serving.reduce((sum, one) => sum + Math.max(0, this.#atOnce(one) - one.inFlight.size), 0)
     this.#onFree()
   }
 

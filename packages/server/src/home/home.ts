@@ -23,13 +23,17 @@ export interface ServingRunner {
   readonly id: RunnerId
   readonly revisionId: RevisionId
   readonly address: Address
+  /** It gets a request only where no other runner has a free slot: it hands over to those of another revision. */
+  readonly spare?: boolean
+  /** Requests that it takes at a time, where that is not what the app's others take. */
+  readonly atOnce?: number
   /** From when it was wanted until it served; absent for what is always there. */
   readonly cameUp?: { readonly createdAt: Moment; readonly readyAt: Moment } | undefined
 }
 
 /** What the scheduler counts. */
 export interface Load {
-  /** Queued requests that are due, unless their queue is paused, and direct callers, without a slot. */
+  /** Queued requests that are due or about to be stored, unless their queue is paused, and direct callers, without a slot. */
   readonly waiting: number
   readonly running: number
   /** When the longest-waiting of them came; undefined when none waits. */
@@ -73,8 +77,11 @@ export interface Home {
   readonly traffic: Traffic
   /** Takes a free slot for a request of the queue when nobody waits, nor is announced. */
   reserve(requestId: RequestId, hint?: string): Slot | undefined
-  /** Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes it. */
-  announce(): Disposable
+  /**
+   * Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes
+   * it. `asLoad`: it waits already, so that a runner can be on its way while it is.
+   */
+  announce(options?: { readonly asLoad: boolean }): Disposable
   /** Puts a request into the queue. It was stored before; when its first attempt was stored with it, that goes straight on. */
   admit(request: QueuedRequest, started?: Started): void
   /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */
@@ -92,6 +99,8 @@ export interface Home {
   /** Waiting queued requests. */
   readonly queueLength: number
   load(): Load
+  /** The same without its runners: it costs the same however many there are. */
+  demand(): Omit<Load, 'runners'>
   /** The runners that may get requests from now on, all of them. Slots on others stay until they are given back. */
   setRunners(runners: readonly ServingRunner[]): void
   /** Gives this runner no more requests, whatever `setRunners` still says of it: it has failed and is about to go. */
@@ -120,6 +129,8 @@ export interface Home {
 export interface Homes {
   /** The app's home, made when it is first asked for. */
   of(appId: AppId): Home
+  /** The app's home, if it has one. */
+  find(appId: AppId): Home | undefined
   /** Apps that have a home: those with requests or runners. */
   all(): Iterable<Home>
   /** Forgets the home of an app that is gone, unless somebody waits, runs or serves there. Whoever needs it asks for a new one. */

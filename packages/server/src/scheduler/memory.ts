@@ -2,7 +2,7 @@ import type { App } from '../domain/app.ts'
 import { failedStart, type Backoff } from '../domain/backoff.ts'
 import type { AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
-import { isFailedStart, type Identity, type LiveRunner } from '../domain/runner.ts'
+import { isFailedStart, type Identity, type Terminated } from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Change } from './fleet.ts'
 import type { Handover } from './plan.ts'
@@ -13,8 +13,12 @@ const formerKept = 1_000
 export class Memory {
   /** Failed starts, until one succeeds. */
   readonly backoffs = new Map<RevisionId, Backoff>()
+  /** The start that failed last of each revision that has a backoff. */
+  readonly failedStarts = new Map<RevisionId, Terminated>()
   /** Runners to be stopped when their successor serves. */
   readonly replacing = new Map<RunnerId, RunnerId | undefined>()
+  /** Revisions of which a runner is to be there whether anybody calls or not, until one has served or has failed to. */
+  readonly #warming = new Map<AppId, RevisionId>()
   readonly #handovers = new Map<AppId, Handover & { readonly to: RevisionId }>()
   /** What live runners were started from. */
   readonly #revisions = new Map<RunnerId, Revision>()
@@ -25,10 +29,15 @@ export class Memory {
   learn({ from, to, start }: Change, now: Moment): void {
     const isRun = this.#revisions.get(to.id)?.spec.run !== undefined // nothing of it is started twice
     if (start) this.#revisions.set(to.id, start.revision)
-    if (to.state === 'serving') this.backoffs.delete(to.revisionId)
+    if (to.state === 'serving') {
+      this.backoffs.delete(to.revisionId)
+      this.failedStarts.delete(to.revisionId)
+    }
+    if (to.state === 'serving' || to.state === 'terminated') this.#warmed(to)
     if (to.state !== 'terminated') return
     if (from?.state === 'setup' && isFailedStart(to) && !isRun) {
       this.backoffs.set(to.revisionId, failedStart(this.backoffs.get(to.revisionId), to.createdAt, now))
+      this.failedStarts.set(to.revisionId, to)
     }
     this.replacing.delete(to.id)
     this.#revisions.delete(to.id)
@@ -37,15 +46,24 @@ export class Memory {
     if (this.#former.size > formerKept && oldest !== undefined) this.#former.delete(oldest)
   }
 
-  /** A rolling deploy has switched: these runners serve on until the new ones carry as much. */
-  beginHandover(appId: AppId, to: RevisionId, runners: readonly LiveRunner[]): void {
-    this.#handovers.set(appId, { to, had: runners.length, runners: new Set(runners.map(({ id }) => id)) })
+  /** A rolling deploy has switched: its old runners serve on until the new ones carry as much. */
+  beginHandover(appId: AppId, to: RevisionId, handover: Handover): void {
+    this.#handovers.set(appId, { ...handover, to })
   }
 
   /** The handover to the revision that is active now. */
   handoverOf({ id, revisionId }: App): Handover | undefined {
     const handover = this.#handovers.get(id)
     return handover?.to === revisionId ? handover : undefined
+  }
+
+  /** The app has moved to this revision before any runner of it served. */
+  warm(appId: AppId, revisionId: RevisionId): void {
+    this.#warming.set(appId, revisionId)
+  }
+
+  isWarming({ id, revisionId }: App): boolean {
+    return revisionId !== undefined && this.#warming.get(id) === revisionId
   }
 
   /** Forgets handovers of which no runner is left. */
@@ -59,5 +77,9 @@ export class Memory {
 
   former(id: RunnerId): Identity | undefined {
     return this.#former.get(id)
+  }
+
+  #warmed({ appId, revisionId }: Identity): void {
+    if (this.#warming.get(appId) === revisionId) this.#warming.delete(appId)
   }
 }

@@ -1,10 +1,11 @@
 import type { App } from '../domain/app.ts'
 import { nextStartAt, type Backoff } from '../domain/backoff.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Unplaced } from '../domain/placement.ts'
 import type { Revision } from '../domain/revision.ts'
-import { oldRunnersKept } from '../domain/rollout.ts'
-import type { LiveRunner, Pending, Serving, Setup, StopReason } from '../domain/runner.ts'
-import { desiredRunners, idleLimitMs, patientUntil, type Demand } from '../domain/scaling.ts'
+import { oldRunnersKept, successorsWanted } from '../domain/rollout.ts'
+import type { LiveRunner, Pending, Serving, Setup, StopReason, Terminated } from '../domain/runner.ts'
+import { desiredRunners, idleLimitMs, patientUntil, type Demand, type Desired } from '../domain/scaling.ts'
 import type { Moment } from '../kit/clock.ts'
 
 /** A live runner, and what its home says of it. */
@@ -20,6 +21,12 @@ export interface Loaded<R extends LiveRunner = LiveRunner> {
 export interface Handover {
   /** How many there were at the switch. */
   readonly had: number
+  /** How many of them carried the load. */
+  readonly carried: number
+  /** They go then at the latest. */
+  readonly until: Moment
+  /** Requests that each of them takes at a time. */
+  readonly multiplexing: number
   readonly runners: ReadonlySet<RunnerId>
 }
 
@@ -34,9 +41,19 @@ export interface AppWorld {
   readonly over?: boolean
   readonly demand: Demand
   readonly handover?: Handover
+  /** It has a runner of the active revision whether anybody calls it or not, until one has served. */
+  readonly warming?: boolean
   /** Runners to be stopped once their successor serves, each with its successor where there is one. */
   readonly replacing: ReadonlyMap<RunnerId, RunnerId | undefined>
   readonly backoffOf: (revisionId: RevisionId) => Backoff | undefined
+  /** The start that failed last of those that a revision's backoff is for. */
+  readonly failureOf?: (revisionId: RevisionId) => Terminated | undefined
+  /** Why a pending runner has no place on a machine. */
+  readonly unplacedOf?: (id: RunnerId) => Unplaced | undefined
+  /** Orders runners by what their places cost, the costliest first. Absent: all cost the same. */
+  readonly costliestFirst?: (one: LiveRunner, other: LiveRunner) => number
+  /** Requests that wait because their queue is paused. */
+  readonly held?: number
 }
 
 export type Action =
@@ -50,18 +67,32 @@ export interface Plan {
   readonly actions: readonly Action[]
   /** Moments at which there may be more to do although nothing else happens. */
   readonly moments: readonly Moment[]
+  /** What the active revision's number of runners was made from; absent without one. */
+  readonly scaling?: Scaling
+}
+
+export interface Scaling {
+  readonly demand: Demand
+  readonly desired: Desired
+  /** Runners of the active revision that are there or on their way. */
+  readonly counted: number
 }
 
 /** The steps from the runners an app has to those it should have. Pure: same world, same plan. */
 export function planApp(world: AppWorld, now: Moment): Plan {
   const { app, active, rolling } = world
   if (app === undefined || world.over) return endAll(world.runners, 'app_deleted')
+  const own = active && planActive(app, active, world, now)
   const plans = [
-    active && planActive(app, active, world, now),
+    own,
     rolling && rolling.id !== active?.id && planRolling(rolling, world),
     planOld(app, world, now),
   ].filter((plan) => typeof plan === 'object')
-  return { actions: plans.flatMap(({ actions }) => actions), moments: plans.flatMap(({ moments }) => moments) }
+  return {
+    actions: plans.flatMap(({ actions }) => actions),
+    moments: plans.flatMap(({ moments }) => moments),
+    ...(own?.scaling && { scaling: own.scaling }),
+  }
 }
 
 /**
@@ -76,7 +107,7 @@ export function demandOn({ demand, runners, handover }: Pick<AppWorld, 'demand' 
 /** Starts what is missing; what is too much and idle for long enough goes. */
 function planActive(app: App, revision: Revision, world: AppWorld, now: Moment): Plan {
   const demand = demandOn(world)
-  const desired = desiredRunners(app.scale, demand, now)
+  const desired = wantedRunners(app, world, now)
   const mine = ofRevision(world.runners, revision.id)
   // Successors come on top until they have taken over.
   const replaced = mine.filter(isServing).filter(({ runner }) => world.replacing.has(runner.id))
@@ -89,7 +120,11 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
   const starts = Array.from({ length: missing }, () => ({ kind: 'start' as const, revision, startAt }))
   const waiting = mine.map(({ runner }) => runner).filter((runner) => runner.state === 'pending')
   const surplus = counted.length - desired.atMost
-  const unwanted = waiting.filter(({ id }) => !successors.has(id)).slice(0, Math.max(0, surplus))
+  // The last ones first: the others have waited longer for a machine.
+  const unwanted = waiting
+    .filter(({ id }) => !successors.has(id))
+    .toReversed()
+    .slice(0, Math.max(0, surplus))
   const kept = waiting.filter((runner) => !unwanted.includes(runner))
   // One start that succeeded ends the wait of all.
   const due = kept.filter((runner) => backoff === undefined || runner.startAt <= now)
@@ -110,12 +145,14 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
       ...present(patientUntil(app.scale, demand, now)),
       ...idle.moments,
     ],
+    scaling: { demand, desired, counted: counted.length },
   }
 }
 
 /**
- * Of `surplus` runners those go that have been idle for long enough, longest idle first. What is above the cap goes as
- * soon as it is idle, and does not even finish its start. A busy runner is never surplus.
+ * Of `surplus` runners those go that have been idle for long enough: longest idle first, of those that have been idle
+ * for equally long the costliest first. What is above the cap goes as soon as it is idle, and does not even finish its
+ * start. A busy runner is never surplus.
  */
 function planIdle(app: App, world: AppWorld, counted: readonly Loaded[], surplus: number, now: Moment): Plan {
   const aboveCap = counted.length - app.scale.max_concurrency
@@ -124,7 +161,9 @@ function planIdle(app: App, world: AppWorld, counted: readonly Loaded[], surplus
   const idle = counted
     .filter(isServing)
     .filter(({ runner, inFlight }) => inFlight === 0 && !world.replacing.has(runner.id))
-    .toSorted((one, other) => one.idleSince - other.idleSince)
+    .toSorted(
+      (one, other) => one.idleSince - other.idleSince || (world.costliestFirst?.(one.runner, other.runner) ?? 0),
+    )
     .slice(0, Math.max(0, surplus - cancelled.length))
     .map((each, index) => {
       const isAboveCap = index < aboveCap - cancelled.length
@@ -159,22 +198,45 @@ function planRolling(revision: Revision, { runners }: AppWorld): Plan {
 }
 
 /** Other revisions go, except as many of a handover as the active one still needs beside it. */
-function planOld(app: App, { active, rolling, runners, ...world }: AppWorld, now: Moment): Plan {
+function planOld(app: App, world: AppWorld, now: Moment): Plan {
+  const { active, rolling, runners, handover } = world
   const old = runners.filter(({ runner }) => runner.revisionId !== active?.id && runner.revisionId !== rolling?.id)
-  const ready = active ? ofRevision(runners, active.id).filter(isServing).length : 0
-  const desired = desiredRunners(app.scale, demandOn({ runners, ...world }), now).atMost
-  const serving = old.filter(isServing).filter(({ runner }) => world.handover?.runners.has(runner.id))
-  const count = world.handover ? oldRunnersKept({ had: world.handover.had, ready, desired }) : 0
+  if (old.length === 0) return { actions: [], moments: [] }
+  const serving = handingOver(world, now)
   const kept = new Set(
     serving
       .toSorted((one, other) => other.inFlight - one.inFlight)
-      .slice(0, count)
+      .slice(0, serving.length === 0 ? 0 : stillNeeded(app, world, now))
       .map(({ runner }) => runner.id),
   )
-  return endAll(
+  const { actions } = endAll(
     old.filter(({ runner }) => !kept.has(runner.id)),
     'deploy',
   )
+  return { actions, moments: handover !== undefined && kept.size > 0 ? [handover.until] : [] }
+}
+
+/** Old runners that serve on, while they may. */
+function handingOver({ runners, handover }: AppWorld, now: Moment): readonly Loaded<Serving>[] {
+  if (handover === undefined || now >= handover.until) return []
+  return runners.filter(isServing).filter(({ runner }) => handover.runners.has(runner.id))
+}
+
+function stillNeeded(app: App, world: AppWorld, now: Moment): number {
+  const ready = world.active ? ofRevision(world.runners, world.active.id).filter(isServing).length : 0
+  return oldRunnersKept({ had: world.handover?.had ?? 0, ready, wanted: wantedRunners(app, world, now).atMost })
+}
+
+/** By the formula; while old runners hand over, as many as take over from them; and one while the app is to be warm. */
+export function wantedRunners(app: App, world: AppWorld, now: Moment): Desired {
+  const desired = desiredRunners(app.scale, demandOn(world), now)
+  const cap = app.scale.max_concurrency
+  const isHandingOver = handingOver(world, now).length > 0
+  const least = (count: number) => {
+    if (isHandingOver) return successorsWanted({ carried: world.handover?.carried ?? 0, desired: count, cap })
+    return Math.max(count, world.warming === true ? 1 : 0)
+  }
+  return { atLeast: least(desired.atLeast), atMost: least(desired.atMost) }
 }
 
 function endAll(runners: readonly Loaded[], reason: StopReason): Plan {

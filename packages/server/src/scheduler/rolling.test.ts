@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { failureSince } from '../store/revisions.ts'
 import { openTestScheduler } from '../testing/scheduler.ts'
 
 const second = 1_000
+
+type At = Awaited<ReturnType<typeof openTestScheduler>>
+
+const failureOf = ({ store }: At, revision: string) => store.read(failureSince(revision, 0))
 
 describe('a rolling deploy', () => {
   test('starts one runner, and the app moves when it is ready', async () => {
@@ -30,8 +35,8 @@ describe('a rolling deploy', () => {
     await at.settled()
     expect((await at.app())?.rollingRevisionId).toBeUndefined()
     expect(await at.app()).toMatchObject({ revisionId: 'r1' })
-    expect(at.scheduler.failureOf('r2')).toMatch(/exit code 1[^]*the weights are missing/)
-    expect(at.scheduler.failureOf('r2')).not.toContain('93 packages')
+    expect(await failureOf(at, 'r2')).toMatch(/exit code 1[^]*the weights are missing/)
+    expect(await failureOf(at, 'r2')).not.toContain('93 packages')
     expect(at.backend.alive).toEqual([old])
     expect(call.slot?.runnerId).toBe(old)
   })
@@ -42,7 +47,7 @@ describe('a rolling deploy', () => {
     await at.deploy({ revision: 'r2', strategy: 'rolling', scale: { startup_timeout: 3 } })
     await at.pass(3 * second + 1)
     expect((await at.app())?.rollingRevisionId).toBeUndefined()
-    expect(at.scheduler.failureOf('r2')).toContain('within 3 s')
+    expect(await failureOf(at, 'r2')).toContain('within 3 s')
     expect(at.backend.alive).toEqual([])
   })
 
@@ -53,7 +58,7 @@ describe('a rolling deploy', () => {
     at.backend.exit(at.backend.alive[0]!, { code: 1, signal: null })
     await at.settled()
     expect(await at.app()).toBeUndefined()
-    expect(at.scheduler.failureOf('r1')).toContain('exit code 1')
+    expect(await failureOf(at, 'r1')).toContain('exit code 1')
   })
 
   test('gives way to a newer one', async () => {
@@ -66,7 +71,7 @@ describe('a rolling deploy', () => {
     expect(await at.stored(older!)).toMatchObject({ state: 'terminated', reason: 'deploy' })
     await at.accept(...at.backend.alive)
     expect(await at.app()).toMatchObject({ revisionId: 'r3' })
-    expect(at.scheduler.failureOf('r2')).toBeUndefined()
+    expect(await failureOf(at, 'r2')).toBeUndefined()
   })
 
   test('hands over without a gap: old runners serve until new ones carry as much', async () => {
@@ -95,6 +100,102 @@ describe('a rolling deploy', () => {
     for (const id of old) at.backend.exit(id)
     await at.settled()
     expect(at.backend.alive).toEqual(fresh)
+  })
+
+  test('brings up as many runners as carried the load lately, also in a moment without requests', async () => {
+    await using at = await openTestScheduler()
+    const scale = { max_concurrency: 4, keep_alive: 300 }
+    await at.deploy({ revision: 'r1', scale })
+    const calls = Array.from({ length: 4 }, () => at.call())
+    await at.settled()
+    const old = at.backend.alive
+    await at.accept(...old)
+    for (const call of calls) call.end()
+    await at.deploy({ revision: 'r2', strategy: 'rolling', scale })
+    await at.accept(...at.backend.alive.slice(4))
+    const fresh = at.backend.alive.filter((id) => !old.includes(id))
+    expect(fresh).toHaveLength(4)
+    expect(at.backend.alive.filter((id) => old.includes(id))).toHaveLength(3)
+
+    await at.accept(...fresh)
+    expect(at.backend.alive).toEqual(fresh)
+    await at.pass(10 * second + 1) // nobody called: what was brought up for nothing goes
+    expect(at.backend.alive).toEqual([])
+  })
+
+  test('to a revision whose runners take fewer requests at a time keeps the old until all is carried', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    await at.deploy({ revision: 'r1', scale: { max_concurrency: 4, max_multiplexing: 4 } })
+    const calls = Array.from({ length: 4 }, () => at.call())
+    await at.settled()
+    const [old] = at.backend.alive
+    await at.accept(old!)
+    await at.deploy({ revision: 'r2', strategy: 'rolling', scale: { max_concurrency: 4, max_multiplexing: 1 } })
+    await at.accept(...at.backend.alive.slice(1))
+    const fresh = at.backend.alive.slice(1)
+    expect(fresh).toHaveLength(4)
+    await at.accept(...fresh.slice(0, 3))
+    expect(at.backend.finishing).toEqual([])
+    await at.accept(...fresh)
+    expect(at.backend.finishing).toEqual([old])
+    expect(calls.every(({ slot }) => slot?.runnerId === old)).toBe(true)
+  })
+
+  test('to a revision whose runners take more gives an old one no more than it takes', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    const scale = { max_concurrency: 2 }
+    await at.deploy({ revision: 'r1', scale })
+    const calls = [at.call(), at.call()]
+    await at.settled()
+    await at.accept(...at.backend.alive)
+    await at.deploy({ revision: 'r2', strategy: 'rolling', scale: { ...scale, max_multiplexing: 4 } })
+    await at.accept(...at.backend.alive.slice(2))
+    expect(await at.app()).toMatchObject({ revisionId: 'r2' })
+    expect(at.backend.alive).toHaveLength(3 + 1)
+    calls[0]!.end()
+    const more = Array.from({ length: 9 }, () => at.call())
+    await at.settled()
+    const held = Map.groupBy([calls[1]!, ...more], ({ slot }) => slot?.revisionId)
+    expect(held.get('r1')!.length).toBeLessThanOrEqual(2)
+    const perRunner = Map.groupBy(held.get('r1')!, ({ slot }) => slot?.runnerId)
+    expect(Math.max(...Array.from(perRunner.values(), ({ length }) => length))).toBe(1)
+  })
+
+  test('lets the old ones go after twice the startup timeout, however few new ones there are', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    const scale = { max_concurrency: 4, startup_timeout: 20 }
+    await at.deploy({ revision: 'r1', scale })
+    for (let call = 0; call < 4; call += 1) at.call()
+    await at.settled()
+    const old = at.backend.alive
+    await at.accept(...old)
+    await at.deploy({ revision: 'r2', strategy: 'rolling', scale })
+    await at.accept(...at.backend.alive.slice(4))
+    await at.pass(40 * second - 1)
+    expect(at.backend.finishing).toHaveLength(1)
+    await at.pass(1)
+    expect(at.backend.finishing.toSorted()).toEqual(old.toSorted())
+  })
+
+  test('has what waits go to the new revision wherever one of its runners is free', async () => {
+    await using at = await openTestScheduler()
+    const scale = { max_concurrency: 4, keep_alive: 300 }
+    await at.deploy({ revision: 'r1', scale })
+    const calls = Array.from({ length: 4 }, () => at.call())
+    await at.settled()
+    await at.accept(...at.backend.alive)
+    await at.deploy({ revision: 'r2', strategy: 'rolling', scale })
+    for (const call of calls) call.end()
+    await at.accept(...at.backend.alive.slice(4, 5))
+    for (let turn = 0; turn < 4; turn += 1) {
+      const next = at.call()
+      await at.settled()
+      expect(next.slot?.revisionId).toBe('r2')
+      next.end()
+    }
   })
 
   test('of an app without traffic leaves only the new revision', async () => {
@@ -128,6 +229,19 @@ test('a recreate deploy moves the app at once; the next call starts the new revi
   at.call()
   await at.settled()
   expect(at.backend.started.at(-1)).toMatchObject({ revisionId: 'r2' })
+})
+
+test('an app that is to be warm has a runner although nobody calls, until one has served', async () => {
+  await using at = await openTestScheduler()
+  await at.deploy({ revision: 'r1' })
+  at.scheduler.warm('hello', 'r1')
+  await at.settled()
+  expect(at.backend.started).toMatchObject([{ revisionId: 'r1' }])
+  await at.accept(...at.backend.alive)
+  await at.pass(10 * second)
+  expect(at.backend.alive).toEqual([])
+  await at.pass(second)
+  expect(at.backend.started).toHaveLength(1)
 })
 
 test('what works at a time stays within max_concurrency, also while another runner finishes', async () => {

@@ -15,13 +15,13 @@ interface UnderWay {
 const lastWords = 100
 /** What is said for debugging only. Whoever deploys is not shown it while it is said either. */
 const asides: ReadonlySet<LogLevel> = new Set(['trace', 'debug'])
-const failuresKept = 1_000
+/** Of what is kept of them. */
+const mostCharacters = 16_000
 
-/** The rolling deploys that are under way, and why others failed. */
+/** The rolling deploys that are under way, and what became of their first runners. */
 export class Rollouts {
   readonly #logs: Pick<LogStore, 'tail'>
   readonly #underWay = new Map<AppId, UnderWay>()
-  readonly #failures = new Map<RevisionId, string>()
 
   constructor(logs: Pick<LogStore, 'tail'>) {
     this.#logs = logs
@@ -36,7 +36,6 @@ export class Rollouts {
     for (const [appId, revisionId] of wanted) {
       if (this.#underWay.get(appId)?.revisionId === revisionId) continue
       this.#underWay.set(appId, { revisionId, since: now })
-      this.#failures.delete(revisionId)
     }
   }
 
@@ -53,29 +52,22 @@ export class Rollouts {
     return rolloutStep({ ...rollout, startupTimeoutMs, runners: runners.filter(isOf(revision)) }, now)
   }
 
-  /** Keeps the reason of a failure, with the last words of the runner that failed. */
-  fail(app: App, revision: Revision, runners: readonly LiveRunner[]): void {
+  /** Why it failed, with the last words of the runner that failed. */
+  whyFailed(app: App, revision: Revision, runners: readonly LiveRunner[]): string {
     const failed = this.#underWay.get(app.id)?.failed
     const speaker = failed ?? runners.find(isOf(revision))
     const said = speaker ? this.#logs.tail(speaker.id, lastWords) : []
-    const words = said.filter(({ level }) => !asides.has(level)).map(({ message }) => message)
-    this.#failures.delete(revision.id) // so that it counts among the newest
-    this.#failures.set(revision.id, [reasonOf(failed, revision), ...words].join('\n'))
-    const [oldest] = this.#failures.keys()
-    if (this.#failures.size > failuresKept && oldest !== undefined) this.#failures.delete(oldest)
-  }
-
-  /** It did not fail after all. */
-  pardon(revisionId: RevisionId): void {
-    this.#failures.delete(revisionId)
+    const words = said
+      .filter(({ level }) => !asides.has(level))
+      .map(({ message }) => message)
+      .join('\n')
+      .slice(-mostCharacters)
+    const reason = reasonOf(failed, revision)
+    return words === '' ? reason : `${reason} Its last words:\n${words}`
   }
 
   over(appId: AppId): void {
     this.#underWay.delete(appId)
-  }
-
-  failureOf(revisionId: RevisionId): string | undefined {
-    return this.#failures.get(revisionId)
   }
 }
 
@@ -87,10 +79,9 @@ const isOf =
 function reasonOf(failed: Terminated | undefined, { spec }: Revision): string {
   const seconds = spec.scale.startup_timeout
   if (failed === undefined) return `No runner of it was ready within ${2 * seconds} s.`
-  if (failed.reason === 'startup_timeout') {
-    return `Its first runner did not open its port within ${seconds} s (startup_timeout). Its last words:`
-  }
+  if (failed.reason === 'startup_timeout')
+    return `Its first runner was not ready within ${seconds} s (startup_timeout).`
   const { code, signal } = failed.exit ?? { code: null, signal: null }
   const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by ${signal}`
-  return `Its first runner ended${how} before it was ready. Its last words:`
+  return `Its first runner ended${how} before it was ready.`
 }

@@ -5,9 +5,11 @@
  */
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
+import type { Decisions } from '../domain/decision.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -19,15 +21,19 @@ import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
+import { AppNews } from './app-news.ts'
+import { DecisionLog } from './decisions.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
+import { HealthChecks } from './health-checks.ts'
 import type { Launch, RunnerStart } from './launch.ts'
 import { viewOfEnded, viewOfLive } from './listing.ts'
 import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
-import { accepts, isHealthy } from './probe.ts'
+import { Placing } from './placing.ts'
+import { accepts, whatIsWrong } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
 import { Runs, type HostFollower } from './runs.ts'
@@ -40,7 +46,9 @@ export interface SchedulerParts {
   readonly homes: Homes
   readonly apps: Apps
   readonly backend: RunnerBackend
-  readonly keyring: Pick<Keyring, 'prepare'>
+  /** What runners are placed on. */
+  readonly hardware: Hardware
+  readonly keyring: Pick<Keyring, 'prepare' | 'learn' | 'forget'>
   readonly logs: Pick<LogStore, 'append' | 'tail'>
   readonly launch: Launch
   readonly clock: Clock
@@ -62,8 +70,10 @@ export interface Scheduler {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
-  /** Why the first runner of a rolling deploy failed, with its last words; known before the deploy is aborted. */
-  failureOf(revisionId: RevisionId): string | undefined
+  /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
+  decisions(appId: AppId): Decisions
+  /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
+  warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated>
   /** Ends what is left of a run, within a second. */
@@ -80,13 +90,16 @@ export interface Scheduler {
 
 /** Resolves when every runner of a former server process is seen gone: nothing may be dispatched before. */
 export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> {
-  const fleet = new Fleet(parts.store)
+  const fleet = new Fleet(parts.store, parts.keyring)
   await endFormerRuns(parts)
   await endFormerRunners(fleet, parts.backend, parts.clock, AbortSignal.timeout(patienceMs))
   return new PlatformScheduler(parts, fleet)
 }
 
 const patienceMs = 60_000
+/** One pass of so many looks at everything, also where nobody told of anything. */
+const passesPerWhole = 5
+const whyShut = async (address: Address) => ((await accepts(address)) ? undefined : 'does not answer')
 /** What a run may still do after its caller has gone. */
 const lastSecondMs = 1_000
 
@@ -97,7 +110,10 @@ class PlatformScheduler implements Scheduler {
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
+  readonly #decisions = new DecisionLog()
+  readonly #health: HealthChecks
   readonly #hands: Hands
+  readonly #placing: Placing
   readonly #pass: Pass
   readonly #loop: Loop
   readonly #ending = new AbortController()
@@ -108,8 +124,15 @@ class PlatformScheduler implements Scheduler {
     this.#parts = parts
     this.#fleet = fleet
     this.#rollouts = new Rollouts(parts.logs)
-    const sightings = new Sightings(backend, clock, everyMs)
+    const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
+    this.#health = new HealthChecks({
+      clock,
+      inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
+      onWell: (id) => (sightings.expectChange(id), this.#loop.wake()),
+      onIll: (id) => this.#replace(id, 'health_check'),
+      say: (message, runner) => this.#say(message, runner),
+    })
     this.#hands = new Hands(
       {
         ...parts,
@@ -119,27 +142,34 @@ class PlatformScheduler implements Scheduler {
       },
       this.#ending.signal,
     )
+    const hands = this.#hands
+    this.#placing = new Placing({ fleet, clock, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
     const own = {
       fleet,
       memory: this.#memory,
       rollouts: this.#rollouts,
       runs: this.#runs,
-      hands: this.#hands,
+      hands,
+      placing: this.#placing,
       sightings,
+      decisions: this.#decisions,
+      health: this.#health,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
 
-    backend.onChange(() => (sightings.expectChange(), this.#loop.wake()))
+    backend.onChange((id) => (sightings.expectChange(id), this.#loop.wake()))
     backend.onOutput((output) => this.#said(output))
     homes.onLoad((appId) => this.#loadChanged(appId))
     store.onChange('app', () => void this.#appsChanged(apps))
+    const news = new AppNews(apps)
+    apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
     const { store } = this.#parts
     const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
-    const live = this.#fleet.all().filter((runner) => runner.accountId === accountId)
+    const live = this.#fleet.ofAccount(accountId)
     const nameOf = await this.#names([...live, ...ended])
     return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
@@ -163,12 +193,16 @@ class PlatformScheduler implements Scheduler {
 
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
     if (verdict !== 'terminate') return void this.#check(id, verdict, reason)
-    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, reason === 'crash' || reason === 'killed' ? 0 : grace * 1_000)
+    this.#replace(id, reason)
   }
 
-  failureOf(revisionId: RevisionId): string | undefined {
-    return this.#rollouts.failureOf(revisionId)
+  decisions(appId: AppId): Decisions {
+    return { now: this.#pass.decide(appId), kept: this.#decisions.of(appId) }
+  }
+
+  warm(appId: AppId, revisionId: RevisionId): void {
+    this.#memory.warm(appId, revisionId)
+    this.#loop.wake()
   }
 
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {
@@ -177,6 +211,7 @@ class PlatformScheduler implements Scheduler {
 
   endRun(appId: AppId): void {
     this.#runs.end(appId)
+    this.#pass.touch(appId)
     for (const { id } of this.#fleet.ofApp(appId)) this.#end(id, 'app_deleted', lastSecondMs)
     this.#loop.wake()
   }
@@ -186,7 +221,7 @@ class PlatformScheduler implements Scheduler {
   }
 
   hasRunners(appId: AppId): boolean {
-    return this.#fleet.ofApp(appId).length > 0
+    return this.#fleet.countsOf(appId).size > 0
   }
 
   look(): Promise<void> {
@@ -198,6 +233,7 @@ class PlatformScheduler implements Scheduler {
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     await this.#loop.stop()
     this.#pass.close()
+    this.#health.close()
     await endAllRunners({ ...this.#parts, fleet: this.#fleet, hands: this.#hands }, graceMs)
     this.#ending.abort()
   }
@@ -212,7 +248,8 @@ class PlatformScheduler implements Scheduler {
 
   #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {
     const { apps, homes, clock } = this.#parts
-    const loads = new Map(Array.from(homes.all(), (home) => [home.appId, home.load()] as const))
+    const appIds = new Set(live.map(({ appId }) => appId))
+    const loads = new Map(Array.from(appIds, (id) => [id, homes.find(id)?.load()] as const))
     return live.map((runner) => {
       const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
       const requests = load.runners.get(runner.id)?.requests ?? []
@@ -221,10 +258,10 @@ class PlatformScheduler implements Scheduler {
           ? 'did'
           : 'will'
         : 'none'
-      const numGpus = this.#memory.revisionOf(runner.id)?.spec.scale.num_gpus ?? 1
+      const waitsFor = this.#placing.whyUnplaced(runner.id)
       return viewOfLive(
         withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, numGpus },
+        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, waitsFor },
         clock.now(),
       )
     })
@@ -248,14 +285,25 @@ class PlatformScheduler implements Scheduler {
     if (runner?.state !== 'serving' || this.#checking.has(id)) return
     this.#checking.add(id)
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
-    const well = declared ? await isHealthy(runner.address, declared) : await accepts(runner.address)
-    if (!well) this.#end(id, reason, 0)
+    const wrong = await (declared ? whatIsWrong(runner.address, declared) : whyShut(runner.address))
     this.#checking.delete(id)
+    if (wrong === undefined) return
+    const what = declared ? `health check ${declared.method} ${declared.path}` : 'port'
+    this.#say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
+    this.#replace(id, reason)
+  }
+
+  /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
+  #replace(id: RunnerId, reason: StopReason): void {
+    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
+    this.#end(id, reason, grace * 1_000)
   }
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
   #loadChanged(appId: AppId): void {
-    if (this.#pass.wantsMore(appId)) this.#loop.wake()
+    if (!this.#pass.wantsMore(appId)) return
+    this.#pass.touch(appId)
+    this.#loop.wake()
   }
 
   async #appsChanged(apps: Apps): Promise<void> {
@@ -273,6 +321,11 @@ class PlatformScheduler implements Scheduler {
     if (line !== undefined) this.#log(line)
   }
 
+  /** The platform's own word about a runner, among the runner's. */
+  #say(message: string, runner: Identity): void {
+    this.#log(bridgeLine(message, runner, this.#parts.clock.now()))
+  }
+
   #log(line: LogLine): void {
     this.#parts.logs.append(line)
     this.#runs.said(line)
@@ -288,7 +341,7 @@ class PlatformScheduler implements Scheduler {
 
   #refused({ runner }: RunnerStart, error: unknown): void {
     const why = error instanceof Error ? error.message : String(error)
-    this.#log(bridgeLine(`The runner could not be started: ${why}`, runner, this.#parts.clock.now()))
+    this.#say(`The runner could not be started: ${why}`, runner)
     this.#pass.refused(runner.id)
     this.#loop.wake()
   }

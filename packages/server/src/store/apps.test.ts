@@ -9,13 +9,23 @@ import {
   allApps,
   appByName,
   deleteApp,
+  lastTurn,
   registerRevision,
   setNextRevision,
   switchRevision,
+  takeTurn,
   updateScale,
 } from './apps.ts'
 import type { NextRevision } from './apps.ts'
-import { deleteRevision, newestMoment, revisionsById, revisionsOfAccount, revisionsOfApp } from './revisions.ts'
+import {
+  deleteRevision,
+  failureSince,
+  newestMoment,
+  revisionsById,
+  revisionsOfAccount,
+  revisionsOfApp,
+  revisionsPage,
+} from './revisions.ts'
 
 let store: TestStore
 
@@ -84,6 +94,38 @@ test('only the newest of two rolling deploys can be switched to or aborted', asy
   expect(await store.commit(switchRevision('app-1', 'r1', undefined, 20))).toBe(false)
   expect(await store.commit(abortRolling('app-1', 'r1', 20))).toBe(false)
   expect(await store.commit(switchRevision('app-1', 'r2', undefined, 20))).toBe(true)
+})
+
+test('turns are given out in order, and a change of an earlier one than the app has seen changes nothing', async () => {
+  const turns = await Promise.all([1, 2, 3, 4].map(() => store.commit(takeTurn('account-1'))))
+  expect(new Set(turns)).toEqual(new Set([1, 2, 3, 4]))
+  expect(await register('r1', { strategy: 'recreate', turn: 2 })).toBe(true)
+  expect(await register('r2', { strategy: 'recreate', turn: 1 })).toBe(false)
+  expect(await register('r3', { turn: 4 })).toBe(true)
+  const back = { revisionId: 'r1', strategy: 'recreate', scale: fast, basedOn: fast, now: 20 } as const
+  expect(await store.commit(setNextRevision('app-1', { ...back, turn: 3 }))).toBe(false)
+  expect(await hello()).toMatchObject({ revisionId: 'r1', rollingRevisionId: 'r3' })
+  expect(await store.read(lastTurn('account-1', 'hello'))).toBe(4)
+  expect((await store.read(revisionsOfApp('app-1'))).map(({ id }) => id)).toEqual(['r3', 'r1'])
+})
+
+test('what became of a revision is on record: when calls went to it, when its deployment failed, and why', async () => {
+  const page = async () => store.read(revisionsPage('app-1', { createdAt: 1_000, id: '' }, 10))
+  await register('r1', { strategy: 'recreate', now: 10 })
+  await register('r2', { now: 11 })
+  expect(await page()).toMatchObject([{ id: 'r2' }, { id: 'r1', deployedAt: 10 }])
+  expect((await page())[0]).not.toHaveProperty('deployedAt')
+  await store.commit(abortRolling('app-1', 'r2', 20, 'no such model'))
+  expect((await page())[0]).toMatchObject({ failedAt: 20, failure: 'no such model' })
+  expect(await store.read(failureSince('r2', 20))).toBe('no such model')
+  expect(await store.read(failureSince('r2', 21))).toBeUndefined()
+  const again = { revisionId: 'r2', scale: fast, basedOn: fast, now: 30 }
+  await store.commit(setNextRevision('app-1', { ...again, strategy: 'rolling' }))
+  expect((await page())[0]).not.toHaveProperty('deployedAt')
+  await store.commit(switchRevision('app-1', 'r2', undefined, 40))
+  expect((await page())[0]).toMatchObject({ deployedAt: 40, failedAt: 20 })
+  await store.commit(setNextRevision('app-1', { ...again, revisionId: 'r1', strategy: 'recreate', now: 50 }))
+  expect((await page())[1]).toMatchObject({ deployedAt: 50 })
 })
 
 test('a first deploy that fails leaves no app, and its name is free', async () => {

@@ -1,8 +1,8 @@
 import type { AccountId, AppId, RevisionId } from '../domain/ids.ts'
 import type { Revision, RevisionSpec } from '../domain/revision.ts'
 import type { Moment } from '../kit/clock.ts'
-import { json, number, text } from './rows.ts'
-import { firstWon, read, sql, write } from './sql.ts'
+import { json, number, optionalNumber, optionalText, present, text } from './rows.ts'
+import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
 /** Those of the revisions that exist. */
@@ -24,18 +24,39 @@ export function revisionsOfApp(appId: AppId): Read<readonly Revision[]> {
   )
 }
 
+/** A revision, and what became of its deployments. */
+export interface DeployedRevision extends Revision {
+  /** When calls last began to go to it. */
+  readonly deployedAt?: Moment
+  /** When a deployment of it last failed, and why. */
+  readonly failedAt?: Moment
+  readonly failure?: string
+}
+
+/** Why a revision's deployment failed, if one did since then. */
+export function failureSince(id: RevisionId, since: Moment): Read<string | undefined> {
+  return readOne(sql`select failure from revision where id = ${id} and failed_at >= ${since}`, (row) =>
+    text(row, 'failure'),
+  )
+}
+
 /** A page of an app's revisions, newest first: those before the given one. */
 export function revisionsPage(
   appId: AppId,
   { createdAt, id }: Pick<Revision, 'createdAt' | 'id'>,
   limit: number,
-): Read<readonly Revision[]> {
+): Read<readonly DeployedRevision[]> {
   return read(
     sql`select * from revision
          where app_id = ${appId} and (created_at, id) < (${createdAt}, ${id})
          order by created_at desc, id desc
          limit ${limit}`,
-    parseRevision,
+    (row) => ({
+      ...parseRevision(row),
+      ...present('deployedAt', optionalNumber(row, 'deployed_at')),
+      ...present('failedAt', optionalNumber(row, 'failed_at')),
+      ...present('failure', optionalText(row, 'failure')),
+    }),
   )
 }
 

@@ -22,7 +22,8 @@ import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
-import type { RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Decisions } from '../domain/decision.ts'
+import type { RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { openAccountFiles } from '../files/account-files.ts'
@@ -35,6 +36,7 @@ import { silent } from '../kit/logger.ts'
 import { noneRejected } from '../kit/rejections.ts'
 import { beginInstallation } from '../store/accounts.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
+import { testHardware } from './hardware.ts'
 import { addTestAccount, openTestStore } from './store.ts'
 
 const ann = { id: 'account-ann', nickname: 'ann', fullName: 'ann' }
@@ -44,7 +46,8 @@ export interface Script {
   build: Builds['build']
   /** All are ann's. */
   runners: RunnerView[]
-  readonly failures: Map<RevisionId, string>
+  /** What the scheduler decides, and decided lately. */
+  decisions: Decisions
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
   run: Runners['followRun']
   /** What running a command beside a runner does. Nothing can be run unless a test says otherwise. */
@@ -109,6 +112,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     fetch: createFetch({ allow: ['127.0.0.1/32'], timeoutMs: 10_000 }),
     fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
     withoutMounts: undefined,
+    hardware: testHardware(),
     results: { take: async (id) => script.results.get(id) },
     server: {
       version: '0.0.0',
@@ -209,7 +213,6 @@ export function testRunner(more: Partial<RunnerView> = {}): RunnerView {
     requests: [],
     uptimeSeconds: 1,
     machineType: 'S',
-    numGpus: 1,
     replacement: 'none',
     ...more,
   }
@@ -219,7 +222,7 @@ function newScript(): Script {
   return {
     build: async () => 'e'.repeat(64),
     runners: [],
-    failures: new Map(),
+    decisions: { now: { at: 0, there: noRunners, steps: [], blocks: [] }, kept: [] },
     run: forever,
     exec: async () => {
       throw new CarrickError('exec_failed', 'these runners are fakes')
@@ -229,6 +232,8 @@ function newScript(): Script {
     asked: [],
   }
 }
+
+const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
 
 const forever = () => new Promise<never>(() => {})
 
@@ -241,7 +246,8 @@ function runnersOf(script: Script): Runners {
     usage: async () =>
       new Map(script.runners.map(({ id }) => [id, { cpuSeconds: 1, memoryBytes: 1_048_576 }] as const)),
     execIn: (id, command) => script.exec(id, command),
-    failureOf: (revisionId) => script.failures.get(revisionId),
+    decisions: () => script.decisions,
+    warm: (appId, revisionId) => void script.asked.push(`warm ${revisionId}`),
     followRun: (appId, say) => script.run(appId, say),
     endRun: (appId) => void script.asked.push(`end run ${appId}`),
   }

@@ -9,7 +9,7 @@ import {
   type RegisterApplicationResult,
 } from '@carrick/protocol/gen/controller_pb.js'
 import { buffer } from 'node:stream/consumers'
-import { beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { abortRolling, switchRevision } from '../../store/apps.ts'
 import { testRunner as runner, openTestControl } from '../../testing/control.ts'
 import type { TestControl } from '../../testing/control.ts'
@@ -67,8 +67,7 @@ const listed = async () => (await control.client().listAliases({})).aliases
 const becomeHealthy = (id: string) => control.store.commit(switchRevision(appId(), id, undefined, control.clock.now()))
 
 async function fail(id: string, why: string): Promise<void> {
-  control.script.failures.set(id, why)
-  await control.store.commit(abortRolling(appId(), id, control.clock.now()))
+  await control.store.commit(abortRolling(appId(), id, control.clock.now(), why))
 }
 
 test('a recreate deploy answers its revision and addresses in one message, and is live', async () => {
@@ -95,7 +94,7 @@ test('what was deployed is stored: the callable as it came, the environment, and
     sourceCode: 'import fal',
     skipRetryConditions: [RetryCondition.TIMEOUT, RetryCondition.CLIENT_ERROR],
     retryConfig: '{"connection_error": {"retries": 2}}',
-    healthCheckConfig: { path: '/health', timeoutSeconds: 7 },
+    healthCheckConfig: { path: '/health', timeoutSeconds: 7, allowOnBusy: false },
     terminationGracePeriodSeconds: 9,
     privateLogs: true,
     secrets: { names: ['FAL_KEY'] },
@@ -107,7 +106,14 @@ test('what was deployed is stored: the callable as it came, the environment, and
     callable: { method: 'cloudpickle' },
     skipRetryConditions: ['timeout'],
     retryBudgets: { connection_error: 2 },
-    healthCheck: { path: '/health', method: 'POST', timeoutSeconds: 7, startPeriodSeconds: 30, failureThreshold: 3 },
+    healthCheck: {
+      path: '/health',
+      method: 'POST',
+      timeoutSeconds: 7,
+      startPeriodSeconds: 30,
+      failureThreshold: 3,
+      allowOnBusy: false,
+    },
     terminationGracePeriodSeconds: 9,
     privateLogs: true,
     metadata: { openapi: { paths: {} } },
@@ -115,6 +121,18 @@ test('what was deployed is stored: the callable as it came, the environment, and
   })
   const blob = spec !== undefined && 'blob' in spec.callable ? spec.callable.blob : ''
   expect(await buffer(await control.blobs.open(blob))).toEqual(Buffer.from(code))
+})
+
+test('a health check may be told in the older form, as a path', async () => {
+  await deployed({ healthCheckPath: '/well' })
+  expect(control.apps.find('ann', 'hello')?.active?.spec.healthCheck).toEqual({
+    path: '/well',
+    method: 'POST',
+    startPeriodSeconds: 30,
+    timeoutSeconds: 5,
+    failureThreshold: 3,
+    callRegularly: true,
+  })
 })
 
 test('build output comes as BUILDER lines before the result', async () => {
@@ -178,12 +196,106 @@ test('a deploy whose app is deleted meanwhile says so', async () => {
   expect((await pending).rawMessage).toContain('the app was deleted')
 })
 
-test('many first deploys at once make one app', async () => {
-  const revisions = await Promise.all(Array.from({ length: 5 }, () => deployed()))
-  expect(new Set(revisions).size).toBe(5)
-  expect(await listed()).toHaveLength(1)
+test('many first deploys at once make one app, and the newest of them is the one', async () => {
+  const ends = await Promise.allSettled(Array.from({ length: 5 }, () => deployed()))
+  const revisions = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
+  const refused = ends.flatMap((end) => (end.status === 'rejected' ? [ConnectError.from(end.reason).rawMessage] : []))
+  expect(refused.filter((message) => !message.includes('superseded: a change that began later'))).toEqual([])
+  expect(await listed()).toMatchObject([{ revision: revisions.toSorted().at(-1) }])
   const { applications } = await control.client().listApplications({ applicationName: 'hello' })
-  expect(applications.map(({ applicationId }) => applicationId).toSorted()).toEqual([...revisions].toSorted())
+  expect(applications.map(({ applicationId }) => applicationId).toSorted()).toEqual(revisions.toSorted())
+})
+
+describe('of two changes at once the one that began last wins', () => {
+  /** A build that takes until it is told to end. */
+  function slowBuild() {
+    const begun = Promise.withResolvers<void>()
+    const end = Promise.withResolvers<void>()
+    control.script.build = async () => {
+      control.script.build = async () => 'e'.repeat(64)
+      begun.resolve()
+      await end.promise
+      return 'f'.repeat(64)
+    }
+    return { begun: begun.promise, end: end.resolve }
+  }
+  const tooLate = {
+    code: Code.Aborted,
+    rawMessage: expect.stringContaining('a change that began later was there first'),
+  }
+
+  test.each([
+    ['recreate', {}],
+    ['rolling', rolling],
+  ])('although the build of the other ends later (%s)', async (_, how) => {
+    await deployed()
+    const build = slowBuild()
+    const older = errorOf(register(how))
+    await build.begun
+    const newer = await deployed()
+    build.end()
+    expect(await older).toMatchObject(tooLate)
+    expect(await listed()).toMatchObject([{ revision: newer, isRolling: false }])
+    const { applications } = await control.client().listApplications({ applicationName: 'hello' })
+    expect(applications).toHaveLength(2)
+  })
+
+  test('although its build was asked for by itself before, as the stock client does', async () => {
+    const { environments } = request()
+    const built = async () => drained(control.client().buildEnvironment({ environments, applicationName: 'hello' }))
+    await deployed()
+    const build = slowBuild()
+    const older = built()
+    await build.begun
+    await built()
+    const newer = await deployed()
+    build.end()
+    await older
+    control.script.build = async () => 'f'.repeat(64)
+    expect(await errorOf(register())).toMatchObject(tooLate)
+    expect(await listed()).toMatchObject([{ revision: newer }])
+    await built() // another deploy of the same, that begins now
+    const last = await deployed()
+    expect(await listed()).toMatchObject([{ revision: last }])
+  })
+
+  test('also where the newer one goes back to another revision', async () => {
+    const first = await deployed()
+    await deployed()
+    const build = slowBuild()
+    const older = errorOf(register(rolling))
+    await build.begun
+    await control
+      .client()
+      .setAlias({ alias: 'hello', revision: first, deploymentStrategy: DeploymentStrategy.RECREATE })
+    build.end()
+    expect(await older).toMatchObject(tooLate)
+    expect(await listed()).toMatchObject([{ revision: first, isRolling: false }])
+  })
+
+  test('and one that failed before it reached the app is nobody’s rival', async () => {
+    const build = slowBuild()
+    const older = deployed()
+    await build.begun
+    await errorOf(register({ machineRequirements: { maxConcurrency: 0 } }))
+    build.end()
+    const revision = await older
+    expect(await listed()).toMatchObject([{ revision }])
+  })
+
+  test('a rolling deploy gives way to one that recreates, and to going back', async () => {
+    const first = await deployed()
+    const older = errorOf(register(rolling))
+    await rollingRevision()
+    const newer = await deployed()
+    expect(await older).toMatchObject({ rawMessage: expect.stringContaining('superseded') })
+    const third = errorOf(register(rolling))
+    await rollingRevision()
+    await control.client().setAlias({ alias: 'hello', revision: newer })
+    expect(await third).toMatchObject({ rawMessage: expect.stringContaining('superseded') })
+    expect(await listed()).toMatchObject([{ revision: newer, isRolling: false }])
+    expect(first).not.toBe(newer)
+  })
 })
 
 test('a detached deploy moves the alias and answers at once; a first one waits all the same', async () => {
@@ -193,6 +305,19 @@ test('a detached deploy moves the alias and answers at once; a first one waits a
   expect(await first).toBe(revisionId)
   const second = await deployed({ ...rolling, attachToDeployment: false })
   expect(await listed()).toMatchObject([{ revision: second, isRolling: false }])
+  expect(control.script.asked).toEqual([`warm ${second}`])
+})
+
+test('how a deploy ended is on record although its client went away before', async () => {
+  await deployed()
+  const away = new AbortController()
+  const pending = errorOf(drained(control.client().registerApplication(request(rolling), { signal: away.signal })))
+  const revisionId = await rollingRevision()
+  away.abort()
+  await pending
+  await fail(revisionId, 'ValueError: no such model')
+  const record = async () => (await control.rest('/v1/events?action=deploy&limit=1')).body
+  await vi.waitFor(async () => expect(JSON.stringify(await record())).toContain('no such model'), 10_000)
 })
 
 test('a deploy goes on when its client goes away', async () => {
@@ -248,6 +373,7 @@ const refusals: readonly (readonly [what: string, sent: Sent, code: Code, words:
   ['an impossible number', { machineRequirements: { maxConcurrency: 0 } }, Code.InvalidArgument, 'max_concurrency'],
   ['a bad retry_config', { retryConfig: '{"never": 1}' }, Code.InvalidArgument, 'retry_config'],
   ['retry_config that is no JSON', { retryConfig: '{' }, Code.InvalidArgument, 'retry_config'],
+  ['attaching to what is over at once', { attachToDeployment: true }, Code.InvalidArgument, '--strategy rolling'],
   ['an unknown environment', { environmentName: 'staging' }, Code.NotFound, 'not found'],
 ]
 

@@ -5,6 +5,7 @@ import { checkAppName, mainEnvironment, splitAlias } from '../../domain/names.ts
 import type { Caller } from '../../domain/permissions.ts'
 import type { EnvironmentDefinition } from '../../domain/revision.ts'
 import type { SecretValues } from '../../domain/secret.ts'
+import { noteBegun, takeTurn } from '../../store/apps.ts'
 import { environmentExists } from '../../store/environments.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
 import { definitionOf } from './definition.ts'
@@ -34,22 +35,31 @@ export const unknownEnvironment = (name: string) =>
     `Environment "${name.slice(0, 128)}" not found: \`fal environments list\` shows those that there are`,
   )
 
-/** Builds what a deploy is about to ask for. Answers at once when it is there already. */
+/**
+ * Builds what a deploy is about to ask for. Answers at once when it is there already. The deploy that follows has begun
+ * here, however long this takes.
+ */
 export const buildEnvironment = operation(
   {
     permission: 'apps:write',
     input: z.object({
+      name: z.string().optional(),
       environment: EnvironmentName,
       environments: z.array(SentEnvironment),
       secrets: z.array(z.string()).optional(),
     }),
   },
-  async (deps, caller, { environment, environments, secrets }, attention): Promise<EnvironmentId> => {
+  async (deps, caller, { name, environment, environments, secrets }, attention): Promise<EnvironmentId> => {
     await requireEnvironment(deps, caller, environment)
+    const turn = await deps.store.commit(takeTurn(caller.accountId))
     const allowed = await checkedSecrets(deps, caller, { environment, secrets })
     const definition = definitionOf(environments)
     const values = await deps.vault.exposed({ accountId: caller.accountId, environment }, allowed)
-    return build(deps, definition, { force: environments.some(({ force }) => force), secrets: values, attention })
+    const force = environments.some((sent) => sent.force)
+    const environmentId = await build(deps, definition, { force, secrets: values, attention })
+    const begun = { accountId: caller.accountId, name: name ?? '', environmentId }
+    if (name !== undefined) await deps.store.commit(noteBegun(begun, turn, deps.clock.now()))
+    return environmentId
   },
 )
 

@@ -3,14 +3,14 @@ import { CarrickError } from '../../domain/errors.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import type { Revision } from '../../domain/revision.ts'
 import { scaleForSetRev } from '../../domain/scale.ts'
-import { setNextRevision } from '../../store/apps.ts'
+import { lastTurn, setNextRevision, takeTurn } from '../../store/apps.ts'
 import { revisionsById, revisionsOfAccount, revisionsOfApp } from '../../store/revisions.ts'
 import { active, findApp, NamedApp, showApp } from '../apps/apps.ts'
 import type { AppView } from '../apps/apps.ts'
 import type { Deps } from '../deps.ts'
 import { build, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from '../operation.ts'
-import { rolledOut } from './rollout.ts'
+import { rolledOut, superseded } from './rollout.ts'
 
 export interface RevisionView {
   readonly revision: Revision
@@ -48,6 +48,7 @@ export const setRevision = operation(
   },
   async (deps, caller, { revisionId, authMode, strategy, ...named }, attention): Promise<AppView> => {
     await findApp(deps, caller, named)
+    const turn = await deps.store.commit(takeTurn(caller.accountId))
     await requireBuilt(await findRevision())
     for (;;) {
       const app = await findApp(deps, caller, named)
@@ -60,9 +61,14 @@ export const setRevision = operation(
         scale: scaleForSetRev(app.scale, target.spec.scale),
         basedOn: app.scale,
         ...(authMode === undefined ? {} : { authMode }),
+        turn,
         now: deps.clock.now(),
       }
-      if (!(await deps.store.commit(setNextRevision(app.id, next)))) continue
+      if (!(await deps.store.commit(setNextRevision(app.id, next)))) {
+        const last = await deps.store.read(lastTurn(caller.accountId, app.name))
+        if (last !== undefined && last > turn) throw superseded(app.name, 'too_late')
+        continue
+      }
       if (next.strategy === 'rolling') await rolledOut(deps, { app, revisionId }, attention)
       return showApp(deps, caller, named)
     }

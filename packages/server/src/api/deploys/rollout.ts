@@ -3,6 +3,7 @@ import { CarrickError } from '../../domain/errors.ts'
 import type { RevisionId, RunnerId } from '../../domain/ids.ts'
 import type { Moment } from '../../kit/clock.ts'
 import type { LogLine } from '../../logs/log-store.ts'
+import { failureSince } from '../../store/revisions.ts'
 import type { Deps } from '../deps.ts'
 import type { Attention } from '../operation.ts'
 
@@ -16,18 +17,19 @@ interface Rollout {
 const listenEveryMs = 250
 
 /**
- * Waits until calls go to the new revision, and passes on what its runners say meanwhile. Throws `deploy_failed` with
- * the reason when it never became healthy, `superseded` when a newer deploy took its place. The rollout itself does
- * not depend on anybody waiting for it.
+ * Waits until calls go to the new revision, and passes on what its runners say for as long as somebody listens. Throws
+ * `deploy_failed` with the reason when it never became healthy, `superseded` when a newer change took its place. The
+ * rollout itself does not depend on anybody waiting for it, so neither does the record of how it ended.
  */
 export async function rolledOut(deps: Deps, rollout: Rollout, { say, signal }: Attention): Promise<void> {
-  const words = newWords(deps, rollout)
-  while (!signal.aborted) {
+  const since = deps.clock.now()
+  const words = newWords(deps, rollout, since)
+  for (;;) {
     await deps.apps.refresh()
     const state = stateOf(deps, rollout)
-    for (const line of await words()) say(line)
+    if (!signal.aborted) for (const line of await words()) say(line)
     if (state === 'switched') return
-    if (state === 'over') throw whyOver(deps, rollout)
+    if (state === 'over') throw await whyOver(deps, rollout, since)
     if (deps.isDraining()) throw goesOnLater(rollout)
     await anyChange(deps)
   }
@@ -39,17 +41,23 @@ function stateOf(deps: Deps, { app, revisionId }: Rollout): 'rolling' | 'switche
   return now?.revisionId === revisionId ? 'switched' : 'over'
 }
 
-function whyOver(deps: Deps, { app, revisionId }: Rollout): CarrickError {
-  const failure = deps.runners.failureOf(revisionId)
-  if (failure === undefined) {
-    const why = deps.apps.byId(app.id)
-      ? 'was superseded: a newer change of it came before it was healthy'
-      : 'was given up: the app was deleted before it was healthy'
-    return new CarrickError('superseded', `The deployment of "${app.name}" ${why}`)
-  }
+async function whyOver(deps: Deps, { app, revisionId }: Rollout, since: Moment): Promise<CarrickError> {
+  const failure = await deps.store.read(failureSince(revisionId, since))
+  if (failure === undefined) return superseded(app.name, deps.apps.byId(app.id) === undefined ? 'deleted' : 'overtaken')
   const consequence =
     app.revisionId === undefined ? 'It was the first one, so there is no endpoint' : 'The old revision keeps serving'
-  return new CarrickError('deploy_failed', `The deployment of "${app.name}" failed. ${consequence}.\n${failure}`)
+  const what = `The deployment of revision ${revisionId} of "${app.name}" failed`
+  return new CarrickError('deploy_failed', `${what}. ${consequence}.\n${failure}`, { about: { revision: revisionId } })
+}
+
+/** What whoever changes an app hears when it was changed, or taken away, by somebody who began later. */
+export function superseded(name: string, how: 'overtaken' | 'too_late' | 'deleted'): CarrickError {
+  const why = {
+    overtaken: 'was superseded: a newer change of it came before it was healthy',
+    too_late: 'was superseded: a change that began later was there first',
+    deleted: 'was given up: the app was deleted before it was healthy',
+  }[how]
+  return new CarrickError('superseded', `The deployment of "${name}" ${why}`)
 }
 
 function goesOnLater({ app, revisionId }: Rollout): CarrickError {
@@ -58,8 +66,7 @@ function goesOnLater({ app, revisionId }: Rollout): CarrickError {
 }
 
 /** Reads, each time it is called, what the revision's runners have said since the last time. */
-function newWords(deps: Deps, { app, revisionId }: Rollout): () => Promise<readonly LogLine[]> {
-  const since: Moment = deps.clock.now()
+function newWords(deps: Deps, { app, revisionId }: Rollout, since: Moment): () => Promise<readonly LogLine[]> {
   const last = new Map<RunnerId, LogLine | undefined>()
   return async () => {
     const runners = await deps.runners.listing(app.accountId, since)

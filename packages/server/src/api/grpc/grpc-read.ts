@@ -15,9 +15,10 @@ import { authModes, healthMethods, keyScopes, retryConditions, strategies, wordO
 
 /** How the gRPC door reads requests. Nothing is checked here: operations do that. */
 
-/** The name says nothing about the build, and no file is part of one: `fal run` sends a function's, which need not be one of an app. */
+/** No file is part of a build. The name says only of which app a deploy may follow: `fal run` sends a function's. */
 export function buildInput(request: BuildEnvironmentRequest) {
   return {
+    name: request.applicationName,
     environment: request.environmentName,
     environments: request.environments.map(sentEnvironment),
     secrets: request.secrets?.names,
@@ -37,10 +38,11 @@ export function deployInput(request: RegisterApplicationRequest) {
     authMode: wordOf(authModes, request.authMode),
     strategy: wordOf(strategies, request.deploymentStrategy),
     attach: request.attachToDeployment,
+    builtBefore: request.buildEnvironment === false,
     metadata: request.metadata,
     sourceCode: request.sourceCode,
     privateLogs: request.privateLogs,
-    healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
+    healthCheck: declaredCheck(request),
     skipRetryConditions: request.skipRetryConditions
       .map((condition) => wordOf(retryConditions, condition))
       .filter((word) => word !== undefined),
@@ -134,6 +136,12 @@ function sentEnvironment({ kind, configuration, force }: EnvironmentDefinition) 
   return { kind, configuration: configuration ?? ({} satisfies JsonObject), force }
 }
 
+/** The older form is a path alone. */
+function declaredCheck({ healthCheckConfig, healthCheckPath }: RegisterApplicationRequest) {
+  if (healthCheckConfig) return healthCheck(healthCheckConfig)
+  return healthCheckPath ? { path: healthCheckPath } : undefined
+}
+
 function healthCheck(config: ApplicationHealthCheckConfig) {
   return {
     path: config.path,
@@ -142,5 +150,6 @@ function healthCheck(config: ApplicationHealthCheckConfig) {
     timeoutSeconds: config.timeoutSeconds,
     failureThreshold: config.failureThreshold,
     callRegularly: config.callRegularly,
+    allowOnBusy: config.allowOnBusy,
   }
 }

@@ -123,7 +123,9 @@ describe('apps', () => {
       revisions: [
         {
           revision_id: first,
-          status: 'inactive',
+          is_current: false,
+          status: 'deployed',
+          failure: null,
           message: 'the first',
           annotations: { commit: 'abc' },
           deployed_by: { nickname: 'ann', key_id: keyId },

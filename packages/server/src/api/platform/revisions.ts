@@ -1,14 +1,16 @@
 import { z } from 'zod'
-import type { Revision } from '../../domain/revision.ts'
+import { deploymentStatus, type DeploymentStatus } from '../../domain/rollout.ts'
 import { deploymentsOf } from '../../store/events.ts'
-import { revisionsPage } from '../../store/revisions.ts'
+import { revisionsPage, type DeployedRevision } from '../../store/revisions.ts'
 import { operation } from '../operation.ts'
 import { ownApp, Which } from '../apps/queues.ts'
 import { cursorOf, pageOf, placeOf, type Page } from './input.ts'
 
 export interface RevisionEntry {
-  readonly revision: Revision
-  readonly status: 'active' | 'rolling' | 'inactive'
+  readonly revision: DeployedRevision
+  readonly isCurrent: boolean
+  /** How its last deployment ended, if it had one. */
+  readonly status: DeploymentStatus | undefined
   /** Absent when it was deployed before changes were recorded, or its record was forgotten. */
   readonly deployedBy?: { readonly nickname: string; readonly keyId: string }
 }
@@ -28,9 +30,13 @@ export const revisionPage = operation(
     return {
       items: items.map((revision) => {
         const keyId = keys.get(revision.id)
-        const status =
-          revision.id === app.revisionId ? 'active' : revision.id === app.rollingRevisionId ? 'rolling' : 'inactive'
-        return { revision, status, ...(keyId !== undefined && { deployedBy: { nickname: app.owner, keyId } }) }
+        const isCurrent = revision.id === app.revisionId
+        return {
+          revision,
+          isCurrent,
+          status: deploymentStatus({ ...revision, isCurrent, isRolling: revision.id === app.rollingRevisionId }),
+          ...(keyId !== undefined && { deployedBy: { nickname: app.owner, keyId } }),
+        }
       }),
       ...(next !== undefined && { next }),
     }

@@ -32,7 +32,7 @@ export async function tryLaunch({ python, program, options, folder, ready }: Tri
   const child = spawn(python, args, {
     cwd: join(folder, 'work'),
     env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ignore'],
     timeout: patienceMs,
     killSignal: 'SIGKILL',
   })

@@ -1,8 +1,8 @@
-import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { type Readable, Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { RunnerSpec } from '../backend.ts'
 import type { Cgroups } from './cgroups.ts'
@@ -15,7 +15,7 @@ export interface Launcher {
     how: { readonly cwd: string; readonly detached: boolean },
     /** Of its isolation. */
     more: readonly string[],
-  ): ChildProcessByStdio<null, Readable, Readable>
+  ): ChildProcess
 }
 
 export interface LauncherParts {
@@ -33,10 +33,10 @@ export function createLauncher({ python, program, cgroups }: LauncherParts): Lau
       const args = ['-I', '-S', join(program, '__main__.py'), ...options, '--', ...spec.command]
       const env = pick(variables, ['PATH', 'CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'])
       const block = environmentBlock(variables)
-      const child = spawn(python, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+      const child = spawn(python, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] })
       const pipe = child.stdio[3]
       if (pipe instanceof Writable) pipe.on('error', () => {}).end(block) // one that has ended needs none
-      return child as ChildProcessByStdio<null, Readable, Readable>
+      return child
     },
   }
 }

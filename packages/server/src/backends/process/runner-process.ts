@@ -1,16 +1,18 @@
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { RunnerId } from '../../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
-import { whenAccepting } from './accepting.ts'
+import { whenAccepting, whenTold } from './accepting.ts'
 import type { Bounds } from './bounds.ts'
 import { endTree } from './end.ts'
 import { startSession } from './exec.ts'
-import { drain, whenDrained } from './output.ts'
 import { mainFile, type Isolation } from './isolation.ts'
 import type { Launcher } from './launcher.ts'
+import { drain, whenDrained, type Drain } from './output.ts'
+import { Pace } from './pace.ts'
 import type { Ports } from './ports.ts'
 import { bootId, isAlive, procOf, type ProcIdentity } from './proc.ts'
 import { writeRecord } from './record.ts'
@@ -45,7 +47,7 @@ export interface RunnerSetting {
   readonly bounds: Bounds
   readonly isolation: Isolation
   readonly log: Logger
-  readonly changed: () => void
+  readonly changed: (id: RunnerId) => void
   readonly said: (output: RunnerOutput) => void
 }
 
@@ -73,18 +75,21 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   function see(next: Sighting): void {
     if (sighting.kind === 'exited') return
     sighting = next
-    changed()
+    changed(spec.id)
   }
 
   const endAll = (leader: ProcIdentity | undefined, signal: AbortSignal) =>
     endTree({ id: spec.id, installation: place.installation, main: leader, cgroups: place.cgroups }, signal)
 
   /** Sees it off: whatever it left behind would hold its pipes, its port and its memory; its last words come first. */
-  async function follow(child: Spawned): Promise<void> {
+  async function follow(child: Spawned, pipes: Record<'stdout' | 'stderr', Drain>): Promise<void> {
     const exit = await exitOf(child)
     over.abort()
     sendSignal(-child.pid, 'SIGKILL')
-    const drained = Promise.all([whenDrained(child.stdout, patienceMs), whenDrained(child.stderr, patienceMs)])
+    const drained = Promise.all([
+      whenDrained(child.stdout, pipes.stdout, patienceMs),
+      whenDrained(child.stderr, pipes.stderr, patienceMs),
+    ])
     await endAll(undefined, AbortSignal.timeout(endMs)).catch((error: unknown) => {
       log.warn({ err: error, runner: spec.id }, 'processes that a runner left behind do not end')
     })
@@ -107,11 +112,14 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     see({ kind: 'exited', exit: couldNotSpawn })
     exited = Promise.resolve()
   } else {
-    const { pid, stdout, stderr } = spawned
-    drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }))
-    drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }))
-    exited = follow(spawned)
-    void whenAccepting(given.app, over.signal).then((address) => address && accept(address))
+    const { pid, stdout, stderr, word } = spawned
+    const pace = new Pace()
+    const pipes = {
+      stdout: drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }), pace),
+      stderr: drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }), pace),
+    }
+    exited = follow(spawned, pipes)
+    void whenAccepting(given.app, whenTold(word), over.signal).then((address) => address && accept(address))
     const startTime = procOf(pid)?.startTime
     if (startTime) {
       main = { pid, startTime, bootId: bootId() }

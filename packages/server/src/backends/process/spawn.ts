@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
@@ -13,7 +13,16 @@ export interface RunnerPorts {
   readonly metrics: number
 }
 
-export type Spawned = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number }
+export type Spawned = ChildProcess & {
+  readonly pid: number
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Where a program that knows of it says that it listens (`carrick_runner/listening.py`). */
+  readonly word: Readable
+}
+
+/** As the child counts: before it come the usual three, and the one by which a launcher is told the variables. */
+const wordFd = 4
 
 /** A runner's folder holds its record, its working folder (also its home), its temporary files, and what stands at its `/`. */
 export async function makeFolders(folder: string): Promise<void> {
@@ -48,6 +57,7 @@ export async function spawnRunner(
     METRICS_PORT: String(ports.metrics),
     CARRICK_RUNNER_ID: spec.id,
     CARRICK_INSTALLATION: place.installation,
+    CARRICK_LISTENING_FD: String(wordFd),
     ...(spec.mounts.length === 0 || isolation.apart ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
     ...waitFor(networkFile(isolation, folder)),
   }
@@ -55,8 +65,8 @@ export async function spawnRunner(
   try {
     const child = launcher
       ? launcher.spawn(spec, env, how, await isolation.optionsFor(spec, { folder, ports: Object.values(ports) }))
-      : spawn(program, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe'] })
-    if (hasPid(child)) return child
+      : spawn(program, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
+    if (child.pid !== undefined) return Object.assign(child, { word: child.stdio[wordFd] }) as Spawned
     const [error] = await once(child, 'error')
     return error instanceof Error ? error : new Error(String(error))
   } catch (error) {
@@ -72,8 +82,4 @@ function waitFor(file: string | undefined): Record<string, string> {
 /** A namespace can only be entered by the process itself: ours does it before anything else (`carrick_runner/mounts.py`). */
 function mountsFor({ mounts }: RunnerSpec, folder: string): string {
   return JSON.stringify({ root: join(folder, 'root'), layers: join(folder, 'layers'), mounts })
-}
-
-function hasPid(child: ChildProcessByStdio<null, Readable, Readable>): child is Spawned {
-  return child.pid !== undefined
 }

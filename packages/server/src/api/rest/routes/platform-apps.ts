@@ -94,11 +94,12 @@ export const platformAppRoutes = [
     answer: PlatformRevisions,
     read: ({ params, query }) => ({ ...named(params), ...query }),
     show: ({ items, next }) => ({
-      revisions: items.map(({ revision: { id, createdAt, spec }, status, deployedBy }) => ({
+      revisions: items.map(({ revision: { id, createdAt, spec, failure }, isCurrent, status, deployedBy }) => ({
         revision_id: id,
         created_at: iso(createdAt),
-        is_current: status === 'active',
-        status,
+        is_current: isCurrent,
+        status: status ?? null,
+        failure: (status === 'failed' && failure) || null,
         message: Message.parse(spec.metadata['message']),
         annotations: Annotations.parse(spec.metadata['annotations']),
         deployed_by: deployedBy ? { nickname: deployedBy.nickname, key_id: deployedBy.keyId } : null,
