@@ -6,9 +6,9 @@ program. Signals are passed on to the program, and this process ends as that end
 
 from __future__ import annotations
 
+import _signal as signal  # as in launch.py
 import os
 import select
-import signal
 import struct
 import sys
 
@@ -72,7 +72,7 @@ class Watch:
         if self._program is None:
             self._asked = number
         else:
-            _signal(self._program, number)
+            _send(self._program, number)
 
     def until_end(self, first):
         poll = select.poll()
@@ -84,7 +84,7 @@ class Watch:
                     continue
                 status = self._hear(first, poll)
                 if status is not None:
-                    _signal(first, signal.SIGKILL)
+                    _send(first, signal.SIGKILL)
                     _, own = os.waitpid(first, 0)
                     _end_like(own if status == _GONE else status)
 
@@ -121,7 +121,7 @@ class Watch:
             file.write(str(self._program))
         os.replace(draft, self._options["main"][0])
         if self._asked is not None:
-            _signal(self._program, self._asked)
+            _send(self._program, self._asked)
 
 
 def _be_first(options, channel, in_user_namespace, become):
@@ -214,7 +214,7 @@ def _reap_until(program):
             return status
 
 
-def _signal(pid, number):
+def _send(pid, number):
     try:
         os.kill(pid, number)
     except ProcessLookupError:

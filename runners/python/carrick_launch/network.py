@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _signal as signal
 import fcntl
 import os
-import signal
 import struct
 
 import _socket

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -42,6 +43,18 @@ afterEach(async () => {
   await runners.close()
   await rm(folder, { recursive: true, force: true })
 })
+
+const may = (program: string, ...args: string[]) => spawnSync(program, args).status === 0
+const canUnshare = may('unshare', '-m', '-p', '-f', '-n', '-u', '-i', 'true')
+const hasPasta = may('sh', '-c', 'command -v pasta')
+
+test.skipIf(!canUnshare)(
+  `what this machine lets runners have they have (${canUnshare ? 'here' : 'unshare is not allowed'})`,
+  () => {
+    expect(notApart).toBeUndefined()
+    expect(noNetwork).toEqual(hasPasta ? undefined : expect.stringContaining('pasta'))
+  },
+)
 
 const specOf = (program: string, more: Partial<RunnerSpec> = {}): RunnerSpec => ({
   id: randomUUID(),

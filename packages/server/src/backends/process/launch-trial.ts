@@ -32,7 +32,7 @@ export async function tryLaunch({ python, program, options, folder, ready }: Tri
   const child = spawn(python, args, {
     cwd: join(folder, 'work'),
     env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ignore'],
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     timeout: patienceMs,
     killSignal: 'SIGKILL',
   })

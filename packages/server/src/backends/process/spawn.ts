@@ -61,11 +61,14 @@ export async function spawnRunner(
     ...(spec.mounts.length === 0 || isolation.apart ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
     ...waitFor(networkFile(isolation, folder)),
   }
-  const how = { cwd: join(folder, 'work'), detached: true }
+  const how = { cwd: join(folder, 'work') }
   try {
     const child = launcher
-      ? launcher.spawn(spec, env, how, await isolation.optionsFor(spec, { folder, ports: Object.values(ports) }))
-      : spawn(program, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
+      ? launcher.spawn(spec, env, {
+          ...how,
+          apart: await isolation.optionsFor(spec, { folder, ports: Object.values(ports) }),
+        })
+      : spawn(program, args, { ...how, detached: true, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
     if (child.pid !== undefined) return Object.assign(child, { word: child.stdio[wordFd] }) as Spawned
     const [error] = await once(child, 'error')
     return error instanceof Error ? error : new Error(String(error))
