@@ -90,6 +90,12 @@ export const settings = z.object({
     .enum(['auto', 'never'])
     .default('auto')
     .describe('Whether runners have a `/data` of their own: `auto` is wherever this machine lets them'),
+  CARRICK_ISOLATION: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      'Whether runners have processes, files, host name, shared memory and network of their own: `auto` is what this machine lets them have, `always` refuses to start without all of it',
+    ),
   CARRICK_CPU_LIMIT: z
     .enum(['hard', 'soft'])
     .default('hard')

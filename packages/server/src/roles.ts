@@ -69,6 +69,12 @@ export async function startRoles(
     installation: installation.id,
     execHelper,
     launchHelper,
+    isolation: config.CARRICK_ISOLATION,
+    hidden: [folder.path, ...(config.CARRICK_CACHE === '' ? [] : [config.CARRICK_CACHE])],
+    ingress: {
+      port: Number(addresses.ingress.split(':').at(-1)),
+      insteadOf: { port: addresses.names.port, names: addresses.names.hosts },
+    },
     tasks: config.CARRICK_RUNNER_TASKS,
     hardCpu: config.CARRICK_CPU_LIMIT === 'hard',
     log,
