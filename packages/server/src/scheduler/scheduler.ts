@@ -6,6 +6,7 @@
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import { splitRevision } from '../domain/names.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
@@ -203,12 +204,12 @@ class PlatformScheduler implements Scheduler {
     this.#ending.abort()
   }
 
-  /** What the apps of these runners are called. Those that were deleted cost a read. */
+  /** What the apps of these runners are called, without a revision. Those that were deleted cost a read. */
   async #names(runners: readonly Runner[]): Promise<(id: AppId) => string> {
     const { apps, store } = this.#parts
     const deleted = new Set(runners.map(({ appId }) => appId).filter((id) => apps.byId(id) === undefined))
     const former = deleted.size === 0 ? undefined : await store.read(appNames([...deleted]))
-    return (id) => apps.byId(id)?.app.name ?? former?.get(id) ?? ''
+    return (id) => splitRevision(apps.byId(id)?.app.name ?? former?.get(id) ?? '').name
   }
 
   #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {

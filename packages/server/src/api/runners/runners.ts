@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
+import type { AppId } from '../../domain/ids.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import { renewalOf } from '../../domain/rollout.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
@@ -24,12 +25,13 @@ export const listRunners = operation({ permission: 'runners:read', input: Which 
   listed(deps, caller, which),
 )
 
-/** The runners of one app. */
+/** The runners of one app, also those that serve one of its revisions by name. */
 export const listAppRunners = operation(
   { permission: 'runners:read', input: NamedApp.extend(Which.shape) },
   async (deps, caller, { name, environment, ...which }) => {
     const app = await findApp(deps, caller, { name, environment })
-    return (await listed(deps, caller, which)).filter(({ appId }) => appId === app.id)
+    const isOf = (id: AppId) => id === app.id || deps.apps.byId(id)?.app.revisionOf === app.id
+    return (await listed(deps, caller, which)).filter(({ appId }) => isOf(appId))
   },
 )
 
