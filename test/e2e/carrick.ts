@@ -39,7 +39,12 @@ export class Carrick implements AsyncDisposable {
 
   /** `parent` is where the data folder goes. */
   static async start(settings: Record<string, string> = {}, parent = tmpdir()): Promise<Carrick> {
-    const carrick = new Carrick(await mkdtemp(join(parent, 'carrick-e2e-')), settings)
+    return Carrick.startIn(await mkdtemp(join(parent, 'carrick-e2e-')), settings)
+  }
+
+  /** The same with a data folder that is there, such as one with a `carrick.toml`. It goes with the server. */
+  static async startIn(folder: string, settings: Record<string, string> = {}): Promise<Carrick> {
+    const carrick = new Carrick(folder, settings)
     await carrick.up()
     return carrick
   }

@@ -9,8 +9,20 @@ export interface RunnerSpec {
   readonly command: readonly string[]
   /** All the environment the runner gets besides PORT, METRICS_PORT, CARRICK_RUNNER_ID and CARRICK_INSTALLATION. */
   readonly variables: Readonly<Record<string, string>>
+  /** What it may use of the machine at most. Absent: all of it. */
+  readonly limits?: Limits
   /** What it sees at paths of its own. Empty where `withoutMounts` says why there can be none. */
   readonly mounts: readonly Mount[]
+}
+
+/** What of the machine is a runner's own. */
+export interface Limits {
+  /** Its share when all want theirs; it may be a part of one core, and more than the machine has. */
+  readonly cpus: number
+  /** With all that it starts. */
+  readonly memoryBytes: number
+  /** Indices of the GPUs that it may see. */
+  readonly gpus: readonly number[]
 }
 
 /** A folder that a runner sees at a path where others see another, or none. */

@@ -58,7 +58,7 @@ export interface RecordedChange {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-const failures: ReadonlySet<string> = new Set(['crash', 'request_timeout', 'health_check', 'server_restart'])
+const failures: ReadonlySet<string> = new Set(['crash', 'oom', 'request_timeout', 'health_check', 'server_restart'])
 const startupFailures: ReadonlySet<string> = new Set(['startup_failure', 'startup_timeout'])
 
 /** What happened to a runner. */

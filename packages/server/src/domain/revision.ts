@@ -49,6 +49,8 @@ export interface HealthCheck {
   readonly timeoutSeconds: number
   readonly failureThreshold: number
   readonly callRegularly: boolean
+  /** `false`: a runner that holds a request is not asked. */
+  readonly allowOnBusy?: boolean
 }
 
 /** A file that runners find below `/app`. */

@@ -1,5 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from './ids.ts'
+import type { Placement, Unplaced } from './placement.ts'
 
 /** What people are told a runner is doing: its stored state, made finer by its home's counts and the backend's sightings. */
 export type RunnerViewState =
@@ -38,6 +39,10 @@ export interface RunnerView {
   readonly machineType: string
   /** GPUs that it has when its machine type has any. */
   readonly numGpus: number
+  /** Where it is, and what it holds there; absent until it has a place. */
+  readonly placement?: Placement
+  /** Why it is still pending although it could begin. */
+  readonly waitsFor?: Unplaced
   readonly replacement: Replacement
   readonly startedAt?: Moment
   readonly endedAt?: Moment

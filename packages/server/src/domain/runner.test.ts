@@ -28,6 +28,14 @@ test.each([
   expect(observe(runner, exited, now)).toMatchObject({ state: 'terminated', reason, exit: { code: 1 }, keyId: 'k' })
 })
 
+test.each([[setup], [serving], [draining]])(
+  'one that took too much memory says so, whatever it was doing',
+  (runner) => {
+    const end = observe(runner, { kind: 'exited', exit: { code: null, signal: 'SIGKILL' }, oom: true }, now)
+    expect(end).toMatchObject({ state: 'terminated', reason: 'oom', exit: { signal: 'SIGKILL' } })
+  },
+)
+
 test('late and repeated sightings change nothing', () => {
   expect(observe(serving, { kind: 'accepting', address }, now)).toBe(serving)
   expect(observe(draining, { kind: 'accepting', address }, now)).toBe(draining)
@@ -59,5 +67,6 @@ describe('the end of draining', () => {
 test('only starts that failed make the next one wait', () => {
   expect(isFailedStart(terminate(setup, 'startup_failure', now))).toBe(true)
   expect(isFailedStart(terminate(setup, 'startup_timeout', now))).toBe(true)
+  expect(isFailedStart(terminate(setup, 'oom', now))).toBe(true)
   expect(isFailedStart(terminate(setup, 'stopped', now))).toBe(false)
 })

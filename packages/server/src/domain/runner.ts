@@ -1,6 +1,7 @@
 import { assertNever } from '../kit/assert-never.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { AccountId, AppId, KeyId, RevisionId, RunnerId } from './ids.ts'
+import type { Placement } from './placement.ts'
 
 /**
  * One process or container serving one revision.
@@ -18,10 +19,13 @@ export interface Identity {
   readonly appId: AppId
   readonly accountId: AccountId
   readonly revisionId: RevisionId
+  /** The one that it has; until it has a place the one that it would have first. */
   readonly machineType: string
   readonly createdAt: Moment
   /** The key minted for it; revoked at its end. */
   readonly keyId?: KeyId
+  /** Of every runner that was started. */
+  readonly placement?: Placement
 }
 
 /** Wanted, not started: it waits for `startAt` when earlier starts of the revision failed. */
@@ -84,17 +88,23 @@ export type StopReason =
   | 'crash'
   | 'shutdown'
 
-/** Why it is gone: it was asked to end, it never began to serve, or the platform itself went down. */
-export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | 'server_restart'
+/** Why it is gone: it was asked to end, it never began to serve, it took too much memory, or the platform itself went down. */
+export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | 'oom' | 'server_restart'
 
 /** What a backend can say about a runner. */
 export type Sighting =
   | { readonly kind: 'unlisted' | 'pulling' | 'starting' }
   | { readonly kind: 'accepting'; readonly address: Address }
-  | { readonly kind: 'exited'; readonly exit: Exit }
+  /** `oom`: it used more memory than its machine type has. */
+  | { readonly kind: 'exited'; readonly exit: Exit; readonly oom?: boolean }
 
 export function pend(identity: Identity, startAt: Moment): Pending {
   return { ...identityOf(identity), state: 'pending', startAt }
+}
+
+/** It has a place. */
+export function place(runner: Pending, placement: Placement): Pending {
+  return { ...runner, machineType: placement.machineType, placement }
 }
 
 /** From here on its start-up counts: its port must open within `startupMs`. */
@@ -132,7 +142,7 @@ export function terminate(runner: LiveRunner, reason: EndReason, endedAt: Moment
 
 /** Folds a sighting into a runner. Late and repeated sightings change nothing. */
 export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner {
-  if (seen.kind === 'exited') return terminate(runner, exitReason(runner), now, seen.exit)
+  if (seen.kind === 'exited') return terminate(runner, exitReason(runner, seen.oom), now, seen.exit)
   switch (runner.state) {
     case 'pending':
       return runner
@@ -148,22 +158,27 @@ export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner
   }
 }
 
-/** Whether a start of its revision has failed with it: such ends make the next start wait. */
+/** Whether a start of its revision has failed with it, if it never served: such ends make the next start wait. */
 export function isFailedStart(runner: Terminated): boolean {
-  return runner.reason === 'startup_failure' || runner.reason === 'startup_timeout'
+  return runner.reason === 'startup_failure' || runner.reason === 'startup_timeout' || runner.reason === 'oom'
 }
 
 function serve(runner: Setup, address: Address, readyAt: Moment): Serving {
   return { ...identityOf(runner), state: 'serving', address, readyAt }
 }
 
-function exitReason(runner: LiveRunner): EndReason {
+function exitReason(runner: LiveRunner, oom = false): EndReason {
+  if (oom) return 'oom'
   if (runner.state === 'draining') return runner.reason
   return runner.state === 'serving' ? 'crash' : 'startup_failure'
 }
 
 function identityOf(runner: Identity): Identity {
-  const { id, appId, accountId, revisionId, machineType, createdAt, keyId } = runner
+  const { id, appId, accountId, revisionId, machineType, createdAt, keyId, placement } = runner
   const identity = { id, appId, accountId, revisionId, machineType, createdAt }
-  return keyId === undefined ? identity : { ...identity, keyId }
+  return {
+    ...identity,
+    ...(keyId === undefined ? {} : { keyId }),
+    ...(placement === undefined ? {} : { placement }),
+  }
 }

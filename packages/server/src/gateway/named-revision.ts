@@ -22,19 +22,21 @@ export async function openNamed(
   target: Target,
 ): Promise<void> {
   const { alias } = target
-  const { name, revisionId } = splitRevision(alias.name)
+  const { name, revisionId = '' } = splitRevision(alias.name)
   if (deps.apps.find(alias.owner, alias.name) !== undefined) return
   const known = deps.apps.find(alias.owner, name)
   const caller = authenticate(await callerByToken(req, deps, target), alias)
   if (known === undefined || !owns(caller, known)) throw unknownApplication(alias)
-  const [revision] = await deps.store.read(revisionsById([revisionId ?? '']))
+  const [revision] = await deps.store.read(revisionsById(isId.test(revisionId) ? [revisionId] : []))
   if (revision?.appId !== known.app.id) throw unknownRevision(name, revisionId)
   const own = { id: uuidv7(deps.clock), name: alias.name, scale: scaleByName(revision.spec.scale) }
   await deps.store.commit(addNamedRevision(own, revision.id, deps.clock.now()))
   await deps.apps.refresh()
 }
 
-function unknownRevision(name: string, id = ''): CarrickError {
+const isId = /^[0-9a-f-]{36}$/
+
+function unknownRevision(name: string, id: string): CarrickError {
   const hint = `\`fal apps list-rev ${name}\` shows those that there are`
   return new CarrickError('revision_not_found', `Revision "${id.slice(0, 128)}" of "${name}" not found: ${hint}`)
 }

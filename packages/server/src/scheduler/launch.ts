@@ -9,6 +9,7 @@ import type { EnvironmentId, RunnerId } from '../domain/ids.ts'
 import { splitRevision } from '../domain/names.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Setup } from '../domain/runner.ts'
+import { gpuVariables, limitsOf } from './hardware.ts'
 import { placesOf, type PlaceParts } from './places.ts'
 
 /** A runner that is about to start, and all that decides how. */
@@ -81,8 +82,10 @@ export function createLaunch(parts: LaunchParts): Launch {
         ...identityVariables(start),
         ...platformVariables(surroundings()),
         ...places.variables,
+        ...gpuVariables(runner.placement),
       },
       mounts: places.mounts,
+      ...limitsOf(runner.placement),
     }
     return { spec, hidden: [...Object.values(secrets), key.credentials.secret, jobKeyOf(runner.id)] }
   }

@@ -43,9 +43,10 @@ export function viewOfEnded(runner: Terminated, appName: string): RunnerView {
 }
 
 function common(runner: Runner, appName: string, until: Moment) {
-  const { id, appId, revisionId, machineType, createdAt } = runner
+  const { id, appId, revisionId, machineType, createdAt, placement } = runner
   const uptimeSeconds = Math.max(0, until - createdAt) / 1_000
-  return { id, appId, appName, revisionId, machineType, uptimeSeconds, startedAt: createdAt }
+  const named = { id, appId, appName, revisionId, machineType, uptimeSeconds, startedAt: createdAt }
+  return placement === undefined ? named : { ...named, placement }
 }
 
 function stateOf({ runner, inFlight }: Loaded, now: Moment): RunnerViewState {

@@ -9,6 +9,7 @@ import { bear, begin, type BirthParts } from './births.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
+import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
@@ -21,6 +22,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly hands: Hands
   readonly runs: Runs
   readonly sightings: Sightings
+  readonly health: HealthChecks
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
@@ -98,8 +100,8 @@ export class Pass {
 
   /** What became of the runners, and what people want of them. */
   async #see(signal: AbortSignal): Promise<void> {
-    const { fleet, clock, sightings, hands, memory, runs, apps } = this.#parts
-    const listed = await sightings.look(signal)
+    const { fleet, clock, sightings, health, hands, memory, runs, apps } = this.#parts
+    const listed = health.gate(await sightings.look(signal))
     const draft = new Draft(fleet)
     fold(fleet, { listed, refused: this.#refused }, draft, clock.now())
     const granted = this.#asks.grant(draft, clock.now())
@@ -125,6 +127,7 @@ export class Pass {
     const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
     await this.#store(draft)
     this.#killOverdue()
+    this.#parts.health.look()
     return [...moments, ...overdue, ...this.#deadlines()]
   }
 
@@ -175,13 +178,14 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, rollouts, hands, runs } = this.#parts
+    const { fleet, clock, memory, health, rollouts, hands, runs } = this.#parts
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
     this.#offers.tell(worlds(this.#parts), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       hands.take(change)
       memory.learn(change, clock.now())
+      health.learn(change)
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)

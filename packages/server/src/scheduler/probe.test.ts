@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import { openTestRunner } from '../testing/runner.ts'
-import { accepts, isHealthy } from './probe.ts'
+import { accepts, whatIsWrong } from './probe.ts'
 
 const check = { path: '/health', method: 'POST', timeoutSeconds: 0.5 } as const
 
@@ -11,15 +11,15 @@ async function runner(listener: RequestListener) {
   return open.address
 }
 
-test.each<[what: string, listener: RequestListener, healthy: boolean]>([
-  ['204', (_, res) => void res.writeHead(204).end(), true],
-  ['200 with a body that never ends', (_, res) => void res.writeHead(200).write('x'), true],
-  ['404', (_, res) => void res.writeHead(404).end(), false],
-  ['500', (_, res) => void res.writeHead(500).end(), false],
-  ['a closed connection', (req) => void req.socket.destroy(), false],
-  ['nothing in time', () => {}, false],
-])('a health check that gets %s', async (_, listener, healthy) => {
-  expect(await isHealthy(await runner(listener), check)).toBe(healthy)
+test.each<[what: string, listener: RequestListener, wrong: string | undefined]>([
+  ['204', (_, res) => void res.writeHead(204).end(), undefined],
+  ['200 with a body that never ends', (_, res) => void res.writeHead(200).write('x'), undefined],
+  ['404', (_, res) => void res.writeHead(404).end(), 'answered 404'],
+  ['500', (_, res) => void res.writeHead(500).end(), 'answered 500'],
+  ['a closed connection', (req) => void req.socket.destroy(), 'failed: socket hang up'],
+  ['nothing in time', () => {}, 'did not answer within 0.5 s'],
+])('a health check that gets %s', async (_, listener, wrong) => {
+  expect(await whatIsWrong(await runner(listener), check)).toBe(wrong)
 })
 
 test('it asks by the method and the path that the app declares', async () => {
@@ -28,12 +28,13 @@ test('it asks by the method and the path that the app declares', async () => {
     seen.push(req.method, req.url, req.headers['content-length'])
     res.end()
   })
-  await isHealthy(address, check)
-  await isHealthy(address, { ...check, method: 'GET', path: '/ready?deep=1' })
+  await whatIsWrong(address, check)
+  await whatIsWrong(address, { ...check, method: 'GET', path: '/ready?deep=1' })
   expect(seen).toEqual(['POST', '/health', '0', 'GET', '/ready?deep=1', undefined])
 })
 
 test('a port that nobody listens on is neither healthy nor open', async () => {
   const nobody = { host: '127.0.0.1', port: 1 }
-  expect([await isHealthy(nobody, check), await accepts(nobody)]).toEqual([false, false])
+  expect(await whatIsWrong(nobody, check)).toContain('ECONNREFUSED')
+  expect(await accepts(nobody)).toBe(false)
 })

@@ -16,18 +16,23 @@ export function accepts({ host, port }: Address): Promise<boolean> {
   })
 }
 
-/** Asks the app's own health check. A 2xx within its time means well; an error, another status or silence does not. */
-export function isHealthy(
+/**
+ * Asks the app's own health check, and answers what is wrong, as the end of a sentence. Nothing is wrong with a 2xx
+ * within its time; an error, another status or silence is.
+ */
+export function whatIsWrong(
   { host, port }: Address,
   { path, method, timeoutSeconds }: Pick<HealthCheck, 'path' | 'method' | 'timeoutSeconds'>,
-): Promise<boolean> {
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(timeoutSeconds * 1_000)
     const asking = request({ host, port, path, method, signal, agent: false }, ({ statusCode = 0 }) => {
       asking.destroy()
-      resolve(statusCode >= 200 && statusCode < 300)
+      resolve(statusCode >= 200 && statusCode < 300 ? undefined : `answered ${statusCode}`)
     })
-    asking.on('error', () => resolve(false))
+    asking.on('error', ({ message }) =>
+      resolve(signal.aborted ? `did not answer within ${timeoutSeconds} s` : `failed: ${message}`),
+    )
     asking.end()
   })
 }

@@ -8,7 +8,7 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import { splitRevision } from '../domain/names.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -22,13 +22,14 @@ import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
+import { HealthChecks } from './health-checks.ts'
 import type { Launch, RunnerStart } from './launch.ts'
 import { viewOfEnded, viewOfLive } from './listing.ts'
 import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
-import { accepts, isHealthy } from './probe.ts'
+import { accepts, whatIsWrong } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
 import { Runs, type HostFollower } from './runs.ts'
@@ -88,6 +89,7 @@ export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> 
 }
 
 const patienceMs = 60_000
+const whyShut = async (address: Address) => ((await accepts(address)) ? undefined : 'does not answer')
 /** What a run may still do after its caller has gone. */
 const lastSecondMs = 1_000
 
@@ -98,6 +100,7 @@ class PlatformScheduler implements Scheduler {
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
+  readonly #health: HealthChecks
   readonly #hands: Hands
   readonly #pass: Pass
   readonly #loop: Loop
@@ -111,6 +114,13 @@ class PlatformScheduler implements Scheduler {
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs)
     const masks = this.#masks
+    this.#health = new HealthChecks({
+      clock,
+      inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
+      onWell: () => (sightings.expectChange(), this.#loop.wake()),
+      onIll: (id) => this.#replace(id, 'health_check'),
+      say: (message, runner) => this.#say(message, runner),
+    })
     this.#hands = new Hands(
       {
         ...parts,
@@ -127,6 +137,7 @@ class PlatformScheduler implements Scheduler {
       runs: this.#runs,
       hands: this.#hands,
       sightings,
+      health: this.#health,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
@@ -164,8 +175,7 @@ class PlatformScheduler implements Scheduler {
 
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
     if (verdict !== 'terminate') return void this.#check(id, verdict, reason)
-    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, reason === 'crash' || reason === 'killed' ? 0 : grace * 1_000)
+    this.#replace(id, reason)
   }
 
   warm(appId: AppId, revisionId: RevisionId): void {
@@ -200,6 +210,7 @@ class PlatformScheduler implements Scheduler {
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     await this.#loop.stop()
     this.#pass.close()
+    this.#health.close()
     await endAllRunners({ ...this.#parts, fleet: this.#fleet, hands: this.#hands }, graceMs)
     this.#ending.abort()
   }
@@ -250,9 +261,18 @@ class PlatformScheduler implements Scheduler {
     if (runner?.state !== 'serving' || this.#checking.has(id)) return
     this.#checking.add(id)
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
-    const well = declared ? await isHealthy(runner.address, declared) : await accepts(runner.address)
-    if (!well) this.#end(id, reason, 0)
+    const wrong = await (declared ? whatIsWrong(runner.address, declared) : whyShut(runner.address))
     this.#checking.delete(id)
+    if (wrong === undefined) return
+    const what = declared ? `health check ${declared.method} ${declared.path}` : 'port'
+    this.#say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
+    this.#replace(id, reason)
+  }
+
+  /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
+  #replace(id: RunnerId, reason: StopReason): void {
+    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
+    this.#end(id, reason, grace * 1_000)
   }
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
@@ -275,6 +295,11 @@ class PlatformScheduler implements Scheduler {
     if (line !== undefined) this.#log(line)
   }
 
+  /** The platform's own word about a runner, among the runner's. */
+  #say(message: string, runner: Identity): void {
+    this.#log(bridgeLine(message, runner, this.#parts.clock.now()))
+  }
+
   #log(line: LogLine): void {
     this.#parts.logs.append(line)
     this.#runs.said(line)
@@ -290,7 +315,7 @@ class PlatformScheduler implements Scheduler {
 
   #refused({ runner }: RunnerStart, error: unknown): void {
     const why = error instanceof Error ? error.message : String(error)
-    this.#log(bridgeLine(`The runner could not be started: ${why}`, runner, this.#parts.clock.now()))
+    this.#say(`The runner could not be started: ${why}`, runner)
     this.#pass.refused(runner.id)
     this.#loop.wake()
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drain, killBy, pend, start, terminate, type LiveRunner, type Serving } from '../domain/runner.ts'
+import { drain, killBy, pend, place, start, terminate, type LiveRunner, type Serving } from '../domain/runner.ts'
 import { registerTestRevision } from '../testing/scheduler.ts'
 import { addTestAccount, openTestStore, type TestStore } from '../testing/store.ts'
 import { addRunner, endedRunnersSince, liveRunners, runnerById, saveRunner } from './runners.ts'
@@ -46,6 +46,19 @@ describe('runners', () => {
       expect(await store.read(runnerById(runner.id))).toEqual(next)
     }
     expect(await store.read(liveRunners())).toEqual([])
+  })
+
+  test('get their place when they start, and keep it on record', async () => {
+    const pending = pend(identity(), now)
+    const placement = { machineId: 'box', machineType: 'GPU-H100', cpus: 0.5, memoryBytes: 2 ** 37, gpus: [0, 7] }
+    const setup = start(place(pending, placement), 600_000, now)
+    expect(setup).toMatchObject({ machineType: 'GPU-H100', placement })
+    await store.commit(addRunner(pending))
+    expect(await store.commit(saveRunner('pending', setup))).toBe(true)
+    expect(await store.read(runnerById(setup.id))).toEqual(setup)
+    const ended = terminate(setup, 'killed', now)
+    await store.commit(saveRunner('setup', ended))
+    expect(await store.read(runnerById(setup.id))).toEqual(ended)
   })
 
   test('change only from the state that they are in', async () => {

@@ -1,4 +1,5 @@
 import type { AccountId, RunnerId } from '../domain/ids.ts'
+import type { Placement } from '../domain/placement.ts'
 import type {
   Address,
   EndReason,
@@ -11,20 +12,23 @@ import type {
 } from '../domain/runner.ts'
 import { assertNever } from '../kit/assert-never.ts'
 import type { Moment } from '../kit/clock.ts'
-import { number, optionalNumber, optionalText, present, text } from './rows.ts'
+import { json, number, optionalNumber, optionalText, present, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
 /** Puts a new runner on record. It is durable before anything is started for it. `false` when there is one with this id. */
 export function addRunner(runner: LiveRunner): Write<boolean> {
   const { id, appId, accountId, revisionId, machineType, createdAt, keyId } = runner
+  const { machineId, cpus, memoryBytes, gpus, gpuCount } = placeOf(runner)
   const { startAt, startedAt, readyBy, readyAt, host, port, drainReason, drainingSince, killAt } = columnsOf(runner)
   return write(
     [
       sql`insert into runner (id, app_id, account_id, revision_id, machine_type, state, key_id, created_at, start_at,
-                              started_at, ready_by, ready_at, host, port, drain_reason, draining_since, kill_at)
+                              started_at, ready_by, ready_at, host, port, drain_reason, draining_since, kill_at,
+                              machine_id, cpus, memory_bytes, gpus, gpu_count)
           values (${id}, ${appId}, ${accountId}, ${revisionId}, ${machineType}, ${runner.state}, ${keyId}, ${createdAt},
-                  ${startAt}, ${startedAt}, ${readyBy}, ${readyAt}, ${host}, ${port}, ${drainReason}, ${drainingSince}, ${killAt})
+                  ${startAt}, ${startedAt}, ${readyBy}, ${readyAt}, ${host}, ${port}, ${drainReason}, ${drainingSince}, ${killAt},
+                  ${machineId}, ${cpus}, ${memoryBytes}, ${gpus}, ${gpuCount})
               on conflict do nothing`,
     ],
     firstWon,
@@ -35,10 +39,13 @@ export function addRunner(runner: LiveRunner): Write<boolean> {
 /** Records a step. `false` when the runner is no longer in the state it came from: then nothing was changed. */
 export function saveRunner(from: LiveRunner['state'], to: Runner): Write<boolean> {
   const columns = columnsOf(to)
+  const place = placeOf(to)
   return write(
     [
       sql`update runner
-             set state = ${to.state}, key_id = ${to.keyId},
+             set state = ${to.state}, key_id = ${to.keyId}, machine_type = ${to.machineType},
+                 machine_id = ${place.machineId}, cpus = ${place.cpus}, memory_bytes = ${place.memoryBytes},
+                 gpus = ${place.gpus}, gpu_count = ${place.gpuCount},
                  start_at = coalesce(${columns.startAt}, start_at),
                  started_at = coalesce(${columns.startedAt}, started_at),
                  ready_by = coalesce(${columns.readyBy}, ready_by),
@@ -90,6 +97,13 @@ interface Columns {
   readonly endedAt?: Moment
   readonly exitCode?: number | null
   readonly exitSignal?: string | null
+}
+
+/** Where it is, as columns. */
+function placeOf({ placement }: Runner) {
+  if (placement === undefined) return { gpuCount: 0 }
+  const { machineId, cpus, memoryBytes, gpus } = placement
+  return { machineId, cpus, memoryBytes, gpus: JSON.stringify(gpus), gpuCount: gpus.length }
 }
 
 /** What a state has to say. The other columns keep what earlier states said. */
@@ -178,6 +192,19 @@ function parseIdentity(row: Row): Identity {
     machineType: text(row, 'machine_type'),
     createdAt: number(row, 'created_at'),
     ...present('keyId', optionalText(row, 'key_id')),
+    ...present('placement', placementOf(row)),
+  }
+}
+
+function placementOf(row: Row): Placement | undefined {
+  const machineId = optionalText(row, 'machine_id')
+  if (machineId === undefined) return undefined
+  return {
+    machineId,
+    machineType: text(row, 'machine_type'),
+    cpus: number(row, 'cpus'),
+    memoryBytes: number(row, 'memory_bytes'),
+    gpus: json<readonly number[]>(row, 'gpus'),
   }
 }
 

@@ -183,6 +183,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
 
   return {
     store,
+    apps,
     homes,
     logs,
     addWorkflow: addWorkflowNamed,

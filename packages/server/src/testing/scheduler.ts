@@ -1,7 +1,7 @@
 import { createKeyring } from '../access/memory-keyring.ts'
 import type { App, DeploymentStrategy } from '../domain/app.ts'
 import type { AppId, RevisionId, RunnerId } from '../domain/ids.ts'
-import type { RevisionSpec } from '../domain/revision.ts'
+import type { HealthCheck, RevisionSpec } from '../domain/revision.ts'
 import type { Runner } from '../domain/runner.ts'
 import { scaleInCode, type ScaleChanges } from '../domain/scale.ts'
 import type { Slot } from '../home/home.ts'
@@ -49,6 +49,7 @@ export interface Deploy {
   readonly revision: RevisionId
   readonly strategy?: DeploymentStrategy
   readonly scale?: ScaleChanges
+  readonly healthCheck?: HealthCheck
 }
 
 /** A scheduler with real store, homes, keys and apps, a fake backend, and a clock that stands still. */
@@ -129,10 +130,10 @@ export class Call {
 /** Stores a revision and makes it the next one of its app, as a deploy does. */
 export async function registerTestRevision(
   store: Store,
-  { app: name = 'hello', revision: revisionId, strategy = 'recreate', scale = {} }: Deploy,
+  { app: name = 'hello', revision: revisionId, strategy = 'recreate', scale = {}, healthCheck }: Deploy,
   now: number,
 ): Promise<AppId> {
-  const spec = testSpec(scale)
+  const spec: RevisionSpec = { ...testSpec(scale), ...(healthCheck ? { healthCheck } : {}) }
   const live = await store.read(appByName('account-1', name))
   const app = live ?? { id: name, accountId: 'account-1', name, environment: 'main' }
   const basedOn = live?.scale ?? spec.scale

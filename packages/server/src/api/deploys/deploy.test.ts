@@ -94,7 +94,7 @@ test('what was deployed is stored: the callable as it came, the environment, and
     sourceCode: 'import fal',
     skipRetryConditions: [RetryCondition.TIMEOUT, RetryCondition.CLIENT_ERROR],
     retryConfig: '{"connection_error": {"retries": 2}}',
-    healthCheckConfig: { path: '/health', timeoutSeconds: 7 },
+    healthCheckConfig: { path: '/health', timeoutSeconds: 7, allowOnBusy: false },
     terminationGracePeriodSeconds: 9,
     privateLogs: true,
     secrets: { names: ['FAL_KEY'] },
@@ -106,7 +106,14 @@ test('what was deployed is stored: the callable as it came, the environment, and
     callable: { method: 'cloudpickle' },
     skipRetryConditions: ['timeout'],
     retryBudgets: { connection_error: 2 },
-    healthCheck: { path: '/health', method: 'POST', timeoutSeconds: 7, startPeriodSeconds: 30, failureThreshold: 3 },
+    healthCheck: {
+      path: '/health',
+      method: 'POST',
+      timeoutSeconds: 7,
+      startPeriodSeconds: 30,
+      failureThreshold: 3,
+      allowOnBusy: false,
+    },
     terminationGracePeriodSeconds: 9,
     privateLogs: true,
     metadata: { openapi: { paths: {} } },
@@ -114,6 +121,18 @@ test('what was deployed is stored: the callable as it came, the environment, and
   })
   const blob = spec !== undefined && 'blob' in spec.callable ? spec.callable.blob : ''
   expect(await buffer(await control.blobs.open(blob))).toEqual(Buffer.from(code))
+})
+
+test('a health check may be told in the older form, as a path', async () => {
+  await deployed({ healthCheckPath: '/well' })
+  expect(control.apps.find('ann', 'hello')?.active?.spec.healthCheck).toEqual({
+    path: '/well',
+    method: 'POST',
+    startPeriodSeconds: 30,
+    timeoutSeconds: 5,
+    failureThreshold: 3,
+    callRegularly: true,
+  })
 })
 
 test('build output comes as BUILDER lines before the result', async () => {

@@ -15,6 +15,7 @@ export const Resilience = z.object({
       timeoutSeconds: seconds.min(1).default(5),
       failureThreshold: z.number().int().min(1).default(3),
       callRegularly: z.boolean().default(true),
+      allowOnBusy: z.boolean().optional(),
     })
     .optional(),
   skipRetryConditions: z.array(z.enum(['timeout', 'client_error', 'server_error', 'connection_error'])).default([]),
@@ -37,12 +38,16 @@ type Part = Pick<RevisionSpec, 'healthCheck' | 'skipRetryConditions' | 'retryBud
 
 export function resilienceOf(input: z.output<typeof Resilience>): Part {
   return {
-    ...(input.healthCheck === undefined ? {} : { healthCheck: input.healthCheck satisfies HealthCheck }),
+    ...(input.healthCheck === undefined ? {} : { healthCheck: checkOf(input.healthCheck) }),
     // Client errors are never repeated anyway.
     skipRetryConditions: input.skipRetryConditions.filter((condition) => condition !== 'client_error'),
     retryBudgets: input.retryConfig === undefined ? {} : budgetsOf(input.retryConfig),
     terminationGracePeriodSeconds: input.terminationGracePeriodSeconds,
   }
+}
+
+function checkOf({ allowOnBusy, ...check }: NonNullable<z.output<typeof Resilience>['healthCheck']>): HealthCheck {
+  return allowOnBusy === undefined ? check : { ...check, allowOnBusy }
 }
 
 function budgetsOf(text: string): RetryBudgets {

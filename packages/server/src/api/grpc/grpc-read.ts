@@ -42,7 +42,7 @@ export function deployInput(request: RegisterApplicationRequest) {
     metadata: request.metadata,
     sourceCode: request.sourceCode,
     privateLogs: request.privateLogs,
-    healthCheck: request.healthCheckConfig && healthCheck(request.healthCheckConfig),
+    healthCheck: declaredCheck(request),
     skipRetryConditions: request.skipRetryConditions
       .map((condition) => wordOf(retryConditions, condition))
       .filter((word) => word !== undefined),
@@ -136,6 +136,12 @@ function sentEnvironment({ kind, configuration, force }: EnvironmentDefinition) 
   return { kind, configuration: configuration ?? ({} satisfies JsonObject), force }
 }
 
+/** The older form is a path alone. */
+function declaredCheck({ healthCheckConfig, healthCheckPath }: RegisterApplicationRequest) {
+  if (healthCheckConfig) return healthCheck(healthCheckConfig)
+  return healthCheckPath ? { path: healthCheckPath } : undefined
+}
+
 function healthCheck(config: ApplicationHealthCheckConfig) {
   return {
     path: config.path,
@@ -144,5 +150,6 @@ function healthCheck(config: ApplicationHealthCheckConfig) {
     timeoutSeconds: config.timeoutSeconds,
     failureThreshold: config.failureThreshold,
     callRegularly: config.callRegularly,
+    allowOnBusy: config.allowOnBusy,
   }
 }

@@ -33,7 +33,7 @@ export function valueOf(result: RunResult): RunValue {
 /** Says what happened to a runner that ended before it was done. */
 export function failureOf({ reason, exit }: Terminated, scale: ScaleSettings, words: () => string): CarrickError {
   if (reason === 'startup_timeout') {
-    const message = `The runner did not open its port within ${scale.startup_timeout} s (startup_timeout), so it was ended.`
+    const message = `The runner was not ready within ${scale.startup_timeout} s (startup_timeout), so it was ended.`
     return new CarrickError('startup_timeout', message)
   }
   if (reason !== 'crash' && reason !== 'startup_failure') {

@@ -1,0 +1,32 @@
+/** Where a runner is, and what is its own there until it has ended. Stored with it, so a changed catalogue changes nothing of it. */
+export interface Placement {
+  readonly machineId: string
+  /** The one of the app's list that it got. */
+  readonly machineType: string
+  readonly cpus: number
+  readonly memoryBytes: number
+  /** Indices on that machine, in ascending order; none on a type without GPUs. */
+  readonly gpus: readonly number[]
+}
+
+/** What a machine has too little of. */
+export interface Lack {
+  readonly machineType: string
+  readonly of: 'cpus' | 'memory' | 'gpus' | 'runners'
+  readonly needs: number
+  /** The most that is free on one machine: cores, bytes, GPUs of the model, or runners below the cap per machine. */
+  readonly free: number
+}
+
+/** Why a runner that is wanted has no place yet. */
+export type Unplaced =
+  /** Others hold what it needs: one reason for each machine type of its list that could be had here. */
+  | { readonly kind: 'no_room'; readonly lacks: readonly Lack[] }
+  /** Its account has as many runners as it may. */
+  | { readonly kind: 'account_runners'; readonly limit: number }
+  /** Its account holds so many GPUs that it may not have `needs` more. */
+  | { readonly kind: 'account_gpus'; readonly limit: number; readonly held: number; readonly needs: number }
+  /** No machine is in a region that the app allows. */
+  | { readonly kind: 'region'; readonly wanted: readonly string[]; readonly there: readonly string[] }
+  /** Nothing here has this hardware at all, and the operator lets such apps wait. */
+  | { readonly kind: 'never'; readonly machineTypes: readonly string[] }
