@@ -55,9 +55,9 @@ export interface Scheduler {
   /** An account's live runners, oldest first, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
-  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
+  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean; readonly reason?: StopReason }): Promise<void>
   /** Ends it now. */
-  killRunner(id: RunnerId): Promise<void>
+  killRunner(id: RunnerId, reason?: StopReason): Promise<void>
   /** What the live runners use of the machine. */
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
@@ -156,12 +156,15 @@ class PlatformScheduler implements Scheduler {
     return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
 
-  stopRunner(id: RunnerId, { replaceFirst }: { readonly replaceFirst: boolean }): Promise<void> {
-    return this.#ask(id, { kind: replaceFirst ? 'replace' : 'stop' })
+  stopRunner(
+    id: RunnerId,
+    { replaceFirst, reason = 'stopped' }: { readonly replaceFirst: boolean; readonly reason?: StopReason },
+  ): Promise<void> {
+    return this.#ask(id, replaceFirst ? { kind: 'replace', reason } : { kind: 'stop' })
   }
 
-  killRunner(id: RunnerId): Promise<void> {
-    return this.#ask(id, { kind: 'end', reason: 'killed', withinMs: 0 })
+  killRunner(id: RunnerId, reason: StopReason = 'killed'): Promise<void> {
+    return this.#ask(id, { kind: 'end', reason, withinMs: 0 })
   }
 
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>> {

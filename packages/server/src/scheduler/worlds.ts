@@ -42,6 +42,7 @@ export function worldOf(
     over: runs.isOver(id),
     ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
+    replacedFor: memory.replacedFor,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
   }
 }

@@ -81,8 +81,8 @@ export const runnerWindow = operation(
 /** One that ended meanwhile is as good as renewed. */
 async function renew({ runners }: Deps, { id }: RunnerView, how: ReturnType<typeof renewalOf>): Promise<void> {
   try {
-    if (how === 'kill') await runners.killRunner(id)
-    if (how === 'replace') await runners.stopRunner(id, { replaceFirst: true })
+    if (how === 'kill') await runners.killRunner(id, 'rollout')
+    if (how === 'replace') await runners.stopRunner(id, { replaceFirst: true, reason: 'rollout' })
   } catch (error) {
     if (!(error instanceof CarrickError && error.code === 'runner_not_found')) throw error
   }
