@@ -83,9 +83,14 @@ describe('the carrick command', () => {
   })
 
   test('carrick status says what is going on, to people and to machines', async () => {
-    expect((await carrick.carrick('status')).stdout).toMatch(/^Carrick \S+ is up at https:.*0 apps.*GiB free\n$/)
+    expect((await carrick.carrick('status')).stdout).toMatch(
+      /^Carrick \S+ is up at https:.*0 apps.*GiB free\n(?:Runners are confined in|Not had by runners:) /,
+    )
     const told = JSON.parse((await carrick.carrick('status', '--json')).stdout)
     expect(told).toMatchObject({ url: carrick.url, backend: 'process', apps: 0, runners: 0, queued: 0, running: 0 })
+    expect(told.confinement.map(({ part }: { part: string }) => part)).toEqual(
+      expect.arrayContaining(['memory', 'cpu', 'processes']),
+    )
   })
 
   test('carrick env is what a shell can eval', async () => {

@@ -26,6 +26,8 @@ export function program(): Command {
   )
   carrick.addCommand(accounts())
   carrick.addCommand(events())
+  carrick.addCommand(apps())
+  carrick.addCommand(runners())
   carrick.addCommand(queue())
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
@@ -138,6 +140,23 @@ function accounts(): Command {
   return group
 }
 
+function runners(): Command {
+  const group = new Command('runners').description('The runners of your apps; `fal runners` does the rest')
+  group
+    .command('list')
+    .description('What each runner does, and why those ended that have')
+    .option('--app <name>', 'of one app')
+    .option('--since <time>', 'also those that ended since then, a day back at most: 30m, or a moment', past)
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .action(async (flags) => (await import('./runners.ts')).listRunners(flags))
+  explaining(group, 'Why a runner was started, and why it ended, in sentences')
+    .argument('<id>', 'the runner id')
+    .action(async (id, flags) => (await import('./explain.ts')).explainRunner(id, flags))
+  return group
+}
+
 function events(): Command {
   return new Command('events')
     .description('Who changed what, from which key, newest last')
@@ -179,10 +198,34 @@ function requests(): Command {
   command('show', 'One request: what became of it, and every attempt')
     .argument('<id>', 'the request id')
     .action(async (id, flags) => (await import('./requests.ts')).showRequest(id, flags))
+  command('explain', 'Why a request waits, or what became of it, in sentences')
+    .argument('<id>', 'the request id')
+    .action(async (id, flags) => (await import('./explain.ts')).explainRequest(id, flags))
   command('retry', 'Sends requests that have ended once more, each as a new one')
     .argument('<id...>', 'the request ids')
     .action(async (ids, flags) => (await import('./requests.ts')).retryRequests(ids, flags))
   return group
+}
+
+function apps(): Command {
+  const group = new Command('apps').description('Why an app has as many runners as it has; `fal apps` does the rest')
+  explaining(group, 'Why an app has as many runners as it has, in sentences: now, and at the last decisions')
+    .argument('<app>', 'owner/name, or the name of one of your own')
+    .option('--env <environment>', 'the environment that it is in')
+    .option('--last <number>', 'how many of the last decisions, 50 at most', '5')
+    .action(async (app, flags) => (await import('./explain.ts')).explainApp(app, flags))
+  return group
+}
+
+/** A command `explain` in a group. */
+function explaining(group: Command, description: string): Command {
+  return group
+    .command('explain')
+    .description(description)
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
 }
 
 /** A moment, or how long ago it was, as ISO 8601. */

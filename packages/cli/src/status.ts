@@ -12,7 +12,17 @@ export async function status(flags: Where & { json?: boolean }): Promise<void> {
     `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}): ${count(now.apps, 'app')}, ` +
     `${count(now.runners, 'runner')}, ${now.queued} waiting, ${now.running} running, ${gibibytes(now.disk_free_bytes)} GiB free`
   const paused = now.paused.length === 0 ? '' : `\nPaused: the queue of ${now.paused.join(', ')}`
-  print({ text: text + paused, json: { url: connection.url, ...now } }, flags)
+  print({ text: text + paused + confined(now), json: { url: connection.url, ...now } }, flags)
+}
+
+/** What runners have, and in a line of its own each thing that they have not, or not as well as they could. */
+function confined({ confinement }: ServerStatus): string {
+  const had = confinement.flatMap(({ part, by }) => (by === null ? [] : [`${part} (${by})`]))
+  const reasons = confinement.flatMap(({ part, by, why }) => {
+    if (by === null) return [`\nNot had by runners: ${part}, because ${why ?? 'this machine lets them have none'}`]
+    return why === undefined ? [] : [`\n${part} of runners only by ${by}, because ${why}`]
+  })
+  return `${had.length === 0 ? '' : `\nRunners are confined in ${had.join(', ')}`}${reasons.join('')}`
 }
 
 const count = (number: number, thing: string) => `${number} ${thing}${number === 1 ? '' : 's'}`

@@ -32,7 +32,12 @@ export type Teams = z.infer<typeof Teams>
 const moment = z.iso.datetime().nullable()
 
 /** GET /runners/{id}: when it lived. */
-export const RunnerWindow = z.object({ started_at: moment, ended_at: moment })
+export const RunnerWindow = z.object({
+  started_at: moment,
+  ended_at: moment,
+  /** Of one that has ended. */
+  termination_reason: z.string().optional(),
+})
 export type RunnerWindow = z.infer<typeof RunnerWindow>
 
 /** POST /logs/history: newest first. `next_until` is there when older lines are left: ask again with it as `until`. */
@@ -98,6 +103,31 @@ export const EventList = z.object({
 })
 export type EventList = z.infer<typeof EventList>
 
+/** GET /v1/runners: those that live, oldest first, then those that ended since then, the last one first. */
+export const RunnerList = z.object({
+  runners: z.array(
+    z.object({
+      runner_id: z.string(),
+      app: z.string(),
+      revision: z.string(),
+      state: z.enum(['PENDING', 'SETUP', 'IDLE', 'RUNNING', 'DRAINING', 'TERMINATING', 'TERMINATED', 'CRASH_BACKOFF']),
+      /** Another takes its place: once that serves, or it does already. */
+      replacement: z.enum(['none', 'will', 'did']),
+      machine_type: z.string(),
+      in_flight_requests: z.number(),
+      uptime_seconds: z.number(),
+      started_at: moment,
+      ended_at: moment,
+      /** Why it ended, or is asked to. */
+      reason: z.string().nullable(),
+      /** How its process ended, where it had one. */
+      exit_code: z.number().nullable(),
+      exit_signal: z.string().nullable(),
+    }),
+  ),
+})
+export type RunnerList = z.infer<typeof RunnerList>
+
 /** GET /v1/status */
 export const ServerStatus = z.object({
   version: z.string(),
@@ -109,6 +139,11 @@ export const ServerStatus = z.object({
   paused: z.array(z.string()),
   running: z.number(),
   disk_free_bytes: z.number(),
+  /** What keeps runners within their bounds and apart: each part, by what, or null and why it is not had. */
+  confinement: z
+    .array(z.object({ part: z.string(), by: z.string().nullable(), why: z.string().optional() }))
+    .readonly()
+    .default([]),
 })
 export type ServerStatus = z.infer<typeof ServerStatus>
 

@@ -9,6 +9,7 @@ import { startFileSweep } from './api/retention/file-sweep.ts'
 import { startRetention } from './api/retention/sweep.ts'
 import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
+import { lacks } from './backends/confinement.ts'
 import { createProcessBackend } from './backends/process/index.ts'
 import { createBuilder } from './builder/local-builder.ts'
 import { listOf, type Config } from './config.ts'
@@ -29,6 +30,7 @@ import { createWorkflows } from './workflows/workflows.ts'
 /** What runs inside a Python runner first, and beside one. A published package brings it along beside its own code. */
 const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
 const execHelper = fileURLToPath(new URL('../../../runners/python/carrick_exec', import.meta.url))
+const launchHelper = fileURLToPath(new URL('../../../runners/python/carrick_launch', import.meta.url))
 
 /** What runners and answers have to know: the ports are open before the roles start. */
 export interface Addresses {
@@ -62,14 +64,19 @@ export async function startRoles(
     folder: folder.runners,
     installation: installation.id,
     execHelper,
+    launchHelper,
+    tasks: config.CARRICK_RUNNER_TASKS,
+    hardCpu: config.CARRICK_CPU_LIMIT === 'hard',
     log,
     mounts: config.CARRICK_MOUNTS === 'auto',
-    needed: [folder.path, bootstrap, execHelper],
+    needed: [folder.path, bootstrap, execHelper, launchHelper],
   })
   const { withoutMounts } = backend
   if (withoutMounts !== undefined) {
     log.warn({}, `runners see no /data, only its real path in CARRICK_DATA_FOLDER, because ${withoutMounts}`)
   }
+  const lacking = lacks(backend.confinement)
+  if (lacking !== undefined) log.warn({}, lacking)
   closing.defer(() => backend.close())
 
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
@@ -156,6 +163,7 @@ export async function startRoles(
     server: {
       version,
       backend: backend.name,
+      confinement: backend.confinement,
       folder: folder.path,
       deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',
       caPem: certificates.caPem,

@@ -37,10 +37,10 @@ class Place:
         except OSError as error:
             raise CannotEnter(f"The runner ended before a command could be run in it ({error.strerror})") from error
 
-    def enter(self, group: Optional[str]) -> None:
+    def enter(self, groups: List[str]) -> None:
         """Joins it, with all that is started from now on."""
         try:
-            if group is not None:
+            for group in groups:
                 with open(os.path.join(group, "cgroup.procs"), "w") as members:
                     members.write("0")
             for fd, kind in self._namespaces:

@@ -35,7 +35,7 @@ def main() -> None:
     family = Family()
     try:
         place = Place(wanted["pid"], wanted["startTime"])
-        place.enter(wanted.get("group"))
+        place.enter(wanted["groups"])
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         child = start(wanted["command"] or shell_in(place.variables), place.variables, wanted.get("size"))

@@ -6,6 +6,7 @@ Reads  CARRICK_CALLABLE  file with the pickled callable
        CARRICK_METHOD    module whose `loads` reads it; `cloudpickle` unless said otherwise
        CARRICK_PYTHON    optional: the Python version (3.11) that the callable was packaged by
        PORT, METRICS_PORT
+       CARRICK_LISTENING_FD  optional: the pipe through which the platform is told that PORT is open
        CARRICK_RUNNER_MOUNTS    optional: the folders to see at paths of its own, as mounts.py takes them;
                          CARRICK_RUNNER_WITHOUT_MOUNTS instead: a sentence for the log that says why there are none
        CARRICK_RESULT    optional: it runs for one caller. The file to put what it returned or raised into, of at most

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+if TYPE_CHECKING:
+    import asyncio
 
 _loop: Optional[asyncio.AbstractEventLoop] = None
 
@@ -26,6 +28,8 @@ def _main_loop() -> asyncio.AbstractEventLoop:
     server fails, its clean-up of the other tasks buries the traceback that counts.
     """
     global _loop
+    import asyncio  # it takes longer than all else together, and not every app needs it
+
     if _loop is None or _loop.is_closed():
         _loop = asyncio.new_event_loop()
     asyncio.set_event_loop(_loop)

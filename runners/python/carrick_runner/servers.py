@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 from .imports import after_import
+from .listening import listens_on, tell_of_listening
 from .streams import tagging
 
 _ANY_IPV4 = b"\0" * 4
@@ -16,6 +17,7 @@ _ANY_IPV6 = b"\0" * 16
 
 def adapt_servers() -> None:
     _bind_to_loopback()
+    tell_of_listening()
     after_import("uvicorn.config", _tag_requests)
     after_import("uvicorn.server", _end_at_once_before_ready)
     after_import("uvloop", _bind_uvloop_to_loopback)
@@ -66,7 +68,10 @@ def _bind_uvloop_to_loopback(uvloop: Any) -> None:
         if options.get("sock") is None:
             family = socket.AF_INET6 if isinstance(host, str) and ":" in host else socket.AF_INET
             host = loopback_for(host or "", family)
-        return await create_server(self, factory, host, port, **options)
+        server = await create_server(self, factory, host, port, **options)
+        if options.get("start_serving", True):
+            listens_on(port)
+        return server
 
     uvloop.Loop.create_server = create_loopback_server
 

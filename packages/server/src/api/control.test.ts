@@ -479,7 +479,15 @@ describe('over REST', () => {
     await deploy('hello')
     expect(await control.rest('/v1/status')).toMatchObject({
       status: 200,
-      body: { version: '0.0.0', backend: 'process', apps: 1, runners: 0, queued: 0, running: 0 },
+      body: {
+        version: '0.0.0',
+        backend: 'process',
+        apps: 1,
+        runners: 0,
+        queued: 0,
+        running: 0,
+        confinement: [{ part: 'memory' }],
+      },
     })
   })
 

@@ -1,7 +1,8 @@
-import type { ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.ts'
+import type { Confinement, ExecCommand, ExecSession, RunnerUsage } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
@@ -118,6 +119,8 @@ export interface Runners {
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner, in its surroundings. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
+  /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
+  decisions(appId: AppId): Decisions
   /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
   warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. To be called before its app is made. */
@@ -143,6 +146,7 @@ export interface ServerFacts {
   readonly version: string
   /** The name of the backend. */
   readonly backend: string
+  readonly confinement: readonly Confinement[]
   /** The data folder. */
   readonly folder: string
   /** Whether clients are to ask before they deploy. */

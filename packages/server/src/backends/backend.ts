@@ -23,6 +23,18 @@ export interface Limits {
   readonly memoryBytes: number
   /** Indices of the GPUs that it may see. */
   readonly gpus: readonly number[]
+  /** The name of the machine type that gives it this, for people. */
+  readonly machineType?: string
+}
+
+/** One of the things that keep runners within their bounds and apart. */
+export interface Confinement {
+  /** Such as `memory` or `network`. */
+  readonly part: string
+  /** By what, such as `cgroup v2`. Null where it is not had. */
+  readonly by: string | null
+  /** Why it is not had, or not as well as it could be: half a sentence. */
+  readonly why?: string
 }
 
 /** A folder that a runner sees at a path where others see another, or none. */
@@ -86,6 +98,8 @@ export interface RunnerBackend {
   readonly name: BackendName
   /** Why its runners can have no mounts, as half a sentence; undefined where they can. */
   readonly withoutMounts: string | undefined
+  /** What its runners have of all that could keep them within their bounds and apart. */
+  readonly confinement: readonly Confinement[]
   /** Makes the runner exist. Returns before it serves; `list` tells when it does. */
   start(spec: RunnerSpec, signal: AbortSignal): Promise<void>
   /** Asks it to finish (SIGTERM) and returns. When it must end is the scheduler's decision. */
@@ -106,7 +120,7 @@ export interface RunnerBackend {
   forget(id: RunnerId): Promise<void>
   /** Calls back when a runner's sighting may have changed. */
   onChange(listener: () => void): void
-  /** Calls back with each line that a runner writes. Pipes are always drained, listener or not. */
+  /** Calls back with each line that a runner writes. Pipes are always drained, listener or not; one that floods its own waits. */
   onOutput(listener: (output: RunnerOutput) => void): void
   /** Lets go of timers and pipes. Runners that still live are killed first. */
   close(): Promise<void>

@@ -1,6 +1,7 @@
 import type { Moment } from '../kit/clock.ts'
 import type { AppId, RequestId, RevisionId, RunnerId } from './ids.ts'
 import type { Placement, Unplaced } from './placement.ts'
+import type { EndReason, Exit } from './runner.ts'
 
 /** What people are told a runner is doing: its stored state, made finer by its home's counts and the backend's sightings. */
 export type RunnerViewState =
@@ -46,5 +47,7 @@ export interface RunnerView {
   readonly replacement: Replacement
   readonly startedAt?: Moment
   readonly endedAt?: Moment
-  readonly reason?: string
+  /** Why it ended, or is asked to. */
+  readonly reason?: EndReason
+  readonly exit?: Exit
 }

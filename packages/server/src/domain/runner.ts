@@ -112,6 +112,12 @@ export function start(runner: Pending, startupMs: number, now: Moment): Setup {
   return { ...identityOf(runner), state: 'setup', startedAt: now, readyBy: now + startupMs }
 }
 
+/** Its port must open within `startupMs` of its start. */
+export function readyWithin(runner: Setup, startupMs: number): Setup {
+  const readyBy = runner.startedAt + startupMs
+  return readyBy === runner.readyBy ? runner : { ...runner, readyBy }
+}
+
 export function drain(runner: Serving, reason: StopReason, since: Moment): Draining {
   return { ...identityOf(runner), state: 'draining', reason, since, address: runner.address }
 }

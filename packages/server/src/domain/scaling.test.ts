@@ -1,78 +1,46 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { scalingTables as tables } from '../testing/scaling-tables.ts'
 import { serverDefaults, type ScaleSettings } from './scale.ts'
-import { desiredRunners, idleLimitMs, patientUntil, runnersFor } from './scaling.ts'
+import { calculated, desiredRunners, idleLimitMs, patientUntil, runnersFor } from './scaling.ts'
 
 const scaleOf = (changes: Partial<ScaleSettings>): ScaleSettings => ({ ...serverDefaults, ...changes })
 
-/** Configurations of the documentation, and what follows from the formula. */
-const tables: readonly { name: string; scale: Partial<ScaleSettings>; rows: readonly (readonly [number, number])[] }[] =
-  [
-    {
-      name: 'a floor and a buffer of one',
-      scale: { min_concurrency: 1, concurrency_buffer: 1, max_concurrency: 10 },
-      rows: [
-        [0, 1],
-        [1, 2],
-        [2, 3],
-        [5, 6],
-        [8, 9],
-        [9, 10],
-        [10, 10],
-        [15, 10],
-      ],
-    },
-    {
-      name: 'the floor is not added to the buffer',
-      scale: { min_concurrency: 3, concurrency_buffer: 2, max_concurrency: 10 },
-      rows: [
-        [0, 3],
-        [1, 3],
-        [2, 4],
-        [3, 5],
-        [5, 7],
-        [7, 9],
-        [8, 10],
-        [12, 10],
-      ],
-    },
-    {
-      name: 'four requests per runner',
-      scale: { concurrency_buffer: 2, max_multiplexing: 4, max_concurrency: 6 },
-      rows: [
-        [0, 2],
-        [1, 3],
-        [4, 3],
-        [5, 4],
-        [8, 4],
-        [9, 5],
-        [12, 5],
-        [13, 6],
-        [16, 6],
-        [17, 6],
-        [24, 6],
-        [30, 6],
-      ],
-    },
-    {
-      name: 'a buffer in percent',
-      scale: { min_concurrency: 2, concurrency_buffer: 1, concurrency_buffer_perc: 20, max_concurrency: 50 },
-      rows: [
-        [0, 2],
-        [1, 2],
-        [2, 3],
-        [5, 6],
-        [10, 12],
-        [20, 24],
-        [40, 48],
-        [60, 50],
-      ],
-    },
-  ]
-
 describe.each(tables)('$name', ({ scale, rows }) => {
-  test.each(rows)('%i requests want %i runners', (volume, runners) => {
-    expect(runnersFor(scaleOf(scale), volume)).toBe(runners)
+  test.each(rows)('$volume requests want $desired runners', ({ volume, ...rest }) => {
+    expect(calculated(scaleOf(scale), volume)).toMatchObject(rest)
   })
+})
+
+const anyScale = fc
+  .record({
+    min_concurrency: fc.nat(20),
+    max_concurrency: fc.integer({ min: 1, max: 50 }),
+    concurrency_buffer: fc.nat(20),
+    concurrency_buffer_perc: fc.nat(1_000),
+    max_multiplexing: fc.integer({ min: 1, max: 1_000 }),
+  })
+  .map((scale) => scaleOf({ ...scale, min_concurrency: Math.min(scale.min_concurrency, scale.max_concurrency) }))
+
+test('more requests never want fewer runners, and never fewer than the floor or more than the cap', () => {
+  fc.assert(
+    fc.property(anyScale, fc.nat(5_000), fc.nat(5_000), (scale, one, other) => {
+      const few = runnersFor(scale, Math.min(one, other))
+      const many = runnersFor(scale, Math.max(one, other))
+      expect(few).toBeLessThanOrEqual(many)
+      expect(few).toBeGreaterThanOrEqual(scale.min_concurrency)
+      expect(many).toBeLessThanOrEqual(scale.max_concurrency)
+    }),
+  )
+})
+
+test('what runs has slots: without the cap there are never fewer runners than requests fill', () => {
+  fc.assert(
+    fc.property(anyScale, fc.nat(5_000), (scale, volume) => {
+      const { wanted } = calculated(scale, volume)
+      expect(wanted * scale.max_multiplexing).toBeGreaterThanOrEqual(volume)
+    }),
+  )
 })
 
 test('no traffic wants no runners by default, one request wants one', () => {

@@ -19,6 +19,19 @@ export interface Desired {
   readonly atMost: number
 }
 
+/** How many runners so many requests call for, step by step. */
+export interface Calculation {
+  /** Requests that are being processed or wait. */
+  readonly volume: number
+  readonly needed: number
+  /** `concurrency_buffer_perc` of those needed, rounded up. */
+  readonly share: number
+  readonly buffer: number
+  /** Before `max_concurrency` has its say. */
+  readonly wanted: number
+  readonly desired: number
+}
+
 export function desiredRunners(scale: ScaleSettings, demand: Demand, now: Moment): Desired {
   const { running, waiting } = demand
   return {
@@ -27,13 +40,18 @@ export function desiredRunners(scale: ScaleSettings, demand: Demand, now: Moment
   }
 }
 
-/** The documented formula. The percentage counts from the runners needed and is rounded up. */
 export function runnersFor(scale: ScaleSettings, volume: number): number {
+  return calculated(scale, volume).desired
+}
+
+/** The documented formula. The percentage counts from the runners needed and is rounded up. */
+export function calculated(scale: ScaleSettings, volume: number): Calculation {
   const needed = Math.ceil(volume / scale.max_multiplexing)
   // Before the division, so that 20 % of 5 is 1 and not a little more.
   const share = Math.ceil((scale.concurrency_buffer_perc * needed) / 100)
   const buffer = Math.max(scale.concurrency_buffer, share)
-  return Math.min(scale.max_concurrency, Math.max(scale.min_concurrency, needed + buffer))
+  const wanted = Math.max(scale.min_concurrency, needed + buffer)
+  return { volume, needed, share, buffer, wanted, desired: Math.min(scale.max_concurrency, wanted) }
 }
 
 /** When waiting requests will have waited long enough to count; undefined when they do, or when none waits. */

@@ -28,7 +28,8 @@ export async function accept(
 ): Promise<Earlier | undefined> {
   const home = homes.of(request.appId)
   using slot = accepting() ? home.reserve(request.id, request.hint) : undefined
-  using _place = slot ? undefined : home.announce()
+  // One that was sent before may have run long ago: nobody starts for it.
+  using _place = slot ? undefined : home.announce({ asLoad: name === undefined })
   const accepted = await store.commit(acceptance(request, slot && { runnerId: slot.runnerId, now: clock.now() }, name))
   if (typeof accepted !== 'number') return accepted
   const { payload, dropIo: _dropIo, webhook, ...queued } = request

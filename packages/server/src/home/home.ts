@@ -33,7 +33,7 @@ export interface ServingRunner {
 
 /** What the scheduler counts. */
 export interface Load {
-  /** Queued requests that are due, unless their queue is paused, and direct callers, without a slot. */
+  /** Queued requests that are due or about to be stored, unless their queue is paused, and direct callers, without a slot. */
   readonly waiting: number
   readonly running: number
   /** When the longest-waiting of them came; undefined when none waits. */
@@ -77,8 +77,11 @@ export interface Home {
   readonly traffic: Traffic
   /** Takes a free slot for a request of the queue when nobody waits, nor is announced. */
   reserve(requestId: RequestId, hint?: string): Slot | undefined
-  /** Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes it. */
-  announce(): Disposable
+  /**
+   * Says that a request without a slot is on its way to the disk: until this is disposed of, none of the queue overtakes
+   * it. `asLoad`: it waits already, so that a runner can be on its way while it is.
+   */
+  announce(options?: { readonly asLoad: boolean }): Disposable
   /** Puts a request into the queue. It was stored before; when its first attempt was stored with it, that goes straight on. */
   admit(request: QueuedRequest, started?: Started): void
   /** Waits by turns for a slot, for a direct call. Rejects with the signal's reason; with `too_busy` beyond the bound on waiting callers. */

@@ -179,6 +179,19 @@ test('a request on its way to the disk without a slot is not overtaken in the qu
   expect(home.reserve('third')?.runnerId).toBe('b')
 })
 
+test('a request on its way to the disk is load when it is announced as that, unless the queue is paused', () => {
+  const { home } = openHome({ runners: [] })
+  using _held = home.announce()
+  expect(home.load()).toMatchObject({ waiting: 0, waitingSince: undefined })
+  const place = home.announce({ asLoad: true })
+  expect(home.load()).toMatchObject({ waiting: 1, waitingSince: now })
+  home.configure({ ...queueDefaults, paused: true })
+  expect(home.load()).toMatchObject({ waiting: 0, waitingSince: undefined })
+  home.configure(queueDefaults)
+  place[Symbol.dispose]()
+  expect(home.load()).toMatchObject({ waiting: 0, waitingSince: undefined })
+})
+
 describe('slots', () => {
   test('are as many as runners times multiplexing, spread over the runners in turn', () => {
     const { home, takeAll } = openHome({ runners: ['a', 'b'], multiplexing: 2 })

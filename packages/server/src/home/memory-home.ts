@@ -83,6 +83,10 @@ interface DirectCaller {
   readonly turnAway: (reason: Error) => void
 }
 
+interface Arrival {
+  readonly since: Moment
+}
+
 class MemoryHome implements Home {
   readonly appId: AppId
   readonly traffic: Traffic
@@ -96,6 +100,8 @@ class MemoryHome implements Home {
   readonly #callers = new Set<DirectCaller>()
   readonly #started: Match[] = []
   #announced = 0
+  /** When those came that are announced as load, oldest first. */
+  readonly #arriving = new Set<Arrival>()
   #paused = false
   #turn: 'caller' | 'queue' = 'caller'
 
@@ -122,9 +128,15 @@ class MemoryHome implements Home {
     return this.#announced === 0 && !this.#paused ? this.#takeFree(requestId, hint) : undefined
   }
 
-  announce(): Disposable {
+  announce({ asLoad } = { asLoad: false }): Disposable {
     this.#announced += 1
-    return { [Symbol.dispose]: () => void (this.#announced -= 1) }
+    const arrival = asLoad ? this.#arrive() : undefined
+    return {
+      [Symbol.dispose]: () => {
+        this.#announced -= 1
+        if (arrival) this.#arriving.delete(arrival)
+      },
+    }
   }
 
   admit(request: QueuedRequest, started?: Started): void {
@@ -182,10 +194,11 @@ class MemoryHome implements Home {
   load(): Load {
     this.#queue.ripen(this.#clock.now())
     const [caller] = this.#callers
+    const [arriving] = this.#paused ? [] : this.#arriving
     const inLine = this.#paused ? undefined : this.#queue.waitingSince
-    const since = Math.min(caller?.since ?? Infinity, inLine ?? Infinity)
+    const since = Math.min(caller?.since ?? Infinity, inLine ?? Infinity, arriving?.since ?? Infinity)
     return {
-      waiting: this.#inLine + this.#callers.size,
+      waiting: this.#inLine + this.#callers.size + (this.#paused ? 0 : this.#arriving.size),
       running: this.#crew.running,
       waitingSince: since === Infinity ? undefined : since,
       runners: this.#crew.load(),
@@ -235,6 +248,14 @@ class MemoryHome implements Home {
   /** How many of the queue are the next to run, as soon as a slot is free. */
   get #inLine(): number {
     return this.#paused ? 0 : this.#queue.due
+  }
+
+  /** Where others wait already, it is told of when it does too. */
+  #arrive(): Arrival {
+    const arrival = { since: this.#clock.now() }
+    this.#arriving.add(arrival)
+    if (this.#arriving.size === 1 && this.#queue.size === 0) this.#load()
+    return arrival
   }
 
   #takeFree(requestId: RequestId, hint?: string): Slot | undefined {

@@ -19,6 +19,14 @@ export class Draft {
     return runner?.state === 'terminated' ? undefined : runner
   }
 
+  /** The fleet as it is, but with those as serving that are about to. */
+  all(): readonly LiveRunner[] {
+    return this.#fleet.all().map((runner) => {
+      const drafted = this.#runners.get(runner.id)
+      return drafted?.state === 'serving' ? drafted : runner
+    })
+  }
+
   put(runner: Runner, start?: RunnerStart): void {
     if (runner === this.get(runner.id)) return
     this.#runners.set(runner.id, runner)

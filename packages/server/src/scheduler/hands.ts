@@ -2,7 +2,7 @@ import type { RunnerBackend } from '../backends/backend.ts'
 import type { RunnerId } from '../domain/ids.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { Change } from './fleet.ts'
-import type { Launch, RunnerStart } from './launch.ts'
+import type { Launch, Launched, RunnerStart } from './launch.ts'
 import type { Masks } from './masks.ts'
 
 export interface HandsParts {
@@ -20,11 +20,23 @@ export interface HandsParts {
 export class Hands {
   readonly #parts: HandsParts
   readonly #atWork = new Map<RunnerId, Promise<void>>()
+  #prepared = new Map<RunnerId, Promise<Launched>>()
   readonly #signal: AbortSignal
 
   constructor(parts: HandsParts, signal: AbortSignal) {
     this.#parts = parts
     this.#signal = signal
+  }
+
+  /** Gathers what starts need while their records are on their way to the disk; nothing is done to the backend yet. */
+  prepare(changes: readonly Change[]): void {
+    this.#prepared = new Map() // what could not be stored before is planned anew, as another runner
+    for (const { start } of changes) {
+      if (start === undefined) continue
+      const made = this.#parts.launch(start)
+      made.catch(() => {}) // whoever starts it is told
+      this.#prepared.set(start.runner.id, made)
+    }
   }
 
   /** Does what a stored change calls for. */
@@ -59,9 +71,10 @@ export class Hands {
 
   #start(start: RunnerStart): void {
     const { backend, launch, masks, onLaunched, onRefused } = this.#parts
+    const prepared = this.#prepared.get(start.runner.id)
     this.#do(start.runner.id, 'start', async () => {
       try {
-        const { spec, hidden } = await launch(start)
+        const { spec, hidden } = await (prepared ?? launch(start))
         masks.cover(spec.id, hidden)
         await backend.start(spec, this.#signal)
       } catch (error) {

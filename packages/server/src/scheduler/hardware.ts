@@ -4,8 +4,8 @@ import type { Placement } from '../domain/placement.ts'
 /** What a backend holds a runner to. */
 export function limitsOf(placement: Placement | undefined): { readonly limits?: Limits } {
   if (placement === undefined) return {}
-  const { cpus, memoryBytes, gpus } = placement
-  return { limits: { cpus, memoryBytes, gpus } }
+  const { cpus, memoryBytes, gpus, machineType } = placement
+  return { limits: { cpus, memoryBytes, gpus, machineType } }
 }
 
 /**

@@ -37,9 +37,16 @@ export function viewOfLive(
 
 /** A runner that has ended. */
 export function viewOfEnded(runner: Terminated, appName: string): RunnerView {
-  const { endedAt, reason } = runner
+  const { endedAt, reason, exit } = runner
   const rest = { inFlight: 0, requests: [], replacement: 'none' as const, numGpus: 1 }
-  return { ...common(runner, appName, endedAt), state: 'terminated', ...rest, endedAt, reason }
+  return {
+    ...common(runner, appName, endedAt),
+    state: 'terminated',
+    ...rest,
+    endedAt,
+    reason,
+    ...(exit ? { exit } : {}),
+  }
 }
 
 function common(runner: Runner, appName: string, until: Moment) {

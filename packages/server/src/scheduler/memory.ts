@@ -2,7 +2,7 @@ import type { App } from '../domain/app.ts'
 import { failedStart, type Backoff } from '../domain/backoff.ts'
 import type { AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
-import { isFailedStart, type Identity, type StopReason } from '../domain/runner.ts'
+import { isFailedStart, type Identity, type StopReason, type Terminated } from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Change } from './fleet.ts'
 import type { Handover } from './plan.ts'
@@ -13,6 +13,8 @@ const formerKept = 1_000
 export class Memory {
   /** Failed starts, until one succeeds. */
   readonly backoffs = new Map<RevisionId, Backoff>()
+  /** The start that failed last of each revision that has a backoff. */
+  readonly failedStarts = new Map<RevisionId, Terminated>()
   /** Runners to be stopped when their successor serves. */
   readonly replacing = new Map<RunnerId, RunnerId | undefined>()
   /** Why each of them is. */
@@ -29,11 +31,15 @@ export class Memory {
   learn({ from, to, start }: Change, now: Moment): void {
     const isRun = this.#revisions.get(to.id)?.spec.run !== undefined // nothing of it is started twice
     if (start) this.#revisions.set(to.id, start.revision)
-    if (to.state === 'serving') this.backoffs.delete(to.revisionId)
+    if (to.state === 'serving') {
+      this.backoffs.delete(to.revisionId)
+      this.failedStarts.delete(to.revisionId)
+    }
     if (to.state === 'serving' || to.state === 'terminated') this.#warmed(to)
     if (to.state !== 'terminated') return
     if (from?.state === 'setup' && isFailedStart(to) && !isRun) {
       this.backoffs.set(to.revisionId, failedStart(this.backoffs.get(to.revisionId), to.createdAt, now))
+      this.failedStarts.set(to.revisionId, to)
     }
     this.replacing.delete(to.id)
     this.replacedFor.delete(to.id)

@@ -1,11 +1,14 @@
+import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import { patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
 import { bear, begin, type BirthParts } from './births.ts'
+import { decisionOf, isWorthKeeping } from './decide.ts'
+import type { DecisionLog } from './decisions.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
@@ -22,6 +25,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly hands: Hands
   readonly runs: Runs
   readonly sightings: Sightings
+  readonly decisions: DecisionLog
   readonly health: HealthChecks
   /** Makes a pass come soon. */
   readonly wake: () => void
@@ -115,30 +119,56 @@ export class Pass {
 
   /** Every app's plan. Answers when there may be more to do. */
   async #plan(): Promise<readonly Moment[]> {
-    const { fleet, clock } = this.#parts
+    const { fleet, clock, decisions } = this.#parts
     const draft = new Draft(fleet)
     const all = worlds(this.#parts)
     this.#offers.tell(all)
-    const moments = [...all.values()].flatMap((world) => {
-      const { actions, moments: later } = planApp(world, clock.now())
-      for (const action of actions) this.#draft(action, world, draft)
-      return later
+    const decided: (readonly [AppId, Decision])[] = []
+    const moments = [...all].flatMap(([appId, world]) => {
+      const now = clock.now()
+      const plan = planApp(world, now)
+      const born = plan.actions.map((action) => this.#draft(action, world, draft))
+      if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
+      return plan.moments
     })
+    for (const world of all.values()) this.#boundSetup(world, draft)
     const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
     await this.#store(draft)
+    decisions.tidy((appId) => all.has(appId))
+    for (const [appId, decision] of decided) decisions.note(appId, decision)
     this.#killOverdue()
     this.#parts.health.look()
     return [...moments, ...overdue, ...this.#deadlines()]
   }
 
-  #draft(action: Action, { app }: AppWorld, draft: Draft): void {
+  /** Answers the runner that a start becomes. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft): RunnerId | undefined {
     const { clock, memory } = this.#parts
-    if (action.kind === 'cancel') return draft.put(terminate(action.runner, action.reason, clock.now()))
-    if (action.kind === 'drain') return draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app === undefined) return undefined
-    if (action.kind === 'begin') return begin(action.runner, app, action.revision, this.#parts, draft)
+    if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
+    if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
+    if (app !== undefined && action.kind === 'begin') begin(action.runner, app, action.revision, this.#parts, draft)
+    if (app === undefined || action.kind !== 'start') return undefined
     const id = bear(app, action.revision, action.startAt, this.#parts, draft)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, id)
+    return id
+  }
+
+  /** What would be decided now about an app, were this a pass. */
+  decide(appId: AppId): Decision {
+    const { fleet, homes, clock } = this.#parts
+    const home = [...homes.all()].find((each) => each.appId === appId)
+    const world = worldOf(appId, fleet.ofApp(appId), home, this.#parts)
+    const now = clock.now()
+    return decisionOf(world, planApp(world, now), [], now)
+  }
+
+  /** A start-up time that was changed counts for the runners that are starting, too. */
+  #boundSetup({ app, runners }: AppWorld, draft: Draft): void {
+    if (app === undefined) return
+    for (const { runner } of runners) {
+      if (runner.state !== 'setup' || runner.revisionId !== app.revisionId || draft.get(runner.id) !== runner) continue
+      draft.put(readyWithin(runner, app.scale.startup_timeout * 1_000))
+    }
   }
 
   /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */
@@ -179,8 +209,10 @@ export class Pass {
     const changes = draft.changes()
     if (changes.length === 0) return
     const { fleet, clock, memory, health, rollouts, hands, runs } = this.#parts
-    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided.
-    this.#offers.tell(worlds(this.#parts), (id) => draft.get(id)?.state !== 'serving')
+    hands.prepare(changes)
+    // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
+    // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
+    this.#offers.tell(worlds({ ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       hands.take(change)

@@ -1,72 +1,9 @@
-import { queueDefaults } from '../domain/queue-settings.ts'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { drain, pend, start, type LiveRunner } from '../domain/runner.ts'
-import type { App } from '../domain/app.ts'
-import type { Revision } from '../domain/revision.ts'
-import { changedScale, serverDefaults, type ScaleChanges } from '../domain/scale.ts'
-import { testSpec } from '../testing/scheduler.ts'
+import type { LiveRunner } from '../domain/runner.ts'
+import { anyMade, anyScale, anyWorld, ended, loaded, worldNow as now, worldOf } from '../testing/app-worlds.ts'
 import { offered } from './offer.ts'
-import { planApp, type Action, type AppWorld, type Loaded } from './plan.ts'
-
-const now = 1_000_000
-
-function revisionOf(id: string): Revision {
-  return { id, appId: 'app', accountId: 'account', createdAt: 0, spec: testSpec() }
-}
-
-function appWith(scale: ScaleChanges): App {
-  return {
-    id: 'app',
-    accountId: 'account',
-    owner: 'ann',
-    name: 'hello',
-    environment: 'main',
-    authMode: 'private',
-    revisionId: 'new',
-    scale: changedScale(serverDefaults, scale),
-    queue: queueDefaults,
-    createdAt: 0,
-    updatedAt: 0,
-  }
-}
-
-interface Made {
-  readonly state: LiveRunner['state']
-  readonly revision?: string
-  readonly inFlight?: number
-  readonly idleForMs?: number
-  readonly used?: boolean
-}
-
-function loaded({ state, revision = 'new', inFlight = 0, idleForMs = 0, used = true }: Made, index: number): Loaded {
-  const machine = { appId: 'app', accountId: 'account', revisionId: revision, machineType: 'XS', createdAt: 0 }
-  const pending = pend({ ...machine, id: `${state}-${index}` }, now)
-  const address = { host: '127.0.0.1', port: index }
-  const serving = { ...machine, id: pending.id, state: 'serving' as const, address, readyAt: 0 }
-  const runner = {
-    pending,
-    setup: start(pending, 1, now),
-    serving,
-    draining: drain(serving, 'stopped', now),
-  }[state]
-  return { runner, inFlight, idleSince: now - idleForMs, used }
-}
-
-function worldOf(scale: ScaleChanges, runners: readonly Made[], more: Partial<AppWorld> = {}): AppWorld {
-  return {
-    app: appWith(scale),
-    active: revisionOf('new'),
-    runners: runners.map(loaded),
-    demand: { running: 0, waiting: 0 },
-    replacing: new Map(),
-    backoffOf: () => undefined,
-    ...more,
-  }
-}
-
-const ended = (actions: readonly Action[]) =>
-  actions.flatMap((action) => (action.kind === 'drain' || action.kind === 'cancel' ? [action.runner.id] : []))
+import { planApp } from './plan.ts'
 
 describe('too many runners', () => {
   test('the longest idle go first, and only as many as are too many', () => {
@@ -77,9 +14,29 @@ describe('too many runners', () => {
     expect(ended(planApp(world, now).actions)).toEqual(['serving-1'])
   })
 
+  test('of those that have been idle for equally long the costliest goes first', () => {
+    const costOf = ({ machineType }: LiveRunner) => ({ 'GPU-H100': 10, XS: 1 })[machineType] ?? 0
+    const costliestFirst = (one: LiveRunner, other: LiveRunner) => costOf(other) - costOf(one)
+    const world = worldOf(
+      { keep_alive: 5, min_concurrency: 2 },
+      [
+        { state: 'serving', idleForMs: 6_000 },
+        { state: 'serving', idleForMs: 6_000, machineType: 'GPU-H100' },
+        { state: 'serving', idleForMs: 5_500, machineType: 'GPU-H100' },
+      ],
+      { costliestFirst },
+    )
+    expect(ended(planApp(world, now).actions)).toEqual(['serving-1'])
+  })
+
+  test('starts that wait are cancelled from the last one on', () => {
+    const world = worldOf({ min_concurrency: 1 }, [{ state: 'pending' }, { state: 'pending' }, { state: 'pending' }])
+    expect(ended(planApp(world, now).actions)).toEqual(['pending-2', 'pending-1'])
+  })
+
   test('the moment at which the next one goes is known', () => {
     const world = worldOf({ keep_alive: 5 }, [{ state: 'serving', idleForMs: 2_000 }])
-    expect(planApp(world, now)).toEqual({ actions: [], moments: [now + 3_000] })
+    expect(planApp(world, now)).toMatchObject({ actions: [], moments: [now + 3_000] })
   })
 
   test('a start that waits is cancelled at once, one under way is not', () => {
@@ -96,28 +53,6 @@ describe('too many runners', () => {
     expect(ended(planApp(world, now).actions)).toEqual(['setup-2', 'serving-0'])
   })
 })
-
-const anyMade: fc.Arbitrary<Made> = fc.oneof(
-  fc.record({ state: fc.constantFrom('pending' as const, 'setup' as const) }),
-  fc.record({
-    state: fc.constantFrom('serving' as const, 'draining' as const),
-    inFlight: fc.nat(3),
-    idleForMs: fc.nat(100_000),
-    used: fc.boolean(),
-  }),
-)
-const anyScale: fc.Arbitrary<ScaleChanges> = fc
-  .record({
-    min_concurrency: fc.nat(4),
-    max_concurrency: fc.integer({ min: 1, max: 6 }),
-    concurrency_buffer: fc.nat(3),
-    keep_alive: fc.nat(60),
-    max_multiplexing: fc.integer({ min: 1, max: 3 }),
-  })
-  .map((scale) => ({ ...scale, min_concurrency: Math.min(scale.min_concurrency, scale.max_concurrency) }))
-const anyWorld = fc
-  .tuple(anyScale, fc.array(anyMade, { maxLength: 10 }), fc.nat(20))
-  .map(([scale, runners, waiting]) => worldOf(scale, runners, { demand: { running: 0, waiting } }))
 
 test('no plan drains a busy runner', () => {
   fc.assert(

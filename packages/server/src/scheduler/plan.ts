@@ -1,9 +1,10 @@
 import type { App } from '../domain/app.ts'
 import { nextStartAt, type Backoff } from '../domain/backoff.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Unplaced } from '../domain/placement.ts'
 import type { Revision } from '../domain/revision.ts'
 import { oldRunnersKept, successorsWanted } from '../domain/rollout.ts'
-import type { LiveRunner, Pending, Serving, Setup, StopReason } from '../domain/runner.ts'
+import type { LiveRunner, Pending, Serving, Setup, StopReason, Terminated } from '../domain/runner.ts'
 import { desiredRunners, idleLimitMs, patientUntil, type Demand, type Desired } from '../domain/scaling.ts'
 import type { Moment } from '../kit/clock.ts'
 
@@ -47,6 +48,14 @@ export interface AppWorld {
   /** Why each of them is. Absent: because somebody stopped it. */
   readonly replacedFor?: ReadonlyMap<RunnerId, StopReason>
   readonly backoffOf: (revisionId: RevisionId) => Backoff | undefined
+  /** The start that failed last of those that a revision's backoff is for. */
+  readonly failureOf?: (revisionId: RevisionId) => Terminated | undefined
+  /** Why a pending runner has no place on a machine. */
+  readonly unplacedOf?: (id: RunnerId) => Unplaced | undefined
+  /** Orders runners by what their places cost, the costliest first. Absent: all cost the same. */
+  readonly costliestFirst?: (one: LiveRunner, other: LiveRunner) => number
+  /** Requests that wait because their queue is paused. */
+  readonly held?: number
 }
 
 export type Action =
@@ -60,18 +69,32 @@ export interface Plan {
   readonly actions: readonly Action[]
   /** Moments at which there may be more to do although nothing else happens. */
   readonly moments: readonly Moment[]
+  /** What the active revision's number of runners was made from; absent without one. */
+  readonly scaling?: Scaling
+}
+
+export interface Scaling {
+  readonly demand: Demand
+  readonly desired: Desired
+  /** Runners of the active revision that are there or on their way. */
+  readonly counted: number
 }
 
 /** The steps from the runners an app has to those it should have. Pure: same world, same plan. */
 export function planApp(world: AppWorld, now: Moment): Plan {
   const { app, active, rolling } = world
   if (app === undefined || world.over) return endAll(world.runners, 'app_deleted')
+  const own = active && planActive(app, active, world, now)
   const plans = [
-    active && planActive(app, active, world, now),
+    own,
     rolling && rolling.id !== active?.id && planRolling(rolling, world),
     planOld(app, world, now),
   ].filter((plan) => typeof plan === 'object')
-  return { actions: plans.flatMap(({ actions }) => actions), moments: plans.flatMap(({ moments }) => moments) }
+  return {
+    actions: plans.flatMap(({ actions }) => actions),
+    moments: plans.flatMap(({ moments }) => moments),
+    ...(own?.scaling && { scaling: own.scaling }),
+  }
 }
 
 /**
@@ -99,7 +122,11 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
   const starts = Array.from({ length: missing }, () => ({ kind: 'start' as const, revision, startAt }))
   const waiting = mine.map(({ runner }) => runner).filter((runner) => runner.state === 'pending')
   const surplus = counted.length - desired.atMost
-  const unwanted = waiting.filter(({ id }) => !successors.has(id)).slice(0, Math.max(0, surplus))
+  // The last ones first: the others have waited longer for a machine.
+  const unwanted = waiting
+    .filter(({ id }) => !successors.has(id))
+    .toReversed()
+    .slice(0, Math.max(0, surplus))
   const kept = waiting.filter((runner) => !unwanted.includes(runner))
   // One start that succeeded ends the wait of all.
   const due = kept.filter((runner) => backoff === undefined || runner.startAt <= now)
@@ -120,12 +147,14 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
       ...present(patientUntil(app.scale, demand, now)),
       ...idle.moments,
     ],
+    scaling: { demand, desired, counted: counted.length },
   }
 }
 
 /**
- * Of `surplus` runners those go that have been idle for long enough, longest idle first. What is above the cap goes as
- * soon as it is idle, and does not even finish its start. A busy runner is never surplus.
+ * Of `surplus` runners those go that have been idle for long enough: longest idle first, of those that have been idle
+ * for equally long the costliest first. What is above the cap goes as soon as it is idle, and does not even finish its
+ * start. A busy runner is never surplus.
  */
 function planIdle(app: App, world: AppWorld, counted: readonly Loaded[], surplus: number, now: Moment): Plan {
   const aboveCap = counted.length - app.scale.max_concurrency
@@ -134,7 +163,9 @@ function planIdle(app: App, world: AppWorld, counted: readonly Loaded[], surplus
   const idle = counted
     .filter(isServing)
     .filter(({ runner, inFlight }) => inFlight === 0 && !world.replacing.has(runner.id))
-    .toSorted((one, other) => one.idleSince - other.idleSince)
+    .toSorted(
+      (one, other) => one.idleSince - other.idleSince || (world.costliestFirst?.(one.runner, other.runner) ?? 0),
+    )
     .slice(0, Math.max(0, surplus - cancelled.length))
     .map((each, index) => {
       const isAboveCap = index < aboveCap - cancelled.length

@@ -5,6 +5,7 @@
  */
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import { splitRevision } from '../domain/names.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
@@ -20,6 +21,7 @@ import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
+import { DecisionLog } from './decisions.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
 import { HealthChecks } from './health-checks.ts'
@@ -64,6 +66,8 @@ export interface Scheduler {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
+  /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
+  decisions(appId: AppId): Decisions
   /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
   warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
@@ -100,6 +104,7 @@ class PlatformScheduler implements Scheduler {
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
+  readonly #decisions = new DecisionLog()
   readonly #health: HealthChecks
   readonly #hands: Hands
   readonly #pass: Pass
@@ -137,6 +142,7 @@ class PlatformScheduler implements Scheduler {
       runs: this.#runs,
       hands: this.#hands,
       sightings,
+      decisions: this.#decisions,
       health: this.#health,
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
@@ -179,6 +185,10 @@ class PlatformScheduler implements Scheduler {
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
     if (verdict !== 'terminate') return void this.#check(id, verdict, reason)
     this.#replace(id, reason)
+  }
+
+  decisions(appId: AppId): Decisions {
+    return { now: this.#pass.decide(appId), kept: this.#decisions.of(appId) }
   }
 
   warm(appId: AppId, revisionId: RevisionId): void {

@@ -11,7 +11,7 @@ import type { Runs } from './runs.ts'
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
-  readonly fleet: Fleet
+  readonly fleet: Pick<Fleet, 'all'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
 }
@@ -44,6 +44,8 @@ export function worldOf(
     replacing: memory.replacing,
     replacedFor: memory.replacedFor,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
+    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }
 

@@ -22,6 +22,7 @@ import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
 import { baseUrl } from '../domain/addresses.ts'
 import { CarrickError } from '../domain/errors.ts'
+import type { Decisions } from '../domain/decision.ts'
 import type { RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
@@ -44,6 +45,8 @@ export interface Script {
   build: Builds['build']
   /** All are ann's. */
   runners: RunnerView[]
+  /** What the scheduler decides, and decided lately. */
+  decisions: Decisions
   /** What a run does: says lines, and ends. It goes on for ever unless a test says otherwise. */
   run: Runners['followRun']
   /** What running a command beside a runner does. Nothing can be run unless a test says otherwise. */
@@ -109,7 +112,14 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
     withoutMounts: undefined,
     results: { take: async (id) => script.results.get(id) },
-    server: { version: '0.0.0', backend: 'process', folder, deployCheck: false, caPem: 'a CA' },
+    server: {
+      version: '0.0.0',
+      backend: 'process',
+      confinement: [{ part: 'memory', by: 'cgroup v2' }],
+      folder,
+      deployCheck: false,
+      caPem: 'a CA',
+    },
     objects: await openObjectFiles({ folder: join(folder, 'objects') }),
     uploadTokens: createUploadTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
     callTokens: createCallTokens({ keyring, clock, encryptionKey: new Uint8Array(32) }),
@@ -211,6 +221,7 @@ function newScript(): Script {
   return {
     build: async () => 'e'.repeat(64),
     runners: [],
+    decisions: { now: { at: 0, there: noRunners, steps: [], blocks: [] }, kept: [] },
     run: forever,
     exec: async () => {
       throw new CarrickError('exec_failed', 'these runners are fakes')
@@ -220,6 +231,8 @@ function newScript(): Script {
     asked: [],
   }
 }
+
+const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
 
 const forever = () => new Promise<never>(() => {})
 
@@ -232,6 +245,7 @@ function runnersOf(script: Script): Runners {
     usage: async () =>
       new Map(script.runners.map(({ id }) => [id, { cpuSeconds: 1, memoryBytes: 1_048_576 }] as const)),
     execIn: (id, command) => script.exec(id, command),
+    decisions: () => script.decisions,
     warm: (appId, revisionId) => void script.asked.push(`warm ${revisionId}`),
     followRun: (appId, say) => script.run(appId, say),
     endRun: (appId) => void script.asked.push(`end run ${appId}`),

@@ -13,6 +13,7 @@ interface FakeRunner {
 /** A backend in memory, moved by hand. A runner stays `starting` until a test says otherwise; only kill works by itself. */
 export class FakeBackend implements RunnerBackend {
   readonly withoutMounts = undefined
+  readonly confinement = []
   readonly name = 'process'
   /** Every spec that was started, in that order. */
   readonly started: RunnerSpec[] = []

@@ -21,6 +21,7 @@ export const serverStatus = operation({ permission: 'account:read', input: z.obj
     paused: paused.map(({ owner, name }) => `${owner}/${name}`).toSorted(),
     running: sum(loads.map(({ running }) => running)),
     freeBytes: bavail * bsize,
+    confinement: deps.server.confinement,
   }
 })
 

@@ -72,6 +72,7 @@ export function runnerInfo(runner: RunnerView): MessageInitShape<typeof RunnerIn
     uptime: runner.uptimeSeconds,
     externalMetadata: {
       leases: runner.requests.map(({ id, since }) => ({ request_id: id, leased_at_epoch: since / 1_000 })),
+      ...(runner.reason === undefined ? {} : { termination_reason: runner.reason }),
     },
     revision: runner.revisionId,
     alias: runner.appName,

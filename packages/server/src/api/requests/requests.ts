@@ -77,7 +77,7 @@ export const retryRequest = operation(
 )
 
 /** The request, if it is one of the caller's own apps'. To everybody else it does not exist. */
-async function ownRequest(
+export async function ownRequest(
   { store, apps }: Pick<Deps, 'store' | 'apps'>,
   caller: Caller,
   id: RequestId,

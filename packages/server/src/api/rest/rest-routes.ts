@@ -8,6 +8,7 @@ import { logRoutes } from './routes/logs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { objectRoutes } from './routes/objects.ts'
+import { runnerRoutes } from './routes/runners.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { workflowRoutes } from './routes/workflows.ts'
 import { tokenRoutes } from './routes/tokens.ts'
@@ -16,6 +17,7 @@ import { platformAccountRoutes } from './routes/platform-account.ts'
 import { platformAppRoutes } from './routes/platform-apps.ts'
 import { platformChangeRoutes } from './routes/platform-changes.ts'
 import { platformDataRoutes } from './routes/platform-data.ts'
+import { platformExplainRoutes } from './routes/platform-explain.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
 import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
@@ -29,6 +31,7 @@ export const routes: readonly Route[] = [
   ...appRoutes,
   ...logRoutes,
   ...eventRoutes,
+  ...runnerRoutes,
   ...appFileRoutes,
   ...fileRoutes,
   ...pageRoutes,
@@ -45,6 +48,7 @@ export const routes: readonly Route[] = [
   ...platformChangeRoutes,
   ...platformDataRoutes,
   ...platformRequestRoutes,
+  ...platformExplainRoutes,
   ...platformLogRoutes,
   ...platformAccountRoutes,
   ...openApiRoutes(() => routes),

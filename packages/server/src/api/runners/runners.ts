@@ -4,6 +4,7 @@ import type { AppId } from '../../domain/ids.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import { renewalOf } from '../../domain/rollout.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
+import type { EndReason } from '../../domain/runner.ts'
 import type { Moment } from '../../kit/clock.ts'
 import { runnerById } from '../../store/runners.ts'
 import { findApp, NamedApp } from '../apps/apps.ts'
@@ -68,13 +69,18 @@ export const renewRunners = operation(
   { action: 'roll_out', about: ({ name, force }) => ({ subject: name, force }) },
 )
 
-/** When a runner lived; without an end it lives still. Also of runners that ended long ago. */
+/** When a runner lived, and why it ended; without an end it lives still. Also of runners that ended long ago. */
 export const runnerWindow = operation(
   { permission: 'logs:read', input: z.object({ id: z.string() }) },
-  async (deps, caller, { id }): Promise<{ readonly startedAt: Moment; readonly endedAt?: Moment }> => {
+  async (
+    deps,
+    caller,
+    { id },
+  ): Promise<{ readonly startedAt: Moment; readonly endedAt?: Moment; readonly reason?: EndReason }> => {
     const runner = await deps.store.read(runnerById(id))
     if (runner === undefined || runner.accountId !== caller.accountId) throw unknownRunner(id)
-    return { startedAt: runner.createdAt, ...(runner.state === 'terminated' ? { endedAt: runner.endedAt } : {}) }
+    if (runner.state !== 'terminated') return { startedAt: runner.createdAt }
+    return { startedAt: runner.createdAt, endedAt: runner.endedAt, reason: runner.reason }
   },
 )
 

@@ -36,7 +36,7 @@ export function failureOf({ reason, exit }: Terminated, scale: ScaleSettings, wo
     const message = `The runner was not ready within ${scale.startup_timeout} s (startup_timeout), so it was ended.`
     return new CarrickError('startup_timeout', message)
   }
-  if (reason !== 'crash' && reason !== 'startup_failure') {
+  if (reason !== 'crash' && reason !== 'startup_failure' && reason !== 'oom') {
     return new CarrickError('runner_disconnected', `The runner of this run was ended (${reason}) before it was done.`)
   }
   if (exit?.signal) {

@@ -1,84 +1,200 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
+import type { RunnerUsage } from '../backend.ts'
+import { aboveLeaf, delegate, enable } from './cgroup-delegation.ts'
+import { filesAtStart, filesOfAll, filesOnceServing, type GroupFile, type GroupLimits } from './cgroup-files.ts'
+import { hierarchiesIn, type Hierarchy } from './cgroup-places.ts'
+import { sendSignal } from './signals.ts'
 
 /**
- * A control group (v2) per runner, where the machine lets us make them: the one handle on a process tree that no
- * process can leave. Without it a runner is found by process group, parents and environment.
+ * A control group per runner, where the machine lets us make them, in each hierarchy that is of use: version 2, whose
+ * `cgroup.kill` is the one handle on a process tree that no process can leave, and version 1 for the controllers that
+ * version 2 doesn't have here.
  */
 export interface Cgroups {
-  folderOf(id: RunnerId): string
-  /** Makes the runner's group. */
-  make(id: RunnerId): Promise<void>
-  /** Moves a process in; what it starts from then on is in it too. */
-  join(id: RunnerId, pid: number): Promise<void>
+  /** Which bounds they hold, and by which version. */
+  readonly held: ReadonlyMap<GroupFile['controller'], 1 | 2>
+  /** Makes the runner's groups, bounds and all. */
+  make(id: RunnerId, limits: GroupLimits): Promise<void>
+  /** Its folders: a process that writes itself into `cgroup.procs` of each is in it, and so is all that it starts. */
+  foldersOf(id: RunnerId): readonly string[]
+  /** From now on it may use no more CPU than its limits say. */
+  throttle(id: RunnerId, limits: GroupLimits): Promise<void>
+  /** Whether the kernel ended a process of it for want of memory, and whether that was its own bound. */
+  memoryKills(id: RunnerId): Promise<{ readonly count: number; readonly atLimit: boolean }>
+  /** What it has used, as far as the machine keeps account of it. */
+  usageOf(id: RunnerId): Promise<Partial<RunnerUsage>>
   /** Ends all that is in it. */
   kill(id: RunnerId): Promise<void>
-  /** Removes the empty group. */
+  /** Removes the empty groups. */
   remove(id: RunnerId): Promise<void>
-  /** Runners with a process in their group. */
+  /** Runners with a process in a group of theirs. */
   populated(): Promise<RunnerId[]>
   close(): Promise<void>
 }
 
-/** Nothing when there is no group we may write below our own, or the kernel is older than `cgroup.kill` (5.14). */
-export async function openCgroups(installation: string): Promise<Cgroups | undefined> {
-  const own = await ownGroup()
-  if (!own) return undefined
-  const root = join(own, `carrick-${installation}`)
+/** A hierarchy in which we have a folder for our runners. */
+interface Usable {
+  readonly version: 1 | 2
+  readonly controllers: readonly string[]
+  readonly root: string
+}
+
+const ofUse = ['memory', 'cpu', 'cpuacct', 'pids']
+
+/** Nothing when there is no group below our own that we may write. */
+export async function openCgroups(
+  installation: string,
+  hierarchies?: readonly Hierarchy[],
+): Promise<Cgroups | undefined> {
+  const usable: Usable[] = []
+  for (const each of hierarchies ?? (await ours())) usable.push(...(await opened(each, `carrick-${installation}`)))
+  return usable.length === 0 ? undefined : cgroupsIn(withoutDoubles(usable))
+}
+
+async function ours(): Promise<readonly Hierarchy[]> {
+  const [mounts = '', groups = ''] = await Promise.all(
+    ['/proc/self/mountinfo', '/proc/self/cgroup'].map((file) => readFile(file, 'utf8').catch(() => '')),
+  )
+  return hierarchiesIn(mounts, groups)
+}
+
+async function opened(hierarchy: Hierarchy, name: string): Promise<Usable[]> {
+  const { version } = hierarchy
+  const own = version === 2 ? aboveLeaf(hierarchy.own) : hierarchy.own
+  const controllers = hierarchy.controllers.filter((each) => ofUse.includes(each))
+  if (version === 1 && controllers.length === 0) return []
+  const root = join(own, name)
   try {
     await access(join(own, 'cgroup.procs'), constants.W_OK)
     await mkdir(root, { recursive: true })
-    await access(join(root, 'cgroup.kill'), constants.W_OK)
+    if (version === 1) return [await weighed({ version, controllers, root })]
+    await access(join(root, 'cgroup.kill'), constants.W_OK) // a kernel older than 5.14 has none
+    const delegated = await delegate(own)
+    return [await weighed({ version, root, controllers: (await enable(root, delegated)) ? delegated : [] })]
   } catch {
-    return undefined
+    return []
   }
-  return cgroupsIn(root)
 }
 
-function cgroupsIn(root: string): Cgroups {
-  const folderOf = (id: RunnerId) => join(root, id)
+async function weighed(usable: Usable): Promise<Usable> {
+  await write(usable.root, usable, filesOfAll(usable.version, availableParallelism())).catch(() => {})
+  return usable
+}
+
+/** A controller counts in one hierarchy; which is tried first, version 2 or 1, is the machine's own order. */
+function withoutDoubles(all: readonly Usable[]): readonly Usable[] {
+  const seen = new Set<string>()
+  return all.flatMap((each) => {
+    const controllers = each.controllers.filter((name) => !seen.has(name))
+    for (const name of controllers) seen.add(name)
+    return controllers.length > 0 || each.version === 2 ? [{ ...each, controllers }] : []
+  })
+}
+
+function cgroupsIn(all: readonly Usable[]): Cgroups {
+  const v2 = all.find(({ version }) => version === 2)
+  const held = new Map<GroupFile['controller'], 1 | 2>()
+  for (const { controllers, version } of all) {
+    for (const name of ['memory', 'cpu', 'pids'] as const) if (controllers.includes(name)) held.set(name, version)
+  }
+  const holding = (controller: string) => all.find(({ controllers }) => controllers.includes(controller))
+  const read = async (id: RunnerId, controller: string, file: string) => {
+    const where = holding(controller)
+    return where ? readFile(join(where.root, id, file), 'utf8').catch(() => '') : ''
+  }
+  const membersOf = async (folder: string) =>
+    (await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean).map(Number)
+
   return {
-    folderOf,
-    make: async (id) => void (await mkdir(folderOf(id), { recursive: true })),
-    join: (id, pid) => writeFile(join(folderOf(id), 'cgroup.procs'), String(pid)),
-    kill: (id) => writeFile(join(folderOf(id), 'cgroup.kill'), '1').catch(ignoreMissing),
-    remove: (id) => removeGroup(folderOf(id)),
-    populated: async () => {
-      const entries = await readdir(root, { withFileTypes: true }).catch(() => [])
-      const ids = entries.filter((entry) => entry.isDirectory())
-      const events = await Promise.all(
-        ids.map(({ name }) => readFile(join(root, name, 'cgroup.events'), 'utf8').catch(() => '')),
+    held,
+    make: async (id, limits) => {
+      await Promise.all(
+        all.map(async (each) => {
+          const folder = join(each.root, id)
+          await mkdir(folder, { recursive: true })
+          await write(folder, each, filesAtStart(each.version, limits))
+        }),
       )
-      return ids.filter((_, index) => events[index]?.includes('populated 1')).map(({ name }) => name)
+    },
+    foldersOf: (id) => all.map(({ root }) => join(root, id)),
+    throttle: async (id, limits) => {
+      const cpu = holding('cpu')
+      if (cpu) await write(join(cpu.root, id), cpu, filesOnceServing(cpu.version, limits))
+    },
+    memoryKills: async (id) => {
+      const isV2 = held.get('memory') === 2
+      const files = isV2
+        ? ['memory.events']
+        : ['memory.oom_control', 'memory.max_usage_in_bytes', 'memory.limit_in_bytes']
+      const [counted, most, limit] = await Promise.all(files.map((file) => read(id, 'memory', file)))
+      // Version 1 doesn't count its refusals in every kernel. Memory is charged in batches, which are smaller than this.
+      const atLimit = isV2 ? numberIn(counted, 'max') > 0 : Number(most) + 2 ** 20 >= Number(limit)
+      return { count: numberIn(counted, 'oom_kill'), atLimit }
+    },
+    usageOf: async (id) => {
+      const [stat, nanoseconds, memory] = await Promise.all([
+        v2 ? readFile(join(v2.root, id, 'cpu.stat'), 'utf8').catch(() => '') : '',
+        read(id, 'cpuacct', 'cpuacct.usage'),
+        read(id, 'memory', held.get('memory') === 2 ? 'memory.current' : 'memory.usage_in_bytes'),
+      ])
+      const seconds = stat ? numberIn(stat, 'usage_usec') / 1e6 : Number(nanoseconds) / 1e9
+      return {
+        ...(stat || nanoseconds ? { cpuSeconds: seconds } : {}),
+        ...(memory ? { memoryBytes: Number(memory) } : {}),
+      }
+    },
+    kill: async (id) => {
+      if (v2) return writeFile(join(v2.root, id, 'cgroup.kill'), '1').catch(ignoreMissing)
+      for (const { root } of all) for (const pid of await membersOf(join(root, id))) sendSignal(pid, 'SIGKILL')
+    },
+    remove: async (id) => void (await Promise.all(all.map(({ root }) => removeGroup(join(root, id))))),
+    populated: async () => {
+      const found = await Promise.all(
+        all.map(async ({ root, version }) => {
+          const ids = (await readdir(root, { withFileTypes: true }).catch(() => [])).filter((each) =>
+            each.isDirectory(),
+          )
+          const busy = await Promise.all(
+            ids.map(async ({ name }) =>
+              version === 2
+                ? (await readFile(join(root, name, 'cgroup.events'), 'utf8').catch(() => '')).includes('populated 1')
+                : (await membersOf(join(root, name))).length > 0,
+            ),
+          )
+          return ids.filter((_, index) => busy[index]).map(({ name }) => name)
+        }),
+      )
+      return [...new Set(found.flat())]
     },
     close: async () => {
-      await Promise.all((await readdir(root).catch(() => [])).map((name) => removeGroup(join(root, name))))
-      await removeGroup(root)
+      for (const { root } of all) {
+        await Promise.all((await readdir(root).catch(() => [])).map((name) => removeGroup(join(root, name))))
+        await removeGroup(root)
+      }
     },
   }
+}
+
+async function write(folder: string, { controllers }: Usable, files: readonly GroupFile[]): Promise<void> {
+  for (const { controller, name, value, optional } of files) {
+    if (!controllers.includes(controller)) continue
+    const written = writeFile(join(folder, name), value)
+    await (optional ? written.catch(() => {}) : written)
+  }
+}
+
+/** The number after this word, in a file with a word and a number in each line. */
+function numberIn(text = '', word: string): number {
+  return Number(new RegExp(`^${word} (\\d+)$`, 'm').exec(text ?? '')?.[1] ?? 0)
 }
 
 /** A group with a zombie in it is busy until somebody reaps that; it is empty, and the next start removes it. */
 async function removeGroup(folder: string): Promise<void> {
   await rmdir(folder).catch(() => {}) // also for the files of a group, which are no folders
-}
-
-async function ownGroup(): Promise<string | undefined> {
-  const [mounts, groups] = await Promise.all(
-    ['/proc/self/mountinfo', '/proc/self/cgroup'].map((file) => readFile(file, 'utf8').catch(() => '')),
-  )
-  const mount = mounts
-    ?.split('\n')
-    .find((line) => line.includes(' - cgroup2 '))
-    ?.split(' ')
-  const path = groups
-    ?.split('\n')
-    .find((line) => line.startsWith('0::'))
-    ?.slice(3)
-  const [root, point] = [mount?.[3], mount?.[4]]
-  return root && point && path ? join(point, relative(root, path)) : undefined
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

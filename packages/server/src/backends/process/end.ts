@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Cgroups } from './cgroups.ts'
 import { allProcs, environmentOf, isAlive, type Proc, type ProcIdentity } from './proc.ts'
+import { sendSignal } from './signals.ts'
 
 export interface Tree {
   readonly id: RunnerId
@@ -26,16 +27,6 @@ export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
     for (const { pid } of left) sendSignal(pid, 'SIGKILL')
     until.throwIfAborted()
     await pause(5)
-  }
-}
-
-/** Sends a signal to a process, or to a group (negative). One that is gone needs none; another user's gets none. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ESRCH' && code !== 'EPERM') throw error
   }
 }
 

@@ -15,8 +15,8 @@ export interface ExecPlace {
   readonly pid: number
   /** Tells it from a process that got its id later. */
   readonly startTime: string
-  /** The control group of the runner. */
-  readonly group: string | undefined
+  /** The control groups of the runner: their folders. */
+  readonly groups: readonly string[]
   /** The program that the runner was started with. */
   readonly program: string
   readonly basePath: string
@@ -31,7 +31,7 @@ const startPatienceMs = 10_000
  * or the pipes, and carries bytes; it ends with everything that the command started when its last pipe to us closes.
  */
 export async function startSession(place: ExecPlace, wanted: ExecCommand): Promise<ExecSession> {
-  const { id, installation, pid, group, basePath } = place
+  const { id, installation, pid, groups, basePath } = place
   const child = spawn(pythonOf(place), ['-I', '-S', '-B', place.helper], {
     cwd: '/',
     env: { PATH: basePath, CARRICK_RUNNER_ID: id, CARRICK_INSTALLATION: installation },
@@ -47,7 +47,7 @@ export async function startSession(place: ExecPlace, wanted: ExecCommand): Promi
   for (const pipe of [stdout, stderr]) pipe.on('readable', () => {})
   const helper = new Helper(child, control)
   const size = wanted.terminal && [wanted.terminal.rows, wanted.terminal.columns]
-  helper.say({ pid, startTime: place.startTime, group: group ?? null, command: wanted.command, size: size ?? null })
+  helper.say({ pid, startTime: place.startTime, groups, command: wanted.command, size: size ?? null })
   try {
     await helper.started()
   } catch (error) {

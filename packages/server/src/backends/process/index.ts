@@ -8,13 +8,16 @@ import type { RunnerId } from '../../domain/ids.ts'
 import type { Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { RunnerBackend, RunnerOutput } from '../backend.ts'
+import { createBounds } from './bounds.ts'
 import { openCgroups } from './cgroups.ts'
-import { endTree, sendSignal } from './end.ts'
+import { endTree } from './end.ts'
+import { createLauncher, findPython } from './launcher.ts'
 import { whyNoMounts } from './namespaces.ts'
 import { createPorts } from './ports.ts'
 import { isAlive } from './proc.ts'
 import { startRunnerProcess, type RunnerProcess, type RunnerSetting } from './runner-process.ts'
 import { notAlive } from './sessions.ts'
+import { sendSignal } from './signals.ts'
 import { findSurvivors, type Place, type Survivors } from './survivors.ts'
 import { usageOf } from './usage.ts'
 
@@ -28,6 +31,12 @@ export interface ProcessBackendOptions {
   readonly basePath?: string
   /** The Python program that carries a session: `runners/python/carrick_exec`. */
   readonly execHelper: string
+  /** The Python program by which runners begin: `runners/python/carrick_launch`. */
+  readonly launchHelper: string
+  /** Most processes and threads of one runner. */
+  readonly tasks?: number
+  /** Whether a runner that serves may use no more CPU than its machine type has, even when nobody else wants it. */
+  readonly hardCpu?: boolean
   /** `false`: processes are found by group, parents and environment alone, as where no control group can be made. */
   readonly cgroups?: boolean
   /** `false`: runners see the machine as it is, and nothing at paths of their own. */
@@ -46,6 +55,14 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     cgroups: options.cgroups === false ? undefined : await openCgroups(installation),
   }
   const withoutMounts = options.mounts === false ? 'CARRICK_MOUNTS is "never"' : await whyNoMounts([folder, ...needed])
+  const python = await findPython(basePath)
+  const { cgroups } = place
+  const bounds = createBounds({
+    cgroups,
+    launches: python !== undefined,
+    hardCpu: options.hardCpu ?? true,
+    tasks: options.tasks ?? 8_192,
+  })
   const changeListeners: (() => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const setting: RunnerSetting = {
@@ -53,6 +70,8 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     log,
     basePath,
     execHelper: options.execHelper,
+    launcher: python === undefined ? undefined : createLauncher({ python, program: options.launchHelper, cgroups }),
+    bounds,
     ports: await createPorts(),
     changed: () => changeListeners.forEach((tell) => tell()),
     said: (output) => outputListeners.forEach((tell) => tell(output)),
@@ -98,6 +117,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
   return {
     name: 'process',
     withoutMounts,
+    confinement: bounds.confinement,
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return

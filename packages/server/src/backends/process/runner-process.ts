@@ -1,17 +1,21 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Exit, Sighting } from '../../domain/runner.ts'
+import type { Address, Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
-import { whenAccepting } from './accepting.ts'
-import { endTree, sendSignal } from './end.ts'
+import { whenAccepting, whenTold } from './accepting.ts'
+import type { Bounds } from './bounds.ts'
+import { endTree } from './end.ts'
 import { startSession } from './exec.ts'
-import { drain, whenDrained } from './output.ts'
+import type { Launcher } from './launcher.ts'
+import { drain, whenDrained, type Drain } from './output.ts'
+import { Pace } from './pace.ts'
 import type { Ports } from './ports.ts'
 import { bootId, isAlive, procOf, type ProcIdentity } from './proc.ts'
 import { writeRecord } from './record.ts'
 import { notAlive, Sessions } from './sessions.ts'
+import { sendSignal } from './signals.ts'
 import { makeFolders, spawnRunner, type RunnerPorts, type Spawned } from './spawn.ts'
 import type { Place } from './survivors.ts'
 
@@ -36,6 +40,9 @@ export interface RunnerSetting {
   readonly basePath: string
   /** `runners/python/carrick_exec`. */
   readonly execHelper: string
+  /** None where the machine has no Python of its own. */
+  readonly launcher: Launcher | undefined
+  readonly bounds: Bounds
   readonly log: Logger
   readonly changed: () => void
   readonly said: (output: RunnerOutput) => void
@@ -51,11 +58,12 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   const { place, ports, log, changed, said } = setting
   const folder = join(place.folder, spec.id)
   const given = await prepare(spec, folder, setting)
-  const spawned = await spawnRunner(spec, { folder, ports: given, place, basePath: setting.basePath })
+  const spawned = await spawnRunner(spec, { ...setting, folder, ports: given })
 
   let sighting: Sighting = { kind: 'starting' }
   let main: ProcIdentity | undefined
   let terminated = false
+  let killed = false
   let exited: Promise<void>
   let noted: Promise<unknown> = Promise.resolve()
   const over = new AbortController()
@@ -71,16 +79,28 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     endTree({ id: spec.id, installation: place.installation, main: leader, cgroups: place.cgroups }, signal)
 
   /** Sees it off: whatever it left behind would hold its pipes, its port and its memory; its last words come first. */
-  async function follow(child: Spawned): Promise<void> {
+  async function follow(child: Spawned, pipes: Record<'stdout' | 'stderr', Drain>): Promise<void> {
     const exit = await exitOf(child)
     over.abort()
     sendSignal(-child.pid, 'SIGKILL')
-    const drained = Promise.all([whenDrained(child.stdout, patienceMs), whenDrained(child.stderr, patienceMs)])
+    const drained = Promise.all([
+      whenDrained(child.stdout, pipes.stdout, patienceMs),
+      whenDrained(child.stderr, pipes.stderr, patienceMs),
+    ])
     await endAll(undefined, AbortSignal.timeout(endMs)).catch((error: unknown) => {
       log.warn({ err: error, runner: spec.id }, 'processes that a runner left behind do not end')
     })
+    const oom = killed || exit.code === 0 ? undefined : await setting.bounds.whyOutOfMemory(spec)
     await drained
-    see({ kind: 'exited', exit })
+    if (oom !== undefined) said({ runnerId: spec.id, stream: 'stderr', text: oom })
+    see({ kind: 'exited', exit, ...(oom === undefined ? {} : { oom: true }) })
+  }
+
+  function accept(address: Address): void {
+    see({ kind: 'accepting', address })
+    setting.bounds.throttle(spec).catch((error: unknown) => {
+      if (!over.signal.aborted) log.warn({ err: error, runner: spec.id }, 'the CPU of a runner could not be bounded')
+    })
   }
 
   if (spawned instanceof Error) {
@@ -89,11 +109,14 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     see({ kind: 'exited', exit: couldNotSpawn })
     exited = Promise.resolve()
   } else {
-    const { pid, stdout, stderr } = spawned
-    drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }))
-    drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }))
-    exited = follow(spawned)
-    void whenAccepting(given.app, over.signal).then((address) => address && see({ kind: 'accepting', address }))
+    const { pid, stdout, stderr, word } = spawned
+    const pace = new Pace()
+    const pipes = {
+      stdout: drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }), pace),
+      stderr: drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }), pace),
+    }
+    exited = follow(spawned, pipes)
+    void whenAccepting(given.app, whenTold(word), over.signal).then((address) => address && accept(address))
     const startTime = procOf(pid)?.startTime
     if (startTime) {
       main = { pid, startTime, bootId: bootId() }
@@ -109,21 +132,22 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       sendSignal(main.pid, 'SIGTERM')
     },
     kill: async (signal) => {
+      killed = true
       if (sighting.kind !== 'exited') await endAll(main, signal)
       await exited
     },
     main: () => (main && isAlive(main) ? main : undefined),
     exec: async (command) => {
-      await noted // the group is there
+      await noted
       if (!main || over.signal.aborted) throw notAlive(spec.id)
       const { installation, cgroups } = place
-      const group = cgroups?.folderOf(spec.id)
+      const groups = cgroups?.foldersOf(spec.id) ?? []
       const inside = {
         id: spec.id,
         installation,
         pid: main.pid,
         startTime: main.startTime,
-        group,
+        groups,
         program: spec.command[0] ?? '',
       }
       return sessions.open(() =>
@@ -138,18 +162,15 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   }
 }
 
-/** The start waits for neither: a runner without record or group is found by its environment. */
-function note(folder: string, spec: RunnerSpec, main: ProcIdentity, { place, log }: RunnerSetting): Promise<unknown> {
-  return Promise.all([
-    writeRecord(folder, spec, main).catch((error: unknown) => {
-      log.warn({ err: error, runner: spec.id }, 'the record of a runner could not be written')
-    }),
-    place.cgroups?.join(spec.id, main.pid).catch(() => {}), // the process may be gone already
-  ])
+/** The start does not wait for it: a runner without a record is found by its environment. */
+function note(folder: string, spec: RunnerSpec, main: ProcIdentity, { log }: RunnerSetting): Promise<unknown> {
+  return writeRecord(folder, spec, main).catch((error: unknown) => {
+    log.warn({ err: error, runner: spec.id }, 'the record of a runner could not be written')
+  })
 }
 
-async function prepare(spec: RunnerSpec, folder: string, { place, ports }: RunnerSetting): Promise<RunnerPorts> {
-  await Promise.all([makeFolders(folder), place.cgroups?.make(spec.id)])
+async function prepare(spec: RunnerSpec, folder: string, { ports, bounds }: RunnerSetting): Promise<RunnerPorts> {
+  await Promise.all([makeFolders(folder), bounds.prepare(spec)])
   const [app, metrics] = await Promise.all([ports.take(), ports.take()])
   return { app, metrics }
 }

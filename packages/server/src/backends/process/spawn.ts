@@ -1,9 +1,10 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { RunnerSpec } from '../backend.ts'
+import type { Launcher } from './launcher.ts'
 import type { Place } from './survivors.ts'
 
 export interface RunnerPorts {
@@ -11,7 +12,16 @@ export interface RunnerPorts {
   readonly metrics: number
 }
 
-export type Spawned = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number }
+export type Spawned = ChildProcess & {
+  readonly pid: number
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Where a program that knows of it says that it listens (`carrick_runner/listening.py`). */
+  readonly word: Readable
+}
+
+/** As the child counts: before it come the usual three, and the one by which a launcher is told the variables. */
+const wordFd = 4
 
 /** A runner's folder holds its record, its working folder (also its home), its temporary files, and what stands at its `/`. */
 export async function makeFolders(folder: string): Promise<void> {
@@ -20,10 +30,18 @@ export async function makeFolders(folder: string): Promise<void> {
   await Promise.all([mkdir(join(folder, 'work'), { recursive: true }), mkdir(join(folder, 'tmp'), { recursive: true })])
 }
 
+export interface RunnerPlace {
+  readonly folder: string
+  readonly ports: RunnerPorts
+  readonly place: Place
+  readonly basePath: string
+  readonly launcher: Launcher | undefined
+}
+
 /** Spawns it in a session of its own with nothing of the server's environment. Answers the error when it cannot. */
 export async function spawnRunner(
   spec: RunnerSpec,
-  { folder, ports, place, basePath }: { folder: string; ports: RunnerPorts; place: Place; basePath: string },
+  { folder, ports, place, basePath, launcher }: RunnerPlace,
 ): Promise<Spawned | Error> {
   const [program, ...args] = spec.command
   if (!program) return new Error('its command is empty')
@@ -37,16 +55,15 @@ export async function spawnRunner(
     METRICS_PORT: String(ports.metrics),
     CARRICK_RUNNER_ID: spec.id,
     CARRICK_INSTALLATION: place.installation,
+    CARRICK_LISTENING_FD: String(wordFd),
     ...(spec.mounts.length === 0 ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
   }
+  const how = { cwd: join(folder, 'work'), detached: true }
   try {
-    const child = spawn(program, args, {
-      cwd: join(folder, 'work'),
-      env,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    if (hasPid(child)) return child
+    const child = launcher
+      ? launcher.spawn(spec, env, how)
+      : spawn(program, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
+    if (child.pid !== undefined) return Object.assign(child, { word: child.stdio[wordFd] }) as Spawned
     const [error] = await once(child, 'error')
     return error instanceof Error ? error : new Error(String(error))
   } catch (error) {
@@ -57,8 +74,4 @@ export async function spawnRunner(
 /** A namespace can only be entered by the process itself: ours does it before anything else (`carrick_runner/mounts.py`). */
 function mountsFor({ mounts }: RunnerSpec, folder: string): string {
   return JSON.stringify({ root: join(folder, 'root'), layers: join(folder, 'layers'), mounts })
-}
-
-function hasPid(child: ChildProcessByStdio<null, Readable, Readable>): child is Spawned {
-  return child.pid !== undefined
 }

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { RunnerUsage } from '../backend.ts'
 import { allProcs, type Proc } from './proc.ts'
@@ -16,7 +15,7 @@ export async function usageOf(
 ): Promise<ReadonlyMap<RunnerId, RunnerUsage>> {
   const trees = await usageOfTrees(mains)
   const used = Array.from(trees, async ([id, tree]) => {
-    const group = cgroups ? await usageOfGroup(cgroups.folderOf(id)) : {}
+    const group = cgroups ? await cgroups.usageOf(id) : {}
     return [id, { ...tree, ...group }] as const
   })
   return new Map(await Promise.all(used))
@@ -38,18 +37,6 @@ async function usageOfTrees(leaders: ReadonlyMap<RunnerId, number>): Promise<Rea
     }),
   )
   return used
-}
-
-/** What a control group (v2) has used, as far as the machine keeps account of it. */
-async function usageOfGroup(folder: string): Promise<Partial<RunnerUsage>> {
-  const [stat, memory] = await Promise.all(
-    ['cpu.stat', 'memory.current'].map((file) => readFile(join(folder, file), 'utf8').catch(() => '')),
-  )
-  const [, microseconds] = /^usage_usec (\d+)$/m.exec(stat ?? '') ?? []
-  return {
-    ...(microseconds === undefined ? {} : { cpuSeconds: Number(microseconds) / 1e6 }),
-    ...(memory ? { memoryBytes: Number(memory) } : {}),
-  }
 }
 
 /** Which tree each process belongs to: that of its parents, its session or its process group. */

@@ -10,7 +10,11 @@ import { iso, isoOrNull, route, said, type Request } from './route.ts'
 export const logRoutes = [
   route('GET', '/runners/:id', runnerWindow, {
     read: ({ params }) => ({ id: params['id'] ?? '' }),
-    show: ({ startedAt, endedAt }): RunnerWindow => ({ started_at: iso(startedAt), ended_at: isoOrNull(endedAt) }),
+    show: ({ startedAt, endedAt, reason }): RunnerWindow => ({
+      started_at: iso(startedAt),
+      ended_at: isoOrNull(endedAt),
+      ...(reason === undefined ? {} : { termination_reason: reason }),
+    }),
   }),
 
   route('POST', '/logs/history', logHistory, {

@@ -1,0 +1,66 @@
+import type { Confinement, RunnerSpec } from '../backend.ts'
+import type { Cgroups } from './cgroups.ts'
+
+/** The bounds of runners: made before they start, tightened once they serve, asked when they have ended. */
+export interface Bounds {
+  readonly confinement: readonly Confinement[]
+  prepare(spec: RunnerSpec): Promise<void>
+  /** It serves from now on. */
+  throttle(spec: RunnerSpec): Promise<void>
+  /** A sentence about the memory that a runner wanted, when the kernel ended a process of it for that. */
+  whyOutOfMemory(spec: RunnerSpec): Promise<string | undefined>
+}
+
+export interface BoundsParts {
+  readonly cgroups: Cgroups | undefined
+  /** Whether runners begin by a program that can bound itself. */
+  readonly launches: boolean
+  readonly hardCpu: boolean
+  readonly tasks: number
+}
+
+export function createBounds({ cgroups, launches, hardCpu, tasks }: BoundsParts): Bounds {
+  const limitsOf = ({ limits }: RunnerSpec) => ({ tasks, ...limits })
+  return {
+    confinement: confinementOf(cgroups, launches),
+    prepare: async (spec) => cgroups?.make(spec.id, limitsOf(spec)),
+    throttle: async (spec) => {
+      if (hardCpu) await cgroups?.throttle(spec.id, limitsOf(spec))
+    },
+    whyOutOfMemory: async (spec) => {
+      const { count, atLimit } = (await cgroups?.memoryKills(spec.id)) ?? { count: 0, atLimit: false }
+      return count === 0 ? undefined : sentence(spec, atLimit)
+    },
+  }
+}
+
+function sentence({ limits }: RunnerSpec, atLimit: boolean): string {
+  if (!limits || !atLimit) return 'The machine ran out of memory, and the kernel ended this runner, or a process of it.'
+  const { memoryBytes, machineType } = limits
+  return (
+    `This runner needed more than the ${sizeOf(memoryBytes)} of memory that ${machineType === undefined ? 'it' : `its machine type ${machineType}`} has, ` +
+    'and the kernel ended it, or a process of it. Choose a machine type with more memory, or hold less at a time.'
+  )
+}
+
+function sizeOf(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20
+  return mebibytes < 1_024 ? `${Math.round(mebibytes)} MiB` : `${Number((mebibytes / 1_024).toFixed(1))} GiB`
+}
+
+const noGroups = 'the server may make no control groups with that controller below its own'
+
+function confinementOf(cgroups: Cgroups | undefined, launches: boolean): readonly Confinement[] {
+  const by = (controller: 'memory' | 'cpu' | 'pids') => {
+    const version = cgroups?.held.get(controller)
+    return version === undefined ? undefined : { by: `cgroup v${version}` }
+  }
+  const alone = launches
+    ? { by: 'rlimit, for each process alone', why: noGroups }
+    : { by: null, why: 'there is no python3 on this machine to begin them by' }
+  return [
+    { part: 'memory', ...(by('memory') ?? alone) },
+    { part: 'cpu', ...(by('cpu') ?? { by: null, why: noGroups }) },
+    { part: 'processes', ...(by('pids') ?? { by: null, why: noGroups }) },
+  ]
+}

@@ -1,0 +1,73 @@
+import type { Limits } from '../backend.ts'
+
+/** A file of a control group, and what is written into it. */
+export interface GroupFile {
+  readonly controller: 'memory' | 'cpu' | 'pids'
+  readonly name: string
+  readonly value: string
+  /** Not every kernel has it. */
+  readonly optional?: true
+}
+
+export interface GroupLimits extends Partial<Pick<Limits, 'cpus' | 'memoryBytes'>> {
+  /** Most processes and threads. */
+  readonly tasks: number
+}
+
+const periodUs = 100_000
+const leastQuotaUs = 1_000
+
+/** What a runner's group says from the start: how much it may hold, and how much it weighs when all want the CPU. */
+export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks }: GroupLimits): readonly GroupFile[] {
+  const files =
+    version === 1 ? [...memoryV1(memoryBytes), ...sharesOf(cpus)] : [...memoryV2(memoryBytes), ...weightOf(cpus)]
+  return [...files, { controller: 'pids', name: 'pids.max', value: String(tasks) }]
+}
+
+/** What is added once it serves: a start is never slowed down. */
+export function filesOnceServing(version: 1 | 2, { cpus }: GroupLimits): readonly GroupFile[] {
+  if (cpus === undefined) return []
+  const quota = Math.max(leastQuotaUs, Math.round(cpus * periodUs))
+  if (version === 2) return [{ controller: 'cpu', name: 'cpu.max', value: `${quota} ${periodUs}` }]
+  return [
+    { controller: 'cpu', name: 'cpu.cfs_period_us', value: String(periodUs) },
+    { controller: 'cpu', name: 'cpu.cfs_quota_us', value: String(quota) },
+  ]
+}
+
+/** All runners together weigh as much as they would if each CPU had one busy process of theirs. */
+export function filesOfAll(version: 1 | 2, machineCpus: number): readonly GroupFile[] {
+  return version === 1 ? sharesOf(machineCpus) : weightOf(machineCpus)
+}
+
+function memoryV1(bytes: number | undefined): readonly GroupFile[] {
+  if (bytes === undefined) return []
+  return [
+    { controller: 'memory', name: 'memory.limit_in_bytes', value: String(bytes) },
+    { controller: 'memory', name: 'memory.memsw.limit_in_bytes', value: String(bytes), optional: true },
+  ]
+}
+
+/** One that outgrows it ends whole: half an app would answer nobody. */
+function memoryV2(bytes: number | undefined): readonly GroupFile[] {
+  if (bytes === undefined) return []
+  return [
+    { controller: 'memory', name: 'memory.max', value: String(bytes) },
+    { controller: 'memory', name: 'memory.swap.max', value: '0', optional: true },
+    { controller: 'memory', name: 'memory.oom.group', value: '1', optional: true },
+  ]
+}
+
+/** 1024 is what one process weighs. */
+function sharesOf(cpus: number | undefined): readonly GroupFile[] {
+  if (cpus === undefined) return []
+  return [{ controller: 'cpu', name: 'cpu.shares', value: String(between(2, Math.round(cpus * 1_024), 262_144)) }]
+}
+
+/** 100 is what one process weighs. */
+function weightOf(cpus: number | undefined): readonly GroupFile[] {
+  if (cpus === undefined) return []
+  return [{ controller: 'cpu', name: 'cpu.weight', value: String(between(1, Math.round(cpus * 100), 10_000)) }]
+}
+
+const between = (least: number, value: number, most: number) => Math.min(Math.max(least, value), most)

@@ -1,0 +1,80 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { Writable } from 'node:stream'
+import { promisify } from 'node:util'
+import type { RunnerSpec } from '../backend.ts'
+import type { Cgroups } from './cgroups.ts'
+
+/** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
+export interface Launcher {
+  spawn(
+    spec: RunnerSpec,
+    variables: Readonly<Record<string, string>>,
+    how: { readonly cwd: string; readonly detached: boolean },
+  ): ChildProcess
+}
+
+export interface LauncherParts {
+  /** An interpreter of the machine: a runner's own is its author's choice. */
+  readonly python: string
+  /** The folder `carrick_launch`. */
+  readonly program: string
+  readonly cgroups: Cgroups | undefined
+}
+
+export function createLauncher({ python, program, cgroups }: LauncherParts): Launcher {
+  return {
+    spawn: (spec, variables, how) => {
+      const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups)]
+      const args = ['-I', '-S', join(program, '__main__.py'), ...options, '--', ...spec.command]
+      const env = pick(variables, ['PATH', 'CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'])
+      const block = environmentBlock(variables)
+      const child = spawn(python, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] })
+      const pipe = child.stdio[3]
+      if (pipe instanceof Writable) pipe.on('error', () => {}).end(block) // one that has ended needs none
+      return child
+    },
+  }
+}
+
+/** A Python 3.8 or newer on this PATH. */
+export async function findPython(path: string): Promise<string | undefined> {
+  for (const folder of path.split(delimiter)) {
+    const program = join(folder, 'python3')
+    if (await isNewEnough(program)) return program
+  }
+  return undefined
+}
+
+async function isNewEnough(program: string): Promise<boolean> {
+  try {
+    await access(program, constants.X_OK)
+    const test = 'import sys; sys.exit(sys.version_info < (3, 8))'
+    await promisify(execFile)(program, ['-I', '-S', '-c', test], { timeout: 10_000, env: {} })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function groupsOf({ id }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
+  return (cgroups?.foldersOf(id) ?? []).flatMap((folder) => ['--group', folder])
+}
+
+/** A bound for each process, where there is none for all together. */
+function rlimitsOf({ limits }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
+  return limits === undefined || cgroups?.held.has('memory') ? [] : ['--data', String(limits.memoryBytes)]
+}
+
+function environmentBlock(variables: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
+  const broken = entries.find((entry) => entry.includes('\0'))
+  if (broken !== undefined) throw new Error(`its variable ${broken.split('=', 1)[0]} holds a zero byte`)
+  return entries.map((entry) => `${entry}\0`).join('')
+}
+
+function pick(from: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])))
+}

@@ -1,0 +1,19 @@
+"""
+Started as `python -I -S <path>/carrick_launch/__main__.py OPTIONS -- PROGRAM ARGUMENTS`, by an interpreter of the machine: it
+puts itself where a runner belongs and becomes the runner's program. Nothing of the app has run by then, not even what its
+environment would do at the start of Python.
+
+Options  --group FOLDER  a control group to be in; may be repeated
+         --data BYTES    most data that one process may have (RLIMIT_DATA)
+Reads    fd 3  the runner's environment: NAME=value, each followed by a zero byte. Its own is clean: a variable such as
+               LD_PRELOAD is for the runner alone
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+from carrick_launch import launch  # noqa: E402
+
+if __name__ == "__main__":
+    launch.main(sys.argv[1:])

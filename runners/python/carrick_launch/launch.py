@@ -1,0 +1,63 @@
+"""From a fresh process to the runner's program. Few modules, for every start pays for them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+ENVIRONMENT = 3
+
+
+def main(arguments):
+    options, command = parse(arguments)
+    try:
+        for folder in options.get("group", []):
+            _write(folder + "/cgroup.procs", "0")
+        if "data" in options:
+            _bound_data(int(options["data"][0]))
+        variables = _variables()
+    except OSError as error:
+        _fail("This runner could not be put within its limits: %s" % error, 126)
+    become(command, variables)
+
+
+def parse(arguments):
+    """Options by name, each a list of what was given, and the program with its arguments."""
+    options = {}
+    end = arguments.index("--")
+    for name, value in zip(arguments[:end:2], arguments[1:end:2]):
+        options.setdefault(name[2:], []).append(value)
+    return options, arguments[end + 1 :]
+
+
+def become(command, variables):
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored is inherited
+    try:
+        os.execvpe(command[0], command, variables)
+    except OSError as error:
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        _fail("The runner's program could not be started: %s: %s" % (command[0], error.strerror), 127 if missing else 126)
+
+
+def _variables():
+    with os.fdopen(ENVIRONMENT, "rb") as pipe:
+        entries = pipe.read().split(b"\0")
+    return dict(entry.split(b"=", 1) for entry in entries if entry)
+
+
+def _bound_data(most):
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _fail(sentence, code):
+    print(sentence, file=sys.stderr, flush=True)
+    os._exit(code)
