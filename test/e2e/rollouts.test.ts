@@ -29,7 +29,7 @@ describe('rollouts', () => {
   })
   afterAll(() => carrick[Symbol.asyncDispose]())
 
-  const deploy = (...flags: string[]) => carrick.deploy('steady.py::Steady', 'steady', ...flags)
+  const deploy = (...flags: string[]) => carrick.deploy('gated.py::Gated', 'steady', ...flags)
   const file = (name: string) => join(carrick.folder, name)
   const open = (name: string) => writeFile(file(name), '')
 
@@ -52,7 +52,7 @@ describe('rollouts', () => {
 
   /** A deploy of a revision whose runners are not ready before the gate is open, left to itself. */
   async function gated(gate: string): Promise<ChildProcess> {
-    const args = ['deploy', 'test/e2e/apps/steady.py::Steady', '--app-name', 'steady']
+    const args = ['deploy', 'test/e2e/apps/gated.py::Gated', '--app-name', 'steady']
     const env = { ...process.env, ...carrick.variables, COLUMNS: '2000', GATE: file(gate) }
     return spawn(join(await clients(), 'bin', 'fal'), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   }
@@ -102,7 +102,7 @@ describe('rollouts', () => {
   })
 
   test('--detach moves the app first and answers at once, and a runner comes up although nobody calls', async () => {
-    const args = ['test/e2e/apps/steady.py::Steady', '--app-name', 'steady', '--detach', '--output', 'json']
+    const args = ['test/e2e/apps/gated.py::Gated', '--app-name', 'steady', '--detach', '--output', 'json']
     const { code, stdout, stderr } = await carrick.falWith({ GATE: file('detached') }, 'deploy', ...args)
     expect(code, stderr).toBe(0)
     const { revision, status } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { revision: string; status: string }
@@ -146,7 +146,7 @@ describe('rollouts', () => {
 
     test('is deployed beside the one that serves, and told how to call and to promote', async () => {
       const before = await active()
-      const args = ['--no-promote', 'test/e2e/apps/steady.py::Steady', '--app-name', 'steady']
+      const args = ['--no-promote', 'test/e2e/apps/gated.py::Gated', '--app-name', 'steady']
       const { code, stdout, stderr } = await carrick.carrick('deploy', ...args)
       expect(code, stderr).toBe(0)
       revision = (await newest())?.revision_id ?? ''
@@ -186,7 +186,7 @@ describe('rollouts', () => {
     })
 
     test('needs an app that is there', async () => {
-      const args = ['--no-promote', 'test/e2e/apps/steady.py::Steady', '--app-name', 'nothing-yet']
+      const args = ['--no-promote', 'test/e2e/apps/gated.py::Gated', '--app-name', 'nothing-yet']
       const refused = await carrick.carrick('deploy', ...args)
       expect([refused.code, refused.stdout + refused.stderr]).toEqual([
         1,

@@ -78,7 +78,7 @@ test.each([
   ['is not there', `hello@${revisionId.replace('4', '5')}`],
   ['is of another app', `other@${revisionId}`],
   ['has no name', 'hello@'],
-  ['has no sense', `hello@${'%00'}`],
+  ['has no sense', 'hello@%00'],
   ['is of an app that is not there', `nothing@${revisionId}`],
 ])('a revision that %s is not found', async (_, name) => {
   await appWithRevision()

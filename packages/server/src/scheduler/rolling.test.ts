@@ -275,7 +275,7 @@ describe('a rollout: the same revision on new runners', () => {
     await at.settled()
     await at.pass(10 * second)
     expect(at.backend.alive).toEqual(old)
-    expect(calls.map(({ slot }) => slot?.runnerId).toSorted()).toEqual(old.toSorted())
+    expect(new Set(calls.map(({ slot }) => slot?.runnerId))).toEqual(new Set(old))
     await at.pass(60 * second) // the wait after two failed starts is over
     const fresh = at.backend.alive.filter((each) => !old.includes(each))
     expect(fresh).toHaveLength(2)
