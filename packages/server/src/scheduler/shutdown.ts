@@ -50,7 +50,7 @@ async function allGone(parts: ShutdownParts, withinMs: number): Promise<unknown>
   while (fleet.size > 0 && !over.aborted) {
     const draft = new Draft(fleet)
     const listed = await backend.list(AbortSignal.timeout(killPatienceMs))
-    fold(fleet, { listed, refused: new Set() }, draft, clock.now())
+    fold(fleet.all(), { look: { listed, isWhole: true }, refused: new Set() }, draft, clock.now())
     failure = await store(draft, parts)
     if (fleet.all().every(({ id }) => isGone(listed.get(id)))) break
     await rest(lookEveryMs, undefined, { signal: over }).catch(() => {}) // the loop sees that it is over
