@@ -231,6 +231,71 @@ test('a recreate deploy moves the app at once; the next call starts the new revi
   expect(at.backend.started.at(-1)).toMatchObject({ revisionId: 'r2' })
 })
 
+describe('a rollout: the same revision on new runners', () => {
+  const scale = { max_concurrency: 2, keep_alive: 300 }
+  const renew = ({ scheduler }: At, ids: readonly string[]) =>
+    Promise.all(ids.map((id) => scheduler.stopRunner(id, { replaceFirst: true, reason: 'rollout' })))
+
+  async function twoServing(at: At) {
+    await at.deploy({ revision: 'r1', scale })
+    const calls = [at.call(), at.call()]
+    await at.settled()
+    const old = at.backend.alive
+    await at.accept(...old)
+    return { calls, old }
+  }
+
+  test('starts a successor for each beyond the cap, and each that is ready releases one', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    const { old } = await twoServing(at)
+    const asked = renew(at, old)
+    await at.settled()
+    await asked
+    const fresh = at.backend.alive.filter((id) => !old.includes(id))
+    expect(fresh).toHaveLength(2)
+    expect(at.backend.finishing).toEqual([])
+    const views = await at.scheduler.listing('account-1')
+    expect(views.filter(({ replacement }) => replacement === 'will').map(({ id }) => id)).toEqual(old)
+    await at.accept(fresh[0]!)
+    expect(at.backend.finishing).toHaveLength(1)
+    await at.accept(fresh[1]!)
+    expect(at.backend.finishing).toEqual(old)
+    expect(await at.stored(old[0]!)).toMatchObject({ state: 'draining', reason: 'rollout' })
+  })
+
+  test('stalls while no successor comes up, and the old ones serve on', async () => {
+    await using at = await openTestScheduler()
+    const { calls, old } = await twoServing(at)
+    const asked = renew(at, old)
+    await at.settled()
+    await asked
+    for (const id of at.backend.alive.filter((each) => !old.includes(each)))
+      at.backend.exit(id, { code: 1, signal: null })
+    await at.settled()
+    await at.pass(10 * second)
+    expect(at.backend.alive).toEqual(old)
+    expect(new Set(calls.map(({ slot }) => slot?.runnerId))).toEqual(new Set(old))
+    await at.pass(60 * second) // the wait after two failed starts is over
+    const fresh = at.backend.alive.filter((each) => !old.includes(each))
+    expect(fresh).toHaveLength(2)
+    await at.accept(...fresh)
+    expect(at.backend.alive).toEqual(fresh)
+  })
+
+  test('by force ends all at once, and the load has new ones started', async () => {
+    await using at = await openTestScheduler()
+    const { old } = await twoServing(at)
+    at.call()
+    const asked = Promise.all(old.map((id) => at.scheduler.killRunner(id, 'rollout')))
+    await at.settled()
+    await asked
+    expect(at.backend.alive.filter((id) => old.includes(id))).toEqual([])
+    expect(at.backend.alive.length).toBeGreaterThan(0)
+    expect(await at.stored(old[0]!)).toMatchObject({ state: 'terminated', reason: 'rollout' })
+  })
+})
+
 test('an app that is to be warm has a runner although nobody calls, until one has served', async () => {
   await using at = await openTestScheduler()
   await at.deploy({ revision: 'r1' })

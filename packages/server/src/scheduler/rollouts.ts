@@ -81,6 +81,7 @@ function reasonOf(failed: Terminated | undefined, { spec }: Revision): string {
   if (failed === undefined) return `No runner of it was ready within ${2 * seconds} s.`
   if (failed.reason === 'startup_timeout')
     return `Its first runner was not ready within ${seconds} s (startup_timeout).`
+  if (failed.reason === 'oom') return 'Its first runner used more memory than its machine type has.'
   const { code, signal } = failed.exit ?? { code: null, signal: null }
   const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by ${signal}`
   return `Its first runner ended${how} before it was ready.`
