@@ -54,7 +54,7 @@ export class World {
   async start(): Promise<void> {
     const { time, chance, memory, machines } = this
     const log: Logger = {
-      info: (_, message) => this.note(message),
+      info: (fields, message) => this.break(`${message}: ${JSON.stringify(fields)}`), // there is only one such word
       warn: (_, message) => this.note(message),
       error: (fields, message) => this.#reported(fields, message),
     }

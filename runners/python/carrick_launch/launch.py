@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import _signal as signal  # the module around it makes enumerations, which takes longer than all that is done here
 import os
-import signal
 import sys
 
-ENVIRONMENT = 3
+_pipe = os.fdopen(3, "rb")
 
 
 def main(arguments):
-    options, command = parse(arguments)
+    options, command = parse(arguments or _told())
+    isolated = "root" in options
     try:
-        for folder in options.get("group", []):
-            _write(folder + "/cgroup.procs", "0")
+        if "cwd" in options:
+            os.chdir(options["cwd"][0])
         if "data" in options:
             _bound_data(int(options["data"][0]))
         variables = _variables()
+        if not isolated:
+            for folder in options.get("group", []):
+                _write(folder + "/cgroup.procs", "0")
+            become(command, variables)
+        from . import isolate
+
+        isolate.run(options, lambda: become(command, variables))
     except OSError as error:
-        _fail("This runner could not be put within its limits: %s" % error, 126)
-    become(command, variables)
+        _fail("This runner could not be put where it belongs: %s" % error, 126)
 
 
 def parse(arguments):
@@ -41,9 +48,19 @@ def become(command, variables):
         _fail("The runner's program could not be started: %s: %s" % (command[0], error.strerror), 127 if missing else 126)
 
 
+def _told():
+    """What one that was started without arguments waits for. Its server may go, or need it no more."""
+    from . import isolate  # noqa: F401  while nobody waits for us
+
+    length = _pipe.readline()
+    if not length:
+        os._exit(0)
+    return [os.fsdecode(each) for each in _pipe.read(int(length)).split(b"\0")]
+
+
 def _variables():
-    with os.fdopen(ENVIRONMENT, "rb") as pipe:
-        entries = pipe.read().split(b"\0")
+    with _pipe:
+        entries = _pipe.read().split(b"\0")
     return dict(entry.split(b"=", 1) for entry in entries if entry)
 
 

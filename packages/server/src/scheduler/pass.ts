@@ -4,6 +4,7 @@ import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } 
 import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
 import { Agenda } from './agenda.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
@@ -29,6 +30,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly sightings: Sightings
   readonly decisions: DecisionLog
   readonly health: HealthChecks
+  readonly log: Logger
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
@@ -38,6 +40,14 @@ interface Planned {
   readonly plan: Plan
   readonly born: readonly (Birth | undefined)[]
   readonly later: readonly Moment[]
+}
+
+/** What comes together while one pass plans for one app after the other. */
+interface Round {
+  readonly draft: Draft
+  readonly births: Birth[]
+  /** The apps of which something had told, where it looks at all. */
+  readonly news: ReadonlySet<AppId> | undefined
 }
 
 const usualTimeoutSeconds = 3_600
@@ -67,6 +77,7 @@ export class Pass {
   async run(signal: AbortSignal): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
+    const looked = this.#touched
     try {
       const isWhole = await this.#see(signal)
       const ends = await roll(this.#parts)
@@ -75,6 +86,7 @@ export class Pass {
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting]
+      for (const appId of looked) this.#touched.add(appId)
       this.#parts.sightings.expectAnything()
       await this.#parts.fleet.load() // a write whose answer was lost may have happened
       this.#parts.placing.countAgain()
@@ -159,8 +171,8 @@ export class Pass {
   /** The runners of the apps that were touched, those included that the backend told of and those whose time has come. */
   #concerned(look: Look | undefined): readonly LiveRunner[] {
     const { fleet, clock } = this.#parts
-    if (look?.isWhole) return fleet.all()
     for (const appId of this.#agenda.take(clock.now())) this.#touched.add(appId)
+    if (look?.isWhole) return fleet.all()
     for (const id of look?.listed.keys() ?? []) this.#touchAppOf(id)
     return [...this.#touched].flatMap((appId) => fleet.ofApp(appId))
   }
@@ -178,9 +190,11 @@ export class Pass {
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
+    const now = clock.now()
     const draft = new Draft(fleet)
+    const news = isWhole ? touched : undefined
     const births: Birth[] = []
-    const plans = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    const plans = Array.from(all, ([id, world]) => [id, this.#planOne(id, world, { draft, births, news })] as const)
     beginThose(births, this.#parts, draft)
     const decided = plans.flatMap(([id, { plan, born }]) => this.#decided(id, all.get(id), plan, born))
     await this.#store(draft)
@@ -189,14 +203,17 @@ export class Pass {
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, { later }] of plans) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
+      this.#agenda.set(id, [...later, ...this.#deadlines(id)], now) // what came due meanwhile is due
     }
   }
 
   /** Answers the plan with what its actions bring forth, and when there may be more to do; adds the runners that are to begin. */
-  #planOne(world: AppWorld, draft: Draft, births: Birth[]): Planned {
-    const now = this.#parts.clock.now()
+  #planOne(id: AppId, world: AppWorld, { draft, births, news }: Round): Planned {
+    const { clock, log } = this.#parts
+    const now = clock.now()
     const plan = planApp(world, now)
+    if (news?.has(id) === false && plan.actions.some(({ kind }) => kind === 'start' || kind === 'begin'))
+      log.info({ app: id }, 'a look at everything found a runner to start of which nothing had told')
     const born = plan.actions.map((action) => this.#draft(action, world, draft))
     births.push(...born.flatMap((birth) => birth ?? []))
     this.#boundSetup(world, draft)

@@ -44,8 +44,6 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }
     ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
-    unplacedOf: placing.whyUnplaced,
-    costliestFirst: placing.costliestFirst,
     failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
