@@ -176,8 +176,9 @@ function backoffIn(world: AppWorld, revision: Revision, isShort: boolean, now: M
 
 /** Runners that nothing has room for, those with the same kind of reason together. */
 function placeless({ runners, unplacedOf }: AppWorld, born: readonly (RunnerId | undefined)[]): readonly Block[] {
-  if (unplacedOf === undefined) return []
-  const pending = runners.filter(({ runner }) => runner.state === 'pending').map(({ runner }) => runner.id)
+  const isPending = ({ runner }: AppWorld['runners'][number]) => runner.state === 'pending'
+  if (unplacedOf === undefined || (born.length === 0 && !runners.some(isPending))) return []
+  const pending = runners.filter(isPending).map(({ runner }) => runner.id)
   const blocks = new Map<string, Extract<Block, { kind: 'no_place' }>>()
   for (const id of new Set([...pending, ...born])) {
     const why = id === undefined ? undefined : unplacedOf(id)
