@@ -21,6 +21,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   proxy: async () => (await import('./proxy.bench.ts')).proxy,
   burst: async () => (await import('./burst.bench.ts')).burst,
   control: async () => (await import('./control.bench.ts')).control,
+  'control-loop': async () => (await import('./control-loop.bench.ts')).controlLoop,
   retention: async () => (await import('./retention.bench.ts')).retention,
 }
 

@@ -5,7 +5,7 @@ import { Carrick } from './carrick.ts'
 describe('GPUs in use', () => {
   let carrick: Carrick
   beforeAll(async () => {
-    carrick = await Carrick.start()
+    carrick = await Carrick.start({ CARRICK_GPUS: 'H100,H100', CARRICK_MEMORY: String(2 ** 40) })
     await carrick.deploy('gpus.py::Painter', 'painter')
     await carrick.deploy('gpus.py::Clerk', 'clerk')
     await Promise.all([call('painter'), call('clerk')])

@@ -4,7 +4,9 @@ import { Carrick } from './carrick.ts'
 /** The client of the stock SDK (`fal.api.SyncServerlessClient`), every call of it. */
 describe('the SDK’s client', () => {
   let carrick: Carrick
-  beforeAll(async () => void (carrick = await Carrick.start()))
+  beforeAll(
+    async () => void (carrick = await Carrick.start({ CARRICK_GPUS: 'H100,H100', CARRICK_MEMORY: String(2 ** 40) })),
+  )
   afterAll(() => carrick[Symbol.asyncDispose]())
 
   /** Lines that have `client`, and put into `answer` what this answers. */

@@ -11,7 +11,7 @@ const switched = z.enum(['true', 'false'])
 /**
  * Every setting. A flag `--some-name` of `carrick up` is the variable CARRICK_SOME_NAME and the key some_name of
  * carrick.toml, in this order of precedence. `npm run docs` writes docs/reference/settings.md from it.
- * `list`: several, separated by commas, or an array in the file. `secret`: never shown. `allowed`: words that fit after "give".
+ * `list`: several, separated by commas, or an array in the file. `table`: JSON, or tables in the file. `secret`: never shown. `allowed`: words that fit after "give".
  */
 export const settings = z.object({
   CARRICK_DATA: z
@@ -97,6 +97,47 @@ export const settings = z.object({
       'Whether a runner that serves may use no more CPU than its machine type has (`hard`), or what nobody else wants as well (`soft`)',
     ),
   CARRICK_RUNNER_TASKS: whole.min(16).default(8_192).describe('Most processes and threads of one runner'),
+  CARRICK_REGION: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/)
+    .default('local')
+    .meta({
+      allowed: 'a label such as eu-west: small letters, digits and "-"',
+      description: 'The region of this machine. `local` is none: it counts as in every region',
+    }),
+  CARRICK_MACHINE_TYPES: z.string().default('').meta({
+    table: true,
+    allowed: 'JSON; in the file a table `[machine_types.NAME]` for each',
+    description: 'Machine types of your own, and changes of those that are built in (docs/guides/machine-types.md)',
+  }),
+  CARRICK_GPUS: z.string().default('auto').meta({
+    list: true,
+    allowed: 'auto, none, some of the indices of nvidia-smi, or a model for each GPU',
+    description: 'The GPUs that runners may have: `auto` is all that `nvidia-smi` knows',
+  }),
+  CARRICK_CPUS: z.coerce.number().min(0).max(10_000).default(0).describe('Cores for runners; 0 is all that there are'),
+  CARRICK_MEMORY: whole.min(0).default(0).describe('Memory for runners, in bytes; 0 is all that there is'),
+  CARRICK_CPU_OVERCOMMIT: z.coerce
+    .number()
+    .min(0.1)
+    .max(10_000)
+    .default(20)
+    .describe('How often a core is given away: most runners idle most of the time'),
+  CARRICK_MEMORY_OVERCOMMIT: z.coerce
+    .number()
+    .min(0.1)
+    .max(10_000)
+    .default(4)
+    .describe('How often a byte of memory is given away: few runners use all that their machine type has'),
+  CARRICK_RUNNERS_PER_MACHINE: whole.min(1).default(1_000).describe('Most runners on one machine'),
+  CARRICK_RUNNERS_PER_ACCOUNT: whole.min(1).default(1_000).describe('Most runners of one account'),
+  CARRICK_GPUS_PER_ACCOUNT: whole.min(0).default(1_000).describe('Most GPUs that the runners of one account hold'),
+  CARRICK_UNPLACEABLE: z
+    .enum(['refuse', 'wait'])
+    .default('refuse')
+    .describe(
+      'What becomes of an app whose machine types nothing here can ever have: it is refused, or its runners wait',
+    ),
   CARRICK_FILE_LIMIT: bytes.default(1024 ** 4).describe('Largest file of `fal files`, in bytes'),
   CARRICK_UNZIP_LIMIT: bytes.default(100 * 1024 ** 3).describe('Most bytes that an uploaded archive may unpack to'),
   CARRICK_KEEP_FREE: whole

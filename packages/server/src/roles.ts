@@ -20,6 +20,7 @@ import type { RunnerId } from './domain/ids.ts'
 import { publicOr } from './domain/public-address.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { openHardware } from './hardware.ts'
 import { startLoop } from './kit/loop.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
@@ -50,6 +51,7 @@ export async function startRoles(
 ) {
   const { config, log, vault, folder, installation, bundleFile, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
+  const finding = openHardware(config, log) // a driver may take seconds to answer: the rest does not wait for it
   const builder = await createBuilder({
     ...foundation,
     folder: folder.environments,
@@ -92,8 +94,10 @@ export async function startRoles(
     jobKeyOf,
     surroundings: () => surroundings(foundation, addresses),
   })
+  const hardware = await finding
   // From here on no former runner is left, so nothing runs twice by accident.
-  const scheduler = await startScheduler({ ...foundation, backend, launch, everyMs: config.CARRICK_RECONCILE_EVERY_MS })
+  const everyMs = config.CARRICK_RECONCILE_EVERY_MS
+  const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, everyMs })
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
   const accepting = () => readiness() === 'ready'
   const workflows = createWorkflows({
@@ -151,6 +155,7 @@ export async function startRoles(
     }),
     builder,
     runners: scheduler,
+    hardware,
     queues: dispatcher,
     queueLimit: config.CARRICK_QUEUE_LIMIT,
     webhooks,
@@ -202,7 +207,7 @@ function storageLimits({
 }
 
 /** How the platform looks to a runner. */
-function surroundings({ bundleFile }: Foundation, { names, ingress }: Addresses): Surroundings {
+function surroundings({ bundleFile, config }: Foundation, { names, ingress }: Addresses): Surroundings {
   return {
     grpcHost: `${names.hosts[0]}:${names.port}`,
     restHost: ingress,
@@ -212,6 +217,6 @@ function surroundings({ bundleFile }: Foundation, { names, ingress }: Addresses)
     cdnUrl: `https://${ingress}`,
     kvUrl: `https://${ingress}/kv`,
     bundle: bundleFile,
-    region: 'local',
+    region: config.CARRICK_REGION,
   }
 }

@@ -1,4 +1,4 @@
-"""Asks for GPUs, which a machine without any counts all the same."""
+"""Asks for two GPUs, and for none."""
 
 import fal
 

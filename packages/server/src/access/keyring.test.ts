@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { permissions, presets } from '../domain/permissions.ts'
 import { systemClock } from '../kit/clock.ts'
 import { addAccount, beginInstallation } from '../store/accounts.ts'
-import { liveKeys, revokeKey } from '../store/keys.ts'
+import { liveKeys, revokeKey, revokeRunnerKey } from '../store/keys.ts'
 import { sql, write, done } from '../store/sql.ts'
 import { openTestStore } from '../testing/store.ts'
 import { createKeyring } from './memory-keyring.ts'
@@ -84,6 +84,37 @@ describe('a revoked key', () => {
     const key = await at.keyring.mint('alice-id', presets.ADMIN, '')
     await at.keyring.revoke(key.keyId)
     await expect(at.keyring.revoke(key.keyId)).resolves.toBeUndefined()
+  })
+})
+
+describe("a runner's key", () => {
+  const stored = async ({ keyring, store }: Awaited<ReturnType<typeof openKeyring>>) => {
+    const { credentials, write: addition } = keyring.prepare('alice-id', presets.RUNNER, 'runner', 'runner')
+    await store.commit(addition)
+    return credentials
+  }
+
+  test('counts soon after the keyring is told of it, and no more once it is told of its end', async () => {
+    await using at = await openKeyring()
+    const key = await stored(at)
+    at.keyring.learn(key.keyId)
+    await expect.poll(() => at.keyring.identify(key)).toMatchObject({ accountId: 'alice-id' })
+    await at.store.commit(revokeRunnerKey(key.keyId, clock.now()))
+    at.keyring.forget(key.keyId)
+    expect(at.keyring.identify(key)).toBeUndefined()
+  })
+
+  test('is what the keyring was told last, also while all keys are being read', async () => {
+    await using at = await openKeyring()
+    const [gone, kept] = [await stored(at), await stored(at)]
+    at.keyring.learn(gone.keyId)
+    at.keyring.learn(kept.keyId)
+    const refreshed = at.keyring.refresh()
+    await at.store.commit(revokeRunnerKey(gone.keyId, clock.now())) // the read may have begun before
+    at.keyring.forget(gone.keyId)
+    await refreshed
+    await expect.poll(() => at.keyring.identify(kept)).toBeDefined()
+    expect(at.keyring.identify(gone)).toBeUndefined()
   })
 })
 

@@ -24,9 +24,16 @@ export interface Keyring {
   aliasesOf(accountId: AccountId): Iterable<readonly [KeyId, string]>
   /** Makes a key and stores its hash. The secret is in the answer and nowhere else. */
   mint(accountId: AccountId, permissions: readonly Granted[], alias: string): Promise<Credentials>
-  /** Makes a key that counts from the moment its write is committed: for keys that are stored together with something else. */
+  /**
+   * Makes a key that counts from the moment its write is committed: for keys that are stored together with something
+   * else. A runner's counts soon after `learn` is told of it.
+   */
   prepare(accountId: AccountId, permissions: readonly Granted[], alias: string, holder?: KeyHolder): PreparedKey
   revoke(keyId: KeyId): Promise<void>
+  /** A runner's key was stored. */
+  learn(keyId: KeyId): void
+  /** A runner's key was revoked in the store: it counts no more. */
+  forget(keyId: KeyId): void
   /** Resolves when what was committed before the call is known here. */
   refresh(): Promise<void>
   /** Calls back whenever what is known here has been read anew, before those who wait for `refresh` go on. */

@@ -4,7 +4,7 @@ import { held, type Caller, type Granted } from '../domain/permissions.ts'
 import type { Clock } from '../kit/clock.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import { silent, type Logger } from '../kit/logger.ts'
-import { addKey, liveKeys, revokeKey, type KeyHolder, type LiveKey } from '../store/keys.ts'
+import { addKey, liveKeyById, liveKeys, revokeKey, type KeyHolder, type LiveKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Keyring, PreparedKey } from './keyring.ts'
 
@@ -19,14 +19,33 @@ const nobody = randomBytes(32)
 
 /** The keys of a store, read at the start and again after every change of theirs. */
 export async function createKeyring(store: Store, clock: Clock, log: Logger = silent): Promise<Keyring> {
-  let keys: ReadonlyMap<KeyId, Known> = new Map()
+  let keys = new Map<KeyId, Known>()
+  /** What was learnt of single keys while all are being read: that read may have begun before. */
+  let meanwhile: Map<KeyId, Known | undefined> | undefined
+  /** Single keys that are being read. */
+  const learning = new Set<KeyId>()
   let reading: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
   const listeners: (() => void)[] = []
 
   async function readAll(): Promise<void> {
+    const learnt = (meanwhile = new Map<KeyId, Known | undefined>())
     keys = new Map((await store.read(liveKeys())).map((key) => [key.id, knownOf(key)]))
+    meanwhile = undefined
+    for (const [id, known] of learnt) note(id, known)
     for (const listener of listeners) listener()
+  }
+
+  function note(id: KeyId, known: Known | undefined): void {
+    meanwhile?.set(id, known)
+    if (known === undefined) keys.delete(id)
+    else keys.set(id, known)
+  }
+
+  async function learn(id: KeyId): Promise<void> {
+    learning.add(id)
+    const key = await store.read(liveKeyById(id))
+    if (learning.delete(id) && key !== undefined) note(id, knownOf(key))
   }
 
   // A read that is under way may be too early for its caller, so one that begins later is shared by all who ask.
@@ -53,9 +72,10 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
   }
 
   await refresh()
-  store.onChange('key', () => {
+  const refreshed = () => {
     refresh().catch((error: unknown) => log.error({ err: error }, 'the keys could not be read again after a change'))
-  })
+  }
+  store.onChange('key', refreshed)
 
   return {
     identify({ keyId, secret }) {
@@ -78,6 +98,8 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
       await store.commit(revokeKey(keyId, clock.now()))
       await refresh()
     },
+    learn: (keyId) => void learn(keyId).catch(() => (learning.delete(keyId), refreshed())),
+    forget: (keyId) => (learning.delete(keyId), note(keyId, undefined)),
     refresh,
     onRefresh: (listener) => void listeners.push(listener),
   }

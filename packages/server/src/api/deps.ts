@@ -4,6 +4,7 @@ import type { ObjectFiles } from '../blobs/object-files.ts'
 import type { RunResults } from '../blobs/run-results.ts'
 import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Terminated } from '../domain/runner.ts'
@@ -45,6 +46,8 @@ export interface Deps {
   readonly logs: Pick<LogStore, 'page' | 'query' | 'tail' | 'follow' | 'dropped'>
   readonly builder: Builds
   readonly runners: Runners
+  /** What runners are placed on. */
+  readonly hardware: Hardware
   readonly queues: Queues
   /** Requests that may wait in one app's queue. */
   readonly queueLimit: number

@@ -106,8 +106,11 @@ export interface RunnerBackend {
   terminate(id: RunnerId, signal: AbortSignal): Promise<void>
   /** Ends it, and all that it started, now. */
   kill(id: RunnerId, signal: AbortSignal): Promise<void>
-  /** Everything this installation owns here: also runners that the store has forgotten. */
-  list(signal: AbortSignal): Promise<ReadonlyMap<RunnerId, Sighting>>
+  /**
+   * Everything this installation owns here: also runners that the store has forgotten. With `only`, those of them: what
+   * that costs does not grow with the others.
+   */
+  list(signal: AbortSignal, only?: ReadonlySet<RunnerId>): Promise<ReadonlyMap<RunnerId, Sighting>>
   /** What the live runners use. One about which nothing can be learnt is left out. */
   usage(signal: AbortSignal): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /**
@@ -118,8 +121,8 @@ export interface RunnerBackend {
   exec(id: RunnerId, command: ExecCommand, signal: AbortSignal): Promise<ExecSession>
   /** Forgets a runner that exited and was seen to: its record, its working folder. */
   forget(id: RunnerId): Promise<void>
-  /** Calls back when a runner's sighting may have changed. */
-  onChange(listener: () => void): void
+  /** Calls back when this runner's sighting may have changed. */
+  onChange(listener: (id: RunnerId) => void): void
   /** Calls back with each line that a runner writes. Pipes are always drained, listener or not; one that floods its own waits. */
   onOutput(listener: (output: RunnerOutput) => void): void
   /** Lets go of timers and pipes. Runners that still live are killed first. */

@@ -180,14 +180,21 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       expect(output.map((line) => line.text.length).reduce((sum, length) => sum + length, 0)).toBe(5e6)
     })
 
-    test('changes are announced', async () => {
+    test('changes are announced, with the runner that they are about', async () => {
       const seen: (string | undefined)[] = []
       const spec = specOf(`${alone};${server}`)
-      runners.onChange(() => void sightingOf(spec.id).then((sighting) => seen.push(sighting?.kind)))
+      runners.onChange((id) => void sightingOf(id).then((sighting) => seen.push(sighting?.kind)))
       await runners.start(spec, never)
       await vi.waitFor(() => expect(seen).toEqual(['accepting']), patience)
       await runners.kill(spec.id, never)
       await vi.waitFor(() => expect(seen).toEqual(['accepting', 'exited']), patience)
+    })
+
+    test('only some are listed where somebody asks for only some', async () => {
+      const [one, other] = [await started(`${alone};${server}`), await started(`${alone};${server}`)]
+      const listed = await runners.list(never, new Set([one, randomUUID()]))
+      expect([...listed.keys()]).toEqual([one])
+      expect([...(await runners.list(never)).keys()]).toEqual(expect.arrayContaining([one, other]))
     })
 
     test('a runner is forgotten when it has exited, and not before', async () => {

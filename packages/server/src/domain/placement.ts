@@ -1,3 +1,5 @@
+import type { AccountId, RunnerId } from './ids.ts'
+
 /** Where a runner is, and what is its own there until it has ended. Stored with it, so a changed catalogue changes nothing of it. */
 export interface Placement {
   readonly machineId: string
@@ -30,3 +32,21 @@ export type Unplaced =
   | { readonly kind: 'region'; readonly wanted: readonly string[]; readonly there: readonly string[] }
   /** Nothing here has this hardware at all, and the operator lets such apps wait. */
   | { readonly kind: 'never'; readonly machineTypes: readonly string[] }
+
+/** What one runner wants. */
+export interface Wanted {
+  readonly id: RunnerId
+  readonly accountId: AccountId
+  /** In the order of preference. */
+  readonly machineTypes: readonly string[]
+  /** Absent or 0: as many as the machine type says. Means nothing on a type without GPUs. */
+  readonly numGpus?: number | undefined
+  /** None: any. */
+  readonly regions: readonly string[]
+}
+
+/** A place that is taken: its runner has not ended. */
+export interface Taken {
+  readonly accountId: AccountId
+  readonly placement: Placement
+}

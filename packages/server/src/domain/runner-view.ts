@@ -38,8 +38,6 @@ export interface RunnerView {
   /** Until its keep-alive ends; absent while it is busy or never expires. */
   readonly expiresInSeconds?: number
   readonly machineType: string
-  /** GPUs that it has when its machine type has any. */
-  readonly numGpus: number
   /** Where it is, and what it holds there; absent until it has a place. */
   readonly placement?: Placement
   /** Why it is still pending although it could begin. */

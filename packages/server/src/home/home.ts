@@ -99,6 +99,8 @@ export interface Home {
   /** Waiting queued requests. */
   readonly queueLength: number
   load(): Load
+  /** The same without its runners: it costs the same however many there are. */
+  demand(): Omit<Load, 'runners'>
   /** The runners that may get requests from now on, all of them. Slots on others stay until they are given back. */
   setRunners(runners: readonly ServingRunner[]): void
   /** Gives this runner no more requests, whatever `setRunners` still says of it: it has failed and is about to go. */
@@ -129,6 +131,8 @@ export interface Home {
 export interface Homes {
   /** The app's home, made when it is first asked for. */
   of(appId: AppId): Home
+  /** The app's home, if it has one. */
+  find(appId: AppId): Home | undefined
   /** Apps that have a home: those with requests or runners. */
   all(): Iterable<Home>
   /** Forgets the home of an app that is gone, unless somebody waits, runs or serves there. Whoever needs it asks for a new one. */

@@ -60,6 +60,7 @@ export function createHomes(parts: HomeParts): Homes {
 
   return {
     of: (appId) => homes.get(appId) ?? make(appId),
+    find: (appId) => homes.get(appId),
     all: () => homes.values(),
     totals,
     requestChanges: new RequestChanges(),
@@ -192,6 +193,10 @@ class MemoryHome implements Home {
   }
 
   load(): Load {
+    return { ...this.demand(), runners: this.#crew.load() }
+  }
+
+  demand(): Omit<Load, 'runners'> {
     this.#queue.ripen(this.#clock.now())
     const [caller] = this.#callers
     const [arriving] = this.#paused ? [] : this.#arriving
@@ -201,7 +206,6 @@ class MemoryHome implements Home {
       waiting: this.#inLine + this.#callers.size + (this.#paused ? 0 : this.#arriving.size),
       running: this.#crew.running,
       waitingSince: since === Infinity ? undefined : since,
-      runners: this.#crew.load(),
     }
   }
 

@@ -23,7 +23,7 @@ export async function createApps(store: Store): Promise<Apps> {
   async function look(): Promise<void> {
     const apps = await store.read(allApps())
     revisions = await withNew(store, revisions, apps)
-    known = snapshotOf(apps, revisions)
+    known = snapshotOf(apps, revisions, known)
     for (const listener of listeners) listener()
   }
 
@@ -66,13 +66,14 @@ function idsOf({ revisionId, rollingRevisionId }: App): readonly RevisionId[] {
   return [revisionId, rollingRevisionId].filter((id) => id !== undefined)
 }
 
-function snapshotOf(apps: readonly App[], revisions: ReadonlyMap<RevisionId, Revision>): Snapshot {
+/** What did not change stays the same object, so that others see at a glance what did. */
+function snapshotOf(apps: readonly App[], revisions: ReadonlyMap<RevisionId, Revision>, before: Snapshot): Snapshot {
   const revision = (id: RevisionId | undefined) => (id === undefined ? undefined : revisions.get(id))
-  const known = apps.map((app) => ({
-    app,
-    active: revision(app.revisionId),
-    rolling: revision(app.rollingRevisionId),
-  }))
+  const known = apps.map((app) => {
+    const same = before.byId.get(app.id)
+    if (same !== undefined && JSON.stringify(same.app) === JSON.stringify(app)) return same
+    return { app, active: revision(app.revisionId), rolling: revision(app.rollingRevisionId) }
+  })
   return {
     byId: new Map(known.map((each) => [each.app.id, each])),
     byName: new Map(known.map((each) => [`${each.app.owner}/${each.app.name}`, each])),

@@ -21,10 +21,6 @@ export class Alarm {
     if (this.#at - now < longestMs) this.#timer = setTimeout(this.#ring, this.#at - now).unref()
   }
 
-  isSetBefore(moment: Moment): boolean {
-    return this.#at <= moment
-  }
-
   clear(): void {
     clearTimeout(this.#timer)
     this.#at = Infinity

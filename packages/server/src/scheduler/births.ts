@@ -1,39 +1,54 @@
 import type { Keyring } from '../access/keyring.ts'
 import type { App } from '../domain/app.ts'
-import type { RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { Revision } from '../domain/revision.ts'
-import { pend, start, type Pending } from '../domain/runner.ts'
+import { pend, place, start, type Pending } from '../domain/runner.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import { uuidv7 } from '../kit/ids.ts'
 import type { Draft } from './draft.ts'
+import type { Placing } from './placing.ts'
 
 export interface BirthParts {
   readonly clock: Clock
   readonly keyring: Pick<Keyring, 'prepare'>
+  readonly placing: Placing
 }
 
-/** Drafts a new runner. It starts now unless it has to wait. */
-export function bear(app: App, revision: Revision, startAt: Moment, parts: BirthParts, draft: Draft): RunnerId {
-  const now = parts.clock.now()
-  const id = uuidv7(parts.clock)
+/** A runner that is wanted, and what it is to run. */
+export interface Birth {
+  readonly runner: Pending
+  readonly app: App
+  readonly revision: Revision
+}
+
+/** Drafts a new runner. */
+export function bear(app: App, revision: Revision, startAt: Moment, { clock }: BirthParts, draft: Draft): Birth {
+  const now = clock.now()
   const machineType = scaleOf(app, revision).machine_types[0] ?? ''
-  const identity = { id, appId: app.id, accountId: app.accountId, revisionId: revision.id, machineType, createdAt: now }
-  const pending = pend(identity, Math.max(startAt, now))
-  if (pending.startAt > now) draft.put(pending)
-  else begin(pending, app, revision, parts, draft)
-  return id
+  const of = { appId: app.id, accountId: app.accountId, revisionId: revision.id }
+  const runner = pend({ id: uuidv7(clock), ...of, machineType, createdAt: now }, Math.max(startAt, now))
+  draft.put(runner)
+  return { runner, app, revision }
 }
 
-/** Drafts the start of a runner, and the key that it is given. */
-export function begin(
-  pending: Pending,
-  app: App,
-  revision: Revision,
-  { clock, keyring }: BirthParts,
-  draft: Draft,
-): void {
+/** Drafts the starts of runners whose time has come, as far as there are places. */
+export function beginThose(births: readonly Birth[], parts: BirthParts, draft: Draft): void {
+  const { placing, clock } = parts
+  const now = clock.now()
+  const due = births.filter(({ runner }) => runner.startAt <= now)
+  const places = placing.give(
+    due.map(({ runner, app, revision }) => ({ runner, scale: scaleOf(app, revision) })),
+    now,
+  )
+  for (const birth of due) {
+    const placement = places.get(birth.runner.id)
+    if (placement !== undefined) begin({ ...birth, runner: place(birth.runner, placement) }, parts, draft)
+  }
+}
+
+/** Drafts the start of a runner that has a place, and the key that it is given. */
+function begin({ runner: pending, app, revision }: Birth, { clock, keyring }: BirthParts, draft: Draft): void {
   const key = keyring.prepare(app.accountId, presets.RUNNER, `runner ${pending.id}`, 'runner')
   const setup = start(pending, scaleOf(app, revision).startup_timeout * 1_000, clock.now())
   const runner = { ...setup, keyId: key.credentials.keyId }

@@ -1,4 +1,4 @@
-import type { RunnerId } from '../domain/ids.ts'
+import type { AppId, RunnerId } from '../domain/ids.ts'
 import type { LiveRunner, Runner } from '../domain/runner.ts'
 import type { Change, Fleet } from './fleet.ts'
 import type { RunnerStart } from './launch.ts'
@@ -19,9 +19,9 @@ export class Draft {
     return runner?.state === 'terminated' ? undefined : runner
   }
 
-  /** The fleet as it is, but with those as serving that are about to. */
-  all(): readonly LiveRunner[] {
-    return this.#fleet.all().map((runner) => {
+  /** An app's runners as they are, but with those as serving that are about to. */
+  ofApp(appId: AppId): readonly LiveRunner[] {
+    return this.#fleet.ofApp(appId).map((runner) => {
       const drafted = this.#runners.get(runner.id)
       return drafted?.state === 'serving' ? drafted : runner
     })

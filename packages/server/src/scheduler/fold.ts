@@ -1,28 +1,35 @@
 import type { RunnerId } from '../domain/ids.ts'
-import { observe, type Sighting } from '../domain/runner.ts'
+import { observe, type LiveRunner, type Sighting } from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Draft } from './draft.ts'
 import type { Fleet } from './fleet.ts'
+import type { Look } from './sightings.ts'
 
-/** What is known of the backend: a whole look, or only the starts that it refused. */
+/** What is known of the backend: of all runners or of some, and the starts that it refused. */
 export interface Seen {
-  readonly listed?: ReadonlyMap<RunnerId, Sighting> | undefined
+  readonly look: Look | undefined
   readonly refused: ReadonlySet<RunnerId>
 }
 
 const neverStarted: Sighting = { kind: 'exited', exit: { code: null, signal: null } }
 
-/** Puts into the draft what became of the runners. Without a look only the time in setup counts. */
-export function fold(fleet: Fleet, { listed, refused }: Seen, draft: Draft, now: Moment): void {
-  for (const runner of fleet.all()) {
+/** Puts into the draft what became of these runners. Of those that nobody looked at only the time in setup counts. */
+export function fold(runners: Iterable<LiveRunner>, { look, refused }: Seen, draft: Draft, now: Moment): void {
+  for (const runner of runners) {
     if (runner.state === 'pending') continue
-    if (refused.has(runner.id)) draft.put(observe(runner, neverStarted, now))
-    else if (listed) draft.put(observe(runner, listed.get(runner.id) ?? { kind: 'unlisted' }, now))
-    else if (runner.state === 'setup') draft.put(observe(runner, { kind: 'starting' }, now))
+    const seen = refused.has(runner.id) ? neverStarted : sightingIn(look, runner)
+    if (seen !== undefined) draft.put(observe(runner, seen, now))
   }
 }
 
+function sightingIn(look: Look | undefined, { id, state }: LiveRunner): Sighting | undefined {
+  const seen = look?.listed.get(id)
+  if (seen !== undefined) return seen
+  if (look?.isWhole) return { kind: 'unlisted' }
+  return state === 'setup' ? { kind: 'starting' } : undefined
+}
+
 /** Runners that the backend has and nobody knows. */
-export function strangers(fleet: Fleet, listed: Seen['listed']): readonly RunnerId[] {
-  return [...(listed?.keys() ?? [])].filter((id) => fleet.get(id) === undefined)
+export function strangers(fleet: Fleet, listed: Look['listed']): readonly RunnerId[] {
+  return Array.from(listed, ([id, { kind }]) => (kind !== 'unlisted' && fleet.get(id) === undefined ? [id] : [])).flat()
 }

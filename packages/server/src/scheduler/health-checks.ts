@@ -2,17 +2,18 @@ import { setTimeout as rest } from 'node:timers/promises'
 import { answered, beginHealth, isDue, isIll, sent, type Health } from '../domain/health.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import type { HealthCheck } from '../domain/revision.ts'
-import type { Address, Identity, Serving, Setup, Sighting } from '../domain/runner.ts'
+import type { Address, Identity, Serving, Setup } from '../domain/runner.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Change } from './fleet.ts'
 import { whatIsWrong } from './probe.ts'
+import type { Look } from './sightings.ts'
 import { Turns } from './turns.ts'
 
 export interface HealthCheckParts {
   readonly clock: Clock
   readonly inFlightOf: (appId: AppId, id: RunnerId) => number
   /** A runner in setup has passed its check: it may serve. */
-  readonly onWell: () => void
+  readonly onWell: (id: RunnerId) => void
   /** One that serves has failed too often: it is to be replaced. */
   readonly onIll: (id: RunnerId) => void
   readonly say: (message: string, runner: Identity) => void
@@ -72,8 +73,9 @@ export class HealthChecks {
   }
 
   /** What was seen, without the open ports of runners whose check has not passed yet: those begin to be asked. */
-  gate(listed: ReadonlyMap<RunnerId, Sighting> | undefined): ReadonlyMap<RunnerId, Sighting> | undefined {
-    if (listed === undefined || this.#setup.size === 0) return listed
+  gate(look: Look | undefined): Look | undefined {
+    if (look === undefined || this.#setup.size === 0) return look
+    const { listed } = look
     const seen = new Map(listed)
     for (const id of this.#setup) {
       const sighting = listed.get(id)
@@ -82,7 +84,7 @@ export class HealthChecks {
       void this.#knock(watched, sighting.address)
       seen.set(id, { kind: 'starting' })
     }
-    return seen
+    return { ...look, listed: seen }
   }
 
   /** Asks those that are due. */
@@ -127,7 +129,7 @@ export class HealthChecks {
     for (let pauseMs = firstRestMs; this.#setup.has(runner.id); pauseMs = Math.min(2 * pauseMs, longestRestMs)) {
       watched.wrong = await this.#turns.take(runner.accountId, () => whatIsWrong(address, check))
       watched.well = watched.wrong === undefined
-      if (watched.well) return this.#parts.onWell()
+      if (watched.well) return this.#parts.onWell(runner.id)
       await rest(pauseMs, undefined, { ref: false })
     }
   }

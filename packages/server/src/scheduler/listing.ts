@@ -1,4 +1,5 @@
 import type { App } from '../domain/app.ts'
+import type { Unplaced } from '../domain/placement.ts'
 import type { Held, Replacement, RunnerView, RunnerViewState } from '../domain/runner-view.ts'
 import type { Runner, Terminated } from '../domain/runner.ts'
 import { idleLimitMs } from '../domain/scaling.ts'
@@ -12,13 +13,13 @@ interface Extras {
   readonly appName: string
   readonly requests: readonly Held[]
   readonly replacement: Replacement
-  readonly numGpus: number
+  readonly waitsFor: Unplaced | undefined
 }
 
 /** A live runner as people see it. */
 export function viewOfLive(
   loaded: Loaded,
-  { app, appName, requests, replacement, numGpus }: Extras,
+  { app, appName, requests, replacement, waitsFor }: Extras,
   now: Moment,
 ): RunnerView {
   const { runner, inFlight } = loaded
@@ -29,7 +30,7 @@ export function viewOfLive(
     inFlight,
     requests,
     replacement,
-    numGpus,
+    ...(waitsFor && { waitsFor }),
     ...(expiresAt === undefined ? {} : { expiresInSeconds: Math.max(0, Math.ceil((expiresAt - now) / 1_000)) }),
     ...(runner.state === 'draining' ? { reason: runner.reason } : {}),
   }
@@ -38,7 +39,7 @@ export function viewOfLive(
 /** A runner that has ended. */
 export function viewOfEnded(runner: Terminated, appName: string): RunnerView {
   const { endedAt, reason, exit } = runner
-  const rest = { inFlight: 0, requests: [], replacement: 'none' as const, numGpus: 1 }
+  const rest = { inFlight: 0, requests: [], replacement: 'none' as const }
   return {
     ...common(runner, appName, endedAt),
     state: 'terminated',

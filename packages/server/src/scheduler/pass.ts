@@ -1,12 +1,13 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
-import { patientUntil } from '../domain/scaling.ts'
+import { awaken, bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
+import { Agenda } from './agenda.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
-import { bear, begin, type BirthParts } from './births.ts'
+import { bear, beginThose, type Birth, type BirthParts } from './births.ts'
 import { decisionOf, isWorthKeeping } from './decide.ts'
 import type { DecisionLog } from './decisions.ts'
 import { Draft } from './draft.ts'
@@ -14,11 +15,12 @@ import { fold, strangers } from './fold.ts'
 import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
+import { lookAgainAt } from './look-again.ts'
 import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
-import type { Sightings } from './sightings.ts'
-import { worldOf, worlds } from './worlds.ts'
+import type { Look, Sightings } from './sightings.ts'
+import { worldOf, worlds, worldsOf } from './worlds.ts'
 
 export interface PassParts extends RollParts, BirthParts {
   readonly homes: Homes
@@ -31,14 +33,26 @@ export interface PassParts extends RollParts, BirthParts {
   readonly wake: () => void
 }
 
+/** What is planned for an app: when there may be more to do, and why it is as it is. */
+interface Planned {
+  readonly moments: readonly Moment[]
+  readonly decision: Decision | undefined
+}
+
 const usualTimeoutSeconds = 3_600
 
-/** One look at everything, one decision, and the deeds. It starts from what is, so it also repairs what no event told. */
+/**
+ * One look, one decision, and the deeds. It starts from what is: it looks at the apps where something changed or is due,
+ * and now and then at everything, so it also repairs what no event told.
+ */
 export class Pass {
   readonly #parts: PassParts
   readonly #asks: Asks
   readonly #offers: Offers
   readonly #alarm: Alarm
+  readonly #agenda = new Agenda()
+  /** The apps where something has changed since a pass last looked at them. */
+  #touched = new Set<AppId>()
   readonly #refused = new Set<RunnerId>()
   #waiting: PromiseWithResolvers<void>[] = []
 
@@ -53,45 +67,56 @@ export class Pass {
     const waiting = this.#waiting
     this.#waiting = []
     try {
-      await this.#see(signal)
+      const isWhole = await this.#see(signal)
       const ends = await roll(this.#parts)
-      const moments = await this.#plan()
-      this.#alarm.set([...ends, ...moments])
+      await this.#plan(isWhole)
+      this.#alarm.set([...ends, this.#agenda.next ?? Infinity, this.#parts.placing.lookAgainAt ?? Infinity])
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting]
+      this.#parts.sightings.expectAnything()
       await this.#parts.fleet.load() // a write whose answer was lost may have happened
+      this.#parts.placing.countAgain()
       throw error
     }
   }
 
   /** Resolves after a whole pass that has not begun yet. */
   next(): Promise<void> {
+    this.#parts.sightings.expectAnything()
     const made = Promise.withResolvers<void>()
     this.#waiting.push(made)
     return made.promise
   }
 
+  /** The next pass looks at this app. */
+  touch(appId: AppId): void {
+    this.#touched.add(appId)
+  }
+
   /** Resolves when the wish is on disk. */
   ask(ask: Ask): Promise<void> {
+    this.#touchAppOf(ask.id)
     return this.#asks.add(ask)
   }
 
   refused(id: RunnerId): void {
+    this.#touchAppOf(id)
     this.#refused.add(id)
   }
 
   /** Whether this app's load calls for more than there is, or may do so before the next pass. */
   wantsMore(appId: AppId): boolean {
-    const { fleet, homes, clock } = this.#parts
-    const world = worldOf(appId, fleet.ofApp(appId), homes.of(appId), this.#parts)
+    const { clock } = this.#parts
+    if (!this.#mayWantMore(appId)) return false
+    const world = worldOf(appId, this.#parts)
     if (world.app === undefined || world.active === undefined || world.over) return false
     if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
     const { scale, revisionId } = world.app
     const demand = demandOn(world)
     const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
     const until = patientUntil(scale, demand, clock.now())
-    if (until !== undefined && !this.#alarm.isSetBefore(until)) return true
+    if (until !== undefined && !this.#agenda.isSetBefore(appId, until)) return true
     return wantedRunners(world.app, world, clock.now()).atLeast > there.length
   }
 
@@ -99,66 +124,107 @@ export class Pass {
     this.#alarm.clear()
     this.#asks.close()
     for (const { resolve } of this.#waiting) resolve()
-    this.#offers.tell(new Map())
+    this.#offers.tellAll(new Map())
   }
 
-  /** What became of the runners, and what people want of them. */
-  async #see(signal: AbortSignal): Promise<void> {
+  /** The same, told from counts alone: what runners that drain still do is taken for load that calls for others. */
+  #mayWantMore(appId: AppId): boolean {
+    const { apps, homes, fleet, clock, memory } = this.#parts
+    const app = apps.byId(appId)?.app
+    const demand = homes.find(appId)?.demand()
+    if (app?.revisionId === undefined || demand === undefined) return false
+    if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
+    const counts = fleet.countsOf(appId)
+    if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
+    return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
+  }
+
+  /** What became of the runners, and what people want of them. Answers whether it has looked at everything. */
+  async #see(signal: AbortSignal): Promise<boolean> {
     const { fleet, clock, sightings, health, hands, memory, runs, apps } = this.#parts
-    const listed = health.gate(await sightings.look(signal))
+    const look = health.gate(await sightings.look(signal))
     const draft = new Draft(fleet)
-    fold(fleet, { listed, refused: this.#refused }, draft, clock.now())
+    fold(this.#concerned(look), { look, refused: this.#refused }, draft, clock.now())
     const granted = this.#asks.grant(draft, clock.now())
     await this.#store(draft)
     granted()
     for (const id of this.#refused) if (fleet.get(id) === undefined) this.#refused.delete(id)
-    for (const id of strangers(fleet, listed)) if (hands.isFree(id)) hands.end(id)
+    for (const id of look ? strangers(fleet, look.listed) : []) if (hands.isFree(id)) hands.end(id)
     memory.tidy((id) => fleet.get(id) !== undefined)
     runs.tidy((id) => apps.byId(id) !== undefined)
+    return look?.isWhole ?? false
   }
 
-  /** Every app's plan. Answers when there may be more to do. */
-  async #plan(): Promise<readonly Moment[]> {
-    const { fleet, clock, decisions } = this.#parts
+  /** The runners of the apps that were touched, those included that the backend told of and those whose time has come. */
+  #concerned(look: Look | undefined): readonly LiveRunner[] {
+    const { fleet, clock } = this.#parts
+    if (look?.isWhole) return fleet.all()
+    for (const appId of this.#agenda.take(clock.now())) this.#touched.add(appId)
+    for (const id of look?.listed.keys() ?? []) this.#touchAppOf(id)
+    return [...this.#touched].flatMap((appId) => fleet.ofApp(appId))
+  }
+
+  #touchAppOf(id: RunnerId): void {
+    const appId = this.#parts.fleet.get(id)?.appId
+    if (appId !== undefined) this.#touched.add(appId)
+  }
+
+  /** The plan of every app that was touched, or of all. */
+  async #plan(isWhole: boolean): Promise<void> {
+    const { fleet, clock, placing, decisions } = this.#parts
+    const touched = new Set([...this.#touched, ...placing.appsToLookAt(clock.now())])
+    this.#touched = new Set()
+    const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
+    if (isWhole) this.#offers.tellAll(all)
+    else this.#offers.tell(all)
     const draft = new Draft(fleet)
-    const all = worlds(this.#parts)
-    this.#offers.tell(all)
-    const decided: (readonly [AppId, Decision])[] = []
-    const moments = [...all].flatMap(([appId, world]) => {
-      const now = clock.now()
-      const plan = planApp(world, now)
-      const born = plan.actions.map((action) => this.#draft(action, world, draft))
-      if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
-      return plan.moments
-    })
-    for (const world of all.values()) this.#boundSetup(world, draft)
-    const overdue = [...all.values()].flatMap((world) => this.#boundDraining(world, draft))
+    const births: Birth[] = []
+    const planned = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    beginThose(births, this.#parts, draft)
     await this.#store(draft)
-    decisions.tidy((appId) => all.has(appId))
-    for (const [appId, decision] of decided) decisions.note(appId, decision)
-    this.#killOverdue()
-    this.#parts.health.look()
-    return [...moments, ...overdue, ...this.#deadlines()]
+    if (isWhole) decisions.tidy((appId) => all.has(appId))
+    if (isWhole) this.#parts.health.look() // its own timer looks more often
+    for (const [id, { decision, moments }] of planned) {
+      if (decision) decisions.note(id, decision)
+      this.#killOverdue(id)
+      this.#agenda.set(id, [...moments, ...this.#deadlines(id)], clock.now())
+    }
   }
 
-  /** Answers the runner that a start becomes. */
-  #draft(action: Action, { app }: AppWorld, draft: Draft): RunnerId | undefined {
+  /** Drafts what is to be done for an app, and adds its runners that are to begin. */
+  #planOne(world: AppWorld, draft: Draft, births: Birth[]): Planned {
+    const now = this.#parts.clock.now()
+    const plan = planApp(world, now)
+    const born = plan.actions.map((action) => this.#draft(action, world, draft))
+    births.push(...born.filter((birth) => birth !== undefined))
+    const ids = born.map((birth, index) => (plan.actions[index]?.kind === 'start' ? birth?.runner.id : undefined))
+    this.#boundSetup(world, draft)
+    return {
+      moments: [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)],
+      decision: isWorthKeeping(world, plan, now) ? decisionOf(world, plan, ids, now) : undefined,
+    }
+  }
+
+  /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft): Birth | undefined {
     const { clock, memory } = this.#parts
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app !== undefined && action.kind === 'begin') begin(action.runner, app, action.revision, this.#parts, draft)
-    if (app === undefined || action.kind !== 'start') return undefined
-    const id = bear(app, action.revision, action.startAt, this.#parts, draft)
-    if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, id)
-    return id
+    if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return undefined
+    if (action.kind === 'begin') {
+      const runner = awaken(action.runner, clock.now())
+      draft.put(runner)
+      return { runner, app, revision: action.revision }
+    }
+    const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
+    if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
+    return birth
   }
 
   /** What would be decided now about an app, were this a pass. */
   decide(appId: AppId): Decision {
-    const { fleet, homes, clock } = this.#parts
-    const home = [...homes.all()].find((each) => each.appId === appId)
-    const world = worldOf(appId, fleet.ofApp(appId), home, this.#parts)
-    const now = clock.now()
+    const world = worldOf(appId, this.#parts)
+    const now = this.#parts.clock.now()
     return decisionOf(world, planApp(world, now), [], now)
   }
 
@@ -188,16 +254,18 @@ export class Pass {
     })
   }
 
-  #killOverdue(): void {
+  #killOverdue(appId: AppId): void {
     const { fleet, hands, clock } = this.#parts
-    for (const runner of fleet.all()) {
-      const isOverdue = runner.state === 'draining' && runner.killAt !== undefined && runner.killAt <= clock.now()
-      if (isOverdue && hands.isFree(runner.id)) hands.kill(runner.id)
+    for (const runner of fleet.ofApp(appId)) {
+      if (runner.state !== 'draining' || runner.killAt === undefined || runner.killAt > clock.now()) continue
+      if (hands.isFree(runner.id)) hands.kill(runner.id)
+      this.#touched.add(appId) // until it is gone
     }
   }
 
-  #deadlines(): readonly Moment[] {
-    return this.#parts.fleet.all().flatMap((runner) => {
+  /** When something will be due for its runners. */
+  #deadlines(appId: AppId): readonly Moment[] {
+    return this.#parts.fleet.ofApp(appId).flatMap((runner) => {
       if (runner.state === 'pending') return [runner.startAt]
       if (runner.state === 'setup') return [runner.readyBy + 1]
       return runner.state === 'draining' && runner.killAt !== undefined ? [runner.killAt] : []
@@ -208,21 +276,25 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, health, rollouts, hands, runs } = this.#parts
+    const { fleet, clock, memory, health, rollouts, hands, runs, placing } = this.#parts
     hands.prepare(changes)
+    const concerned = new Set(changes.map(({ to }) => to.appId))
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
     // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
-    this.#offers.tell(worlds({ ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
+    const drafted = worldsOf(concerned, { ...this.#parts, fleet: draft })
+    this.#offers.tell(drafted, (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
+      this.#touched.add(change.to.appId) // what follows from it is seen by the next look
       hands.take(change)
       memory.learn(change, clock.now())
+      placing.learn(change)
       health.learn(change)
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)
     }
-    this.#offers.tell(worlds(this.#parts))
+    this.#offers.tell(worldsOf(concerned, this.#parts))
     if (failure !== undefined) throw failure
   }
 }

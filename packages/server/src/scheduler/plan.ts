@@ -201,6 +201,7 @@ function planRolling(revision: Revision, { runners }: AppWorld): Plan {
 function planOld(app: App, world: AppWorld, now: Moment): Plan {
   const { active, rolling, runners, handover } = world
   const old = runners.filter(({ runner }) => runner.revisionId !== active?.id && runner.revisionId !== rolling?.id)
+  if (old.length === 0) return { actions: [], moments: [] }
   const serving = handingOver(world, now)
   const kept = new Set(
     serving

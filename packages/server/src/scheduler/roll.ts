@@ -27,7 +27,7 @@ export interface RollParts {
 /** Ends the rolling deploys whose first runner is healthy, or never will be. Answers when each other one gives up. */
 export async function roll(parts: RollParts): Promise<readonly Moment[]> {
   const { apps, rollouts, clock } = parts
-  const known = [...apps.all()]
+  const known = [...apps.all()].filter(({ rolling }) => rolling !== undefined)
   rollouts.follow(
     known.map(({ app }) => app),
     clock.now(),

@@ -6,6 +6,7 @@
 import type { Keyring } from '../access/keyring.ts'
 import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
 import type { Decisions } from '../domain/decision.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, EndReason, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
@@ -20,6 +21,7 @@ import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
+import { AppNews } from './app-news.ts'
 import { DecisionLog } from './decisions.ts'
 import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
@@ -30,6 +32,7 @@ import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
+import { Placing } from './placing.ts'
 import { accepts, whatIsWrong } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
@@ -43,7 +46,9 @@ export interface SchedulerParts {
   readonly homes: Homes
   readonly apps: Apps
   readonly backend: RunnerBackend
-  readonly keyring: Pick<Keyring, 'prepare'>
+  /** What runners are placed on. */
+  readonly hardware: Hardware
+  readonly keyring: Pick<Keyring, 'prepare' | 'learn' | 'forget'>
   readonly logs: Pick<LogStore, 'append' | 'tail'>
   readonly launch: Launch
   readonly clock: Clock
@@ -87,13 +92,15 @@ export interface Scheduler {
 
 /** Resolves when every runner of a former server process is seen gone: nothing may be dispatched before. */
 export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> {
-  const fleet = new Fleet(parts.store)
+  const fleet = new Fleet(parts.store, parts.keyring)
   await endFormerRuns(parts)
   await endFormerRunners(fleet, parts.backend, parts.clock, AbortSignal.timeout(patienceMs))
   return new PlatformScheduler(parts, fleet)
 }
 
 const patienceMs = 60_000
+/** One pass of so many looks at everything, also where nobody told of anything. */
+const passesPerWhole = 5
 const whyShut = async (address: Address) => ((await accepts(address)) ? undefined : 'does not answer')
 /** What a run may still do after its caller has gone. */
 const lastSecondMs = 1_000
@@ -108,6 +115,7 @@ class PlatformScheduler implements Scheduler {
   readonly #decisions = new DecisionLog()
   readonly #health: HealthChecks
   readonly #hands: Hands
+  readonly #placing: Placing
   readonly #pass: Pass
   readonly #loop: Loop
   readonly #ending = new AbortController()
@@ -118,12 +126,12 @@ class PlatformScheduler implements Scheduler {
     this.#parts = parts
     this.#fleet = fleet
     this.#rollouts = new Rollouts(parts.logs)
-    const sightings = new Sightings(backend, clock, everyMs)
+    const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
     this.#health = new HealthChecks({
       clock,
       inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
-      onWell: () => (sightings.expectChange(), this.#loop.wake()),
+      onWell: (id) => (sightings.expectChange(id), this.#loop.wake()),
       onIll: (id) => this.#replace(id, 'health_check'),
       say: (message, runner) => this.#say(message, runner),
     })
@@ -136,12 +144,15 @@ class PlatformScheduler implements Scheduler {
       },
       this.#ending.signal,
     )
+    const hands = this.#hands
+    this.#placing = new Placing({ fleet, clock, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
     const own = {
       fleet,
       memory: this.#memory,
       rollouts: this.#rollouts,
       runs: this.#runs,
-      hands: this.#hands,
+      hands,
+      placing: this.#placing,
       sightings,
       decisions: this.#decisions,
       health: this.#health,
@@ -149,16 +160,18 @@ class PlatformScheduler implements Scheduler {
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
 
-    backend.onChange(() => (sightings.expectChange(), this.#loop.wake()))
+    backend.onChange((id) => (sightings.expectChange(id), this.#loop.wake()))
     backend.onOutput((output) => this.#said(output))
     homes.onLoad((appId) => this.#loadChanged(appId))
     store.onChange('app', () => void this.#appsChanged(apps))
+    const news = new AppNews(apps)
+    apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
     const { store } = this.#parts
     const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
-    const live = this.#fleet.all().filter((runner) => runner.accountId === accountId)
+    const live = this.#fleet.ofAccount(accountId)
     const nameOf = await this.#names([...live, ...ended])
     return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
@@ -205,6 +218,7 @@ class PlatformScheduler implements Scheduler {
 
   endRun(appId: AppId): void {
     this.#runs.end(appId)
+    this.#pass.touch(appId)
     for (const { id } of this.#fleet.ofApp(appId)) this.#end(id, 'app_deleted', lastSecondMs)
     this.#loop.wake()
   }
@@ -214,7 +228,7 @@ class PlatformScheduler implements Scheduler {
   }
 
   hasRunners(appId: AppId): boolean {
-    return this.#fleet.ofApp(appId).length > 0
+    return this.#fleet.countsOf(appId).size > 0
   }
 
   look(): Promise<void> {
@@ -251,7 +265,8 @@ class PlatformScheduler implements Scheduler {
 
   #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {
     const { apps, homes, clock } = this.#parts
-    const loads = new Map(Array.from(homes.all(), (home) => [home.appId, home.load()] as const))
+    const appIds = new Set(live.map(({ appId }) => appId))
+    const loads = new Map(Array.from(appIds, (id) => [id, homes.find(id)?.load()] as const))
     return live.map((runner) => {
       const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
       const requests = load.runners.get(runner.id)?.requests ?? []
@@ -260,10 +275,10 @@ class PlatformScheduler implements Scheduler {
           ? 'did'
           : 'will'
         : 'none'
-      const numGpus = this.#memory.revisionOf(runner.id)?.spec.scale.num_gpus ?? 1
+      const waitsFor = this.#placing.whyUnplaced(runner.id)
       return viewOfLive(
         withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, numGpus },
+        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, waitsFor },
         clock.now(),
       )
     })
@@ -306,7 +321,9 @@ class PlatformScheduler implements Scheduler {
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
   #loadChanged(appId: AppId): void {
-    if (this.#pass.wantsMore(appId)) this.#loop.wake()
+    if (!this.#pass.wantsMore(appId)) return
+    this.#pass.touch(appId)
+    this.#loop.wake()
   }
 
   async #appsChanged(apps: Apps): Promise<void> {

@@ -57,7 +57,7 @@ async function allGone(parts: ShutdownParts, graceMs: number, withinMs: number):
   while (fleet.size > 0 && !over.aborted) {
     const draft = new Draft(fleet)
     const listed = await backend.list(AbortSignal.timeout(killPatienceMs))
-    fold(fleet, { listed, refused: new Set() }, draft, clock.now())
+    fold(fleet.all(), { look: { listed, isWhole: true }, refused: new Set() }, draft, clock.now())
     for (const { id } of fleet.all()) boundOne(draft.get(id), graceMs, draft, parts)
     failure = await store(draft, parts)
     killOverdue(parts)

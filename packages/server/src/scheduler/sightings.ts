@@ -3,13 +3,20 @@ import type { RunnerId } from '../domain/ids.ts'
 import type { Sighting } from '../domain/runner.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 
-/** Looks at the backend when it has something to tell, and now and then anyway. */
+/** A look at the backend: at everything there, or at those of which it had something to tell. */
+export interface Look {
+  readonly listed: ReadonlyMap<RunnerId, Sighting>
+  readonly isWhole: boolean
+}
+
+/** Looks at what the backend has something to tell of, and now and then at everything anyway. */
 export class Sightings {
   readonly #backend: Pick<RunnerBackend, 'list'>
   readonly #clock: Clock
   readonly #everyMs: number
-  #changed = true
-  #lookedAt: Moment = 0
+  #changed = new Set<RunnerId>()
+  /** When everything was looked at. */
+  #lookedAt: Moment = -Infinity
 
   constructor(backend: Pick<RunnerBackend, 'list'>, clock: Clock, everyMs: number) {
     this.#backend = backend
@@ -17,21 +24,34 @@ export class Sightings {
     this.#everyMs = everyMs
   }
 
-  expectChange(): void {
-    this.#changed = true
+  expectChange(id: RunnerId): void {
+    this.#changed.add(id)
+  }
+
+  /** The next look is at everything. */
+  expectAnything(): void {
+    this.#lookedAt = -Infinity
   }
 
   /** What is there, or undefined when there is no reason to look. */
-  async look(signal: AbortSignal): Promise<ReadonlyMap<RunnerId, Sighting> | undefined> {
+  async look(signal: AbortSignal): Promise<Look | undefined> {
     const now = this.#clock.now()
-    if (!this.#changed && now < this.#lookedAt + this.#everyMs) return undefined
-    this.#changed = false
-    this.#lookedAt = now
+    const isWhole = now >= this.#lookedAt + this.#everyMs
+    const changed = this.#changed
+    if (!isWhole && changed.size === 0) return undefined
+    this.#changed = new Set()
+    if (isWhole) this.#lookedAt = now
     try {
-      return await this.#backend.list(signal)
+      return isWhole ? { listed: await this.#backend.list(signal), isWhole } : await this.#lookAt(changed, signal)
     } catch (error) {
-      this.#changed = true
+      this.expectAnything()
       throw error
     }
+  }
+
+  async #lookAt(changed: ReadonlySet<RunnerId>, signal: AbortSignal): Promise<Look> {
+    const found = await this.#backend.list(signal, changed)
+    const unlisted: Sighting = { kind: 'unlisted' }
+    return { listed: new Map(Array.from(changed, (id) => [id, found.get(id) ?? unlisted] as const)), isWhole: false }
   }
 }

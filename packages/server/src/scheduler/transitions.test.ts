@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { RunnerViewState } from '../domain/runner-view.ts'
 import {
+  awaken,
   bound,
   drain,
   killBy,
@@ -44,7 +45,11 @@ function placeOf({ runner, inFlight, now }: World): Place {
   if (runner === undefined) return 'none'
   if (runner.state === 'terminated') return 'terminated'
   const loaded = { runner, inFlight, idleSince: 0, used: false }
-  return viewOfLive(loaded, { app: undefined, appName: '', requests: [], replacement: 'none', numGpus: 1 }, now).state
+  return viewOfLive(
+    loaded,
+    { app: undefined, appName: '', requests: [], replacement: 'none', waitsFor: undefined },
+    now,
+  ).state
 }
 
 // What can happen to a runner. Each is one of the pure functions that the scheduler calls, or what its home counts.
@@ -56,7 +61,7 @@ const passes =
 /** The delay of one that waits is over as soon as another start succeeded. */
 const woken: Step = (world) => {
   const runner = live(world)
-  return runner.state === 'pending' ? { ...world, runner: pend(runner, Math.min(runner.startAt, world.now)) } : world
+  return runner.state === 'pending' ? { ...world, runner: awaken(runner, world.now) } : world
 }
 const placed: Step = (world) => {
   const runner = live(world)

@@ -1,39 +1,40 @@
 import type { AppId } from '../domain/ids.ts'
 import type { LiveRunner } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
-import type { Home, Homes, Load } from '../home/home.ts'
+import type { Homes, Load } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Fleet } from './fleet.ts'
 import type { Memory } from './memory.ts'
 import type { AppWorld, Loaded } from './plan.ts'
+import type { Placing } from './placing.ts'
 import type { Runs } from './runs.ts'
 
 export interface WorldParts {
   readonly apps: Apps
   readonly homes: Homes
-  readonly fleet: Pick<Fleet, 'all'>
+  readonly fleet: Pick<Fleet, 'ofApp'>
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
+  readonly placing: Pick<Placing, 'whyUnplaced' | 'costliestFirst'>
 }
 
 const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
 
 /** Every app that exists or has runners, as a plan needs to see it. */
-export function worlds(parts: WorldParts): ReadonlyMap<AppId, AppWorld> {
-  const homes = new Map(Array.from(parts.homes.all(), (home) => [home.appId, home] as const))
-  const runners = Map.groupBy(parts.fleet.all(), ({ appId }) => appId)
-  const ids = new Set([...Array.from(parts.apps.all(), ({ app }) => app.id), ...runners.keys()])
-  return new Map(Array.from(ids, (id) => [id, worldOf(id, runners.get(id) ?? [], homes.get(id), parts)] as const))
+export function worlds(parts: WorldParts & { readonly fleet: Pick<Fleet, 'apps'> }): ReadonlyMap<AppId, AppWorld> {
+  return worldsOf(new Set([...Array.from(parts.apps.all(), ({ app }) => app.id), ...parts.fleet.apps()]), parts)
+}
+
+/** Only some. */
+export function worldsOf(ids: Iterable<AppId>, parts: WorldParts): ReadonlyMap<AppId, AppWorld> {
+  return new Map(Array.from(ids, (id) => [id, worldOf(id, parts)] as const))
 }
 
 /** One app's world. */
-export function worldOf(
-  id: AppId,
-  runners: readonly LiveRunner[],
-  home: Home | undefined,
-  { apps, memory, runs }: WorldParts,
-): AppWorld {
+export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }: WorldParts): AppWorld {
   const known = apps.byId(id)
+  const runners = fleet.ofApp(id)
+  const home = homes.find(id)
   const load = home?.load() ?? noLoad
   return {
     ...known,
@@ -43,6 +44,8 @@ export function worldOf(
     ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
+    unplacedOf: (runnerId) => placing.whyUnplaced(runnerId),
+    costliestFirst: (one, other) => placing.costliestFirst(one, other),
     failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }

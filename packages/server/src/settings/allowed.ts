@@ -12,6 +12,7 @@ interface Described {
   readonly default?: unknown
   readonly list?: boolean
   readonly secret?: boolean
+  readonly table?: boolean
   /** What is not seen from the rest. */
   readonly allowed?: string
 }

@@ -39,14 +39,16 @@ function readKey(source: Source, key: string, value: unknown) {
   if (name === undefined) return `${where} is not a setting${suggestion(key)}`
   if (name === 'CARRICK_DATA')
     return `${where} says where this very file is, so it cannot stand in it: use --data or CARRICK_DATA`
-  const text = textOf(value, described(name).list === true)
+  const { list, table } = described(name)
+  const text = textOf(value, list === true, table === true)
   return text === undefined
     ? `${where}: this kind of value is not allowed: give ${allowedFor(name)}`
     : ([name, { text, where }] as const)
 }
 
 /** A value as the variable of the same name would hold it. */
-function textOf(value: unknown, isList: boolean): string | undefined {
+function textOf(value: unknown, isList: boolean, isTable: boolean): string | undefined {
+  if (isTable && typeof value === 'object') return JSON.stringify(value)
   if (isList && Array.isArray(value)) {
     const parts = value.map((part: unknown) => (typeof part === 'string' && !part.includes(',') ? part : undefined))
     return parts.includes(undefined) ? undefined : parts.join(',')

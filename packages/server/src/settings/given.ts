@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
+import { gpusAsked } from '../domain/gpus-asked.ts'
 import { listOf, settings, type Config, type SettingName } from '../config.ts'
 import { networksOf } from '../kit/networks.ts'
 import { allowedFor, described, isSetting, settingNames } from './allowed.ts'
+import { catalogueOf } from './machine-types.ts'
 
 /** What somebody gave for a setting, and where: `--port`, `CARRICK_PORT`, `/data/carrick.toml line 3: port`. */
 export interface Given {
@@ -35,7 +37,7 @@ export function settle(givens: Givens): Settled {
     throw new Error([...names].map((name) => refusal(name, givens)).join('\n'))
   }
   const config = { ...parsed.data, CARRICK_DATA: resolve(parsed.data.CARRICK_DATA) }
-  const wrong = contradictions(config)
+  const wrong = [...contradictions(config), ...wrongMachines(config, givens)]
   if (wrong.length > 0) throw new Error(wrong.join('\n'))
   return { config, givens }
 }
@@ -64,6 +66,25 @@ function contradictions(config: Config): readonly string[] {
     wrongNetworks(config, 'CARRICK_TRUSTED_PROXIES'),
     wrongNetworks(config, 'CARRICK_FETCH_ALLOW'),
   ].filter((complaint) => complaint !== false)
+}
+
+function wrongMachines(
+  { CARRICK_MACHINE_TYPES: types, CARRICK_GPUS: gpus }: Config,
+  givens: Givens,
+): readonly string[] {
+  const complaints = [
+    ['CARRICK_MACHINE_TYPES', () => catalogueOf(types)],
+    ['CARRICK_GPUS', () => gpusAsked(listOf(gpus))],
+  ] as const
+  return complaints.flatMap(([name, read]) => {
+    try {
+      read()
+      return []
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      return message.split('\n').map((line) => `${givens[name]?.where ?? name}: ${line}`)
+    }
+  })
 }
 
 function wrongNetworks(config: Config, name: 'CARRICK_TRUSTED_PROXIES' | 'CARRICK_FETCH_ALLOW'): string | false {

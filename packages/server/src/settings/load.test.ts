@@ -42,6 +42,13 @@ test('several values are an array, or a text with commas', async () => {
   expect((await load('name = "gpubox, other"')).config.CARRICK_NAME).toBe('gpubox, other')
 })
 
+test('a machine type is a table, and the same as JSON in a variable', async () => {
+  const text = 'region = "eu-west"\n[machine_types.GPU-H100]\ngpu = "RTX 4090"\nmemory = "24 GB"\n'
+  const { CARRICK_MACHINE_TYPES: types } = (await load(text)).config
+  expect(JSON.parse(types)).toEqual({ 'GPU-H100': { gpu: 'RTX 4090', memory: '24 GB' } })
+  expect((await load('', {}, { CARRICK_MACHINE_TYPES: types })).config.CARRICK_MACHINE_TYPES).toBe(types)
+})
+
 test('a switch is a boolean of TOML', async () => {
   const text = 'acme_names = ["fal.example.com"]\nacme_agree_terms = true'
   expect((await load(text)).config.CARRICK_ACME_AGREE_TERMS).toBe('true')
@@ -60,6 +67,18 @@ describe('refused, with file, line and what is allowed:', () => {
     ['a date', 'owner = 2026-11-25', 'line 1: owner: this kind of value is not allowed: give a text'],
     ['a table', '[store]\nurl = "x"', 'line 1: store is not a setting'],
     ['a table with the name of a setting', '[port]\nx = 1', 'line 1: port: this kind of value is not allowed'],
+    [
+      'a machine type that cannot be',
+      'port = 1\n\n[machine_types.S]\ncpus = 0',
+      'line 3: machine_types: machine type S: cpus must be more than 0',
+    ],
+    [
+      'a machine type that is half told',
+      '[machine_types.big]\ncpus = 1',
+      'line 1: machine_types: machine type big is not',
+    ],
+    ['GPUs and all of them', 'gpus = ["auto", "1"]', 'line 1: gpus: auto stands alone'],
+    ['a region of two words', 'region = "EU West"', 'line 1: region: "EU West" is not allowed: give a label such as'],
     ['an unknown key', 'prot = 1', 'line 1: prot is not a setting: docs/reference/settings.md'],
     ['the name of the variable', 'CARRICK_PORT = 1', 'the setting is called port here'],
     ['the name of the flag', 'body-limit = 1', 'the setting is called body_limit here'],

@@ -28,7 +28,11 @@ export interface LiveKey extends Omit<NewKey, 'createdAt' | 'holder'> {
 /** A key as its account sees it. */
 export type ListedKey = Pick<NewKey, 'id' | 'permissions' | 'alias' | 'createdAt'>
 
-/** Adds a key. `false` when there is one with this id, revoked ones included, or no such account: nothing is changed then. */
+/**
+ * Adds a key. Those of runners come and go so often that nobody who listens for keys is told: the keyring is, by whom it
+ * is stored. `false` when there is one with this id, revoked ones included, or no such account: nothing is changed
+ * then.
+ */
 export function addKey({ id, accountId, secretHash, permissions, alias, createdAt, holder }: NewKey): Write<boolean> {
   return write(
     [
@@ -38,8 +42,13 @@ export function addKey({ id, accountId, secretHash, permissions, alias, createdA
               on conflict do nothing`,
     ],
     firstWon,
-    ['key'],
+    holder === 'runner' ? [] : ['key'],
   )
+}
+
+/** Revokes a runner's key. Nobody who listens for keys is told, as with its coming. */
+export function revokeRunnerKey(id: KeyId, now: Moment): Write<boolean> {
+  return write([sql`update api_key set revoked_at = ${now} where id = ${id} and revoked_at is null`], firstWon)
 }
 
 /** `false` when it was revoked before, or never was. */

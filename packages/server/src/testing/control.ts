@@ -36,6 +36,7 @@ import { silent } from '../kit/logger.ts'
 import { noneRejected } from '../kit/rejections.ts'
 import { beginInstallation } from '../store/accounts.ts'
 import { openLogStore } from '../logs/sqlite-logs.ts'
+import { testHardware } from './hardware.ts'
 import { addTestAccount, openTestStore } from './store.ts'
 
 const ann = { id: 'account-ann', nickname: 'ann', fullName: 'ann' }
@@ -111,6 +112,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     fetch: createFetch({ allow: ['127.0.0.1/32'], timeoutMs: 10_000 }),
     fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
     withoutMounts: undefined,
+    hardware: testHardware(),
     results: { take: async (id) => script.results.get(id) },
     server: {
       version: '0.0.0',
@@ -211,7 +213,6 @@ export function testRunner(more: Partial<RunnerView> = {}): RunnerView {
     requests: [],
     uptimeSeconds: 1,
     machineType: 'S',
-    numGpus: 1,
     replacement: 'none',
     ...more,
   }

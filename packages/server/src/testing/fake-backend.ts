@@ -22,7 +22,7 @@ export class FakeBackend implements RunnerBackend {
   /** Whether SIGTERM ends a runner at once, as it does with one that has nothing to do. */
   obedient = true
   readonly #runners = new Map<RunnerId, FakeRunner>()
-  readonly #changed: (() => void)[] = []
+  readonly #changed: ((id: RunnerId) => void)[] = []
   readonly #heard: ((output: RunnerOutput) => void)[] = []
   #port = 40_000
 
@@ -39,6 +39,10 @@ export class FakeBackend implements RunnerBackend {
   /** Runners that are known here at all: alive, or exited and not yet forgotten. */
   get known(): readonly RunnerId[] {
     return [...this.#runners.keys()]
+  }
+
+  hasEnded(id: RunnerId): boolean {
+    return this.#runners.get(id)?.sighting.kind === 'exited'
   }
 
   /** Its port is open now. */
@@ -59,7 +63,7 @@ export class FakeBackend implements RunnerBackend {
     if (this.#runners.has(spec.id)) return
     this.started.push(spec)
     this.#runners.set(spec.id, { spec, sighting: { kind: 'starting' }, asked: false })
-    this.#tell()
+    this.#tell(spec.id)
   }
 
   async terminate(id: RunnerId): Promise<void> {
@@ -73,8 +77,13 @@ export class FakeBackend implements RunnerBackend {
     if (this.#runners.get(id)?.sighting.kind !== 'exited') this.exit(id, { code: null, signal: 'SIGKILL' })
   }
 
-  async list(): Promise<ReadonlyMap<RunnerId, Sighting>> {
-    return new Map(Array.from(this.#runners, ([id, { sighting }]) => [id, sighting] as const))
+  async list(_signal: AbortSignal, only?: ReadonlySet<RunnerId>): Promise<ReadonlyMap<RunnerId, Sighting>> {
+    const listed = new Map<RunnerId, Sighting>()
+    for (const id of only ?? this.#runners.keys()) {
+      const runner = this.#runners.get(id)
+      if (runner !== undefined) listed.set(id, runner.sighting)
+    }
+    return listed
   }
 
   async usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>> {
@@ -90,7 +99,7 @@ export class FakeBackend implements RunnerBackend {
     if (this.#runners.get(id)?.sighting.kind === 'exited') this.#runners.delete(id)
   }
 
-  onChange(listener: () => void): void {
+  onChange(listener: (id: RunnerId) => void): void {
     this.#changed.push(listener)
   }
 
@@ -106,10 +115,10 @@ export class FakeBackend implements RunnerBackend {
     const runner = this.#runners.get(id)
     if (runner === undefined || runner.sighting.kind === 'exited') return
     runner.sighting = sighting
-    this.#tell()
+    this.#tell(id)
   }
 
-  #tell(): void {
-    for (const tell of this.#changed) tell()
+  #tell(id: RunnerId): void {
+    for (const tell of this.#changed) tell(id)
   }
 }

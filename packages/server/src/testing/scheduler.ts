@@ -1,5 +1,6 @@
 import { createKeyring } from '../access/memory-keyring.ts'
 import type { App, DeploymentStrategy } from '../domain/app.ts'
+import type { Hardware } from '../domain/hardware.ts'
 import type { AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { HealthCheck, RevisionSpec } from '../domain/revision.ts'
 import type { Runner } from '../domain/runner.ts'
@@ -16,9 +17,11 @@ import { runnerById } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { manualClock } from './clock.ts'
 import { FakeBackend } from './fake-backend.ts'
+import { testHardware } from './hardware.ts'
 import { addTestAccount, openTestStore, type TestStore } from './store.ts'
 
-const launch: Launch = async ({ runner, key }) => ({
+/** What the fake backend is told. */
+export const testLaunch: Launch = async ({ runner, key }) => ({
   spec: {
     id: runner.id,
     appId: runner.appId,
@@ -53,7 +56,7 @@ export interface Deploy {
 }
 
 /** A scheduler with real store, homes, keys and apps, a fake backend, and a clock that stands still. */
-export async function openTestScheduler(given: { store?: TestStore; backend?: FakeBackend } = {}) {
+export async function openTestScheduler(given: { store?: TestStore; backend?: FakeBackend; hardware?: Hardware } = {}) {
   const store = given.store ?? (await openTestStore())
   if (!given.store) await addTestAccount(store)
   const backend = given.backend ?? new FakeBackend()
@@ -66,7 +69,9 @@ export async function openTestScheduler(given: { store?: TestStore; backend?: Fa
     append: (line: LogLine) => void lines.push(line),
     tail: (id: RunnerId, limit: number) => lines.filter(({ runnerId }) => runnerId === id).slice(-limit),
   }
-  const parts = { store, homes, apps, backend, keyring, logs, launch, clock, log: silent, everyMs: 60_000 }
+  const hardware = given.hardware ?? testHardware()
+  const around = { store, homes, apps, backend, keyring, logs, clock, log: silent }
+  const parts = { ...around, hardware, launch: testLaunch, everyMs: 60_000 }
   const scheduler = await startScheduler(parts)
   let calls = 0
 

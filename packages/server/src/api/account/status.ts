@@ -7,7 +7,7 @@ import { operation } from '../operation.ts'
 export const serverStatus = operation({ permission: 'account:read', input: z.object({}) }, async (deps, caller) => {
   const known = [...deps.apps.all()].filter(({ app }) => app.accountId === caller.accountId)
   const paused = known.filter(({ app }) => app.queue.paused).map(({ app }) => app)
-  const loads = known.map(({ app: { id } }) => deps.homes.of(id).load())
+  const loads = known.map(({ app: { id } }) => deps.homes.of(id).demand())
   // What waits in a paused queue is no load, and waits all the same.
   const held = paused.map(({ id }) => deps.homes.of(id).queueLength)
   const runners = await deps.runners.listing(caller.accountId)

@@ -4,6 +4,7 @@ import { CarrickError } from '../../domain/errors.ts'
 import type { AppId } from '../../domain/ids.ts'
 import { isApp } from '../../domain/revision.ts'
 import { changedScale, type ScaleSettings } from '../../domain/scale.ts'
+import { requireHardware } from '../../domain/sought-hardware.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
 import { appByName, deleteApp as deleteRow, updateScale } from '../../store/apps.ts'
 import type { Caller } from '../../domain/permissions.ts'
@@ -51,7 +52,9 @@ export const updateApp = operation(
     for (;;) {
       const app = await findApp(deps, caller, named)
       const rolling = app.rollingScale && changedScale(app.rollingScale, changes)
-      const changed = updateScale(app, changedScale(app.scale, changes), rolling, deps.clock.now())
+      const scale = changedScale(app.scale, changes)
+      if (seeksHardware(changes)) requireHardware(scale, deps.hardware)
+      const changed = updateScale(app, scale, rolling, deps.clock.now())
       if (await deps.store.commit(changed)) return { ...(await showApp(deps, caller, named)), before: app.scale }
     }
   },
@@ -86,6 +89,10 @@ export const appMetadata = operation(
     return known.active.spec.metadata
   },
 )
+
+/** What an app asked for before stays as it is, also where the machines have changed since. */
+const seeksHardware = ({ machine_types, num_gpus, valid_regions }: z.output<typeof ScaleInput>): boolean =>
+  [machine_types, num_gpus, valid_regions].some((said) => said !== undefined)
 
 export async function findApp(
   deps: Pick<Deps, 'store'>,

@@ -5,6 +5,7 @@ import type { RevisionId } from '../../domain/ids.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import type { RevisionSpec } from '../../domain/revision.ts'
 import { scaleForDeploy, scaleInCode } from '../../domain/scale.ts'
+import { requireHardware } from '../../domain/sought-hardware.ts'
 import { uuidv7 } from '../../kit/ids.ts'
 import { appByName, begunTurn, lastTurn, registerRevision, takeTurn } from '../../store/apps.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
@@ -92,10 +93,11 @@ export const deploy = operation(
 /** All that the revision will be. The environment is built, or found, and the callable is on disk when this returns. */
 async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Attention): Promise<RevisionSpec> {
   const { asked, metadata, sourceCode, privateLogs } = input
+  const scale = scaleInCode(asked)
+  requireHardware(scale, deps.hardware)
   const places = await placesOf(deps, caller, input)
   const callable = await storedCode(deps, input)
   const environment = definitionOf(input.environments)
-  const scale = scaleInCode(asked)
   const resilience = resilienceOf(input)
   const force = input.environments.some((sent) => sent.force)
   const secrets = await checkedSecrets(deps, caller, input)

@@ -55,14 +55,15 @@ async function figuresOf(deps: Deps, { accountId }: Caller, now: Moment, earlier
     .filter(({ active }) => active?.spec.run !== 'host')
     .map(({ app }) => app)
     .filter((app) => app.accountId === accountId)
+  const byApp = Map.groupBy(runners, ({ appId }) => appId)
   const figures = own.map((app): AppFigures => {
     const home = deps.homes.of(app.id)
-    const ofApp = runners.filter(({ appId }) => appId === app.id)
+    const ofApp = byApp.get(app.id) ?? []
     const ids = ofApp.map(({ id }) => id)
     return {
       app,
       queued: home.queueLength,
-      running: home.load().running,
+      running: home.demand().running,
       traffic: home.traffic.counts(),
       runners: ofApp,
       usage: usageOf(ids, before, sample),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { gpuOf } from '../../domain/machine.ts'
+import type { Hardware } from '../../domain/hardware.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
 import { operation } from '../operation.ts'
 
@@ -18,18 +18,18 @@ export const gpuUsage = operation(
   async (deps, { accountId, nickname }): Promise<GpuUsage> => {
     const holding = (await deps.runners.listing(accountId)).filter(({ state }) => !machineless.has(state))
     const byApp = Map.groupBy(holding, ({ appName }) => `${nickname}/${appName}`)
-    const apps = Array.from(byApp, ([name, runners]) => [name, countsOf(runners)] as const)
-    return { total: countsOf(holding), apps: Object.fromEntries(apps) }
+    const apps = Array.from(byApp, ([name, runners]) => [name, countsOf(runners, deps.hardware)] as const)
+    return { total: countsOf(holding, deps.hardware), apps: Object.fromEntries(apps) }
   },
 )
 
 const machineless: ReadonlySet<RunnerView['state']> = new Set(['pending', 'crash_backoff', 'terminated'] as const)
 
-function countsOf(runners: readonly RunnerView[]): GpuCounts {
+function countsOf(runners: readonly RunnerView[], { types }: Hardware): GpuCounts {
   const counts = new Map<string, number>()
-  for (const { machineType, numGpus } of runners) {
-    const gpu = gpuOf(machineType)
-    if (gpu !== undefined) counts.set(gpu, (counts.get(gpu) ?? 0) + numGpus)
+  for (const { placement } of runners) {
+    const gpu = types.get(placement?.machineType ?? '')?.gpu
+    if (placement && gpu !== undefined) counts.set(gpu, (counts.get(gpu) ?? 0) + placement.gpus.length)
   }
   return Object.fromEntries(counts)
 }

@@ -7,6 +7,7 @@ import type { Caller } from '../../domain/permissions.ts'
 import type { RevisionSpec } from '../../domain/revision.ts'
 import type { RunValue } from '../../domain/run-value.ts'
 import { scaleInCode, type ScaleSettings } from '../../domain/scale.ts'
+import { requireHardware } from '../../domain/sought-hardware.ts'
 import type { SecretValues } from '../../domain/secret.ts'
 import { uuidv7 } from '../../kit/ids.ts'
 import { deleteApp, registerRevision } from '../../store/apps.ts'
@@ -54,6 +55,8 @@ export const run = operation(
   { permission: 'apps:write', input: Run },
   async (deps, caller, input, attention): Promise<RunValue> => {
     refuseUnserved(input)
+    const { machine_types, num_gpus, valid_regions } = input.asked
+    requireHardware(scaleInCode({ machine_types, num_gpus, valid_regions }), deps.hardware)
     await requireEnvironment(deps, caller, input.environment)
     const prepared = await prepare(deps, caller, input, attention)
     using leaving = whenLeft(deps, attention)

@@ -63,7 +63,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     hardCpu: options.hardCpu ?? true,
     tasks: options.tasks ?? 8_192,
   })
-  const changeListeners: (() => void)[] = []
+  const changeListeners: ((id: RunnerId) => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const setting: RunnerSetting = {
     place,
@@ -73,7 +73,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     launcher: python === undefined ? undefined : createLauncher({ python, program: options.launchHelper, cgroups }),
     bounds,
     ports: await createPorts(),
-    changed: () => changeListeners.forEach((tell) => tell()),
+    changed: (id) => changeListeners.forEach((tell) => tell(id)),
     said: (output) => outputListeners.forEach((tell) => tell(output)),
   }
   const runners = new Map<RunnerId, Promise<RunnerProcess>>()
@@ -137,9 +137,10 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
       if (former && isAlive(former)) sendSignal(former.pid, 'SIGTERM')
     },
     kill,
-    list: async () => {
-      await lookAgain()
-      const ids = [...survivors.keys(), ...runners.keys()]
+    list: async (_signal, only) => {
+      if (only === undefined) await lookAgain()
+      const all = () => [...survivors.keys(), ...runners.keys()]
+      const ids = only === undefined ? all() : [...only].filter((id) => survivors.has(id) || runners.has(id))
       return new Map(await Promise.all(ids.map(async (id) => [id, await sightingOf(id)] as const)))
     },
     usage: async () => usageOf(await living(), place),

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { RunnerId } from '../../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
@@ -44,7 +45,7 @@ export interface RunnerSetting {
   readonly launcher: Launcher | undefined
   readonly bounds: Bounds
   readonly log: Logger
-  readonly changed: () => void
+  readonly changed: (id: RunnerId) => void
   readonly said: (output: RunnerOutput) => void
 }
 
@@ -72,7 +73,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   function see(next: Sighting): void {
     if (sighting.kind === 'exited') return
     sighting = next
-    changed()
+    changed(spec.id)
   }
 
   const endAll = (leader: ProcIdentity | undefined, signal: AbortSignal) =>

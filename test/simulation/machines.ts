@@ -1,0 +1,266 @@
+import type { RunnerBackend, RunnerSpec } from '../../packages/server/src/backends/backend.ts'
+import type { Caller, Relayed } from '../../packages/server/src/calls/call.ts'
+import { CarrickError } from '../../packages/server/src/domain/errors.ts'
+import type { AppId, RevisionId, RunnerId } from '../../packages/server/src/domain/ids.ts'
+import type { Exit, Sighting } from '../../packages/server/src/domain/runner.ts'
+import type { Chance } from '../crash/chance.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** One call that a runner works at. */
+interface Execution {
+  readonly end: (how: Relayed['kind'] | 'lost') => void
+}
+
+/** A runner as its machine has it. */
+export interface SimRunner {
+  readonly spec: RunnerSpec
+  readonly machine: number
+  readonly startedAt: number
+  readonly port: number
+  sighting: Sighting
+  asked: boolean
+  readonly executions: Set<Execution>
+}
+
+/** What goes wrong, and how often: from 0 for never to 1 for always. */
+export interface Faults {
+  refused: number
+  crashedStart: number
+  hungStart: number
+  deafToTerm: number
+  /** Of calls that never get an answer. */
+  hungCall: number
+  stoppedByApp: number
+  /** Of runners that crash while they serve, in an hour. */
+  crashPerHour: number
+  listFails: number
+  /** Of changes that nobody is told of. */
+  untold: number
+}
+
+export const noFaults: Faults = {
+  refused: 0,
+  crashedStart: 0,
+  hungStart: 0,
+  deafToTerm: 0,
+  hungCall: 0,
+  stoppedByApp: 0,
+  crashPerHour: 0,
+  listFails: 0,
+  untold: 0,
+}
+
+const machines = 3
+const hourMs = 3_600_000
+
+/** The machines, and the runners on them: they go on when a server ends. */
+export class Machines {
+  readonly runners = new Map<RunnerId, SimRunner>()
+  /** Revisions whose starts all fail. */
+  readonly bad = new Set<RevisionId>()
+  faults: Faults
+  starts = 0
+  calls = 0
+  /** Starts, ends and signals so far: when nothing happens any more it stands still. */
+  deeds = 0
+  /** Told of each call that begins. */
+  onCall: (requestId: string, runner: SimRunner) => void = () => {}
+  readonly #byPort = new Map<number, SimRunner>()
+  readonly #time: VirtualTime
+  readonly #chance: Chance
+  #port = 1
+  #tell: (id: RunnerId) => void = () => {}
+
+  constructor(time: VirtualTime, chance: Chance, faults: Faults) {
+    this.#time = time
+    this.#chance = chance
+    this.faults = faults
+  }
+
+  get alive(): readonly SimRunner[] {
+    return [...this.runners.values()].filter(({ sighting }) => sighting.kind !== 'exited')
+  }
+
+  /** Calls that live runners of an app work at. */
+  runningOf(appId: AppId): number {
+    return this.alive.reduce((sum, { spec, executions }) => sum + (spec.appId === appId ? executions.size : 0), 0)
+  }
+
+  /** A machine is gone with all that was on it, and comes back empty. Some connections hang, and not everybody is told. */
+  lose(machine = this.#chance.between(1, machines)): number {
+    const lost = [...this.runners.values()].filter((runner) => runner.machine === machine)
+    const hang = this.#chance.next() < 0.3
+    for (const runner of lost) {
+      this.runners.delete(runner.spec.id)
+      this.#byPort.delete(runner.port)
+      runner.sighting = { kind: 'exited', exit: { code: null, signal: null } }
+      if (!hang) for (const { end } of runner.executions) end('lost')
+      this.#changed(runner.spec.id)
+    }
+    return lost.length
+  }
+
+  /** As one server sees them. Once the signal says that it ended, nothing is answered any more. */
+  connect(ended: AbortSignal): RunnerBackend {
+    const answer = async (least: number, most: number): Promise<void> => {
+      await this.#time.rest(this.#chance.between(least, most))
+      if (ended.aborted) await new Promise(() => {})
+    }
+    const listeners: ((id: RunnerId) => void)[] = []
+    this.#tell = (id) => {
+      if (!ended.aborted) for (const listener of listeners) listener(id)
+    }
+    return {
+      name: 'process',
+      withoutMounts: undefined,
+      confinement: [],
+      start: async (spec) => {
+        await answer(5, 50)
+        if (this.#chance.next() < this.faults.refused) throw new Error('no room for another process')
+        this.#start(spec)
+      },
+      terminate: async (id) => {
+        await answer(1, 5)
+        this.#terminate(id)
+      },
+      kill: async (id) => {
+        await answer(5, 100)
+        this.#exit(id, { code: null, signal: 'SIGKILL' })
+      },
+      list: async (_signal, only) => {
+        await answer(0, 5)
+        if (this.#chance.next() < this.faults.listFails) throw new Error('the machines do not answer')
+        const found = only ? [...only].flatMap((id) => this.runners.get(id) ?? []) : this.runners.values()
+        return new Map(Array.from(found, ({ spec, sighting }) => [spec.id, sighting] as const))
+      },
+      usage: async () => new Map(),
+      exec: async () => {
+        throw new CarrickError('exec_failed', 'nothing can be run here')
+      },
+      forget: async (id) => {
+        const runner = this.runners.get(id)
+        if (runner?.sighting.kind !== 'exited') return
+        this.runners.delete(id)
+        this.#byPort.delete(runner.port)
+      },
+      onChange: (listener) => void listeners.push(listener),
+      onOutput: () => {},
+      close: async () => {},
+    }
+  }
+
+  /** How one server calls runners. */
+  caller(ended: AbortSignal, serviceMs: (appId: AppId) => number): Caller {
+    return {
+      exchange: async () => ({ kind: 'refused', message: 'nobody listens' }),
+      relay: async ({ port }, { headers }, { requestTimeoutMs, signal }, begin) => {
+        const id = headers.find(([name]) => name === 'x-fal-request-id')?.[1] ?? ''
+        const relayed = await this.call(port, id, requestTimeoutMs, serviceMs, signal)
+        if (ended.aborted) return await new Promise(() => {})
+        if (relayed.kind === 'answered') begin(relayed.status, relayed.headers)?.end('{}')
+        return relayed
+      },
+      close: async () => {},
+    }
+  }
+
+  /** One call. It ends with an answer, with its runner, or with its time. */
+  call(
+    port: number,
+    requestId: string,
+    timeoutMs: number,
+    serviceMs: (appId: AppId) => number,
+    signal?: AbortSignal,
+  ): Promise<Relayed> {
+    const runner = this.#byPort.get(port)
+    if (runner?.sighting.kind !== 'accepting')
+      return Promise.resolve({ kind: 'refused', message: 'nobody listens' } as const)
+    const { resolve, promise } = Promise.withResolvers<Relayed>()
+    const execution: Execution = {
+      end: (kind) => {
+        if (!runner.executions.delete(execution)) return
+        stop.forEach((each) => each())
+        resolve(relayedAs(kind, timeoutMs, this.#chance.next() < this.faults.stoppedByApp ? 503 : 200))
+      },
+    }
+    const takesMs = this.#chance.next() < this.faults.hungCall ? Infinity : serviceMs(runner.spec.appId)
+    const ends: 'answered' | 'timed_out' = takesMs < timeoutMs ? 'answered' : 'timed_out'
+    const stop = [this.#time.after(Math.min(takesMs, timeoutMs), () => execution.end(ends))]
+    signal?.addEventListener('abort', () => execution.end('aborted'), { once: true })
+    runner.executions.add(execution)
+    this.calls += 1
+    this.onCall(requestId, runner)
+    return promise
+  }
+
+  #start(spec: RunnerSpec): void {
+    if (this.runners.has(spec.id)) return
+    this.deeds += 1
+    this.starts += 1
+    const [machine, port] = [this.#chance.between(1, machines), (this.#port += 1)]
+    const runner: SimRunner = {
+      spec,
+      machine,
+      port,
+      startedAt: this.#time.now(),
+      sighting: { kind: 'starting' },
+      asked: false,
+      executions: new Set(),
+    }
+    this.runners.set(spec.id, runner)
+    this.#byPort.set(port, runner)
+    const readyMs = 300 * Math.exp(3 * this.#chance.next())
+    const luck = this.bad.has(spec.revisionId) ? 0 : this.#chance.next()
+    if (luck < this.faults.crashedStart || (luck === 0 && this.#chance.next() < 0.7))
+      this.#time.after(readyMs / 2, () => this.#exit(spec.id, { code: 1, signal: null }))
+    else if (luck !== 0 && luck > this.faults.crashedStart + this.faults.hungStart)
+      this.#time.after(readyMs, () => this.#accept(runner))
+  }
+
+  #accept(runner: SimRunner): void {
+    if (runner.sighting.kind !== 'starting') return
+    runner.sighting = { kind: 'accepting', address: { host: '127.0.0.1', port: runner.port } }
+    this.#changed(runner.spec.id)
+    if (this.faults.crashPerHour === 0) return
+    const lives = (-Math.log(1 - this.#chance.next()) * hourMs) / this.faults.crashPerHour
+    const crash = (): void => {
+      if (this.faults.crashPerHour > 0) this.#exit(runner.spec.id, { code: 139, signal: null })
+    }
+    this.#time.after(Math.min(lives, 200 * hourMs), crash)
+  }
+
+  /** Most finish what they do and go; some need long after that, some do not listen. */
+  #terminate(id: RunnerId): void {
+    const runner = this.runners.get(id)
+    if (runner === undefined || runner.asked) return
+    this.deeds += 1
+    runner.asked = true
+    if (this.#chance.next() < this.faults.deafToTerm) return
+    const teardownMs = this.#chance.next() < 0.1 ? this.#chance.between(0, 20_000) : this.#chance.between(10, 500)
+    const look = (): void => {
+      if (runner.executions.size > 0) this.#time.after(500, look)
+      else this.#time.after(teardownMs, () => this.#exit(id, { code: 143, signal: null }))
+    }
+    look()
+  }
+
+  #exit(id: RunnerId, exit: Exit): void {
+    const runner = this.runners.get(id)
+    if (runner === undefined || runner.sighting.kind === 'exited') return
+    this.deeds += 1
+    runner.sighting = { kind: 'exited', exit }
+    for (const { end } of runner.executions) end('disconnected')
+    this.#changed(id)
+  }
+
+  #changed(id: RunnerId): void {
+    if (this.#chance.next() >= this.faults.untold) this.#tell(id)
+  }
+}
+
+function relayedAs(kind: Relayed['kind'] | 'lost', afterMs: number, status: number): Relayed {
+  if (kind === 'answered') return { kind, status, headers: [], end: { kind: 'complete' } }
+  if (kind === 'timed_out') return { kind, afterMs }
+  if (kind === 'aborted') return { kind }
+  return { kind: kind === 'lost' ? 'connection_error' : kind, message: 'its runner is gone' }
+}
