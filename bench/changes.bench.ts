@@ -6,7 +6,7 @@ import type { Report } from './report.ts'
 import { start } from './server.ts'
 
 const perSecond = Number(process.env['BENCH_PER_SECOND'] ?? 200)
-const calmMs = 15_000
+const calmMs = Number(process.env['BENCH_CALM_MS'] ?? 15_000)
 
 /**
  * Question: what do callers notice of a rolling deploy, a rollback and a change of scale? Expected: nothing fails, and p99

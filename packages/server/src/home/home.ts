@@ -6,6 +6,7 @@ import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
 import type { RequestChanges } from './request-changes.ts'
 import type { Totals, Traffic } from './traffic.ts'
+import type { UsageMeter } from './usage-meter.ts'
 
 /** A place on a serving runner, held by one request. Given back once, by `release` or at the end of a `using`. */
 export interface Slot extends Disposable {
@@ -139,6 +140,8 @@ export interface Homes {
   letGo(appId: AppId): void
   /** What came to all apps. */
   readonly totals: Readonly<Totals>
+  /** Who uses which runner. */
+  readonly usage: UsageMeter
   /** Whoever changes the state of a queued request tells it here, for those who wait for that. */
   readonly requestChanges: RequestChanges
   onWork(listener: (appId: AppId) => void): void

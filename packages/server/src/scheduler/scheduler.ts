@@ -8,6 +8,7 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage
 import type { Decisions } from '../domain/decision.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, EndReason, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
@@ -58,6 +59,8 @@ export interface SchedulerParts {
 }
 
 export interface Scheduler {
+  /** The live runners of all accounts that have a place, oldest first. */
+  placed(): readonly Placed[]
   /** An account's live runners, oldest first, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
@@ -168,6 +171,12 @@ class PlatformScheduler implements Scheduler {
     apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
   }
 
+  placed(): readonly Placed[] {
+    return this.#fleet
+      .all()
+      .flatMap(({ id, appId, accountId, placement }) => (placement ? [{ id, appId, accountId, placement }] : []))
+  }
+
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
     const { store } = this.#parts
     const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
@@ -204,6 +213,7 @@ class PlatformScheduler implements Scheduler {
 
   warm(appId: AppId, revisionId: RevisionId): void {
     this.#memory.warm(appId, revisionId)
+    this.#pass.touch(appId)
     this.#loop.wake()
   }
 
@@ -312,7 +322,7 @@ class PlatformScheduler implements Scheduler {
 
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
   #replace(id: RunnerId, reason: StopReason): void {
-    this.#end(id, reason, this.#graceMs(id))
+    this.#end(id, reason, reason === 'killed' ? 0 : this.#graceMs(id)) // who is killed gets no time
   }
 
   #graceMs(id: RunnerId): number {
