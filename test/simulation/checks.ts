@@ -110,6 +110,7 @@ export class Checks {
   #called(requestId: string, runner: SimRunner): void {
     const { acknowledged, machines, time } = this.#world
     const { appId } = runner.spec
+    this.afterEach() // what was scaled just now counts already
     if (requestId !== '') {
       const times = (this.#executions.get(requestId) ?? 0) + 1
       this.#executions.set(requestId, times)

@@ -1,6 +1,6 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { bound, drain, readyWithin, terminate, waitedUntil, type Draining, type LiveRunner } from '../domain/runner.ts'
 import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
@@ -201,10 +201,12 @@ export class Pass {
 
   /** Answers when there may be more to do for the app, and adds its runners that are to begin. */
   #planOne(appId: AppId, world: AppWorld, { draft, births, decided, news }: Round): readonly Moment[] {
-    const { clock, log } = this.#parts
+    const { clock, log, placing } = this.#parts
     const now = clock.now()
     const plan = planApp(world, now)
-    if (news?.has(appId) === false && plan.actions.some(({ kind }) => kind === 'start' || kind === 'begin'))
+    const isBirth = (action: Action) =>
+      action.kind === 'start' || (action.kind === 'begin' && placing.whyUnplaced(action.runner.id) === undefined)
+    if (news?.has(appId) === false && plan.actions.some(isBirth))
       log.info({ app: appId }, 'a look at everything found a runner to start of which nothing had told')
     const born = plan.actions.map((action) => this.#draft(action, world, draft, births))
     if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
@@ -218,7 +220,7 @@ export class Pass {
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
     if (app !== undefined && action.kind === 'begin')
-      births.push({ runner: action.runner, app, revision: action.revision })
+      births.push({ runner: waitedUntil(action.runner, clock.now()), app, revision: action.revision })
     if (app === undefined || action.kind !== 'start') return undefined
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
     births.push(birth)

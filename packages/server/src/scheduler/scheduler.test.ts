@@ -196,6 +196,17 @@ describe('a start that fails', () => {
     expect(at.backend.started).toHaveLength(4)
   })
 
+  test('makes others wait only until one of its revision succeeds', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 2 } })
+    const [one, other] = at.backend.alive
+    at.backend.exit(one!, { code: 1, signal: null })
+    await at.settled()
+    expect(at.backend.started).toHaveLength(2)
+    await at.accept(other!)
+    expect(at.backend.started).toHaveLength(3)
+  })
+
   test('is over when its port stays shut for startup_timeout', async () => {
     await using at = await openTestScheduler()
     await at.deploy({ revision: 'r1', scale: { startup_timeout: 7 } })
