@@ -22,7 +22,6 @@ export class Checks {
   readonly #scales = new Map<AppId, ScaleSettings>()
   readonly #caps = new Map<AppId, Cap[]>()
   readonly #executions = new Map<string, number>()
-  readonly #begun = new WeakMap<SimRunner, number>()
   #seen = new Set<string>()
 
   constructor(world: World) {

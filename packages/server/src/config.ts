@@ -90,6 +90,13 @@ export const settings = z.object({
     .enum(['auto', 'never'])
     .default('auto')
     .describe('Whether runners have a `/data` of their own: `auto` is wherever this machine lets them'),
+  CARRICK_CPU_LIMIT: z
+    .enum(['hard', 'soft'])
+    .default('hard')
+    .describe(
+      'Whether a runner that serves may use no more CPU than its machine type has (`hard`), or what nobody else wants as well (`soft`)',
+    ),
+  CARRICK_RUNNER_TASKS: whole.min(16).default(8_192).describe('Most processes and threads of one runner'),
   CARRICK_REGION: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,31}$/)
@@ -131,13 +138,6 @@ export const settings = z.object({
     .describe(
       'What becomes of an app whose machine types nothing here can ever have: it is refused, or its runners wait',
     ),
-  CARRICK_CPU_LIMIT: z
-    .enum(['hard', 'soft'])
-    .default('hard')
-    .describe(
-      'Whether a runner that serves may use no more CPU than its machine type has (`hard`), or what nobody else wants as well (`soft`)',
-    ),
-  CARRICK_RUNNER_TASKS: whole.min(16).default(8_192).describe('Most processes and threads of one runner'),
   CARRICK_FILE_LIMIT: bytes.default(1024 ** 4).describe('Largest file of `fal files`, in bytes'),
   CARRICK_UNZIP_LIMIT: bytes.default(100 * 1024 ** 3).describe('Most bytes that an uploaded archive may unpack to'),
   CARRICK_KEEP_FREE: whole

@@ -1,7 +1,6 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import { bound, drain, readyWithin, terminate, waitedUntil, type Draining, type LiveRunner } from '../domain/runner.ts'
-import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
@@ -17,10 +16,11 @@ import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
-import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { planApp, type Action, type AppWorld, type Loaded, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
+import { wantsMore } from './wants-more.ts'
 import { worldOf, worlds, worldsOf } from './worlds.ts'
 
 export interface PassParts extends RollParts, BirthParts {
@@ -35,13 +35,11 @@ export interface PassParts extends RollParts, BirthParts {
   readonly wake: () => void
 }
 
-/** What comes together while one pass plans for one app after the other. */
-interface Round {
-  readonly draft: Draft
-  readonly births: Birth[]
-  readonly decided: (readonly [AppId, Decision])[]
-  /** The apps of which something had told, where it looks at all. */
-  readonly news: ReadonlySet<AppId> | undefined
+/** A plan, what its actions bring forth (for each the runner that it makes or begins, or nothing), and when to look again. */
+interface Planned {
+  readonly plan: Plan
+  readonly born: readonly (Birth | undefined)[]
+  readonly later: readonly Moment[]
 }
 
 const usualTimeoutSeconds = 3_600
@@ -114,17 +112,7 @@ export class Pass {
 
   /** Whether this app's load calls for more than there is, or may do so before the next pass. */
   wantsMore(appId: AppId): boolean {
-    const { clock } = this.#parts
-    if (!this.#mayWantMore(appId)) return false
-    const world = worldOf(appId, this.#parts)
-    if (world.app === undefined || world.active === undefined || world.over) return false
-    if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
-    const { scale, revisionId } = world.app
-    const demand = demandOn(world)
-    const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
-    const until = patientUntil(scale, demand, clock.now())
-    if (until !== undefined && !this.#agenda.isSetBefore(appId, until)) return true
-    return wantedRunners(world.app, world, clock.now()).atLeast > there.length
+    return wantsMore(appId, this.#parts, this.#agenda)
   }
 
   close(): void {
@@ -132,18 +120,6 @@ export class Pass {
     this.#asks.close()
     for (const { resolve } of this.#waiting) resolve()
     this.#offers.tellAll(new Map())
-  }
-
-  /** The same, told from counts alone: what runners that drain still do is taken for load that calls for others. */
-  #mayWantMore(appId: AppId): boolean {
-    const { apps, homes, fleet, clock, memory } = this.#parts
-    const app = apps.byId(appId)?.app
-    const demand = homes.find(appId)?.demand()
-    if (app?.revisionId === undefined || demand === undefined) return false
-    if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
-    const counts = fleet.countsOf(appId)
-    if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
-    return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
   }
 
   /** What became of the runners, and what people want of them. Answers whether it has looked at everything. */
@@ -178,7 +154,7 @@ export class Pass {
 
   /** The plan of every app that was touched, or of all. */
   async #plan(isWhole: boolean): Promise<void> {
-    const { fleet, clock, decisions, placing } = this.#parts
+    const { fleet, clock, placing, decisions } = this.#parts
     const touched = new Set([...this.#touched, ...placing.appsToLookAt(clock.now())])
     this.#touched = new Set()
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
@@ -186,46 +162,63 @@ export class Pass {
     else this.#offers.tell(all)
     const now = clock.now()
     const draft = new Draft(fleet)
-    const round: Round = { draft, births: [], decided: [], news: isWhole ? touched : undefined }
-    const moments = new Map(Array.from(all, ([id, world]) => [id, this.#planOne(id, world, round)] as const))
-    beginThose(round.births, this.#parts, draft)
+    const births: Birth[] = []
+    const plans = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    if (isWhole) this.#noteMissed(new Map(plans.filter(([id]) => !touched.has(id))))
+    beginThose(births, this.#parts, draft)
+    const decided = plans.flatMap(([id, { plan, born }]) => this.#decided(id, all.get(id), plan, born))
     await this.#store(draft)
-    if (isWhole) decisions.tidy((appId) => all.has(appId))
-    for (const [appId, decision] of round.decided) decisions.note(appId, decision)
+    if (isWhole) decisions.tidy((id) => all.has(id))
+    for (const [id, decision] of decided) decisions.note(id, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
-    for (const [id, later] of moments) {
+    for (const [id, { later }] of plans) {
       this.#killOverdue(id)
       this.#agenda.set(id, [...later, ...this.#deadlines(id)], now) // what came due meanwhile is due
     }
   }
 
-  /** Answers when there may be more to do for the app, and adds its runners that are to begin. */
-  #planOne(appId: AppId, world: AppWorld, { draft, births, decided, news }: Round): readonly Moment[] {
-    const { clock, log, placing } = this.#parts
-    const now = clock.now()
+  /** Answers the plan with what its actions bring forth, and when there may be more to do; adds the runners that are to begin. */
+  #planOne(world: AppWorld, draft: Draft, births: Birth[]): Planned {
+    const now = this.#parts.clock.now()
     const plan = planApp(world, now)
-    const isBirth = (action: Action) =>
-      action.kind === 'start' || (action.kind === 'begin' && placing.whyUnplaced(action.runner.id) === undefined)
-    if (news?.has(appId) === false && plan.actions.some(isBirth))
-      log.info({ app: appId }, 'a look at everything found a runner to start of which nothing had told')
-    const born = plan.actions.map((action) => this.#draft(action, world, draft, births))
-    if (isWorthKeeping(world, plan, now)) decided.push([appId, decisionOf(world, plan, born, now)])
+    const born = plan.actions.map((action) => this.#draft(action, world, draft))
+    births.push(...born.flatMap((birth) => birth ?? []))
     this.#boundSetup(world, draft)
-    return [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    return { plan, born, later }
   }
 
-  /** Answers the runner that a start becomes. One that is to begin is drafted when all are known: each needs a place. */
-  #draft(action: Action, { app }: AppWorld, draft: Draft, births: Birth[]): RunnerId | undefined {
+  /** What a look at everything finds to start is late: something should have told. */
+  #noteMissed(plans: ReadonlyMap<AppId, Planned>): void {
+    const { log, placing } = this.#parts
+    for (const [app, { plan }] of plans) {
+      const isMissed = plan.actions.some(
+        (action) =>
+          action.kind === 'start' || (action.kind === 'begin' && placing.whyUnplaced(action.runner.id) === undefined),
+      )
+      if (isMissed) log.info({ app }, 'a look at everything found a runner to start of which nothing had told')
+    }
+  }
+
+  /** What is to be kept of a plan, once its runners have got their places. */
+  #decided(id: AppId, world: AppWorld | undefined, plan: Plan, born: Planned['born']): (readonly [AppId, Decision])[] {
+    const now = this.#parts.clock.now()
+    if (world === undefined || !isWorthKeeping(world, plan, now)) return []
+    const runners = born.map((birth) => birth?.runner.id)
+    return [[id, decisionOf(world, plan, runners, now)]]
+  }
+
+  /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
+  #draft(action: Action, { app }: AppWorld, draft: Draft): Birth | undefined {
     const { clock, memory } = this.#parts
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
-    if (app !== undefined && action.kind === 'begin')
-      births.push({ runner: waitedUntil(action.runner, clock.now()), app, revision: action.revision })
-    if (app === undefined || action.kind !== 'start') return undefined
+    if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return undefined
+    if (action.kind === 'begin')
+      return { runner: waitedUntil(action.runner, clock.now()), app, revision: action.revision }
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
-    births.push(birth)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
-    return birth.runner.id
+    return birth
   }
 
   /** What would be decided now about an app, were this a pass. */
@@ -303,9 +296,4 @@ export class Pass {
     this.#offers.tell(worldsOf(concerned, this.#parts))
     if (failure !== undefined) throw failure
   }
-}
-
-/** It drains, and has nothing left to finish: its grace begins, and others may use its share of the cap. */
-function isDone(runner: LiveRunner, inFlight: number): boolean {
-  return runner.state === 'draining' && runner.killAt === undefined && inFlight === 0
 }
