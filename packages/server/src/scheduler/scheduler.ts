@@ -206,6 +206,7 @@ class PlatformScheduler implements Scheduler {
 
   warm(appId: AppId, revisionId: RevisionId): void {
     this.#memory.warm(appId, revisionId)
+    this.#pass.touch(appId)
     this.#loop.wake()
   }
 
