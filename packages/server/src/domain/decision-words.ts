@@ -49,10 +49,8 @@ export function blockSentence(block: Block, app: string, now: number): string {
       return `${spellCount(block.waiting, 'waiting request')} ${block.waiting === 1 ? 'starts' : 'start'} no runner before one has waited for scaling_delay (${block.seconds} s): ${spellTime(block.until - now)} more.`
     case 'paused':
       return `The queue is paused, so the ${spellCount(block.held, 'request')} in it ${block.held === 1 ? 'starts' : 'start'} no runner: \`carrick queue resume ${nameOf(app)}\` goes on with them.`
-    case 'no_place': {
-      const again = block.until === undefined ? '' : ` It is tried again in ${spellTime(block.until - now)}.`
-      return `${spellCount(block.runners, 'runner has', 'runners have')} no place yet: ${unplacedWords(block.why)}.${again}`
-    }
+    case 'no_place':
+      return `${spellCount(block.runners, 'runner has', 'runners have')} no place yet: ${unplacedWords(block.why)}.`
     case 'first_deploy':
       return `Its first deploy is under way (revision ${block.revisionId}): calls can be served once a runner of that is healthy.`
     default:

@@ -84,8 +84,8 @@ export type Block =
     }
   | { readonly kind: 'scaling_delay'; readonly until: Moment; readonly seconds: number; readonly waiting: number }
   | { readonly kind: 'paused'; readonly held: number }
-  /** Runners that are wanted have no place on any machine yet. They are tried again at `until`. */
-  | { readonly kind: 'no_place'; readonly runners: number; readonly why: Unplaced; readonly until?: Moment }
+  /** Runners that are wanted have no place on any machine yet. */
+  | { readonly kind: 'no_place'; readonly runners: number; readonly why: Unplaced }
   /** Its first deploy is under way: there is no active revision to have runners of. */
   | { readonly kind: 'first_deploy'; readonly revisionId: RevisionId }
 

@@ -16,7 +16,7 @@ import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
-import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
@@ -33,10 +33,11 @@ export interface PassParts extends RollParts, BirthParts {
   readonly wake: () => void
 }
 
-/** What is planned for an app: when there may be more to do, and why it is as it is. */
+/** A plan, what its actions bring forth (for each the runner that it makes or begins, or nothing), and when to look again. */
 interface Planned {
-  readonly moments: readonly Moment[]
-  readonly decision: Decision | undefined
+  readonly plan: Plan
+  readonly born: readonly (Birth | undefined)[]
+  readonly later: readonly Moment[]
 }
 
 const usualTimeoutSeconds = 3_600
@@ -179,30 +180,36 @@ export class Pass {
     else this.#offers.tell(all)
     const draft = new Draft(fleet)
     const births: Birth[] = []
-    const planned = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    const plans = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
     beginThose(births, this.#parts, draft)
+    const decided = plans.flatMap(([id, { plan, born }]) => this.#decided(id, all.get(id), plan, born))
     await this.#store(draft)
-    if (isWhole) decisions.tidy((appId) => all.has(appId))
+    if (isWhole) decisions.tidy((id) => all.has(id))
+    for (const [id, decision] of decided) decisions.note(id, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
-    for (const [id, { decision, moments }] of planned) {
-      if (decision) decisions.note(id, decision)
+    for (const [id, { later }] of plans) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...moments, ...this.#deadlines(id)], clock.now())
+      this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
     }
   }
 
-  /** Drafts what is to be done for an app, and adds its runners that are to begin. */
+  /** Answers the plan with what its actions bring forth, and when there may be more to do; adds the runners that are to begin. */
   #planOne(world: AppWorld, draft: Draft, births: Birth[]): Planned {
     const now = this.#parts.clock.now()
     const plan = planApp(world, now)
     const born = plan.actions.map((action) => this.#draft(action, world, draft))
-    births.push(...born.filter((birth) => birth !== undefined))
-    const ids = born.map((birth, index) => (plan.actions[index]?.kind === 'start' ? birth?.runner.id : undefined))
+    births.push(...born.flatMap((birth) => birth ?? []))
     this.#boundSetup(world, draft)
-    return {
-      moments: [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)],
-      decision: isWorthKeeping(world, plan, now) ? decisionOf(world, plan, ids, now) : undefined,
-    }
+    const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    return { plan, born, later }
+  }
+
+  /** What is to be kept of a plan, once its runners have got their places. */
+  #decided(id: AppId, world: AppWorld | undefined, plan: Plan, born: Planned['born']): (readonly [AppId, Decision])[] {
+    const now = this.#parts.clock.now()
+    if (world === undefined || !isWorthKeeping(world, plan, now)) return []
+    const runners = born.map((birth) => birth?.runner.id)
+    return [[id, decisionOf(world, plan, runners, now)]]
   }
 
   /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
@@ -277,8 +284,7 @@ export class Pass {
     const concerned = new Set(changes.map(({ to }) => to.appId))
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
     // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
-    const drafted = worldsOf(concerned, { ...this.#parts, fleet: draft })
-    this.#offers.tell(drafted, (id) => draft.get(id)?.state !== 'serving')
+    this.#offers.tell(worldsOf(concerned, { ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look

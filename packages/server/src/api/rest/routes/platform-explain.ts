@@ -133,7 +133,7 @@ function shownBlock(block: Block, at: number): Record<string, unknown> {
     case 'scaling_delay':
       return { until: iso(block.until), left_ms: block.until - at, waiting: block.waiting }
     case 'no_place':
-      return { runners: block.runners, why: { ...block.why }, until: isoOrNull(block.until) }
+      return { runners: block.runners, why: { ...block.why } }
     case 'paused':
       return { held: block.held }
     default:
