@@ -30,6 +30,7 @@ export function program(): Command {
   carrick.addCommand(queue())
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
+  carrick.addCommand(usage())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -41,6 +42,7 @@ export function program(): Command {
 function up(): Command {
   return settingFlags(new Command('up'))
     .description('Runs the whole platform in this terminal. The first start makes everything it needs')
+    .option('--takeover', 'asks the server that runs on the data folder to finish and go, and takes its place')
     .action(async (flags) => (await import('./up.ts')).up(flags))
 }
 
@@ -302,6 +304,30 @@ function webhooks(): Command {
     .argument('<request>', 'the request id')
     .action(async (request, flags) => (await import('./webhooks.ts')).resendWebhook(request, flags))
   return group
+}
+
+function usage(): Command {
+  return new Command('usage')
+    .description('What was used: seconds of runners and GPUs, requests, billable units, money where prices are set')
+    .option(
+      '--by <names>',
+      'app, environment, revision, machine-type, caller, key, hour, day, month; several with commas',
+      'app',
+    )
+    .option('--since <time>', 'from the hour of then on: 2026-11-25T10:00:00Z, or 12h, 7d ago (default: 30d)', past)
+    .option('--until <time>', 'up to the end of the hour of then', past)
+    .option('--app <app>', 'of one app: owner/name, or the name of one of your own')
+    .option('--env <name>', 'of one environment')
+    .option(
+      '--paid',
+      'what you pay for: your calls, also of shared apps of others, and your runners without what others pay',
+    )
+    .option('--csv', 'as CSV')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (flags) => (await import('./usage.ts')).usage(flags))
 }
 
 function secrets(): Command {

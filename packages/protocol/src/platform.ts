@@ -236,6 +236,39 @@ export const Usage = z.object({
   ),
 })
 
+/** What was used. Money is null where the operator has set no price. */
+const used = {
+  runner_seconds: z.number(),
+  gpu_seconds: z.number(),
+  requests: z.number(),
+  billable_units: z.number(),
+  cost: z.number().nullable(),
+}
+
+/** GET /v1/serverless/usage/report: what is told apart is named in each row, and null where it is nobody's or not to be known. */
+export const UsageReport = z.object({
+  start: moment,
+  end: moment,
+  by: z.array(z.string()),
+  rows: z.array(
+    z.object({
+      app: z.string().nullable().optional(),
+      environment: z.string().nullable().optional(),
+      revision: z.string().nullable().optional(),
+      machine_type: z.string().nullable().optional(),
+      caller: z.string().nullable().optional(),
+      key: z.string().nullable().optional(),
+      hour: z.string().optional(),
+      day: z.string().optional(),
+      month: z.string().optional(),
+      ...used,
+    }),
+  ),
+  total: z.object(used),
+  currency: z.string().nullable(),
+})
+export type UsageReport = z.output<typeof UsageReport>
+
 /** GET /v1/keys */
 export const PlatformKeys = z.object({
   keys: z.array(

@@ -7,6 +7,8 @@ import { createGrpcHandler } from './api/grpc/grpc.ts'
 import { startEventSweep } from './api/account/event-sweep.ts'
 import { startFileSweep } from './api/retention/file-sweep.ts'
 import { startRetention } from './api/retention/sweep.ts'
+import { startUsageKeeper } from './api/usage/keeper.ts'
+import { recordPrices } from './api/usage/prices.ts'
 import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { lacks } from './backends/confinement.ts'
@@ -17,6 +19,7 @@ import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
 import type { RunnerId } from './domain/ids.ts'
+import { builtInTypes } from './domain/machine-types.ts'
 import { publicOr } from './domain/public-address.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -81,6 +84,10 @@ export async function startRoles(
   if (lacking !== undefined) log.warn({}, lacking)
   closing.defer(() => backend.close())
 
+  await recordPrices(foundation, builtInTypes)
+  const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
+  closing.defer(() => usageKeeper.stop())
+
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
   // Every runner of a former process is gone, so the words may be others at each start.
   const jobSecret = randomBytes(32)
@@ -119,6 +126,7 @@ export async function startRoles(
     mayCallBack,
     caller,
     onRunnerVerdict,
+    startFailureOf: scheduler.startFailureOf.bind(scheduler),
     names: () => addresses.names,
     limits: {
       bodyBytes: config.CARRICK_BODY_LIMIT,
@@ -140,12 +148,17 @@ export async function startRoles(
   closing.defer(() => webhooks.stop({ graceMs: 0 }))
   const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
   closing.defer(() => eventSweep.stop())
-  const retention = startRetention({ ...foundation, retentionDays: config.CARRICK_RETENTION_DAYS })
+  const retention = startRetention({
+    ...foundation,
+    retentionDays: config.CARRICK_RETENTION_DAYS,
+    count: () => usageKeeper.settle(),
+  })
   closing.defer(() => retention.stop())
   const fileSweep = startFileSweep({ ...foundation, environments: builder })
   closing.defer(() => fileSweep.stop())
   const control = {
     ...foundation,
+    usageKeeper,
     functions: createFunctions({
       ...foundation,
       runners: scheduler,

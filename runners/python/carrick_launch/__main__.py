@@ -3,7 +3,11 @@ Started as `python -I -S <path>/carrick_launch/__main__.py OPTIONS -- PROGRAM AR
 puts itself where a runner belongs and becomes the runner's program. Nothing of the app has run by then, not even what its
 environment would do at the start of Python.
 
-Options  --group FOLDER  a control group to be in; may be repeated
+Without options and program it waits to be told them: on fd 3, before the environment, their length in bytes on a line, then each
+with a zero byte before the next. It ends when it is not told.
+
+Options  --cwd FOLDER    where to be
+         --group FOLDER  a control group to be in; may be repeated
          --data BYTES    most data that one process may have (RLIMIT_DATA)
 Reads    fd 3  the runner's environment: NAME=value, each followed by a zero byte. Its own is clean: a variable such as
                LD_PRELOAD is for the runner alone

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import _signal as signal  # the module around it makes enumerations, which takes longer than all that is done here
 import os
-import signal
 import sys
 
-ENVIRONMENT = 3
+_pipe = os.fdopen(3, "rb")
 
 
 def main(arguments):
-    options, command = parse(arguments)
+    options, command = parse(arguments or _told())
     try:
+        if "cwd" in options:
+            os.chdir(options["cwd"][0])
         for folder in options.get("group", []):
             _write(folder + "/cgroup.procs", "0")
         if "data" in options:
@@ -41,9 +43,17 @@ def become(command, variables):
         _fail("The runner's program could not be started: %s: %s" % (command[0], error.strerror), 127 if missing else 126)
 
 
+def _told():
+    """What one that was started without arguments waits for. Its server may go, or need it no more."""
+    length = _pipe.readline()
+    if not length:
+        os._exit(0)
+    return [os.fsdecode(each) for each in _pipe.read(int(length)).split(b"\0")]
+
+
 def _variables():
-    with os.fdopen(ENVIRONMENT, "rb") as pipe:
-        entries = pipe.read().split(b"\0")
+    with _pipe:
+        entries = _pipe.read().split(b"\0")
     return dict(entry.split(b"=", 1) for entry in entries if entry)
 
 

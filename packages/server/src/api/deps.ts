@@ -29,6 +29,7 @@ import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 import type { Swept } from './retention/sweep.ts'
 import type { Functions } from './runs/function-call.ts'
+import type { UsageKeeper } from './usage/keeper.ts'
 
 /** What control operations work with. */
 export interface Deps {
@@ -36,7 +37,7 @@ export interface Deps {
   readonly log: Logger
   readonly store: Store
   readonly apps: Apps
-  readonly homes: Pick<Homes, 'of' | 'totals'>
+  readonly homes: Pick<Homes, 'of' | 'totals' | 'usage'>
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
@@ -65,6 +66,7 @@ export interface Deps {
   readonly server: ServerFacts
   /** What was committed since the start. */
   readonly commits: () => CommitStats
+  readonly usageKeeper: Pick<UsageKeeper, 'whileSettled'>
   /** What was taken away since the start because it is kept no longer. */
   readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
   /** What was turned away at the door, counted. */

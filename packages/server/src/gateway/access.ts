@@ -10,6 +10,7 @@ import { mayCall, type Caller, type Permission } from '../domain/permissions.ts'
 import { wireName } from '../domain/names.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Apps, KnownApp } from '../home/apps.ts'
+import type { CalledAs } from '../home/usage-meter.ts'
 import type { Route } from './route.ts'
 import type { Alias, Target } from './target.ts'
 
@@ -70,6 +71,11 @@ export function owns(caller: Caller | undefined, { app }: KnownApp): boolean {
 
 export function callerIdFor(caller: Caller | undefined, { app }: KnownApp): string {
   return callerIdOf(caller?.accountId, app)
+}
+
+/** As whom they use what they call. */
+export function calledAs(caller: Caller | undefined, { app }: KnownApp): CalledAs {
+  return { keyId: caller?.keyId, isShared: app.authMode === 'shared' }
 }
 
 function isOpenTo(caller: Caller | undefined, known: KnownApp): boolean {

@@ -11,6 +11,7 @@ import { Queue } from './queue.ts'
 import { RequestChanges } from './request-changes.ts'
 import { Signal } from './signal.ts'
 import { Totals, Traffic } from './traffic.ts'
+import { UsageMeter } from './usage-meter.ts'
 
 interface HomeLimits {
   /** Direct callers that may wait for a slot of one app. */
@@ -63,6 +64,7 @@ export function createHomes(parts: HomeParts): Homes {
     find: (appId) => homes.get(appId),
     all: () => homes.values(),
     totals,
+    usage: new UsageMeter(parts.clock),
     requestChanges: new RequestChanges(),
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
@@ -236,6 +238,10 @@ class MemoryHome implements Home {
 
   clear(reason: Error): void {
     this.#queue.clear()
+    this.turnAway(reason)
+  }
+
+  turnAway(reason: Error): void {
     for (const caller of this.#callers) caller.turnAway(reason)
   }
 

@@ -10,7 +10,7 @@ import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, EndReason, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -75,6 +75,8 @@ export interface Scheduler {
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
   /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
   decisions(appId: AppId): Decisions
+  /** Why the last start of an app's active revision failed, until one succeeds. */
+  startFailureOf(appId: AppId): EndReason | undefined
   /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
   warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
@@ -87,7 +89,7 @@ export interface Scheduler {
   hasRunners(appId: AppId): boolean
   /** Makes a whole pass that begins after this call. Only needed by those who move the clock. */
   look(): Promise<void>
-  /** Asks every runner to finish and returns when all are gone; what still runs after `graceMs` is killed. */
+  /** Asks every runner to finish and returns when all are gone: its requests have `graceMs`, then its teardown has its grace. */
   stop(limits: { readonly graceMs: number }): Promise<void>
 }
 
@@ -215,6 +217,11 @@ class PlatformScheduler implements Scheduler {
     this.#loop.wake()
   }
 
+  startFailureOf(appId: AppId): EndReason | undefined {
+    const active = this.#parts.apps.byId(appId)?.active
+    return active && this.#memory.failedStarts.get(active.id)?.reason
+  }
+
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {
     return this.#runs.follow(appId, say)
   }
@@ -244,7 +251,17 @@ class PlatformScheduler implements Scheduler {
     await this.#loop.stop()
     this.#pass.close()
     this.#health.close()
-    await endAllRunners({ ...this.#parts, fleet: this.#fleet, hands: this.#hands }, graceMs)
+    const { homes } = this.#parts
+    await endAllRunners(
+      {
+        ...this.#parts,
+        fleet: this.#fleet,
+        hands: this.#hands,
+        inFlightOf: ({ appId, id }) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
+        graceMsOf: ({ id }) => this.#graceMs(id),
+      },
+      graceMs,
+    )
     this.#ending.abort()
   }
 
@@ -305,8 +322,11 @@ class PlatformScheduler implements Scheduler {
 
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
   #replace(id: RunnerId, reason: StopReason): void {
-    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, reason === 'killed' ? 0 : grace * 1_000) // who is killed gets no time
+    this.#end(id, reason, reason === 'killed' ? 0 : this.#graceMs(id)) // who is killed gets no time
+  }
+
+  #graceMs(id: RunnerId): number {
+    return (this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0) * 1_000
   }
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */

@@ -5,8 +5,8 @@ import type { Homes, Load } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Fleet } from './fleet.ts'
 import type { Memory } from './memory.ts'
-import type { AppWorld, Loaded } from './plan.ts'
 import type { Placing } from './placing.ts'
+import type { AppWorld, Loaded } from './plan.ts'
 import type { Runs } from './runs.ts'
 
 export interface WorldParts {
@@ -44,9 +44,9 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }
     ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
-    unplacedOf: (runnerId) => placing.whyUnplaced(runnerId),
-    costliestFirst: (one, other) => placing.costliestFirst(one, other),
     failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    unplacedOf: placing.whyUnplaced,
+    costliestFirst: placing.costliestFirst,
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }

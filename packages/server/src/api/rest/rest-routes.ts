@@ -22,6 +22,7 @@ import { platformExplainRoutes } from './routes/platform-explain.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
 import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
+import { usageRoutes } from './routes/usage.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { valueRoutes } from './routes/values.ts'
@@ -49,6 +50,7 @@ export const routes: readonly Route[] = [
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,
+  ...usageRoutes,
   ...platformRequestRoutes,
   ...platformExplainRoutes,
   ...platformLogRoutes,

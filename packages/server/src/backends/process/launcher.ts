@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
@@ -6,14 +6,14 @@ import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { RunnerSpec } from '../backend.ts'
 import type { Cgroups } from './cgroups.ts'
+import { Spare } from './spare.ts'
 
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
-  spawn(
-    spec: RunnerSpec,
-    variables: Readonly<Record<string, string>>,
-    how: { readonly cwd: string; readonly detached: boolean },
-  ): ChildProcess
+  spawn(spec: RunnerSpec, variables: Readonly<Record<string, string>>, how: { readonly cwd: string }): ChildProcess
+  /** Has a process wait for the next runner. For when nobody is in a hurry. */
+  prepare(): void
+  close(): void
 }
 
 export interface LauncherParts {
@@ -25,15 +25,26 @@ export interface LauncherParts {
 }
 
 export function createLauncher({ python, program, cgroups }: LauncherParts): Launcher {
+  const begin = (args: readonly string[], how: SpawnOptions) =>
+    spawn(python, ['-I', '-S', join(program, '__main__.py'), ...args], {
+      ...how,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    })
+  const spare = new Spare(() => begin([], { cwd: '/', env: {} }))
   return {
-    spawn: (spec, variables, how) => {
+    prepare: () => spare.prepare(),
+    close: () => spare.close(),
+    spawn: (spec, variables, { cwd }) => {
       const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups)]
-      const args = ['-I', '-S', join(program, '__main__.py'), ...options, '--', ...spec.command]
-      const env = pick(variables, ['PATH', 'CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'])
+      const args = [...options, '--', ...spec.command]
       const block = environmentBlock(variables)
-      const child = spawn(python, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] })
+      const told = toldTo(['--cwd', cwd, ...args])
+      const waiting = spare.take()
+      const env = pick(variables, ['PATH', 'CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'])
+      const child = waiting ?? begin(args, { cwd, env })
       const pipe = child.stdio[3]
-      if (pipe instanceof Writable) pipe.on('error', () => {}).end(block) // one that has ended needs none
+      if (pipe instanceof Writable) pipe.on('error', () => {}).end(waiting ? told + block : block) // one that has ended needs none
       return child
     },
   }
@@ -73,6 +84,13 @@ function environmentBlock(variables: Readonly<Record<string, string>>): string {
   const broken = entries.find((entry) => entry.includes('\0'))
   if (broken !== undefined) throw new Error(`its variable ${broken.split('=', 1)[0]} holds a zero byte`)
   return entries.map((entry) => `${entry}\0`).join('')
+}
+
+/** For one that waits: what others have as arguments, with its length in bytes on a line before it. */
+function toldTo(args: readonly string[]): string {
+  if (args.some((arg) => arg.includes('\0'))) throw new Error('an argument of its command holds a zero byte')
+  const text = args.join('\0')
+  return `${Buffer.byteLength(text)}\n${text}`
 }
 
 function pick(from: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> {

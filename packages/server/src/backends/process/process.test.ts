@@ -236,6 +236,7 @@ test('what a command said before anybody read it is not lost', async () => {
   const runners = await openWithCgroups(place)
   const spec = specOf('const children = []')
   await runners.start(spec, never)
+  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toHaveLength(1) // the runner serves: no other child comes by itself
   const before = new Set(childrenOf(process.pid))
   await using session = await runners.exec(spec.id, { command: ['echo', 'early'] }, never)
   await expect.poll(() => childrenOf(process.pid).filter((pid) => !before.has(pid)), { timeout: 20_000 }).toEqual([])
@@ -248,3 +249,33 @@ test('what a command said before anybody read it is not lost', async () => {
 function childrenOf(pid: number): readonly string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
 }
+
+/** The launchers of this process that wait to be told what to become. */
+async function waitingLaunchers(): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const ours = pids.filter((pid) => procOf(pid)?.parent === process.pid)
+  const commands = await Promise.all(ours.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return ours.filter((_, index) => commands[index]?.endsWith('carrick_launch/__main__.py\0'))
+}
+
+test('once a runner serves, the next one is a process that waits already, with all that is its own; it goes with the backend', async () => {
+  const runners = await openWithoutCgroups(place)
+  const kind = async (id: string) => (await runners.list(never)).get(id)?.kind
+  const [first, next] = [specOf('const children = []'), specOf('const children = []')]
+  await runners.start({ ...first, variables: { OF: 'the first' } }, never)
+  await expect.poll(() => kind(first.id), { timeout: 20_000 }).toBe('accepting')
+  await expect.poll(waitingLaunchers).toHaveLength(1)
+  const [waiting] = await waitingLaunchers()
+
+  await runners.start({ ...next, variables: { GREETING: 'grüß dich' } }, never)
+  await expect.poll(() => kind(next.id), { timeout: 20_000 }).toBe('accepting')
+  const seen = (await runners.list(never)).get(next.id)
+  const { pid, env } = await state(seen?.kind === 'accepting' ? seen.address : { host: '', port: 0 })
+  expect(pid).toBe(waiting)
+  expect(env).toMatchObject({ GREETING: 'grüß dich', CARRICK_RUNNER_ID: next.id })
+  expect(env).not.toHaveProperty('OF')
+  expect(realpathSync(`/proc/${pid}/cwd`)).toBe(realpathSync(join(place.folder, next.id, 'work')))
+  await expect.poll(waitingLaunchers).toHaveLength(1)
+  await runners.close()
+  await expect.poll(waitingLaunchers).toEqual([])
+})

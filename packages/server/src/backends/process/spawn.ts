@@ -58,11 +58,11 @@ export async function spawnRunner(
     CARRICK_LISTENING_FD: String(wordFd),
     ...(spec.mounts.length === 0 ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
   }
-  const how = { cwd: join(folder, 'work'), detached: true }
+  const how = { cwd: join(folder, 'work') }
   try {
     const child = launcher
       ? launcher.spawn(spec, env, how)
-      : spawn(program, args, { ...how, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
+      : spawn(program, args, { ...how, detached: true, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
     if (child.pid !== undefined) return Object.assign(child, { word: child.stdio[wordFd] }) as Spawned
     const [error] = await once(child, 'error')
     return error instanceof Error ? error : new Error(String(error))

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { accepts } from '../packages/server/src/scheduler/probe.ts'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
+import type { Carrick } from '../test/e2e/carrick.ts'
+
+/** What the platform starts, to be started by hand. */
+export interface Command {
+  readonly args: readonly string[]
+  readonly variables: Record<string, string>
+  readonly cwd: string
+}
+
+/** The command line and environment of a runner that is alive, as the kernel tells them. */
+export async function commandOfRunner(carrick: Carrick): Promise<Command> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const environ = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+    if (!environ.includes('CARRICK_RUNNER_ID=') || !environ.includes(carrick.folder)) continue
+    const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1)
+    const pairs = environ.split('\0').filter((pair) => pair.includes('='))
+    const variables = Object.fromEntries(
+      pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    )
+    return { args, variables, cwd: '/tmp' }
+  }
+  throw new Error('no runner is alive')
+}
+
+/** Milliseconds until so many, spawned at once, accept connections. They are killed afterwards. */
+export async function spawnToPorts({ args, variables, cwd }: Command, count: number): Promise<number> {
+  const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()]))
+  const started = performance.now()
+  const children = ports.map(([port, metrics]) => {
+    const env = { ...variables, PORT: String(port), METRICS_PORT: String(metrics) }
+    return spawn(args[0] ?? '', args.slice(1), { env, cwd, stdio: 'ignore', detached: true })
+  })
+  // One alone is watched closely; the looks at many would slow them down.
+  await Promise.all(ports.map(([port]) => opened(port ?? 0, count === 1 ? 2 : 50)))
+  const took = performance.now() - started
+  for (const { pid } of children) process.kill(-(pid ?? 0), 'SIGKILL')
+  return took
+}
+
+async function opened(port: number, everyMs: number): Promise<void> {
+  while (!(await accepts({ host: '127.0.0.1', port }))) await new Promise((wake) => setTimeout(wake, everyMs))
+}

@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Carrick, type Ended } from '../test/e2e/carrick.ts'
+import { untilRunners } from './quiet.ts'
+import { percentile, type Phase } from './phases.ts'
+import type { Report } from './report.ts'
+import { start } from './server.ts'
+
+const perSecond = Number(process.env['BENCH_PER_SECOND'] ?? 200)
+const calmMs = Number(process.env['BENCH_CALM_MS'] ?? 15_000)
+
+/**
+ * Question: what do callers notice of a rolling deploy, a rollback and a change of scale? Expected: nothing fails, and p99
+ * stays within twice of what it is before, although a runner that starts wants a core for half a second and so does the
+ * command. Half of the calls are direct ones, half go through the queue, at a steady rate by a process of its own. The app has 3
+ * runners.
+ */
+export async function changes(report: Report): Promise<void> {
+  await using carrick = await Carrick.start()
+  const first = await carrick.deploy('steady.py::Steady', 'steady')
+  await untilRunners(carrick, 3)
+  const port = new URL(carrick.url).port
+  await using load = start(
+    'steady-load.ts',
+    port,
+    String(perSecond),
+    'tester/steady',
+    `Key ${carrick.variables['FAL_KEY']}`,
+  )
+  await pause(calmMs / 3)
+  const during = async (phase: string, change: () => Promise<unknown>, runners: number) => {
+    await load.ask(`phase ${phase}`)
+    await change()
+    await untilRunners(carrick, runners)
+    await load.ask('phase between')
+    await pause(2_000)
+  }
+  const fal = (...args: string[]) => carrick.fal(...args).then(wentWell)
+
+  await during('before', () => pause(calmMs), 3)
+  await during('rolling deploy', () => carrick.deploy('steady.py::Steady', 'steady', '--strategy', 'rolling'), 3)
+  await during('rollback', () => fal('apps', 'set-rev', 'steady', first, '--strategy', 'rolling'), 3)
+  await during('scale up', () => fal('apps', 'scale', 'steady', '--min-concurrency', '5', '--max-multiplexing', '4'), 5)
+  await during(
+    'scale down',
+    () =>
+      fal('apps', 'scale', 'steady', '--min-concurrency', '2', '--max-concurrency', '2', '--max-multiplexing', '16'),
+    2,
+  )
+  const phases = await load.ask<Record<string, Phase>>('end')
+  const before = phases['before'] ?? { directMs: [], queuedMs: [], failures: [] }
+  const failures = Object.entries(phases).flatMap(([phase, of]) => of.failures.map((failure) => `${phase}: ${failure}`))
+  for (const failure of failures.slice(0, 5)) console.error(failure)
+  report.add(`changes under ${perSecond} calls/s: calls that failed`, failures.length, { atMost: 0 })
+  for (const [kind, timesOf] of Object.entries(kinds)) {
+    const usual = percentile(timesOf(before), 0.99)
+    report.add(`${kind}, before: p99`, usual, undefined, ' ms')
+    for (const phase of ['rolling deploy', 'rollback', 'scale up', 'scale down']) {
+      const of = phases[phase]
+      if (of) report.add(`${kind}, ${phase}: p99 ÷ before`, percentile(timesOf(of), 0.99) / usual, { atMost: 2 })
+    }
+  }
+}
+
+const kinds: Record<string, (phase: Phase) => readonly number[]> = {
+  'direct call': ({ directMs }) => directMs,
+  'submit to app': ({ queuedMs }) => queuedMs,
+}
+
+function wentWell({ code, stdout, stderr }: Ended): void {
+  if (code !== 0) throw new Error(`a command ended with ${code}: ${stdout}${stderr}`)
+}
