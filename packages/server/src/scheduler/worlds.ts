@@ -45,6 +45,8 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }
     replacing: memory.replacing,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
     failureOf: (revisionId) => memory.failedStarts.get(revisionId),
+    unplacedOf: placing.whyUnplaced,
+    costliestFirst: placing.costliestFirst,
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }
