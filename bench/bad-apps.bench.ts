@@ -22,7 +22,7 @@ export async function badApps(report: Report): Promise<void> {
   const port = new URL(carrick.url).port
   const key = `Key ${carrick.variables['FAL_KEY']}`
   await using load = start('steady-load.ts', port, String(perSecond), 'tester/steady', key)
-  await pause(phaseMs / 2)
+  await pause(phaseMs)
   const post = (path: string) =>
     carrick.ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"text":"bench"}' })
   const ended = (call: Promise<Response>) => call.then((answer) => answer.arrayBuffer()).catch(() => undefined)

@@ -11,6 +11,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   'wake-all': async () => (await import('./wake-all.bench.ts')).wakeAll,
   'bad-apps': async () => (await import('./bad-apps.bench.ts')).badApps,
   changes: async () => (await import('./changes.bench.ts')).changes,
+  rollback: async () => (await import('./rollback.bench.ts')).rollback,
   connections: async () => (await import('./connections.bench.ts')).connections,
   files: async () => (await import('./files.bench.ts')).files,
   memory: async () => (await import('./memory.bench.ts')).memory,

@@ -135,7 +135,7 @@ export const settings = z.object({
     .number()
     .min(0.1)
     .max(10_000)
-    .default(20)
+    .default(50)
     .describe('How often a core is given away: most runners idle most of the time'),
   CARRICK_MEMORY_OVERCOMMIT: z.coerce
     .number()
