@@ -22,7 +22,9 @@ export function program(): Command {
   carrick.addCommand(
     passedOn('fal', 'The stock fal command, from an environment that Carrick keeps, pointed at this server'),
   )
-  carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
+  carrick.addCommand(
+    passedOn('deploy', 'Deploys an app: carrick deploy [--no-promote] FILE.py::App (the stock `fal deploy`)'),
+  )
   carrick.addCommand(accounts())
   carrick.addCommand(events())
   carrick.addCommand(apps())
@@ -358,6 +360,11 @@ function demo(): Command {
     .action(async () => (await import('./demo/demo.ts')).demo())
 }
 
+/** The one flag of ours: the stock tool hands an annotation on, which the server takes for it. */
+function promoted(args: readonly string[]): readonly string[] {
+  return args.flatMap((each) => (each === '--no-promote' ? ['--annotation', 'carrick.promote=false'] : [each]))
+}
+
 /** A command whose arguments, flags and --help all belong to the stock tool. */
 function passedOn(name: 'fal' | 'deploy', description: string): Command {
   return new Command(name)
@@ -369,6 +376,6 @@ function passedOn(name: 'fal' | 'deploy', description: string): Command {
     .addOption(data())
     .addOption(url())
     .action(async (args: string[], where) =>
-      (await import('./fal.ts')).fal(name === 'fal' ? args : [name, ...args], where),
+      (await import('./fal.ts')).fal(name === 'fal' ? args : [name, ...promoted(args)], where),
     )
 }

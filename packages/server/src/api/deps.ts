@@ -8,7 +8,7 @@ import type { Hardware } from '../domain/hardware.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Terminated } from '../domain/runner.ts'
+import type { StopReason, Terminated } from '../domain/runner.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
@@ -120,9 +120,9 @@ export interface Runners {
   /** An account's live runners, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor is ready before. */
-  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
+  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean; readonly reason?: StopReason }): Promise<void>
   /** Ends it now. */
-  killRunner(id: RunnerId): Promise<void>
+  killRunner(id: RunnerId, reason?: StopReason): Promise<void>
   /** What the live runners of all accounts use: CPU seconds since their start, bytes of memory now. */
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner, in its surroundings. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
@@ -157,6 +157,8 @@ export interface ServerFacts {
   readonly confinement: readonly Confinement[]
   /** The data folder. */
   readonly folder: string
+  /** What the operator's prices are in. */
+  readonly currency: string
   /** Whether clients are to ask before they deploy. */
   readonly deployCheck: boolean
   /** The CA that signed the local certificate. */

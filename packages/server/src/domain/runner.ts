@@ -107,8 +107,8 @@ export function place(runner: Pending, placement: Placement): Pending {
   return { ...runner, machineType: placement.machineType, placement }
 }
 
-/** Its wait is over now, if it was not before: a start of its revision has succeeded. */
-export function waitedUntil(runner: Pending, now: Moment): Pending {
+/** Its wait is over, whatever it was for: another start of its revision has succeeded. */
+export function awaken(runner: Pending, now: Moment): Pending {
   return runner.startAt <= now ? runner : { ...runner, startAt: now }
 }
 

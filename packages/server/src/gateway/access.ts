@@ -54,7 +54,7 @@ export function callableApp(apps: Apps, caller: Caller | undefined, alias: Alias
   const known = apps.find(alias.owner, alias.name)
   if (known?.app.authMode !== 'public') authenticate(caller, alias)
   const { active } = known ?? {}
-  if (known === undefined || active === undefined || !isOpenTo(caller, known)) throw notFound(alias)
+  if (known === undefined || active === undefined || !isOpenTo(caller, known)) throw unknownApplication(alias)
   return { ...known, active }
 }
 
@@ -89,6 +89,6 @@ function isOpenTo(caller: Caller | undefined, known: KnownApp): boolean {
   }
 }
 
-function notFound(alias: Alias): CarrickError {
+export function unknownApplication(alias: Alias): CarrickError {
   return new CarrickError('app_not_found', `Application "${wireName(alias)}" not found`)
 }

@@ -15,6 +15,7 @@ import { allowOrigin, answerPreflight, isPreflight, isProxied } from './cors.ts'
 import type { Exchange, GatewayDeps, SocketDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { waitUntilOver } from './long-poll.ts'
+import { namesRevision, openNamed } from './named-revision.ts'
 import { answerResult } from './result.ts'
 import { routeOf, type Route } from './route.ts'
 import { answerStatus } from './status.ts'
@@ -112,8 +113,10 @@ function countRejected({ rejected }: GatewayDeps, error: unknown, { kind }: Answ
 async function serve(deps: StreamDeps, exchange: Exchange, route: Answerable): Promise<void> {
   switch (route.kind) {
     case 'call':
+      if (namesRevision(route)) await openNamed(taking(deps), exchange.req, route)
       return await directCall(taking(deps), exchange, route)
     case 'submit':
+      if (namesRevision(route)) await openNamed(taking(deps), exchange.req, route)
       return await submit(taking(deps), exchange, route)
     case 'status':
       if ('prefer' in exchange.req.headers) await waitUntilOver(deps, exchange, route)

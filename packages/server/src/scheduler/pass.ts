@@ -1,6 +1,6 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, readyWithin, terminate, waitedUntil, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { awaken, bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
@@ -222,8 +222,11 @@ export class Pass {
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
     if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return undefined
-    if (action.kind === 'begin')
-      return { runner: waitedUntil(action.runner, clock.now()), app, revision: action.revision }
+    if (action.kind === 'begin') {
+      const runner = awaken(action.runner, clock.now())
+      draft.put(runner)
+      return { runner, app, revision: action.revision }
+    }
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
     return birth

@@ -8,6 +8,7 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage
 import type { Decisions } from '../domain/decision.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import { splitRevision } from '../domain/names.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, EndReason, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
@@ -64,9 +65,9 @@ export interface Scheduler {
   /** An account's live runners, oldest first, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
-  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
+  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean; readonly reason?: StopReason }): Promise<void>
   /** Ends it now. */
-  killRunner(id: RunnerId): Promise<void>
+  killRunner(id: RunnerId, reason?: StopReason): Promise<void>
   /** What the live runners use of the machine. */
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
@@ -187,12 +188,15 @@ class PlatformScheduler implements Scheduler {
     return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
 
-  stopRunner(id: RunnerId, { replaceFirst }: { readonly replaceFirst: boolean }): Promise<void> {
-    return this.#ask(id, { kind: replaceFirst ? 'replace' : 'stop' })
+  stopRunner(
+    id: RunnerId,
+    { replaceFirst, reason = 'stopped' }: { readonly replaceFirst: boolean; readonly reason?: StopReason },
+  ): Promise<void> {
+    return this.#ask(id, replaceFirst ? { kind: 'replace', reason } : { kind: 'stop' })
   }
 
-  killRunner(id: RunnerId): Promise<void> {
-    return this.#ask(id, { kind: 'end', reason: 'killed', withinMs: 0 })
+  killRunner(id: RunnerId, reason: StopReason = 'killed'): Promise<void> {
+    return this.#ask(id, { kind: 'end', reason, withinMs: 0 })
   }
 
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>> {
@@ -267,12 +271,12 @@ class PlatformScheduler implements Scheduler {
     this.#ending.abort()
   }
 
-  /** What the apps of these runners are called. Those that were deleted cost a read. */
+  /** What the apps of these runners are called, without a revision. Those that were deleted cost a read. */
   async #names(runners: readonly Runner[]): Promise<(id: AppId) => string> {
     const { apps, store } = this.#parts
     const deleted = new Set(runners.map(({ appId }) => appId).filter((id) => apps.byId(id) === undefined))
     const former = deleted.size === 0 ? undefined : await store.read(appNames([...deleted]))
-    return (id) => apps.byId(id)?.app.name ?? former?.get(id) ?? ''
+    return (id) => splitRevision(apps.byId(id)?.app.name ?? former?.get(id) ?? '').name
   }
 
   #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {

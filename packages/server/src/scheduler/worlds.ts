@@ -43,10 +43,11 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }
     over: runs.isOver(id),
     ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
+    replacedFor: memory.replacedFor,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
-    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     unplacedOf: placing.whyUnplaced,
     costliestFirst: placing.costliestFirst,
+    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }

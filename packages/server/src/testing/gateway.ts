@@ -184,6 +184,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
 
   return {
     store,
+    apps,
     homes,
     logs,
     addWorkflow: addWorkflowNamed,

@@ -12,6 +12,7 @@ import { errorAnswer, told } from '../errors.ts'
 import type { Upgrade } from './handshake.ts'
 import { headOf, passBytes, passMessages, type Passing } from './pass.ts'
 import { watch } from './patience.ts'
+import { namesRevision, openNamed } from '../named-revision.ts'
 import { headerPairs } from '../platform-headers.ts'
 import { bufferingIn } from './realtime.ts'
 import type { Route } from '../route.ts'
@@ -67,6 +68,7 @@ async function reach(deps: SocketDeps, upgrade: Upgrade, target: Target, kind: '
   const { alias, path, token } = target
   const isPublic = deps.apps.find(alias.owner, alias.name)?.app.authMode === 'public'
   if (caller === undefined && token !== undefined && !isPublic) return await sayUnauthorized(upgrade)
+  if (namesRevision(target)) await openNamed(deps, upgrade.req, target)
   const known = callableApp(deps.apps, caller, alias)
   if (kind === 'session' && socketKindOf(known.active, path) === undefined) {
     return await serveSession(deps, upgrade, target)
