@@ -37,8 +37,15 @@ export async function changes(report: Report): Promise<void> {
   const fal = (...args: string[]) => carrick.fal(...args).then(wentWell)
   const scale = (runners: number, multiplexing: number) =>
     fal(
-      ...['apps', 'scale', 'steady', '--max-multiplexing', String(multiplexing)],
-      ...['--min-concurrency', String(runners), '--max-concurrency', String(runners)],
+      'apps',
+      'scale',
+      'steady',
+      '--max-multiplexing',
+      String(multiplexing),
+      '--min-concurrency',
+      String(runners),
+      '--max-concurrency',
+      String(runners),
     )
 
   await during('before', () => pause(calmMs), 3)

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { PreparedKey } from '../access/keyring.ts'
 import type { Vault } from '../access/vault.ts'
 import type { RunnerSpec } from '../backends/backend.ts'
@@ -6,6 +6,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import type { RunResults } from '../blobs/run-results.ts'
 import type { App } from '../domain/app.ts'
 import type { EnvironmentId, RunnerId } from '../domain/ids.ts'
+import { splitRevision } from '../domain/names.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Setup } from '../domain/runner.ts'
 import { gpuVariables, limitsOf } from './hardware.ts'
@@ -84,6 +85,13 @@ export function createLaunch(parts: LaunchParts): Launch {
         ...gpuVariables(runner.placement),
       },
       mounts: places.mounts,
+      sees: [
+        folder,
+        bootstrap,
+        surroundings().bundle,
+        ...('blob' in callable ? [await blobs.pathOf(callable.blob)] : []),
+      ],
+      leaves: revision.spec.run === 'app' ? [dirname(results.pathOf(runner.id))] : [],
       ...limitsOf(runner.placement),
     }
     return { spec, hidden: [...Object.values(secrets), key.credentials.secret, jobKeyOf(runner.id)] }
@@ -116,7 +124,7 @@ function identityVariables({ runner, app, key: { credentials } }: RunnerStart): 
     FAL_KEY: `${keyId}:${secret}`,
     FAL_KEY_ID: keyId,
     FAL_KEY_SECRET: secret,
-    FAL_APP_NAME: `${app.owner}/${app.name}`,
+    FAL_APP_NAME: `${app.owner}/${splitRevision(app.name).name}`,
     FAL_APP_ID: runner.revisionId,
     FAL_USER_NICKNAME: app.owner,
     FAL_JOB_ID: runner.id,
