@@ -70,6 +70,7 @@ const gateway = createGateway({
   },
   cancel: () => Promise.resolve('too_late'),
   mayCallBack: () => false,
+  startFailureOf: () => undefined,
   accepting: () => true,
 })
 const certificates = await ensureCertificates({ folder: folder.tls, names: [], now: clock.now() })

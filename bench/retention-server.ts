@@ -68,6 +68,7 @@ const gateway = createGateway({
   logs: await openLogStore({ folder: folder.logs, clock, log }),
   names: () => ({ hosts: ['127.0.0.1'], port: 0 }),
   cancel: () => Promise.resolve('too_late'),
+  startFailureOf: () => undefined,
   accepting: () => true,
 })
 const retention = startRetention({ store, apps, clock, log, retentionDays: Number(seconds) / 86_400 })

@@ -2,7 +2,7 @@ import { Carrick } from '../test/e2e/carrick.ts'
 import { commandOfRunner, spawnToPorts } from './bare.ts'
 import { processorMs, untilRunners } from './quiet.ts'
 import { median, type Report } from './report.ts'
-import { wake } from './wake.ts'
+import { room, wake } from './wake.ts'
 
 const runners = Number(process.env['BENCH_RUNNERS'] ?? 50)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
@@ -13,7 +13,7 @@ const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
  * so long that each runner gets one, against as many spawns of the same command at once until all ports answer. By turns.
  */
 export async function scaleOut(report: Report): Promise<void> {
-  await using carrick = await Carrick.start()
+  await using carrick = await Carrick.start(room)
   await carrick.deploy('tiny.py::Tiny', 'tiny', '--strategy', 'recreate')
   await scale(carrick, '--max-concurrency', String(runners), '--keep-alive', '1')
   await wake(carrick, ['tiny'], 5)

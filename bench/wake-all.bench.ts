@@ -2,7 +2,7 @@ import { Carrick } from '../test/e2e/carrick.ts'
 import { commandOfRunner, spawnToPorts } from './bare.ts'
 import { untilRunners } from './quiet.ts'
 import { median, type Report } from './report.ts'
-import { wake } from './wake.ts'
+import { room, wake } from './wake.ts'
 
 const apps = Number(process.env['BENCH_APPS'] ?? 100)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
@@ -13,7 +13,7 @@ const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
  * ports answer, by turns.
  */
 export async function wakeAll(report: Report): Promise<void> {
-  await using carrick = await Carrick.start()
+  await using carrick = await Carrick.start(room)
   await carrick.python(deploys, String(apps))
   const names = Array.from({ length: apps }, (_, index) => `app-${index}`)
   await untilRunners(carrick, 0)

@@ -1,6 +1,9 @@
 import type { Carrick } from '../test/e2e/carrick.ts'
 import { untilAllEnded } from './quiet.ts'
 
+/** More runners fit than a machine of this size would be given: they do next to nothing. */
+export const room = { CARRICK_CPU_OVERCOMMIT: '1000', CARRICK_MEMORY_OVERCOMMIT: '1000' }
+
 /** What became of requests that were sent at the same time. */
 export interface Woken {
   /** Milliseconds from before the first was sent until the last had arrived at its app. */

@@ -50,8 +50,8 @@ export class Carrick implements AsyncDisposable {
   }
 
   /** Starts the server again, on the port it had. */
-  async up(): Promise<void> {
-    const args = [bin, 'up', '--port', String(this.#port), '--data', this.folder, '--owner', 'tester']
+  async up(...flags: string[]): Promise<void> {
+    const args = [bin, 'up', ...flags, '--port', String(this.#port), '--data', this.folder, '--owner', 'tester']
     this.#process = spawn(process.execPath, args, { env: this.#environment(), stdio: ['ignore', 'pipe', 'inherit'] })
     let isReady = false
     for await (const line of createInterface({ input: this.#process.stdout! })) {

@@ -17,11 +17,14 @@ export function program(): Command {
   carrick.addCommand(config())
   carrick.addCommand(env())
   carrick.addCommand(status())
+  carrick.addCommand(machines())
   carrick.addCommand(secrets())
   carrick.addCommand(
     passedOn('fal', 'The stock fal command, from an environment that Carrick keeps, pointed at this server'),
   )
-  carrick.addCommand(passedOn('deploy', 'Deploys an app: carrick deploy FILE.py::App (the stock `fal deploy`)'))
+  carrick.addCommand(
+    passedOn('deploy', 'Deploys an app: carrick deploy [--no-promote] FILE.py::App (the stock `fal deploy`)'),
+  )
   carrick.addCommand(accounts())
   carrick.addCommand(events())
   carrick.addCommand(apps())
@@ -29,6 +32,7 @@ export function program(): Command {
   carrick.addCommand(queue())
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
+  carrick.addCommand(usage())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -40,6 +44,7 @@ export function program(): Command {
 function up(): Command {
   return settingFlags(new Command('up'))
     .description('Runs the whole platform in this terminal. The first start makes everything it needs')
+    .option('--takeover', 'asks the server that runs on the data folder to finish and go, and takes its place')
     .action(async (flags) => (await import('./up.ts')).up(flags))
 }
 
@@ -303,6 +308,30 @@ function webhooks(): Command {
   return group
 }
 
+function usage(): Command {
+  return new Command('usage')
+    .description('What was used: seconds of runners and GPUs, requests, billable units, money where prices are set')
+    .option(
+      '--by <names>',
+      'app, environment, revision, machine-type, caller, key, hour, day, month; several with commas',
+      'app',
+    )
+    .option('--since <time>', 'from the hour of then on: 2026-11-25T10:00:00Z, or 12h, 7d ago (default: 30d)', past)
+    .option('--until <time>', 'up to the end of the hour of then', past)
+    .option('--app <app>', 'of one app: owner/name, or the name of one of your own')
+    .option('--env <name>', 'of one environment')
+    .option(
+      '--paid',
+      'what you pay for: your calls, also of shared apps of others, and your runners without what others pay',
+    )
+    .option('--csv', 'as CSV')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (flags) => (await import('./usage.ts')).usage(flags))
+}
+
 function secrets(): Command {
   const rotate = new Command('rotate-key')
     .description('Puts every secret under a new encryption key. The server must be stopped')
@@ -315,10 +344,25 @@ function secrets(): Command {
     .addCommand(rotate)
 }
 
+function machines(): Command {
+  return new Command('machines')
+    .description('What there is to run on, which runners hold what of it, and which machine types fit')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (flags) => (await import('./machines.ts')).machines(flags))
+}
+
 function demo(): Command {
   return new Command('demo')
     .description('Deploys a real model to a throw-away server, calls it, rolls it back, and shows every command')
     .action(async () => (await import('./demo/demo.ts')).demo())
+}
+
+/** The one flag of ours: the stock tool hands an annotation on, which the server takes for it. */
+function promoted(args: readonly string[]): readonly string[] {
+  return args.flatMap((each) => (each === '--no-promote' ? ['--annotation', 'carrick.promote=false'] : [each]))
 }
 
 /** A command whose arguments, flags and --help all belong to the stock tool. */
@@ -332,6 +376,6 @@ function passedOn(name: 'fal' | 'deploy', description: string): Command {
     .addOption(data())
     .addOption(url())
     .action(async (args: string[], where) =>
-      (await import('./fal.ts')).fal(name === 'fal' ? args : [name, ...args], where),
+      (await import('./fal.ts')).fal(name === 'fal' ? args : [name, ...promoted(args)], where),
     )
 }

@@ -1,12 +1,21 @@
 import { loadSettings } from '@carrick/server/settings'
 import { startPlatform } from '@carrick/server/main'
+import { takeOver } from '@carrick/server/takeover'
 import { asVariables, type SettingFlags } from './setting-flags.ts'
 
+/** For what a server still does when its requests and runners have ended. */
+const marginMs = 30_000
+
 /** `carrick up`: every role in this process until SIGTERM or Ctrl-C, which drain; a second one ends at once. */
-export async function up(flags: SettingFlags): Promise<void> {
-  const platform = await startPlatform(
-    (await loadSettings({ flags: asVariables(flags), variables: process.env })).config,
-  )
+export async function up({ takeover = false, ...flags }: SettingFlags & { takeover?: boolean }): Promise<void> {
+  const { config } = await loadSettings({ flags: asVariables(flags), variables: process.env })
+  if (takeover) {
+    const patienceMs = 2 * config.CARRICK_SHUTDOWN_MS + marginMs
+    await takeOver(config.CARRICK_DATA, patienceMs, (pid) =>
+      console.error(`Asked the server with process id ${pid} to go; waiting until it has finished what it holds.`),
+    )
+  }
+  const platform = await startPlatform(config)
   console.log(
     `Carrick is ready at ${platform.url} (owner ${platform.owner}). In another terminal: eval "$(npx carrick env)"`,
   )

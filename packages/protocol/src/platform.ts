@@ -236,6 +236,39 @@ export const Usage = z.object({
   ),
 })
 
+/** What was used. Money is null where the operator has set no price. */
+const used = {
+  runner_seconds: z.number(),
+  gpu_seconds: z.number(),
+  requests: z.number(),
+  billable_units: z.number(),
+  cost: z.number().nullable(),
+}
+
+/** GET /v1/serverless/usage/report: what is told apart is named in each row, and null where it is nobody's or not to be known. */
+export const UsageReport = z.object({
+  start: moment,
+  end: moment,
+  by: z.array(z.string()),
+  rows: z.array(
+    z.object({
+      app: z.string().nullable().optional(),
+      environment: z.string().nullable().optional(),
+      revision: z.string().nullable().optional(),
+      machine_type: z.string().nullable().optional(),
+      caller: z.string().nullable().optional(),
+      key: z.string().nullable().optional(),
+      hour: z.string().optional(),
+      day: z.string().optional(),
+      month: z.string().optional(),
+      ...used,
+    }),
+  ),
+  total: z.object(used),
+  currency: z.string().nullable(),
+})
+export type UsageReport = z.output<typeof UsageReport>
+
 /** GET /v1/keys */
 export const PlatformKeys = z.object({
   keys: z.array(
@@ -262,7 +295,8 @@ export const PlatformKey = z.object({ key_id: z.string(), key_secret: z.string()
 /** GET /v1/meta */
 export const Meta = z.object({ version: z.string(), webhook_ip_ranges: z.array(z.string()) })
 
-const amount = z.number().int().optional()
+/** Which numbers can be is for the server to say. */
+const amount = z.number().optional()
 
 /** POST /v1/serverless/apps/{owner}/{name}/scale: what is absent stays. */
 export const ScaleRequest = z.strictObject({
@@ -279,6 +313,7 @@ export const ScaleRequest = z.strictObject({
   startup_timeout: amount,
   valid_regions: z.array(z.string()).max(100).optional(),
   machine_types: z.array(z.string()).max(100).optional(),
+  num_gpus: amount,
 })
 
 /** POST /v1/serverless/apps/{owner}/{name}/rollout */
@@ -423,3 +458,58 @@ export type PlatformWebhook = z.infer<typeof PlatformWebhook>
 
 /** GET /v1/serverless/webhooks: those of the newest requests first. */
 export const PlatformWebhooks = z.object({ webhooks: z.array(PlatformWebhook), ...page })
+
+/** GET /v1/machines: what there is to run on, and what the caller's runners use of it; all runners for who looks after it all. */
+export const Machines = z.object({
+  machines: z.array(
+    z.object({
+      id: z.string(),
+      region: z.string(),
+      cpus: z.number(),
+      memory_bytes: z.number(),
+      gpus: z.array(
+        z.object({
+          index: z.number(),
+          uuid: z.string().nullable(),
+          name: z.string(),
+          memory_bytes: z.number().nullable(),
+          /** The runner that has it, where that may be seen. */
+          runner_id: z.string().nullable(),
+        }),
+      ),
+      runners: z.array(
+        z.object({
+          runner_id: z.string(),
+          app: z.string().nullable(),
+          machine_type: z.string(),
+          cpus: z.number(),
+          memory_bytes: z.number(),
+          gpus: z.array(z.number()),
+        }),
+      ),
+    }),
+  ),
+  machine_types: z.array(
+    z.object({
+      name: z.string(),
+      cpus: z.number(),
+      memory_bytes: z.number(),
+      gpu: z.string().nullable(),
+      gpus: z.number(),
+      price_per_second: z.number().nullable(),
+      /** Whether a machine here could hold a runner of it. */
+      fits: z.boolean(),
+    }),
+  ),
+  /** The caller's runners that could begin and have no place, and why. */
+  waiting: z.array(z.object({ runner_id: z.string(), app: z.string(), why: z.string() })),
+  rules: z.object({
+    cpu_overcommit: z.number(),
+    memory_overcommit: z.number(),
+    runners_per_machine: z.number(),
+    runners_per_account: z.number(),
+    gpus_per_account: z.number(),
+    unplaceable: z.enum(['refuse', 'wait']),
+  }),
+})
+export type Machines = z.infer<typeof Machines>

@@ -30,6 +30,7 @@ import { namedBlobs } from './store/blobs.ts'
 import { objectFilesUnder } from './store/objects.ts'
 import { newestMoment } from './store/revisions.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
+import { boundFormerRunners } from './store/usage.ts'
 
 /** How long a file that no deploy names any more can be named without being sent again. */
 const unusedAppFilesMs = 30 * 24 * 60 * 60_000
@@ -45,7 +46,9 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const store = await openSqliteStore({ file: folder.storeFile, log })
   closing.defer(() => store.close())
 
-  const clock = systemClock(await store.read(newestMoment()))
+  const newest = await store.read(newestMoment())
+  const clock = systemClock(newest)
+  await store.commit(boundFormerRunners(newest))
   const installation = await ensureInstallation({ store, clock, folder, owner: config.CARRICK_OWNER })
   const keyring = await createKeyring(store, clock, log)
   const vault = createVault({ store, clock, encryptionKey: installation.encryptionKey })

@@ -23,7 +23,7 @@ export interface Platform {
   readonly owner: string
   /** What to know about who can reach it, in lines; none when nobody else can. */
   readonly warnings: readonly string[]
-  /** Lets what runs finish, within CARRICK_SHUTDOWN_MS, and stops. */
+  /** Lets what runs finish, within CARRICK_SHUTDOWN_MS, lets runners tear down, within their grace, and stops. */
   stop(): Promise<void>
 }
 
@@ -82,6 +82,8 @@ export async function startPlatform(config: Config): Promise<Platform> {
       const graceMs = config.CARRICK_SHUTDOWN_MS
       const cutAt = foundation.clock.now() + graceMs
       started.workflows.close()
+      // Runners are asked at once, as by every other end, and finish what they hold.
+      const runnersGone = started.scheduler.stop({ graceMs })
       // The port stays open meanwhile: probes hear why, and whoever waits for a result gets it.
       await Promise.all([
         started.dispatcher.stop({ graceMs }),
@@ -89,7 +91,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
         started.webhooks.stop({ graceMs }),
       ])
       await people.close({ graceMs: Math.max(0, cutAt - foundation.clock.now()) })
-      await started.scheduler.stop({ graceMs })
+      await runnersGone
       await running.disposeAsync()
     },
   }

@@ -7,6 +7,8 @@ import { createGrpcHandler } from './api/grpc/grpc.ts'
 import { startEventSweep } from './api/account/event-sweep.ts'
 import { startFileSweep } from './api/retention/file-sweep.ts'
 import { startRetention } from './api/retention/sweep.ts'
+import { startUsageKeeper } from './api/usage/keeper.ts'
+import { recordPrices } from './api/usage/prices.ts'
 import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
 import { lacks } from './backends/confinement.ts'
@@ -87,6 +89,9 @@ export async function startRoles(
   if (lacking !== undefined) log.warn({}, lacking)
   closing.defer(() => backend.close())
 
+  const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
+  closing.defer(() => usageKeeper.stop())
+
   const results = await openRunResults({ folder: folder.results, limit: config.CARRICK_MESSAGE_LIMIT })
   // Every runner of a former process is gone, so the words may be others at each start.
   const jobSecret = randomBytes(32)
@@ -101,6 +106,7 @@ export async function startRoles(
     surroundings: () => surroundings(foundation, addresses),
   })
   const hardware = await finding
+  await recordPrices(foundation, [...hardware.types.values()])
   // From here on no former runner is left, so nothing runs twice by accident.
   const everyMs = config.CARRICK_RECONCILE_EVERY_MS
   const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, everyMs })
@@ -125,6 +131,7 @@ export async function startRoles(
     mayCallBack,
     caller,
     onRunnerVerdict,
+    startFailureOf: scheduler.startFailureOf.bind(scheduler),
     names: () => addresses.names,
     limits: {
       bodyBytes: config.CARRICK_BODY_LIMIT,
@@ -146,12 +153,17 @@ export async function startRoles(
   closing.defer(() => webhooks.stop({ graceMs: 0 }))
   const eventSweep = startEventSweep({ ...foundation, retentionDays: config.CARRICK_EVENT_RETENTION_DAYS })
   closing.defer(() => eventSweep.stop())
-  const retention = startRetention({ ...foundation, retentionDays: config.CARRICK_RETENTION_DAYS })
+  const retention = startRetention({
+    ...foundation,
+    retentionDays: config.CARRICK_RETENTION_DAYS,
+    count: () => usageKeeper.count(),
+  })
   closing.defer(() => retention.stop())
   const fileSweep = startFileSweep({ ...foundation, environments: builder })
   closing.defer(() => fileSweep.stop())
   const control = {
     ...foundation,
+    usageKeeper,
     functions: createFunctions({
       ...foundation,
       runners: scheduler,
@@ -176,6 +188,7 @@ export async function startRoles(
       backend: backend.name,
       confinement: backend.confinement,
       folder: folder.path,
+      currency: config.CARRICK_CURRENCY,
       deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',
       caPem: certificates.caPem,
     },

@@ -128,9 +128,12 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
+/** The file that the server of a data folder has locked. */
+export const lockFileOf = (path: string): string => join(path, lockName)
+
 /** Takes the lock. */
 function lock(path: string): Disposable {
-  const held = openLock(join(path, lockName))
+  const held = openLock(lockFileOf(path))
   if (held !== undefined) return held
   const why = 'another Carrick server runs on it; stop that one, or choose another folder with --data'
   throw new Error(`the data folder ${path} cannot be opened: ${why}`)

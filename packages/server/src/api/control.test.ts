@@ -269,7 +269,7 @@ describe('a revision', () => {
       expect(again).toMatchObject({ code: Code.NotFound, rawMessage: expect.stringContaining(`"${gone}" not found`) })
     }
     const back = await errorOf(control.client().setAlias({ alias: 'hello', revision: first }))
-    expect(back).toMatchObject({ code: Code.NotFound })
+    expect(back).toMatchObject({ code: Code.InvalidArgument })
   })
 
   test('of somebody else is not found, and stays', async () => {
@@ -285,7 +285,7 @@ describe('a revision', () => {
     const other = await deploy('other')
     for (const revision of [other, 'nope']) {
       expect(await errorOf(control.client().setAlias({ alias: 'hello', revision }))).toMatchObject({
-        code: Code.NotFound,
+        code: Code.InvalidArgument,
         rawMessage: expect.stringContaining(`"${revision}" of "hello" not found`),
       })
     }

@@ -6,8 +6,9 @@ import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Terminated } from '../domain/runner.ts'
+import type { StopReason, Terminated } from '../domain/runner.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import type { Connection } from '../domain/addresses.ts'
 import type { Keyring } from '../access/keyring.ts'
@@ -28,6 +29,7 @@ import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 import type { Swept } from './retention/sweep.ts'
 import type { Functions } from './runs/function-call.ts'
+import type { UsageKeeper } from './usage/keeper.ts'
 
 /** What control operations work with. */
 export interface Deps {
@@ -35,7 +37,7 @@ export interface Deps {
   readonly log: Logger
   readonly store: Store
   readonly apps: Apps
-  readonly homes: Pick<Homes, 'of' | 'totals'>
+  readonly homes: Pick<Homes, 'of' | 'totals' | 'usage'>
   readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
@@ -64,6 +66,7 @@ export interface Deps {
   readonly server: ServerFacts
   /** What was committed since the start. */
   readonly commits: () => CommitStats
+  readonly usageKeeper: Pick<UsageKeeper, 'whileSettled'>
   /** What was taken away since the start because it is kept no longer. */
   readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
   /** What was turned away at the door, counted. */
@@ -112,12 +115,14 @@ export interface Builds {
 
 /** What operations ask of the scheduler. */
 export interface Runners {
+  /** The live runners of all accounts that have a place, oldest first. */
+  placed(): readonly Placed[]
   /** An account's live runners, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor is ready before. */
-  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
+  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean; readonly reason?: StopReason }): Promise<void>
   /** Ends it now. */
-  killRunner(id: RunnerId): Promise<void>
+  killRunner(id: RunnerId, reason?: StopReason): Promise<void>
   /** What the live runners of all accounts use: CPU seconds since their start, bytes of memory now. */
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner, in its surroundings. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
@@ -152,6 +157,8 @@ export interface ServerFacts {
   readonly confinement: readonly Confinement[]
   /** The data folder. */
   readonly folder: string
+  /** What the operator's prices are in. */
+  readonly currency: string
   /** Whether clients are to ask before they deploy. */
   readonly deployCheck: boolean
   /** The CA that signed the local certificate. */

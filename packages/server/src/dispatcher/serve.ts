@@ -68,13 +68,15 @@ async function start({ request, slot }: Match, home: Home, parts: ServeParts): P
 
 async function run(
   attempt: Attempt,
-  { id: requestId, appId, attempt: number }: QueuedRequest,
+  { id: requestId, appId, keyId, attempt: number }: QueuedRequest,
   payload: Settled<RequestPayload | undefined>,
   { match, home, parts }: { match: Match; home: Home; parts: ServeParts },
 ): Promise<Ended> {
   const { slot } = match
   const { caller, blobs, limits, signal, apps } = parts
-  const requestTimeoutMs = 1_000 * (apps.byId(appId)?.app.scale.request_timeout ?? 0)
+  const app = apps.byId(appId)?.app
+  const requestTimeoutMs = 1_000 * (app?.scale.request_timeout ?? 0)
+  using use = parts.homes.usage.begin(slot.runnerId, { keyId, isShared: app?.authMode === 'shared' })
   try {
     if ('error' in payload) throw payload.error
     if (payload.value === undefined) throw new Error('the stored request has no body')
@@ -87,6 +89,7 @@ async function run(
       onRunnerDone: (end) => {
         attempt.endedAt = parts.clock.now()
         judge(end, slot.runnerId, home, parts)
+        use.end()
         slot.release()
       },
     })

@@ -26,6 +26,8 @@ export interface App {
   readonly rollingRevisionId?: RevisionId
   /** The scale settings that come into force when it switches. */
   readonly rollingScale?: ScaleSettings
+  /** Present on what serves one revision of another app, which is called by that revision's name. */
+  readonly revisionOf?: AppId
   readonly createdAt: Moment
   readonly updatedAt: Moment
 }

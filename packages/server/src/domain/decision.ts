@@ -14,6 +14,8 @@ export interface Decision {
   /** Absent where the app is gone, or has no active revision yet. */
   readonly scaling?: ScalingFacts
   readonly there: RunnersThere
+  /** The revision that a rolling deploy is bringing up beside the active one. */
+  readonly rolling?: RevisionId
   readonly steps: readonly Step[]
   readonly blocks: readonly Block[]
 }
@@ -46,6 +48,8 @@ export interface RunnersThere {
   readonly idle: number
   readonly busy: number
   readonly ending: number
+  /** Of those, how many still work on requests. */
+  readonly finishing: number
 }
 
 export type Step =
@@ -84,8 +88,8 @@ export type Block =
     }
   | { readonly kind: 'scaling_delay'; readonly until: Moment; readonly seconds: number; readonly waiting: number }
   | { readonly kind: 'paused'; readonly held: number }
-  /** Runners that are wanted have no place on any machine yet. They are tried again at `until`. */
-  | { readonly kind: 'no_place'; readonly runners: number; readonly why: Unplaced; readonly until?: Moment }
+  /** Runners that are wanted have no place on any machine yet. */
+  | { readonly kind: 'no_place'; readonly runners: number; readonly why: Unplaced }
   /** Its first deploy is under way: there is no active revision to have runners of. */
   | { readonly kind: 'first_deploy'; readonly revisionId: RevisionId }
 

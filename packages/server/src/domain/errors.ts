@@ -1,6 +1,7 @@
 /** What a door turns into a status: HTTP and gRPC each have one table from these words. */
 export type ErrorKind =
   | 'bad_input'
+  | 'bad_value'
   | 'unauthenticated'
   | 'forbidden'
   | 'not_found'
@@ -19,6 +20,7 @@ export type ErrorKind =
 /** Every code we promise to callers. docs/reference/errors.md lists the same ones; a test keeps the two equal. */
 export const kinds = {
   bad_request: 'bad_input',
+  invalid_value: 'bad_value',
   invalid_app: 'bad_input',
   build_failed: 'bad_input',
   file_in_the_way: 'bad_input', // not a conflict: the stock client takes that for a file that is there already

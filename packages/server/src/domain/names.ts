@@ -54,6 +54,15 @@ export function wireName({ owner, name }: { readonly owner: string; readonly nam
   return workflow === undefined ? `${owner}/${name}` : `${workflowMark}${owner}/${workflow}`
 }
 
+/** The name of one revision of an app, by which its owner calls it whatever revision the app has now. */
+export const revisionAlias = (name: string, revisionId: string): string => `${name}@${revisionId}`
+
+/** The app that a name means, and the revision where it names one. No app can have an `@` in its own name. */
+export function splitRevision(alias: string): { readonly name: string; readonly revisionId?: string } {
+  const at = alias.indexOf('@')
+  return at === -1 ? { name: alias } : { name: alias.slice(0, at), revisionId: alias.slice(at + 1) }
+}
+
 /** An alias as the wire carries it: `hello` in main, `hello--staging` in staging. */
 export interface AliasParts {
   readonly base: string

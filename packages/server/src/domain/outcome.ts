@@ -13,6 +13,7 @@ export const httpStatus: Readonly<Record<ErrorKind, number>> = {
   conflict: 409,
   not_ready: 409,
   too_large: 413,
+  bad_value: 422,
   limited: 429,
   cancelled: 499,
   internal: 500,

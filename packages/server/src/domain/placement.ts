@@ -1,4 +1,4 @@
-import type { AccountId, RunnerId } from './ids.ts'
+import type { AccountId, AppId, RunnerId } from './ids.ts'
 
 /** Where a runner is, and what is its own there until it has ended. Stored with it, so a changed catalogue changes nothing of it. */
 export interface Placement {
@@ -49,4 +49,10 @@ export interface Wanted {
 export interface Taken {
   readonly accountId: AccountId
   readonly placement: Placement
+}
+
+/** A live runner that has a place. */
+export interface Placed extends Taken {
+  readonly id: RunnerId
+  readonly appId: AppId
 }

@@ -243,12 +243,12 @@ describe('whatever is wanted of whatever there is', () => {
     fc.assert(
       fc.property(anyHardware, anyWants, (on, wanted) => {
         const room = new Room(on)
-        const before = placeInto(wanted, room, on)
+        const placed = placeInto(wanted, room, on)
         for (const { id, accountId } of wanted) {
-          const placement = before.get(id)
+          const placement = placed.get(id)
           if (isPlaced(placement)) room.giveBack({ accountId, placement })
         }
-        expect(placeInto(wanted, room, on)).toEqual(before)
+        expect(placeInto(wanted, room, on)).toEqual(placed)
       }),
     )
   })

@@ -6,8 +6,10 @@ import {
   oldRunnersKept,
   renewalOf,
   rolloutStep,
+  scaleByName,
   successorsWanted,
 } from './rollout.ts'
+import { scaleInCode } from './scale.ts'
 import { pend, start, terminate, type Serving } from './runner.ts'
 
 const identity = { id: 'x', appId: 'a', accountId: 'b', revisionId: 'r', machineType: 'XS', createdAt: 0 }
@@ -70,6 +72,13 @@ test.each([
   ['was not promoted', {}, undefined],
 ])('the status of a revision that %s', (_, revision, status) => {
   expect(deploymentStatus({ isCurrent: false, isRolling: false, ...revision })).toBe(status)
+})
+
+test('a revision that is called by name scales as its code says, from nothing to two runners', () => {
+  const code = scaleInCode({ min_concurrency: 3, max_concurrency: 9, concurrency_buffer: 1, keep_alive: 7 })
+  const scale = { ...code, min_concurrency: 0, concurrency_buffer: 0, max_concurrency: 2 }
+  expect(scaleByName(code)).toEqual(scale)
+  expect(scaleByName({ ...code, max_concurrency: 1 })).toMatchObject({ max_concurrency: 1 })
 })
 
 describe('a renewal of the runners', () => {

@@ -1,6 +1,7 @@
 import type { Moment } from '../kit/clock.ts'
 import type { RevisionId } from './ids.ts'
 import type { RunnerView } from './runner-view.ts'
+import type { ScaleSettings } from './scale.ts'
 import type { LiveRunner, Terminated } from './runner.ts'
 
 /** A rolling deploy while it waits for the first healthy runner of its revision. */
@@ -70,6 +71,15 @@ export function oldRunnersKept(counts: {
 }): number {
   const { had, ready, wanted } = counts
   return Math.max(0, had - Math.floor((had * ready) / wanted))
+}
+
+/** Runners of a revision that is called by name, beside all those of its app. */
+const mostByName = 2
+
+/** How a revision scales that is called by its name: as its code says, with no runner that nobody calls, and few at most. */
+export function scaleByName(code: ScaleSettings): ScaleSettings {
+  const nobody = { min_concurrency: 0, concurrency_buffer: 0, concurrency_buffer_perc: 0 }
+  return { ...code, ...nobody, max_concurrency: Math.min(code.max_concurrency, mostByName) }
 }
 
 export type DeploymentStatus = 'deployed' | 'failed' | 'deploying'

@@ -42,7 +42,7 @@ export function scaleInCode(said: ScaleChanges): ScaleSettings {
   return changedScale({ ...serverDefaults, max_concurrency: cap }, said)
 }
 
-/** The settings with what was said. 0 takes `request_start_timeout` away. Throws `bad_request` for impossible ones. */
+/** The settings with what was said. 0 takes `request_start_timeout` away. Throws `invalid_value` for impossible ones. */
 export function changedScale(scale: ScaleSettings, said: ScaleChanges): ScaleSettings {
   const changes = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))
   const { request_start_timeout, ...changed }: ScaleSettings = { ...scale, ...changes }
@@ -64,20 +64,20 @@ export function scaleForSetRev(live: ScaleSettings, target: ScaleSettings): Scal
   return { ...tuned, max_multiplexing, startup_timeout, machine_types, ...(num_gpus === undefined ? {} : { num_gpus }) }
 }
 
-/** Throws `bad_request` with a sentence for the first setting that cannot be; answers the settings. */
+/** Throws `invalid_value` with a sentence for the first setting that cannot be; answers the settings. */
 function checkScale(scale: ScaleSettings): ScaleSettings {
   for (const [name, { least, most }] of limits) {
     const value = scale[name]
     if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) continue
     const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`
-    throw new CarrickError('bad_request', `${name} is ${value}, but must be a whole number ${range}`)
+    throw new CarrickError('invalid_value', `${name} is ${value}, but must be a whole number ${range}`)
   }
   const { min_concurrency: floor, max_concurrency: cap, machine_types: types } = scale
   if (floor > cap) {
     const message = `min_concurrency (${floor}) is above max_concurrency (${cap}): lower the first or raise the second`
-    throw new CarrickError('bad_request', message)
+    throw new CarrickError('invalid_value', message)
   }
-  if (types.length === 0) throw new CarrickError('bad_request', 'machine_types must name at least one machine type')
+  if (types.length === 0) throw new CarrickError('invalid_value', 'machine_types must name at least one machine type')
   return scale
 }
 

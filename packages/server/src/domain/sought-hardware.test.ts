@@ -2,9 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { CarrickError } from './errors.ts'
 import { costliestFirst, costOf, type Hardware } from './hardware.ts'
 import { builtInTypes } from './machine-types.ts'
-import type { Placement, Unplaced } from './placement.ts'
+import type { Placement } from './placement.ts'
 import { requireHardware, type Sought } from './sought-hardware.ts'
-import { whyUnplaced } from './waiting-for.ts'
 
 const gib = 1024 ** 3
 const box = {
@@ -92,36 +91,6 @@ test.each([
 test('a machine without a region is in every one', () => {
   const anywhere = { ...here, machines: [{ ...box, region: 'local' }] }
   expect(() => requireHardware(sought({ valid_regions: ['us-east'] }), anywhere)).not.toThrow()
-})
-
-test.each<[Unplaced, string]>([
-  [
-    {
-      kind: 'no_room',
-      lacks: [
-        { machineType: 'GPU-H100', of: 'gpus', needs: 2, free: 1 },
-        { machineType: 'M', of: 'memory', needs: 2 * gib, free: gib / 2 },
-        { machineType: 'L', of: 'cpus', needs: 4, free: 0.1 + 0.2 },
-        { machineType: 'L', of: 'runners', needs: 1, free: 0 },
-      ],
-    },
-    'there is no room for it until another runner ends: GPU-H100 needs 2 GPUs and 1 is free; M needs 2 GB of memory and 512 MB are free; L needs 4 cores and 0.3 are free; the machine has as many runners as one may have (CARRICK_RUNNERS_PER_MACHINE)',
-  ],
-  [
-    { kind: 'account_runners', limit: 5 },
-    'its account has 5 runners, as many as one may have (CARRICK_RUNNERS_PER_ACCOUNT)',
-  ],
-  [
-    { kind: 'account_gpus', limit: 4, held: 3, needs: 2 },
-    'its account holds 3 GPUs and may hold 4 (CARRICK_GPUS_PER_ACCOUNT), and it needs 2',
-  ],
-  [
-    { kind: 'region', wanted: ['us-east'], there: ['eu-west'] },
-    'it may run in us-east, and the machines here are in eu-west',
-  ],
-  [{ kind: 'never', machineTypes: ['GPU-H100', 'GPU'] }, 'no machine here has what GPU-H100 or GPU needs'],
-])('why a runner has no place is said in words: %#', (unplaced, words) => {
-  expect(whyUnplaced(unplaced)).toBe(words)
 })
 
 test('the costliest place is that with the highest price, else with the most GPUs, memory and cores', () => {

@@ -10,7 +10,7 @@ const knownRegions = ['us-west', 'us-central', 'us-east', 'eu-north', 'eu-west']
 export type Sought = Pick<ScaleSettings, 'machine_types' | 'num_gpus' | 'valid_regions'>
 
 /**
- * Throws `bad_request` for hardware that an app cannot have: a machine type or region that nobody knows, with those that
+ * Throws `invalid_value` for hardware that an app cannot have: a machine type or region that nobody knows, with those that
  * there are; and a list of types of which nothing here could ever hold one, with what can be had, unless the operator lets
  * such apps wait. Of a list that has one type that can be had the others are passed over.
  */
@@ -73,9 +73,9 @@ function missing({ gpu, gpus, memoryBytes, cpus }: Size, machines: readonly Mach
 }
 
 /** Memory as people read it. */
-export function inGigabytes(bytes: number): string {
+function inGigabytes(bytes: number): string {
   const gigabytes = bytes / 1024 ** 3
   return gigabytes >= 1 ? `${Number(gigabytes.toFixed(1))} GB` : `${Math.round(gigabytes * 1024)} MB`
 }
 
-const refusal = (message: string) => new CarrickError('bad_request', message)
+const refusal = (message: string) => new CarrickError('invalid_value', message)

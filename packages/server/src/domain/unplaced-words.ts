@@ -22,7 +22,7 @@ export function unplacedWords(why: Unplaced): string {
 
 function lackWords({ machineType, of, needs, free }: Lack): string {
   if (of === 'runners') return `${machineType}: every machine has as many runners as it may`
-  const unit = { cpus: 'cores', memory: 'GiB of memory', gpus: 'GPUs' }[of]
+  const unit = { cpus: 'cores', memory: 'GiB of memory', gpus: needs === 1 ? 'GPU' : 'GPUs' }[of]
   const shown = (amount: number) => Number((of === 'memory' ? amount / 2 ** 30 : amount).toFixed(1))
   return `${machineType} needs ${shown(needs)} ${unit}, and ${shown(free)} are free`
 }

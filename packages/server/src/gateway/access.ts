@@ -10,6 +10,7 @@ import { mayCall, type Caller, type Permission } from '../domain/permissions.ts'
 import { wireName } from '../domain/names.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Apps, KnownApp } from '../home/apps.ts'
+import type { CalledAs } from '../home/usage-meter.ts'
 import type { Route } from './route.ts'
 import type { Alias, Target } from './target.ts'
 
@@ -53,7 +54,7 @@ export function callableApp(apps: Apps, caller: Caller | undefined, alias: Alias
   const known = apps.find(alias.owner, alias.name)
   if (known?.app.authMode !== 'public') authenticate(caller, alias)
   const { active } = known ?? {}
-  if (known === undefined || active === undefined || !isOpenTo(caller, known)) throw notFound(alias)
+  if (known === undefined || active === undefined || !isOpenTo(caller, known)) throw unknownApplication(alias)
   return { ...known, active }
 }
 
@@ -72,6 +73,11 @@ export function callerIdFor(caller: Caller | undefined, { app }: KnownApp): stri
   return callerIdOf(caller?.accountId, app)
 }
 
+/** As whom they use what they call. */
+export function calledAs(caller: Caller | undefined, { app }: KnownApp): CalledAs {
+  return { keyId: caller?.keyId, isShared: app.authMode === 'shared' }
+}
+
 function isOpenTo(caller: Caller | undefined, known: KnownApp): boolean {
   switch (known.app.authMode) {
     case 'public':
@@ -83,6 +89,6 @@ function isOpenTo(caller: Caller | undefined, known: KnownApp): boolean {
   }
 }
 
-function notFound(alias: Alias): CarrickError {
+export function unknownApplication(alias: Alias): CarrickError {
   return new CarrickError('app_not_found', `Application "${wireName(alias)}" not found`)
 }

@@ -15,6 +15,7 @@ import { allowOrigin, answerPreflight, isPreflight, isProxied } from './cors.ts'
 import type { Exchange, GatewayDeps, SocketDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { waitUntilOver } from './long-poll.ts'
+import { namesRevision, openNamed } from './named-revision.ts'
 import { answerResult } from './result.ts'
 import { routeOf, type Route } from './route.ts'
 import { answerStatus } from './status.ts'
@@ -22,7 +23,7 @@ import { streamStatus, type StreamDeps } from './status-stream.ts'
 import { StatusWatch } from './status-watch.ts'
 import { submit } from './submit.ts'
 import { directCall } from './sync.ts'
-import { taking } from './taking.ts'
+import { draining as goingDown, taking } from './taking.ts'
 import { tunnel } from './sockets/upgrade.ts'
 
 export interface Gateway {
@@ -36,8 +37,8 @@ export interface Gateway {
   /** Takes a WebSocket handshake to the app, and its connection from then on. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /**
-   * Resolves when the direct calls that are under way now have ended, after `graceMs` at the latest. From here on nobody
-   * is kept waiting for a request that does not start any more.
+   * Resolves when the direct calls that are under way now have ended, after `graceMs` at the latest. Calls that wait for a
+   * runner are told to come again, and from here on nobody is kept waiting for a request that does not start any more.
    */
   idle(limits: { graceMs: number }): Promise<void>
 }
@@ -80,6 +81,7 @@ export function createGateway(given: GatewayDeps): Gateway {
     async idle({ graceMs }) {
       statusWatch.drain()
       draining.abort()
+      for (const home of homes.all()) home.turnAway(goingDown())
       const over = new AbortController()
       await Promise.race([Promise.all(calls), rest(graceMs, undefined, { signal: over.signal }).catch(() => {})])
       over.abort()
@@ -111,8 +113,10 @@ function countRejected({ rejected }: GatewayDeps, error: unknown, { kind }: Answ
 async function serve(deps: StreamDeps, exchange: Exchange, route: Answerable): Promise<void> {
   switch (route.kind) {
     case 'call':
+      if (namesRevision(route)) await openNamed(taking(deps), exchange.req, route)
       return await directCall(taking(deps), exchange, route)
     case 'submit':
+      if (namesRevision(route)) await openNamed(taking(deps), exchange.req, route)
       return await submit(taking(deps), exchange, route)
     case 'status':
       if ('prefer' in exchange.req.headers) await waitUntilOver(deps, exchange, route)

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { CarrickError } from '../domain/errors.ts'
 import type { RequestId } from '../domain/ids.ts'
+import type { EndReason } from '../domain/runner.ts'
 import type { Slot } from '../home/home.ts'
 import type { CallableApp } from './access.ts'
 import { disconnected } from './body.ts'
 import type { GatewayDeps } from './deps.ts'
-import { StartDeadlinePassed } from './errors.ts'
+import { lastStart, StartDeadlinePassed } from './errors.ts'
 import { startTimeoutMs } from './platform-headers.ts'
 
 /** For what a cold start takes besides the runner's own start. */
@@ -26,7 +27,7 @@ export const longestTimerMs = 2 ** 31 - 1
  * it gets `startup_timeout`. Rejects with the signal's reason when that is first.
  */
 export async function waitForSlot(
-  { homes }: Pick<GatewayDeps, 'homes'>,
+  { homes, startFailureOf }: Pick<GatewayDeps, 'homes' | 'startFailureOf'>,
   { app }: CallableApp,
   { requestId, deadlineMs, signal, hint }: Seeking,
 ): Promise<Slot> {
@@ -37,7 +38,10 @@ export async function waitForSlot(
   const callers = deadlineMs !== undefined && deadlineMs <= longestMs
   const late = new AbortController()
   const timer = setTimeout(
-    () => late.abort(callers ? new StartDeadlinePassed() : noRunner(longestMs)),
+    () => {
+      const failure = startFailureOf(app.id)
+      late.abort(callers ? new StartDeadlinePassed(failure) : noRunner(longestMs, failure))
+    },
     Math.min(callers ? deadlineMs : longestMs, longestTimerMs),
   )
   try {
@@ -61,10 +65,10 @@ export function departureOf(res: ServerResponse): AbortSignal {
   return gone.signal
 }
 
-function noRunner(longestMs: number): CarrickError {
+function noRunner(longestMs: number, failure: EndReason | undefined): CarrickError {
   const seconds = Math.round(longestMs / 1_000)
   return new CarrickError(
     'startup_timeout',
-    `No runner of the app was free within ${seconds} seconds; try again or use the queue`,
+    `No runner of the app was free within ${seconds} seconds${lastStart(failure)}; try again or use the queue`,
   )
 }

@@ -6,8 +6,9 @@ import { serverTiming } from '../domain/request-timeline.ts'
 import { httpStatus, troubles } from '../domain/outcome.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
+import type { Use } from '../home/usage-meter.ts'
 import type { Moment } from '../kit/clock.ts'
-import { callableApp, callerByToken, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
+import { callableApp, calledAs, callerByToken, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
 import { begin as beginAnswer, sendHeaders } from './answers.ts'
 import { incomingBody, type IncomingBody } from './body.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
@@ -31,8 +32,10 @@ export async function directCall(deps: GatewayDeps, exchange: Exchange, target: 
   const gone = departureOf(res)
   using body = incomingBody(req, deps.limits.bodyBytes)
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone, hint: hintOf(req.headers) })
+  using use = deps.homes.usage.begin(slot.runnerId, calledAs(caller, known), requestId)
   const slotAt = deps.clock.now()
-  await serve(deps, exchange, { path, body, slot, known, gone, callerId: callerIdFor(caller, known), cameAt, slotAt })
+  const callerId = callerIdFor(caller, known)
+  await serve(deps, exchange, { path, body, slot, use, known, gone, callerId, cameAt, slotAt })
 }
 
 /** A call counts when it comes, and again by what its caller was answered. */
@@ -47,6 +50,7 @@ interface Serving {
   readonly path: string
   readonly body: IncomingBody | null
   readonly slot: Slot
+  readonly use: Use
   readonly known: CallableApp
   /** Aborted when the caller has left. */
   readonly gone: AbortSignal
@@ -56,7 +60,7 @@ interface Serving {
 }
 
 async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, serving: Serving): Promise<void> {
-  const { path, body, slot, known, gone, callerId, cameAt, slotAt } = serving
+  const { path, body, slot, use, known, gone, callerId, cameAt, slotAt } = serving
   const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
   const call = { method: req.method ?? 'GET', path, headers, body: body?.stream ?? null }
@@ -65,6 +69,7 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
   const stop = () => void askToStop(deps.caller, slot.address, { ...origin, path })
   gone.addEventListener('abort', stop, { once: true })
   const begin: BeginAnswer = (status, answerHeaders) => {
+    use.answered(answerHeaders)
     if (gone.aborted) return undefined
     const timing = serverTiming({ cameAt, slotAt, firstByteAt: deps.clock.now(), runner: slot.cameUp })
     const kept = headersToCaller(answerHeaders, { status, requestId, runnerId: slot.runnerId })

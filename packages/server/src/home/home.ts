@@ -6,6 +6,7 @@ import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
 import type { RequestChanges } from './request-changes.ts'
 import type { Totals, Traffic } from './traffic.ts'
+import type { UsageMeter } from './usage-meter.ts'
 
 /** A place on a serving runner, held by one request. Given back once, by `release` or at the end of a `using`. */
 export interface Slot extends Disposable {
@@ -116,6 +117,8 @@ export interface Home {
   configure(queue: QueueSettings, aliases?: Iterable<readonly [KeyId, string]>): void
   /** Turns everybody away who waits: direct callers get the reason, queued requests are forgotten. */
   clear(reason: Error): void
+  /** Answers the direct callers that wait: no slot will become free for them. The queue stays. */
+  turnAway(reason: Error): void
   /** Waiting requests whose start deadline has passed; they leave the queue. */
   takeOverdue(now: Moment): readonly QueuedRequest[]
   /** The next moment at which a waiting request becomes due or overdue. */
@@ -137,6 +140,8 @@ export interface Homes {
   letGo(appId: AppId): void
   /** What came to all apps. */
   readonly totals: Readonly<Totals>
+  /** Who uses which runner. */
+  readonly usage: UsageMeter
   /** Whoever changes the state of a queued request tells it here, for those who wait for that. */
   readonly requestChanges: RequestChanges
   onWork(listener: (appId: AppId) => void): void

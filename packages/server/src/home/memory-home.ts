@@ -11,6 +11,7 @@ import { Queue } from './queue.ts'
 import { RequestChanges } from './request-changes.ts'
 import { Signal } from './signal.ts'
 import { Totals, Traffic } from './traffic.ts'
+import { UsageMeter } from './usage-meter.ts'
 
 interface HomeLimits {
   /** Direct callers that may wait for a slot of one app. */
@@ -63,6 +64,7 @@ export function createHomes(parts: HomeParts): Homes {
     find: (appId) => homes.get(appId),
     all: () => homes.values(),
     totals,
+    usage: new UsageMeter(parts.clock),
     requestChanges: new RequestChanges(),
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
@@ -167,7 +169,7 @@ class MemoryHome implements Home {
   take(): Match | undefined {
     const started = this.takeStarted()
     if (started) return started
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     const request = this.#paused ? undefined : this.#queue.head
     const slot = request && this.#crew.take(request.id, request)
     if (!request || !slot) return undefined
@@ -188,7 +190,7 @@ class MemoryHome implements Home {
   }
 
   positionOf(id: RequestId): number | undefined {
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     return this.#queue.positionOf(id)
   }
 
@@ -197,7 +199,7 @@ class MemoryHome implements Home {
   }
 
   demand(): Omit<Load, 'runners'> {
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     const [caller] = this.#callers
     const [arriving] = this.#paused ? [] : this.#arriving
     const inLine = this.#paused ? undefined : this.#queue.waitingSince
@@ -236,6 +238,10 @@ class MemoryHome implements Home {
 
   clear(reason: Error): void {
     this.#queue.clear()
+    this.turnAway(reason)
+  }
+
+  turnAway(reason: Error): void {
     for (const caller of this.#callers) caller.turnAway(reason)
   }
 
@@ -247,6 +253,11 @@ class MemoryHome implements Home {
 
   nextMoment(): Moment | undefined {
     return this.#queue.nextMoment()
+  }
+
+  /** A retry whose moment has come is load from now on. */
+  #ripen(): void {
+    if (this.#queue.ripen(this.#clock.now())) this.#load()
   }
 
   /** How many of the queue are the next to run, as soon as a slot is free. */
@@ -263,7 +274,7 @@ class MemoryHome implements Home {
   }
 
   #takeFree(requestId: RequestId, hint?: string): Slot | undefined {
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     if (this.#callers.size > 0 || this.#inLine > 0) return undefined
     const slot = this.#crew.take(requestId, { hint })
     if (slot) this.#load()

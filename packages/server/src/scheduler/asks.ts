@@ -7,7 +7,8 @@ import type { Memory } from './memory.ts'
 
 /** What somebody wants of one runner: to let it finish, to have it replaced first, to end it soon or now. */
 export type Wish =
-  | { readonly kind: 'stop' | 'replace' }
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'replace'; readonly reason: StopReason }
   | { readonly kind: 'end'; readonly reason: StopReason; readonly withinMs: number }
 
 export interface Ask {
@@ -19,11 +20,11 @@ type Waiting = Ask & PromiseWithResolvers<void>
 
 /** Wishes that wait for the next pass. They stay until one is stored. */
 export class Asks {
-  readonly #memory: Pick<Memory, 'replacing'>
+  readonly #memory: Pick<Memory, 'replace'>
   readonly #waiting = new Set<Waiting>()
   #closed = false
 
-  constructor(memory: Pick<Memory, 'replacing'>) {
+  constructor(memory: Pick<Memory, 'replace'>) {
     this.#memory = memory
   }
 
@@ -55,12 +56,9 @@ export class Asks {
   #grantOne({ id, wish }: Ask, draft: Draft, now: Moment): void {
     const runner = draft.get(id)
     if (runner === undefined) return // it has ended meanwhile, which was the wish
-    const reason = wish.kind === 'end' ? wish.reason : 'stopped'
+    const reason = wish.kind === 'stop' ? 'stopped' : wish.reason
     if (runner.state === 'pending' || runner.state === 'setup') return draft.put(terminate(runner, reason, now))
-    if (wish.kind === 'replace' && runner.state === 'serving') {
-      if (!this.#memory.replacing.has(id)) this.#memory.replacing.set(id, undefined)
-      return
-    }
+    if (wish.kind === 'replace' && runner.state === 'serving') return this.#memory.replace(id, wish.reason)
     const draining = runner.state === 'serving' ? drain(runner, reason, now) : runner
     draft.put(wish.kind === 'end' ? killBy(draining, now + wish.withinMs) : draining)
   }

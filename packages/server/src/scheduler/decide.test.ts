@@ -154,9 +154,7 @@ describe('an app is told', () => {
       lacks: [{ machineType: 'GPU-H100', of: 'gpus' as const, needs: 2, free: 1 }],
     }
     const full = worldOf({}, [{ state: 'pending' }], { ...waiting(1), unplacedOf: () => why })
-    expect(told(full).at(-1)).toBe(
-      '1 runner has no place yet: GPU-H100 needs 2 GPUs, and 1 are free. It is tried again in 0 s.',
-    )
+    expect(told(full).at(-1)).toBe('1 runner has no place yet: GPU-H100 needs 2 GPUs, and 1 are free.')
     const { active, ...fresh } = worldOf({}, [])
     expect(decide({ ...fresh, rolling: active! }).blocks).toEqual([{ kind: 'first_deploy', revisionId: 'new' }])
   })

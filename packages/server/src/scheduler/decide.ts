@@ -18,18 +18,25 @@ export function decisionOf(
   now: Moment,
 ): Decision {
   const { scaling } = plan
+  const { active, rolling } = world
   return {
     at: now,
     ...(scaling && world.app && { scaling: factsOf(world, world.app.scale, scaling, now) }),
     there: thereIn(world),
+    ...(active && rolling && rolling.id !== active.id && { rolling: rolling.id }),
     steps: stepsOf(world, plan.actions, born, now),
-    blocks: blocksOf(world, plan, now),
+    blocks: blocksOf(world, plan, born, now),
   }
 }
 
 /** Whether there is anything to keep of a plan: something is done, or something stands in the way. Costs next to nothing. */
 export function isWorthKeeping(world: AppWorld, plan: Plan, now: Moment): boolean {
-  return plan.actions.length > 0 || blocksOf(world, plan, now).length > 0
+  return plan.actions.some((action) => isDone(world, action)) || blocksOf(world, plan, [], now).length > 0
+}
+
+/** A runner whose wait is over does not begin while there is no place for it. */
+function isDone({ unplacedOf }: AppWorld, action: Action): boolean {
+  return action.kind !== 'begin' || unplacedOf?.(action.runner.id) === undefined
 }
 
 function factsOf(
@@ -56,12 +63,14 @@ function factsOf(
 }
 
 function thereIn({ runners }: AppWorld): RunnersThere {
-  const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
+  const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
   let startingSince: Moment | undefined
   for (const { runner, inFlight } of runners) {
     if (runner.state === 'pending') there.pending += 1
-    else if (runner.state === 'draining') there.ending += 1
-    else if (runner.state === 'serving') there[inFlight > 0 ? 'busy' : 'idle'] += 1
+    else if (runner.state === 'draining') {
+      there.ending += 1
+      if (inFlight > 0) there.finishing += 1
+    } else if (runner.state === 'serving') there[inFlight > 0 ? 'busy' : 'idle'] += 1
     else {
       there.starting += 1
       startingSince = Math.min(startingSince ?? runner.startedAt, runner.startedAt)
@@ -79,6 +88,7 @@ function stepsOf(
 ): readonly Step[] {
   const steps: Step[] = []
   for (const [index, action] of actions.entries()) {
+    if (!isDone(world, action)) continue
     const step = stepOf(world, action, born[index], now)
     const last = steps.at(-1)
     if (last?.kind === 'start' && step.kind === 'start' && last.cause === step.cause && last.startAt === step.startAt)
@@ -114,7 +124,12 @@ function stepOf(world: AppWorld, action: Action, born: RunnerId | undefined, now
 }
 
 /** An app that is as it should be gets away with comparing a few numbers. */
-function blocksOf(world: AppWorld, { scaling }: Plan, now: Moment): readonly Block[] {
+function blocksOf(
+  world: AppWorld,
+  { scaling }: Plan,
+  born: readonly (RunnerId | undefined)[],
+  now: Moment,
+): readonly Block[] {
   const { app, active, rolling, held = 0 } = world
   if (app === undefined || world.over === true) return []
   const blocks: Block[] = []
@@ -133,7 +148,7 @@ function blocksOf(world: AppWorld, { scaling }: Plan, now: Moment): readonly Blo
     }
     const wait = backoffIn(world, active, desired.atLeast > counted, now)
     if (wait !== undefined) blocks.push(wait)
-    blocks.push(...placeless(world))
+    blocks.push(...placeless(world, born))
   } else if (rolling !== undefined) {
     blocks.push({ kind: 'first_deploy', revisionId: rolling.id })
   }
@@ -160,15 +175,15 @@ function backoffIn(world: AppWorld, revision: Revision, isShort: boolean, now: M
 }
 
 /** Runners that nothing has room for, those with the same kind of reason together. */
-function placeless({ runners, unplacedOf }: AppWorld): readonly Block[] {
-  if (unplacedOf === undefined) return []
+function placeless({ runners, unplacedOf }: AppWorld, born: readonly (RunnerId | undefined)[]): readonly Block[] {
+  const isPending = ({ runner }: AppWorld['runners'][number]) => runner.state === 'pending'
+  if (unplacedOf === undefined || (born.length === 0 && !runners.some(isPending))) return []
+  const pending = runners.filter(isPending).map(({ runner }) => runner.id)
   const blocks = new Map<string, Extract<Block, { kind: 'no_place' }>>()
-  for (const { runner } of runners) {
-    const why = runner.state === 'pending' ? unplacedOf(runner.id) : undefined
-    if (why === undefined || runner.state !== 'pending') continue
-    const before = blocks.get(why.kind)
-    const until = Math.min(before?.until ?? runner.startAt, runner.startAt)
-    blocks.set(why.kind, { kind: 'no_place', runners: (before?.runners ?? 0) + 1, why, until })
+  for (const id of new Set([...pending, ...born])) {
+    const why = id === undefined ? undefined : unplacedOf(id)
+    if (why === undefined) continue
+    blocks.set(why.kind, { kind: 'no_place', runners: (blocks.get(why.kind)?.runners ?? 0) + 1, why })
   }
   return [...blocks.values()]
 }

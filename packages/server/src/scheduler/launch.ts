@@ -6,6 +6,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import type { RunResults } from '../blobs/run-results.ts'
 import type { App } from '../domain/app.ts'
 import type { EnvironmentId, RunnerId } from '../domain/ids.ts'
+import { splitRevision } from '../domain/names.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { Setup } from '../domain/runner.ts'
 import { gpuVariables, limitsOf } from './hardware.ts'
@@ -123,7 +124,7 @@ function identityVariables({ runner, app, key: { credentials } }: RunnerStart): 
     FAL_KEY: `${keyId}:${secret}`,
     FAL_KEY_ID: keyId,
     FAL_KEY_SECRET: secret,
-    FAL_APP_NAME: `${app.owner}/${app.name}`,
+    FAL_APP_NAME: `${app.owner}/${splitRevision(app.name).name}`,
     FAL_APP_ID: runner.revisionId,
     FAL_USER_NICKNAME: app.owner,
     FAL_JOB_ID: runner.id,

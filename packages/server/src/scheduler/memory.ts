@@ -2,7 +2,7 @@ import type { App } from '../domain/app.ts'
 import { failedStart, type Backoff } from '../domain/backoff.ts'
 import type { AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
-import { isFailedStart, type Identity, type Terminated } from '../domain/runner.ts'
+import { isFailedStart, type Identity, type StopReason, type Terminated } from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Change } from './fleet.ts'
 import type { Handover } from './plan.ts'
@@ -17,6 +17,8 @@ export class Memory {
   readonly failedStarts = new Map<RevisionId, Terminated>()
   /** Runners to be stopped when their successor serves. */
   readonly replacing = new Map<RunnerId, RunnerId | undefined>()
+  /** Why each of them is. */
+  readonly replacedFor = new Map<RunnerId, StopReason>()
   /** Revisions of which a runner is to be there whether anybody calls or not, until one has served or has failed to. */
   readonly #warming = new Map<AppId, RevisionId>()
   readonly #handovers = new Map<AppId, Handover & { readonly to: RevisionId }>()
@@ -40,10 +42,18 @@ export class Memory {
       this.failedStarts.set(to.revisionId, to)
     }
     this.replacing.delete(to.id)
+    this.replacedFor.delete(to.id)
     this.#revisions.delete(to.id)
     this.#former.set(to.id, to)
     const [oldest] = this.#former.keys()
     if (this.#former.size > formerKept && oldest !== undefined) this.#former.delete(oldest)
+  }
+
+  /** This runner goes when its successor serves. Who asked first has said why. */
+  replace(id: RunnerId, reason: StopReason): void {
+    if (this.replacing.has(id)) return
+    this.replacing.set(id, undefined)
+    this.replacedFor.set(id, reason)
   }
 
   /** A rolling deploy has switched: its old runners serve on until the new ones carry as much. */

@@ -1,9 +1,9 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
-import { desiredRunners, patientUntil } from '../domain/scaling.ts'
+import { awaken, bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
 import { Agenda } from './agenda.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
@@ -16,10 +16,11 @@ import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
-import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded } from './plan.ts'
+import { planApp, type Action, type AppWorld, type Loaded, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
+import { wantsMore } from './wants-more.ts'
 import { worldOf, worlds, worldsOf } from './worlds.ts'
 
 export interface PassParts extends RollParts, BirthParts {
@@ -29,14 +30,16 @@ export interface PassParts extends RollParts, BirthParts {
   readonly sightings: Sightings
   readonly decisions: DecisionLog
   readonly health: HealthChecks
+  readonly log: Logger
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
 
-/** What is planned for an app: when there may be more to do, and why it is as it is. */
+/** A plan, what its actions bring forth (for each the runner that it makes or begins, or nothing), and when to look again. */
 interface Planned {
-  readonly moments: readonly Moment[]
-  readonly decision: Decision | undefined
+  readonly plan: Plan
+  readonly born: readonly (Birth | undefined)[]
+  readonly later: readonly Moment[]
 }
 
 const usualTimeoutSeconds = 3_600
@@ -66,6 +69,7 @@ export class Pass {
   async run(signal: AbortSignal): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
+    const looked = this.#touched
     try {
       const isWhole = await this.#see(signal)
       const ends = await roll(this.#parts)
@@ -74,6 +78,7 @@ export class Pass {
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting]
+      for (const appId of looked) this.#touched.add(appId)
       this.#parts.sightings.expectAnything()
       await this.#parts.fleet.load() // a write whose answer was lost may have happened
       this.#parts.placing.countAgain()
@@ -107,17 +112,7 @@ export class Pass {
 
   /** Whether this app's load calls for more than there is, or may do so before the next pass. */
   wantsMore(appId: AppId): boolean {
-    const { clock } = this.#parts
-    if (!this.#mayWantMore(appId)) return false
-    const world = worldOf(appId, this.#parts)
-    if (world.app === undefined || world.active === undefined || world.over) return false
-    if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
-    const { scale, revisionId } = world.app
-    const demand = demandOn(world)
-    const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
-    const until = patientUntil(scale, demand, clock.now())
-    if (until !== undefined && !this.#agenda.isSetBefore(appId, until)) return true
-    return wantedRunners(world.app, world, clock.now()).atLeast > there.length
+    return wantsMore(appId, this.#parts, this.#agenda)
   }
 
   close(): void {
@@ -125,18 +120,6 @@ export class Pass {
     this.#asks.close()
     for (const { resolve } of this.#waiting) resolve()
     this.#offers.tellAll(new Map())
-  }
-
-  /** The same, told from counts alone: what runners that drain still do is taken for load that calls for others. */
-  #mayWantMore(appId: AppId): boolean {
-    const { apps, homes, fleet, clock, memory } = this.#parts
-    const app = apps.byId(appId)?.app
-    const demand = homes.find(appId)?.demand()
-    if (app?.revisionId === undefined || demand === undefined) return false
-    if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
-    const counts = fleet.countsOf(appId)
-    if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
-    return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
   }
 
   /** What became of the runners, and what people want of them. Answers whether it has looked at everything. */
@@ -158,8 +141,8 @@ export class Pass {
   /** The runners of the apps that were touched, those included that the backend told of and those whose time has come. */
   #concerned(look: Look | undefined): readonly LiveRunner[] {
     const { fleet, clock } = this.#parts
-    if (look?.isWhole) return fleet.all()
     for (const appId of this.#agenda.take(clock.now())) this.#touched.add(appId)
+    if (look?.isWhole) return fleet.all()
     for (const id of look?.listed.keys() ?? []) this.#touchAppOf(id)
     return [...this.#touched].flatMap((appId) => fleet.ofApp(appId))
   }
@@ -177,32 +160,52 @@ export class Pass {
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
+    const now = clock.now()
     const draft = new Draft(fleet)
     const births: Birth[] = []
-    const planned = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    const plans = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    if (isWhole) this.#noteMissed(new Map(plans.filter(([id]) => !touched.has(id))))
     beginThose(births, this.#parts, draft)
+    const decided = plans.flatMap(([id, { plan, born }]) => this.#decided(id, all.get(id), plan, born))
     await this.#store(draft)
-    if (isWhole) decisions.tidy((appId) => all.has(appId))
+    if (isWhole) decisions.tidy((id) => all.has(id))
+    for (const [id, decision] of decided) decisions.note(id, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
-    for (const [id, { decision, moments }] of planned) {
-      if (decision) decisions.note(id, decision)
+    for (const [id, { later }] of plans) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...moments, ...this.#deadlines(id)], clock.now())
+      this.#agenda.set(id, [...later, ...this.#deadlines(id)], now) // what came due meanwhile is due
     }
   }
 
-  /** Drafts what is to be done for an app, and adds its runners that are to begin. */
+  /** Answers the plan with what its actions bring forth, and when there may be more to do; adds the runners that are to begin. */
   #planOne(world: AppWorld, draft: Draft, births: Birth[]): Planned {
     const now = this.#parts.clock.now()
     const plan = planApp(world, now)
     const born = plan.actions.map((action) => this.#draft(action, world, draft))
-    births.push(...born.filter((birth) => birth !== undefined))
-    const ids = born.map((birth, index) => (plan.actions[index]?.kind === 'start' ? birth?.runner.id : undefined))
+    births.push(...born.flatMap((birth) => birth ?? []))
     this.#boundSetup(world, draft)
-    return {
-      moments: [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)],
-      decision: isWorthKeeping(world, plan, now) ? decisionOf(world, plan, ids, now) : undefined,
+    const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    return { plan, born, later }
+  }
+
+  /** What a look at everything finds to start is late: something should have told. */
+  #noteMissed(plans: ReadonlyMap<AppId, Planned>): void {
+    const { log, placing } = this.#parts
+    for (const [app, { plan }] of plans) {
+      const isMissed = plan.actions.some(
+        (action) =>
+          action.kind === 'start' || (action.kind === 'begin' && placing.whyUnplaced(action.runner.id) === undefined),
+      )
+      if (isMissed) log.info({ app }, 'a look at everything found a runner to start of which nothing had told')
     }
+  }
+
+  /** What is to be kept of a plan, once its runners have got their places. */
+  #decided(id: AppId, world: AppWorld | undefined, plan: Plan, born: Planned['born']): (readonly [AppId, Decision])[] {
+    const now = this.#parts.clock.now()
+    if (world === undefined || !isWorthKeeping(world, plan, now)) return []
+    const runners = born.map((birth) => birth?.runner.id)
+    return [[id, decisionOf(world, plan, runners, now)]]
   }
 
   /** Answers the runner that is to begin, where there is one: it is drafted once it has a place. */
@@ -211,7 +214,11 @@ export class Pass {
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
     if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return undefined
-    if (action.kind === 'begin') return { runner: action.runner, app, revision: action.revision }
+    if (action.kind === 'begin') {
+      const runner = awaken(action.runner, clock.now())
+      draft.put(runner)
+      return { runner, app, revision: action.revision }
+    }
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
     return birth
@@ -277,8 +284,7 @@ export class Pass {
     const concerned = new Set(changes.map(({ to }) => to.appId))
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
     // begins to serve is given requests already: their attempts' starts go into the same commit (docs/decisions/0039).
-    const drafted = worldsOf(concerned, { ...this.#parts, fleet: draft })
-    this.#offers.tell(drafted, (id) => draft.get(id)?.state !== 'serving')
+    this.#offers.tell(worldsOf(concerned, { ...this.#parts, fleet: draft }), (id) => draft.get(id)?.state !== 'serving')
     const { stored, failure } = await fleet.commit(changes, clock.now())
     for (const change of stored) {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look
@@ -293,9 +299,4 @@ export class Pass {
     this.#offers.tell(worldsOf(concerned, this.#parts))
     if (failure !== undefined) throw failure
   }
-}
-
-/** It drains, and has nothing left to finish: its grace begins, and others may use its share of the cap. */
-function isDone(runner: LiveRunner, inFlight: number): boolean {
-  return runner.state === 'draining' && runner.killAt === undefined && inFlight === 0
 }

@@ -1,8 +1,8 @@
-import { costliestFirst, costOf, type Cost, type Hardware } from '../domain/hardware.ts'
+import { costliestFirst, costOf, type Hardware } from '../domain/hardware.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import type { Placement, Taken, Unplaced, Wanted } from '../domain/placement.ts'
 import { isPlaced, placeAll } from '../domain/placing.ts'
-import type { LiveRunner, Pending } from '../domain/runner.ts'
+import type { Identity, Pending } from '../domain/runner.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import { Room } from '../domain/room.ts'
@@ -26,8 +26,6 @@ export interface Due {
 const retryMs = 20_000
 /** And when something is just being ended. */
 const soonMs = 50
-
-const nothing: Cost = { gpus: 0, memoryBytes: 0, cpus: 0 }
 
 /** Gives runners their places, and knows why some have none. A place is free again when all of its runner is gone. */
 export class Placing {
@@ -61,17 +59,13 @@ export class Placing {
   }
 
   /** Why a pending runner that could begin has no place. */
-  whyUnplaced(id: RunnerId): Unplaced | undefined {
-    return this.#unplaced.get(id)?.why
-  }
+  readonly whyUnplaced = (id: RunnerId): Unplaced | undefined => this.#unplaced.get(id)?.why
 
-  /** Orders runners by what their places cost. */
-  costliestFirst(one: LiveRunner, other: LiveRunner): number {
-    return costliestFirst(this.#costOf(one), this.#costOf(other))
-  }
-
-  #costOf({ placement }: LiveRunner): Cost {
-    return placement ? costOf(placement, this.#parts.hardware) : nothing
+  /** Orders runners by what their places cost, the costliest first. */
+  readonly costliestFirst = (one: Identity, other: Identity): number => {
+    if (one.placement === undefined || other.placement === undefined) return 0
+    const { hardware } = this.#parts
+    return costliestFirst(costOf(one.placement, hardware), costOf(other.placement, hardware))
   }
 
   /** The apps whose runners wait for a place, when some may have become free: all of them, so that nobody is overtaken. */

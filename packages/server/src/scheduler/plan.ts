@@ -45,6 +45,8 @@ export interface AppWorld {
   readonly warming?: boolean
   /** Runners to be stopped once their successor serves, each with its successor where there is one. */
   readonly replacing: ReadonlyMap<RunnerId, RunnerId | undefined>
+  /** Why each of them is. Absent: because somebody stopped it. */
+  readonly replacedFor?: ReadonlyMap<RunnerId, StopReason>
   readonly backoffOf: (revisionId: RevisionId) => Backoff | undefined
   /** The start that failed last of those that a revision's backoff is for. */
   readonly failureOf?: (revisionId: RevisionId) => Terminated | undefined
@@ -180,12 +182,17 @@ function planIdle(app: App, world: AppWorld, counted: readonly Loaded[], surplus
 }
 
 /** A runner that somebody wants replaced first goes when its successor serves. A successor that failed has another. */
-function planReplaced(revision: Revision, { replacing }: AppWorld, mine: readonly Loaded[], startAt: Moment): Action[] {
+function planReplaced(
+  revision: Revision,
+  { replacing, replacedFor }: AppWorld,
+  mine: readonly Loaded[],
+  startAt: Moment,
+): Action[] {
   return mine.filter(isServing).flatMap(({ runner }): Action[] => {
     if (!replacing.has(runner.id)) return []
     const successor = mine.find((each) => each.runner.id === replacing.get(runner.id))?.runner
     if (successor === undefined) return [{ kind: 'start', revision, startAt, successorOf: runner.id }]
-    return successor.state === 'serving' ? [drained(runner, 'stopped')] : []
+    return successor.state === 'serving' ? [drained(runner, replacedFor?.get(runner.id) ?? 'stopped')] : []
   })
 }
 

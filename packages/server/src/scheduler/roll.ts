@@ -11,6 +11,7 @@ import type { Store } from '../store/store.ts'
 import type { Fleet } from './fleet.ts'
 import type { Memory } from './memory.ts'
 import type { Handover } from './plan.ts'
+import type { Placing } from './placing.ts'
 import type { Rollouts } from './rollouts.ts'
 import { withLoad } from './worlds.ts'
 
@@ -22,6 +23,7 @@ export interface RollParts {
   readonly fleet: Fleet
   readonly memory: Memory
   readonly rollouts: Rollouts
+  readonly placing: Placing
 }
 
 /** Ends the rolling deploys whose first runner is healthy, or never will be. Answers when each other one gives up. */
@@ -90,8 +92,9 @@ function handoverFrom(
 }
 
 async function abort(rolling: Revision, app: App, runners: readonly LiveRunner[], parts: RollParts): Promise<'ended'> {
-  const { store, clock, rollouts } = parts
-  const why = rollouts.whyFailed(app, rolling, runners)
+  const { store, clock, rollouts, placing } = parts
+  const waiting = runners.find(({ state, revisionId }) => state === 'pending' && revisionId === rolling.id)
+  const why = rollouts.whyFailed(app, rolling, runners, waiting && placing.whyUnplaced(waiting.id))
   await store.commit(abortRolling(app.id, rolling.id, clock.now(), why))
   rollouts.over(app.id)
   return 'ended'

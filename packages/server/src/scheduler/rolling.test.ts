@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest'
+import { deleteApp } from '../store/apps.ts'
 import { failureSince } from '../store/revisions.ts'
+import { testHardware } from '../testing/hardware.ts'
 import { openTestScheduler } from '../testing/scheduler.ts'
 
 const second = 1_000
 
 type At = Awaited<ReturnType<typeof openTestScheduler>>
+
+const gpu = { index: 0, name: 'NVIDIA H100 80GB HBM3' }
+const oneGpu = testHardware({ gpus: [gpu] })
+const onGpu = { machine_types: ['GPU-H100'], max_concurrency: 1, keep_alive: 300 }
 
 const failureOf = ({ store }: At, revision: string) => store.read(failureSince(revision, 0))
 
@@ -59,6 +65,27 @@ describe('a rolling deploy', () => {
     await at.settled()
     expect(await at.app()).toBeUndefined()
     expect(await failureOf(at, 'r1')).toContain('exit code 1')
+  })
+
+  test('that finds no room beside the old runner says so when it gives up, and the old one serves on', async () => {
+    await using at = await openTestScheduler({ hardware: oneGpu })
+    const other = await at.deploy({ app: 'other', revision: 'o1', scale: onGpu })
+    const held = at.call(other)
+    await at.settled()
+    const [blocker] = at.backend.alive
+    await at.accept(blocker!)
+    expect(held.slot?.runnerId).toBe(blocker)
+    await at.deploy({ revision: 'r1', scale: { max_concurrency: 1, keep_alive: 300 } })
+    const call = at.call()
+    await at.settled()
+    const old = at.backend.alive.at(-1)!
+    await at.accept(old)
+    await at.deploy({ revision: 'r2', strategy: 'rolling', scale: { ...onGpu, startup_timeout: 30 } })
+    await at.pass(59 * second)
+    expect(at.backend.alive).toEqual([blocker, old])
+    await at.pass(2 * second)
+    expect(await failureOf(at, 'r2')).toMatch(/within 60 s, for want of a place: .*GPU.*--strategy recreate/)
+    expect(call.slot?.runnerId).toBe(old)
   })
 
   test('gives way to a newer one', async () => {
@@ -229,6 +256,92 @@ test('a recreate deploy moves the app at once; the next call starts the new revi
   at.call()
   await at.settled()
   expect(at.backend.started.at(-1)).toMatchObject({ revisionId: 'r2' })
+})
+
+describe('a rollout: the same revision on new runners', () => {
+  const scale = { max_concurrency: 2, keep_alive: 300 }
+  const renew = ({ scheduler }: At, ids: readonly string[]) =>
+    Promise.all(ids.map((id) => scheduler.stopRunner(id, { replaceFirst: true, reason: 'rollout' })))
+
+  async function twoServing(at: At) {
+    await at.deploy({ revision: 'r1', scale })
+    const calls = [at.call(), at.call()]
+    await at.settled()
+    const old = at.backend.alive
+    await at.accept(...old)
+    return { calls, old }
+  }
+
+  test('starts a successor for each beyond the cap, and each that is ready releases one', async () => {
+    await using at = await openTestScheduler()
+    at.backend.obedient = false
+    const { old } = await twoServing(at)
+    const asked = renew(at, old)
+    await at.settled()
+    await asked
+    const fresh = at.backend.alive.filter((id) => !old.includes(id))
+    expect(fresh).toHaveLength(2)
+    expect(at.backend.finishing).toEqual([])
+    const views = await at.scheduler.listing('account-1')
+    expect(views.filter(({ replacement }) => replacement === 'will').map(({ id }) => id)).toEqual(old)
+    await at.accept(fresh[0]!)
+    expect(at.backend.finishing).toHaveLength(1)
+    await at.accept(fresh[1]!)
+    expect(at.backend.finishing).toEqual(old)
+    expect(await at.stored(old[0]!)).toMatchObject({ state: 'draining', reason: 'rollout' })
+  })
+
+  test('stalls while no successor comes up, and the old ones serve on', async () => {
+    await using at = await openTestScheduler()
+    const { calls, old } = await twoServing(at)
+    const asked = renew(at, old)
+    await at.settled()
+    await asked
+    for (const id of at.backend.alive.filter((each) => !old.includes(each)))
+      at.backend.exit(id, { code: 1, signal: null })
+    await at.settled()
+    await at.pass(10 * second)
+    expect(at.backend.alive).toEqual(old)
+    expect(new Set(calls.map(({ slot }) => slot?.runnerId))).toEqual(new Set(old))
+    await at.pass(60 * second) // the wait after two failed starts is over
+    const fresh = at.backend.alive.filter((each) => !old.includes(each))
+    expect(fresh).toHaveLength(2)
+    await at.accept(...fresh)
+    expect(at.backend.alive).toEqual(fresh)
+  })
+
+  test('stalls where the machine has no room for a successor, and goes on when there is', async () => {
+    await using at = await openTestScheduler({ hardware: testHardware({ gpus: [gpu, { ...gpu, index: 1 }] }) })
+    const other = await at.deploy({ app: 'other', revision: 'o1', scale: { ...onGpu, min_concurrency: 1 } })
+    const [blocker] = at.backend.alive
+    await at.deploy({ revision: 'r1', scale: { ...onGpu, min_concurrency: 1 } })
+    const old = at.backend.alive[1]!
+    await at.accept(blocker!, old)
+    const asked = renew(at, [old])
+    await at.settled()
+    await asked
+    await at.pass(100 * second)
+    expect(at.backend.alive).toEqual([blocker, old])
+    await at.store.commit(deleteApp(other, at.clock.now()))
+    await at.apps.refresh()
+    await at.settled()
+    const fresh = at.backend.alive.at(-1)!
+    expect(fresh).not.toBe(old)
+    await at.accept(fresh)
+    expect(at.backend.alive).toEqual([fresh])
+  })
+
+  test('by force ends all at once, and the load has new ones started', async () => {
+    await using at = await openTestScheduler()
+    const { old } = await twoServing(at)
+    at.call()
+    const asked = Promise.all(old.map((id) => at.scheduler.killRunner(id, 'rollout')))
+    await at.settled()
+    await asked
+    expect(at.backend.alive.filter((id) => old.includes(id))).toEqual([])
+    expect(at.backend.alive.length).toBeGreaterThan(0)
+    expect(await at.stored(old[0]!)).toMatchObject({ state: 'terminated', reason: 'rollout' })
+  })
 })
 
 test('an app that is to be warm has a runner although nobody calls, until one has served', async () => {

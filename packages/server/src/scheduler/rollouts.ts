@@ -3,6 +3,8 @@ import type { AppId, RevisionId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
 import { rolloutStep, type RolloutStep } from '../domain/rollout.ts'
 import { isFailedStart, type LiveRunner, type Terminated } from '../domain/runner.ts'
+import type { Unplaced } from '../domain/placement.ts'
+import { unplacedWords } from '../domain/unplaced-words.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { LogLevel, LogStore } from '../logs/log-store.ts'
 
@@ -53,7 +55,7 @@ export class Rollouts {
   }
 
   /** Why it failed, with the last words of the runner that failed. */
-  whyFailed(app: App, revision: Revision, runners: readonly LiveRunner[]): string {
+  whyFailed(app: App, revision: Revision, runners: readonly LiveRunner[], unplaced?: Unplaced): string {
     const failed = this.#underWay.get(app.id)?.failed
     const speaker = failed ?? runners.find(isOf(revision))
     const said = speaker ? this.#logs.tail(speaker.id, lastWords) : []
@@ -62,7 +64,7 @@ export class Rollouts {
       .map(({ message }) => message)
       .join('\n')
       .slice(-mostCharacters)
-    const reason = reasonOf(failed, revision)
+    const reason = reasonOf(failed, revision, unplaced)
     return words === '' ? reason : `${reason} Its last words:\n${words}`
   }
 
@@ -76,11 +78,17 @@ const isOf =
   ({ revisionId }: LiveRunner) =>
     revisionId === id
 
-function reasonOf(failed: Terminated | undefined, { spec }: Revision): string {
+const advice = 'Where old and new have no room beside each other, --strategy recreate ends the old first.'
+
+function reasonOf(failed: Terminated | undefined, { spec }: Revision, unplaced: Unplaced | undefined): string {
   const seconds = spec.scale.startup_timeout
-  if (failed === undefined) return `No runner of it was ready within ${2 * seconds} s.`
+  if (failed === undefined) {
+    const where = unplaced === undefined ? '' : `, for want of a place: ${unplacedWords(unplaced)}. ${advice}`
+    return `No runner of it was ready within ${2 * seconds} s${where || '.'}`
+  }
   if (failed.reason === 'startup_timeout')
     return `Its first runner was not ready within ${seconds} s (startup_timeout).`
+  if (failed.reason === 'oom') return 'Its first runner used more memory than its machine type has.'
   const { code, signal } = failed.exit ?? { code: null, signal: null }
   const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by ${signal}`
   return `Its first runner ended${how} before it was ready.`

@@ -8,8 +8,10 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage
 import type { Decisions } from '../domain/decision.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import { splitRevision } from '../domain/names.ts'
+import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Address, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, EndReason, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -58,12 +60,14 @@ export interface SchedulerParts {
 }
 
 export interface Scheduler {
+  /** The live runners of all accounts that have a place, oldest first. */
+  placed(): readonly Placed[]
   /** An account's live runners, oldest first, and those that ended since then. */
   listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]>
   /** Lets it finish its requests and then end; with `replaceFirst` its successor serves before. */
-  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean }): Promise<void>
+  stopRunner(id: RunnerId, options: { readonly replaceFirst: boolean; readonly reason?: StopReason }): Promise<void>
   /** Ends it now. */
-  killRunner(id: RunnerId): Promise<void>
+  killRunner(id: RunnerId, reason?: StopReason): Promise<void>
   /** What the live runners use of the machine. */
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /** Starts a command beside a runner. Throws `runner_not_found`, `exec_failed` or `too_busy`. */
@@ -72,6 +76,8 @@ export interface Scheduler {
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
   /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
   decisions(appId: AppId): Decisions
+  /** Why the last start of an app's active revision failed, until one succeeds. */
+  startFailureOf(appId: AppId): EndReason | undefined
   /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
   warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
@@ -84,7 +90,7 @@ export interface Scheduler {
   hasRunners(appId: AppId): boolean
   /** Makes a whole pass that begins after this call. Only needed by those who move the clock. */
   look(): Promise<void>
-  /** Asks every runner to finish and returns when all are gone; what still runs after `graceMs` is killed. */
+  /** Asks every runner to finish and returns when all are gone: its requests have `graceMs`, then its teardown has its grace. */
   stop(limits: { readonly graceMs: number }): Promise<void>
 }
 
@@ -163,7 +169,15 @@ class PlatformScheduler implements Scheduler {
     homes.onLoad((appId) => this.#loadChanged(appId))
     store.onChange('app', () => void this.#appsChanged(apps))
     const news = new AppNews(apps)
-    apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
+    const touchNews = () => news.take().forEach((appId) => this.#pass.touch(appId))
+    touchNews()
+    apps.onRefresh(touchNews)
+  }
+
+  placed(): readonly Placed[] {
+    return this.#fleet
+      .all()
+      .flatMap(({ id, appId, accountId, placement }) => (placement ? [{ id, appId, accountId, placement }] : []))
   }
 
   async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
@@ -174,12 +188,15 @@ class PlatformScheduler implements Scheduler {
     return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
   }
 
-  stopRunner(id: RunnerId, { replaceFirst }: { readonly replaceFirst: boolean }): Promise<void> {
-    return this.#ask(id, { kind: replaceFirst ? 'replace' : 'stop' })
+  stopRunner(
+    id: RunnerId,
+    { replaceFirst, reason = 'stopped' }: { readonly replaceFirst: boolean; readonly reason?: StopReason },
+  ): Promise<void> {
+    return this.#ask(id, replaceFirst ? { kind: 'replace', reason } : { kind: 'stop' })
   }
 
-  killRunner(id: RunnerId): Promise<void> {
-    return this.#ask(id, { kind: 'end', reason: 'killed', withinMs: 0 })
+  killRunner(id: RunnerId, reason: StopReason = 'killed'): Promise<void> {
+    return this.#ask(id, { kind: 'end', reason, withinMs: 0 })
   }
 
   usage(): Promise<ReadonlyMap<RunnerId, RunnerUsage>> {
@@ -202,7 +219,13 @@ class PlatformScheduler implements Scheduler {
 
   warm(appId: AppId, revisionId: RevisionId): void {
     this.#memory.warm(appId, revisionId)
+    this.#pass.touch(appId)
     this.#loop.wake()
+  }
+
+  startFailureOf(appId: AppId): EndReason | undefined {
+    const active = this.#parts.apps.byId(appId)?.active
+    return active && this.#memory.failedStarts.get(active.id)?.reason
   }
 
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {
@@ -234,16 +257,26 @@ class PlatformScheduler implements Scheduler {
     await this.#loop.stop()
     this.#pass.close()
     this.#health.close()
-    await endAllRunners({ ...this.#parts, fleet: this.#fleet, hands: this.#hands }, graceMs)
+    const { homes } = this.#parts
+    await endAllRunners(
+      {
+        ...this.#parts,
+        fleet: this.#fleet,
+        hands: this.#hands,
+        inFlightOf: ({ appId, id }) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
+        graceMsOf: ({ id }) => this.#graceMs(id),
+      },
+      graceMs,
+    )
     this.#ending.abort()
   }
 
-  /** What the apps of these runners are called. Those that were deleted cost a read. */
+  /** What the apps of these runners are called, without a revision. Those that were deleted cost a read. */
   async #names(runners: readonly Runner[]): Promise<(id: AppId) => string> {
     const { apps, store } = this.#parts
     const deleted = new Set(runners.map(({ appId }) => appId).filter((id) => apps.byId(id) === undefined))
     const former = deleted.size === 0 ? undefined : await store.read(appNames([...deleted]))
-    return (id) => apps.byId(id)?.app.name ?? former?.get(id) ?? ''
+    return (id) => splitRevision(apps.byId(id)?.app.name ?? former?.get(id) ?? '').name
   }
 
   #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {
@@ -295,8 +328,11 @@ class PlatformScheduler implements Scheduler {
 
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
   #replace(id: RunnerId, reason: StopReason): void {
-    const grace = this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0
-    this.#end(id, reason, grace * 1_000)
+    this.#end(id, reason, reason === 'killed' ? 0 : this.#graceMs(id)) // who is killed gets no time
+  }
+
+  #graceMs(id: RunnerId): number {
+    return (this.#memory.revisionOf(id)?.spec.terminationGracePeriodSeconds ?? 0) * 1_000
   }
 
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */

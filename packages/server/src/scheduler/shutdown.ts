@@ -1,6 +1,6 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import type { RunnerBackend } from '../backends/backend.ts'
-import { drain, terminate, type LiveRunner, type Runner, type Sighting } from '../domain/runner.ts'
+import { bound, drain, terminate, type LiveRunner, type Runner, type Sighting } from '../domain/runner.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import { Draft } from './draft.ts'
@@ -14,23 +14,30 @@ export interface ShutdownParts {
   readonly backend: RunnerBackend
   readonly clock: Clock
   readonly log: Logger
+  readonly inFlightOf: (runner: LiveRunner) => number
+  /** What it has for its teardown. */
+  readonly graceMsOf: (runner: LiveRunner) => number
 }
 
 const lookEveryMs = 20
 const killPatienceMs = 10_000
+/** Requests that were cut off when their time was over are gone by then. */
+const marginMs = 1_000
 
 /**
- * Asks every runner to finish; what still runs after `graceMs` is killed. All that can be is on record when it returns:
- * what cannot, as on a full disk, is settled at the next start, and nobody waits for it.
+ * Asks every runner to finish. Its requests have `graceMs`, its teardown has its own grace after the last of them, and no
+ * more than `graceMs` either; what still runs then is killed. All that can be is on record when it returns: what cannot,
+ * as on a full disk, is settled at the next start, and nobody waits for it.
  */
 export async function endAllRunners(parts: ShutdownParts, graceMs: number): Promise<void> {
   const { fleet, hands, clock, log } = parts
   const draft = new Draft(fleet)
   for (const runner of fleet.all()) draft.put(sentAway(runner, clock))
   await store(draft, parts)
-  await allGone(parts, graceMs)
+  const longestMs = Math.max(0, ...fleet.all().map((runner) => Math.min(parts.graceMsOf(runner), graceMs)))
+  await allGone(parts, graceMs, graceMs === 0 ? 0 : graceMs + marginMs + longestMs)
   for (const { id } of fleet.all()) hands.kill(id)
-  const failure = await allGone(parts, killPatienceMs)
+  const failure = await allGone(parts, graceMs, killPatienceMs)
   await hands.idle()
   if (failure !== undefined) log.error({ err: failure }, 'the end of some runners could not be put on record')
 }
@@ -43,7 +50,7 @@ function sentAway(runner: LiveRunner, clock: Clock): Runner {
 }
 
 /** Watches until no runner is left, or the time is over. Answers why the end of some is not on record. */
-async function allGone(parts: ShutdownParts, withinMs: number): Promise<unknown> {
+async function allGone(parts: ShutdownParts, graceMs: number, withinMs: number): Promise<unknown> {
   const { fleet, backend, clock } = parts
   const over = AbortSignal.timeout(withinMs)
   let failure: unknown
@@ -51,11 +58,31 @@ async function allGone(parts: ShutdownParts, withinMs: number): Promise<unknown>
     const draft = new Draft(fleet)
     const listed = await backend.list(AbortSignal.timeout(killPatienceMs))
     fold(fleet.all(), { look: { listed, isWhole: true }, refused: new Set() }, draft, clock.now())
+    for (const { id } of fleet.all()) boundOne(draft.get(id), graceMs, draft, parts)
     failure = await store(draft, parts)
+    killOverdue(parts)
     if (fleet.all().every(({ id }) => isGone(listed.get(id)))) break
     await rest(lookEveryMs, undefined, { signal: over }).catch(() => {}) // the loop sees that it is over
   }
   return failure
+}
+
+/** Its grace begins when nothing is in flight, as by every other end. */
+function boundOne(runner: LiveRunner | undefined, graceMs: number, draft: Draft, parts: ShutdownParts): void {
+  if (runner?.state !== 'draining') return
+  const limits = {
+    inFlight: parts.inFlightOf(runner),
+    graceMs: Math.min(parts.graceMsOf(runner), graceMs),
+    requestTimeoutMs: graceMs + marginMs,
+  }
+  draft.put(bound(runner, limits, parts.clock.now()))
+}
+
+function killOverdue({ fleet, hands, clock }: ShutdownParts): void {
+  for (const runner of fleet.all()) {
+    const isOverdue = runner.state === 'draining' && (runner.killAt ?? Infinity) <= clock.now()
+    if (isOverdue && hands.isFree(runner.id)) hands.kill(runner.id)
+  }
 }
 
 const isGone = (seen: Sighting = { kind: 'unlisted' }): boolean => seen.kind === 'unlisted' || seen.kind === 'exited'

@@ -5,8 +5,8 @@ import type { Homes, Load } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Fleet } from './fleet.ts'
 import type { Memory } from './memory.ts'
-import type { AppWorld, Loaded } from './plan.ts'
 import type { Placing } from './placing.ts'
+import type { AppWorld, Loaded } from './plan.ts'
 import type { Runs } from './runs.ts'
 
 export interface WorldParts {
@@ -43,9 +43,10 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }
     over: runs.isOver(id),
     ...(known ? { handover: memory.handoverOf(known.app), warming: memory.isWarming(known.app) } : {}),
     replacing: memory.replacing,
+    replacedFor: memory.replacedFor,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
-    unplacedOf: (runnerId) => placing.whyUnplaced(runnerId),
-    costliestFirst: (one, other) => placing.costliestFirst(one, other),
+    unplacedOf: placing.whyUnplaced,
+    costliestFirst: placing.costliestFirst,
     failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }

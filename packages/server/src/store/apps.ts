@@ -5,7 +5,7 @@ import { queueDefaults, type QueueSettings } from '../domain/queue-settings.ts'
 import type { RevisionSpec } from '../domain/revision.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Moment } from '../kit/clock.ts'
-import { json, number, optionalText, text } from './rows.ts'
+import { json, number, optionalText, present, text } from './rows.ts'
 import { done, firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Statement, Write } from './store.ts'
 
@@ -59,7 +59,8 @@ export function appByName(accountId: AccountId, name: string): Read<App | undefi
   return readOne(
     sql`select app.*, account.nickname as owner
           from app join account on account.id = app.account_id
-         where app.account_id = ${accountId} and app.name = ${name} and app.kind = 'app' and app.deleted_at is null`,
+         where app.account_id = ${accountId} and app.name = ${name} and app.kind = 'app'
+           and app.revision_of is null and app.deleted_at is null`,
     parseApp,
   )
 }
@@ -255,7 +256,10 @@ export function updateQueue(
   )
 }
 
-/** Deletes an app: its name is free again, its revisions and runners stay on record. `false` when it was gone. */
+/**
+ * Deletes an app, and what served its revisions by name: its name is free again, its revisions and runners stay on
+ * record. `false` when it was gone.
+ */
 export function deleteApp(appId: AppId, now: Moment): Write<boolean> {
   return write(
     [
@@ -263,6 +267,7 @@ export function deleteApp(appId: AppId, now: Moment): Write<boolean> {
              set deleted_at = ${now}, updated_at = ${now}, rolling_revision_id = null, rolling_scale = null,
                  rolling_auth_mode = null
            where id = ${appId} and deleted_at is null`,
+      sql`update app set deleted_at = ${now}, updated_at = ${now} where revision_of = ${appId} and deleted_at is null`,
     ],
     firstWon,
     ['app'],
@@ -301,6 +306,7 @@ function parseApp(row: Row): App {
     queue: queueIn(row),
     ...(rollingRevisionId === undefined ? {} : { rollingRevisionId }),
     ...(row['rolling_scale'] === null ? {} : { rollingScale: json<ScaleSettings>(row, 'rolling_scale') }),
+    ...present('revisionOf', optionalText(row, 'revision_of')),
     createdAt: number(row, 'created_at'),
     updatedAt: number(row, 'updated_at'),
   }

@@ -147,3 +147,19 @@ test('a write that nobody waits for is alone when nobody else comes', async () =
   expect(await second).toBe('b')
   await drained
 })
+
+test('one that may wait long does, and not beyond the end', async () => {
+  const { committer, groups, finishGroup } = slowDisk()
+  const long = committer.commit(patiently(one('long'), 3_600_000))
+  const short = committer.commit(patiently(one('short')))
+  await expect.poll(() => groups).toEqual([['long', 'short']]) // it goes along with one that waits less
+  await finishGroup()
+  await Promise.all([long, short])
+  const last = committer.commit(patiently(one('last'), 3_600_000))
+  await new Promise((wake) => setTimeout(wake, 50))
+  expect(groups).toHaveLength(1)
+  const drained = committer.drained()
+  await expect.poll(() => groups.at(-1)).toEqual(['last'])
+  await finishGroup()
+  await Promise.all([last, drained])
+})

@@ -29,12 +29,13 @@ export interface CommitterOptions {
 interface Waiting {
   readonly statements: readonly Statement[]
   readonly topics: readonly Topic[]
-  readonly patient: boolean
+  /** When it goes alone at the latest, on a monotonic scale; absent where somebody waits for it. */
+  readonly goesAt: number | undefined
   readonly end: (ended: Ended) => void
 }
 
-/** How long a patient write waits for others to go along with. */
-const patienceMs = 10
+/** When to look again while a commit is on its way. */
+const aMoment = 10
 
 /**
  * Group commit: everything handed over while one commit is on its way goes into the next, and a writer is told only
@@ -45,7 +46,7 @@ export class Committer {
   #waiting: Waiting[] = []
   /** Those of them that somebody waits for. */
   #urgent = 0
-  #isPatient = false
+  #alarm: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined
   #newestCame = 0
   #freeSince = 0
   #committing = false
@@ -63,7 +64,7 @@ export class Committer {
     return { ...this.#stats }
   }
 
-  commit<T>({ statements, result, touches, patient = false }: Write<T>): Promise<T> {
+  commit<T>({ statements, result, touches, patienceMs }: Write<T>): Promise<T> {
     if (this.#waiting.length >= this.#options.maxWaiting) {
       const message = `${this.#waiting.length} writes are waiting for the disk already; try again in a moment`
       return Promise.reject(new CarrickError('too_busy', message))
@@ -77,8 +78,9 @@ export class Committer {
           reject(error)
         }
       }
-      this.#waiting.push({ statements, topics: touches, patient, end })
-      if (patient) return this.#bePatient()
+      const goesAt = patienceMs === undefined ? undefined : performance.now() + patienceMs
+      this.#waiting.push({ statements, topics: touches, goesAt, end })
+      if (goesAt !== undefined) return this.#goBy(goesAt)
       this.#urgent += 1
       this.#newestCame = performance.now()
       this.#watch()
@@ -87,19 +89,26 @@ export class Committer {
 
   /** Resolves when nothing is waiting and nothing is on its way. */
   async drained(): Promise<void> {
+    if (this.#waiting.length > 0) this.#goBy(performance.now())
     if (this.#committing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    clearTimeout(this.#alarm?.timer)
+    this.#alarm = undefined
   }
 
-  /** Commits what only patient writes are in when nobody else has come for a while. */
-  #bePatient(): void {
-    if (this.#isPatient) return
-    this.#isPatient = true
-    setTimeout(() => {
-      this.#isPatient = false
-      if (this.#waiting.length === 0 || this.#urgent > 0) return
-      if (this.#committing) this.#bePatient()
-      else void this.#commitNow()
-    }, patienceMs)
+  /** Commits what only patient writes are in when nobody else has come by then. */
+  #goBy(at: number): void {
+    if (this.#alarm !== undefined && this.#alarm.at <= at) return
+    clearTimeout(this.#alarm?.timer)
+    const timer = setTimeout(
+      () => {
+        this.#alarm = undefined
+        if (this.#waiting.length === 0 || this.#urgent > 0) return
+        if (this.#committing) this.#goBy(performance.now() + aMoment)
+        else void this.#commitNow()
+      },
+      Math.max(0, at - performance.now()),
+    )
+    this.#alarm = { at, timer }
   }
 
   /** Looks once per turn of the event loop: a turn hands over everything that the network brought. */
@@ -128,7 +137,7 @@ export class Committer {
 
   async #commitNow(): Promise<void> {
     const group = this.#waiting.splice(0, this.#options.maxGroup)
-    const urgent = group.reduce((count, { patient }) => count + (patient ? 0 : 1), 0)
+    const urgent = group.reduce((count, { goesAt }) => count + (goesAt === undefined ? 1 : 0), 0)
     this.#urgent -= urgent
     this.#committing = true
     const began = performance.now()
@@ -143,8 +152,12 @@ export class Committer {
     else if (urgent > 0) this.#sizes = [urgent, this.#sizes[0]]
     this.#tell(group, ended, took)
     if (this.#urgent > 0) this.#watch()
-    else if (this.#waiting.length > 0) this.#bePatient()
+    else if (this.#waiting.length > 0) this.#goBy(this.#idle.length > 0 ? 0 : this.#firstGoes())
     else for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #firstGoes(): number {
+    return Math.min(...this.#waiting.map(({ goesAt }) => goesAt ?? 0))
   }
 
   #learn(size: number, took: number): void {

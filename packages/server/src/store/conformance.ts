@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addTestAccount } from '../testing/store.ts'
 import type { CommitStats } from './committer.ts'
 import { describeReports } from './conformance-reports.ts'
+import { describeUsage } from './conformance-usage.ts'
 import { describeRequestLists } from './conformance-lists.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
@@ -40,6 +41,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeValues(() => store)
     describeRequests(() => store)
     describeReports(() => store)
+    describeUsage(() => store)
     describeTimelines(() => store)
     describeRequestLists(() => store)
     describeObjects(() => store)

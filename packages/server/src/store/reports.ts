@@ -2,7 +2,7 @@ import type { RunnerLife } from '../domain/app-events.ts'
 import type { AccountId, AppId, KeyId, RequestId, RunnerId, Seq } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
 import { bytes, json, number, optionalNumber, optionalText, present, text } from './rows.ts'
-import { firstWon, read, readOne, sql, write } from './sql.ts'
+import { read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
 /** A time of interest: `from` belongs to it, `to` does not. */
@@ -93,15 +93,24 @@ export function exchanged(ids: readonly RequestId[]): Read<readonly Exchanged[]>
   )
 }
 
-/** Notes what a request was worth; what was said first stands. `false` when there is no such request of this app. */
+/**
+ * Notes what a request was worth; what was said first stands. `false` when there is no such request of this app. One that
+ * is in the sums of usage already is left open there, once.
+ */
 export function reportUnits(appId: AppId, id: RequestId, units: string, now: Moment): Write<boolean> {
   return write(
     [
+      sql`insert into usage_open (seq, counted)
+          select seq, 1 from request
+           where id = ${id} and app_id = ${appId} and state = 'completed'
+             and seq <= (select value from usage_state where name = 'seq')
+             and not exists (select 1 from billable_units where request_id = request.id)
+              on conflict do nothing`,
       sql`insert into billable_units (request_id, units, reported_at)
           select id, ${units}, ${now} from request where id = ${id} and app_id = ${appId}
               on conflict (request_id) do update set reported_at = billable_units.reported_at`,
     ],
-    firstWon,
+    ([, noted]) => (noted?.changes ?? 0) > 0,
   )
 }
 
@@ -142,20 +151,29 @@ export interface RunnerTime {
   readonly environment: string
   readonly machineType: string
   readonly milliseconds: number
+  /** Times its GPUs. */
+  readonly gpuMilliseconds: number
 }
 
-/** An account's runner time within the window, from each runner's start to its end; also of apps that were deleted. */
+/**
+ * An account's runner time within the window, as `paidSpan` has it: from each runner's start to its end; also of apps that
+ * were deleted.
+ */
 export function runnerTimes(accountId: AccountId, { from, to }: Window): Read<readonly RunnerTime[]> {
   return read(
-    sql`select app.name, app.environment, runner.machine_type,
-               sum(case when coalesce(runner.ended_at, ${to}) > ${to} then ${to}
-                        else coalesce(runner.ended_at, ${to}) end
-                   - case when coalesce(runner.start_at, runner.created_at) < ${from} then ${from}
-                          else coalesce(runner.start_at, runner.created_at) end) as milliseconds
-          from runner join app on app.id = runner.app_id
-         where runner.account_id = ${accountId} and runner.ready_by is not null
-           and coalesce(runner.start_at, runner.created_at) < ${to}
-           and (runner.ended_at is null or runner.ended_at > ${from})
+    sql`select app.name, app.environment, runner.machine_type, sum(runner.ended - runner.began) as milliseconds,
+               sum((runner.ended - runner.began) * runner.gpu_count) as gpu_milliseconds
+          from (select app_id, machine_type, gpu_count,
+                       case when began < ${from} then ${from} else began end as began,
+                       case when known_until < ended then known_until else ended end as ended
+                  from (select app_id, machine_type, gpu_count, known_until,
+                               coalesce(started_at, start_at, created_at) as began,
+                               case when ended_at < ${to} then ended_at else ${to} end as ended
+                          from runner
+                         where account_id = ${accountId} and ready_by is not null and created_at < ${to}
+                           and (ended_at is null or ended_at > ${from})) as lived) as runner
+          join app on app.id = runner.app_id
+         where runner.ended > runner.began
          group by app.name, app.environment, runner.machine_type
          order by app.name, app.environment, runner.machine_type`,
     (row) => ({
@@ -163,6 +181,7 @@ export function runnerTimes(accountId: AccountId, { from, to }: Window): Read<re
       environment: text(row, 'environment'),
       machineType: text(row, 'machine_type'),
       milliseconds: number(row, 'milliseconds'),
+      gpuMilliseconds: number(row, 'gpu_milliseconds'),
     }),
   )
 }

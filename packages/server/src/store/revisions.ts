@@ -72,7 +72,7 @@ export function revisionsOfAccount(accountId: AccountId, environment: string): R
   )
 }
 
-/** Deletes a revision. `false` when an app has it, or is being moved to it, or it is gone: then nothing happened. */
+/** Deletes a revision, and what served it by name. `false` when an app has it, or is being moved to it, or it is gone: then nothing happened. */
 export function deleteRevision(id: RevisionId, now: Moment): Write<boolean> {
   return write(
     [
@@ -82,8 +82,13 @@ export function deleteRevision(id: RevisionId, now: Moment): Write<boolean> {
              and not exists (select 1 from app
                               where app.id = revision.app_id and app.deleted_at is null
                                 and revision.id in (app.revision_id, app.rolling_revision_id))`,
+      sql`update app
+             set deleted_at = ${now}, updated_at = ${now}
+           where revision_of is not null and revision_id = ${id} and deleted_at is null
+             and exists (select 1 from revision where id = ${id} and deleted_at is not null)`,
     ],
     firstWon,
+    ['app'],
   )
 }
 

@@ -66,7 +66,10 @@ export function together<T>(first: Write<T>, ...others: readonly Write<unknown>[
   }
 }
 
-/** A write that nobody waits for: the commits of others do not wait for it, nor are they kept back by it. */
-export function patiently<T>(one: Write<T>): Write<T> {
-  return { ...one, patient: true }
+/**
+ * A write that nobody waits for: the commits of others do not wait for it, nor are they kept back by it. It goes along with
+ * one of theirs, or alone when there was none for so long.
+ */
+export function patiently<T>(one: Write<T>, patienceMs = 10): Write<T> {
+  return { ...one, patienceMs }
 }

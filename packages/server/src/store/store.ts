@@ -26,8 +26,8 @@ export interface Write<T> {
   readonly statements: readonly Statement[]
   readonly result: (results: readonly StatementResult[]) => T
   readonly touches: readonly Topic[]
-  /** Whether nobody waits for it: then it goes along with the writes of others, or alone after a moment. */
-  readonly patient?: boolean
+  /** When nobody waits for it: then it goes along with the writes of others, or alone after so long. */
+  readonly patienceMs?: number
 }
 
 export interface Read<T> {

@@ -17,6 +17,7 @@ import type { Builds, Deps, Runners } from '../api/deps.ts'
 import type { Functions } from '../api/runs/function-call.ts'
 import { createGrpcHandler } from '../api/grpc/grpc.ts'
 import { createRest } from '../api/rest/rest.ts'
+import { createUsageKeeper } from '../api/usage/keeper.ts'
 import type { RunResult } from '../domain/run-value.ts'
 import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { openObjectFiles } from '../blobs/object-files.ts'
@@ -76,7 +77,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   const store = await openTestStore()
   await store.commit(beginInstallation('installation', { ...ann, createdAt: 0 }))
   await addTestAccount(store, { id: 'account-bob', nickname: 'bob' })
-  const clock = systemClock()
+  const { clock = systemClock() } = options
   const keyring = await createKeyring(store, clock)
   const apps = await createApps(store)
   const homes = createHomes({ clock, apps, keys: keyring, limits: { waitingCallers: 10 } })
@@ -117,6 +118,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     server: {
       version: '0.0.0',
       backend: 'process',
+      currency: 'EUR',
       confinement: [{ part: 'memory', by: 'cgroup v2' }],
       folder,
       deployCheck: false,
@@ -132,6 +134,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     commits: () => store.stats(),
     swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0, environments: 0 }),
     rejected: noneRejected(),
+    usageKeeper: createUsageKeeper({ store, meter: homes.usage, clock }),
     ...options,
   }
   const door = createRest(deps)
@@ -233,7 +236,7 @@ function newScript(): Script {
   }
 }
 
-const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
+const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
 
 const forever = () => new Promise<never>(() => {})
 
@@ -241,6 +244,10 @@ function runnersOf(script: Script): Runners {
   return {
     listing: async (account, endedSince) =>
       script.runners.filter(({ state }) => account === ann.id && (state !== 'terminated' || endedSince !== undefined)),
+    placed: () =>
+      script.runners.flatMap(({ id, appId, placement }) =>
+        placement ? [{ id, appId, accountId: ann.id, placement }] : [],
+      ),
     stopRunner: async (id, { replaceFirst }) => void script.asked.push(`stop ${id}${replaceFirst ? ' replaced' : ''}`),
     killRunner: async (id) => void script.asked.push(`kill ${id}`),
     usage: async () =>

@@ -124,6 +124,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     limits: { bodyBytes: 1_000_000, queueLength: 1_000, connectTimeoutMs: 5_000, ...socketLimits },
     cancel: (requestId) => dispatcher.cancel(requestId),
     mayCallBack: publicOr([]),
+    startFailureOf: () => undefined,
     accepting: () => true,
     ...options,
   })
@@ -183,6 +184,7 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
 
   return {
     store,
+    apps,
     homes,
     logs,
     addWorkflow: addWorkflowNamed,

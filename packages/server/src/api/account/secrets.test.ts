@@ -73,8 +73,12 @@ describe('environments', () => {
     const { createEnvironment, deleteEnvironment, listApplications, listAliases, listSecrets, setSecret } =
       control.client()
     await createEnvironment({ name: 'other' })
+    const gone = await errorOf(deleteEnvironment({ name: 'staging' }))
+    expect(gone).toMatchObject({
+      code: Code.NotFound,
+      rawMessage: expect.stringMatching(/^Environment "\w+" not found/),
+    })
     const asked = [
-      deleteEnvironment({ name: 'staging' }),
       listAliases(staging),
       listApplications(staging),
       listApplications({ applicationName: 'hello--staging', ...staging }),
@@ -85,8 +89,8 @@ describe('environments', () => {
     ]
     for (const error of await Promise.all(asked.map(errorOf))) {
       expect(error).toMatchObject({
-        code: Code.NotFound,
-        rawMessage: expect.stringMatching(/^Environment "\w+" not found/),
+        code: Code.InvalidArgument,
+        rawMessage: expect.stringMatching(/^Environment "\w+" not found: there is main/),
       })
     }
   })

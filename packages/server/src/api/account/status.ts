@@ -15,7 +15,7 @@ export const serverStatus = operation({ permission: 'account:read', input: z.obj
   return {
     version: deps.server.version,
     backend: deps.server.backend,
-    apps: known.filter(({ active }) => active === undefined || isApp(active.spec)).length,
+    apps: known.filter(({ app, active }) => app.revisionOf === undefined && (!active || isApp(active.spec))).length,
     runners: runners.length,
     queued: sum([...loads.map(({ waiting }) => waiting), ...held]),
     paused: paused.map(({ owner, name }) => `${owner}/${name}`).toSorted(),

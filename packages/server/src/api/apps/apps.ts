@@ -37,7 +37,7 @@ export const listApps = operation(
     await requireEnvironment(deps, caller, environment)
     const runners = countActive(await deps.runners.listing(caller.accountId))
     return [...deps.apps.all()]
-      .filter(({ active }) => active !== undefined && isApp(active.spec))
+      .filter(({ app, active }) => app.revisionOf === undefined && active !== undefined && isApp(active.spec))
       .map(({ app }) => app)
       .filter((app) => app.accountId === caller.accountId && app.environment === environment)
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))

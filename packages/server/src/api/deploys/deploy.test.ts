@@ -374,7 +374,7 @@ const refusals: readonly (readonly [what: string, sent: Sent, code: Code, words:
   ['a bad retry_config', { retryConfig: '{"never": 1}' }, Code.InvalidArgument, 'retry_config'],
   ['retry_config that is no JSON', { retryConfig: '{' }, Code.InvalidArgument, 'retry_config'],
   ['attaching to what is over at once', { attachToDeployment: true }, Code.InvalidArgument, '--strategy rolling'],
-  ['an unknown environment', { environmentName: 'staging' }, Code.NotFound, 'not found'],
+  ['an unknown environment', { environmentName: 'staging' }, Code.InvalidArgument, 'not found: there is main'],
 ]
 
 test.each(refusals)('%s is refused with a sentence, and nothing is stored', async (_what, more, wanted, words) => {

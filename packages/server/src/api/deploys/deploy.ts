@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { App, DeploymentStrategy } from '../../domain/app.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { RevisionId } from '../../domain/ids.ts'
+import { revisionAlias } from '../../domain/names.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import type { RevisionSpec } from '../../domain/revision.ts'
 import { scaleForDeploy, scaleInCode } from '../../domain/scale.ts'
@@ -15,6 +16,7 @@ import type { Deps } from '../deps.ts'
 import { build, checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from '../operation.ts'
 import type { Attention } from '../operation.ts'
+import { isKeptBack, keepBack } from './keep-back.ts'
 import { Places, placesOf } from './places.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { rolledOut, superseded } from './rollout.ts'
@@ -50,6 +52,8 @@ type Deploy = z.output<typeof Deploy>
 export interface Deployed {
   readonly owner: string
   readonly name: string
+  /** What it is called at: the app's name, or the revision's where it was not promoted. */
+  readonly calledAs: string
   readonly revisionId: RevisionId
   readonly environmentId: string
 }
@@ -72,11 +76,17 @@ export const deploy = operation(
     const turn = (input.builtBefore ? await deps.store.read(begunTurn(begun)) : undefined) ?? cameAt
     attention.signal.throwIfAborted() // from here on it is done, whether somebody waits or not
 
+    const { nickname: owner } = caller
+    const { environmentId } = spec
+    if (isKeptBack(input.metadata)) {
+      const revisionId = await keepBack(deps, caller, input, spec, attention)
+      return { owner, name: input.name, calledAs: revisionAlias(input.name, revisionId), revisionId, environmentId }
+    }
     const { app, revisionId, how } = await register(deps, caller, input, { spec, turn })
     await deps.apps.refresh()
     if (how === 'rolling') await rolledOut(deps, { app, revisionId }, attention)
     if (how === 'detached') deps.runners.warm(app.id, revisionId)
-    return { owner: caller.nickname, name: input.name, revisionId, environmentId: spec.environmentId }
+    return { owner, name: input.name, calledAs: input.name, revisionId, environmentId }
   },
   {
     action: 'deploy',

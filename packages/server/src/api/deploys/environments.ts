@@ -6,7 +6,7 @@ import type { Caller } from '../../domain/permissions.ts'
 import type { EnvironmentDefinition } from '../../domain/revision.ts'
 import type { SecretValues } from '../../domain/secret.ts'
 import { noteBegun, takeTurn } from '../../store/apps.ts'
-import { environmentExists } from '../../store/environments.ts'
+import { environmentExists, environmentsOfAccount } from '../../store/environments.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
 import { definitionOf } from './definition.ts'
 import type { Deps } from '../deps.ts'
@@ -20,14 +20,19 @@ export const EnvironmentName = z
   .optional()
   .transform((name) => (name === undefined || name === '' ? mainEnvironment : name))
 
-/** Throws `environment_not_found` unless the caller's account has this environment. */
+/** Throws `invalid_value` with the environments that there are unless this is one of the caller's account. */
 export async function requireEnvironment(
   { store }: Pick<Deps, 'store'>,
   { accountId }: Caller,
   name: string,
 ): Promise<void> {
-  if (!(await store.read(environmentExists(accountId, name)))) throw unknownEnvironment(name)
+  if (await store.read(environmentExists(accountId, name))) return
+  const there = (await store.read(environmentsOfAccount(accountId))).slice(0, mostNamed).map((each) => each.name)
+  throw new CarrickError('invalid_value', `Environment "${name.slice(0, 128)}" not found: there is ${there.join(', ')}`)
 }
+
+/** So many that there are a refusal names. */
+const mostNamed = 50
 
 export const unknownEnvironment = (name: string) =>
   new CarrickError(

@@ -36,6 +36,9 @@ export const listRevisions = operation(
   },
 )
 
+/** So many that there are a refusal names. */
+const mostNamed = 5
+
 /** Makes an earlier or later revision the active one: at once, or when a first runner of it is healthy. */
 export const setRevision = operation(
   {
@@ -47,13 +50,13 @@ export const setRevision = operation(
     }),
   },
   async (deps, caller, { revisionId, authMode, strategy, ...named }, attention): Promise<AppView> => {
-    await findApp(deps, caller, named)
+    const { id: appId } = await findApp(deps, caller, named)
     const turn = await deps.store.commit(takeTurn(caller.accountId))
     await requireBuilt(await findRevision())
     for (;;) {
       const app = await findApp(deps, caller, named)
       const target = await findRevision() // it may have been deleted meanwhile
-      if (target.appId !== app.id) throw unknownRevision()
+      if (target.appId !== app.id) throw await unknownRevision()
       const next = {
         revisionId,
         // Nothing rolls when it is active already: there is only its auth mode to change.
@@ -75,7 +78,7 @@ export const setRevision = operation(
 
     async function findRevision(): Promise<Revision> {
       const found = await revisionOf(deps, caller, revisionId)
-      if (found === undefined) throw unknownRevision()
+      if (found === undefined) throw await unknownRevision()
       return found
     }
 
@@ -90,9 +93,10 @@ export const setRevision = operation(
       throw new CarrickError('deploy_failed', message)
     }
 
-    function unknownRevision(): CarrickError {
-      const hint = `\`fal apps list-rev ${named.name}\` shows those that there are`
-      return new CarrickError('revision_not_found', `Revision "${revisionId}" of "${named.name}" not found: ${hint}`)
+    async function unknownRevision(): Promise<CarrickError> {
+      const there = (await deps.store.read(revisionsOfApp(appId))).slice(0, mostNamed).map(({ id }) => id)
+      const hint = `the last ones are ${there.join(', ')} (\`fal apps list-rev ${named.name}\` shows all)`
+      return new CarrickError('invalid_value', `Revision "${revisionId}" of "${named.name}" not found: ${hint}`)
     }
   },
   {

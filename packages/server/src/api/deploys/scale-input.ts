@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
-const amount = z.number().int().optional()
+/** Which numbers can be is for `domain/scale.ts` to say. */
+const amount = z.number().optional()
 
 /** An empty list is how the wire says nothing. */
 const words = z

@@ -6,6 +6,7 @@ import type { Logger } from '../../kit/logger.ts'
 /** UNAVAILABLE is never said: the stock client would repeat the call four times by itself, side effects and all. */
 export const codes: Readonly<Record<ErrorKind, Code>> = {
   bad_input: Code.InvalidArgument,
+  bad_value: Code.InvalidArgument,
   unauthenticated: Code.Unauthenticated,
   forbidden: Code.PermissionDenied,
   not_found: Code.NotFound,

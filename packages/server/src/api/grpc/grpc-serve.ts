@@ -1,4 +1,4 @@
-import { createContextKey } from '@connectrpc/connect'
+import { Code, ConnectError, createContextKey } from '@connectrpc/connect'
 import type { HandlerContext } from '@connectrpc/connect'
 import { grpcCredentials } from '../../access/credentials.ts'
 import type { Connection } from '../../domain/addresses.ts'
@@ -55,6 +55,8 @@ export function narrated<Request, Input, Output, Lines, Last>(
       for (; step.done !== true; step = await work.next()) yield show.lines(step.value)
       yield show.output(step.value, deps.baseUrl(context.values.get(connectionKey)))
     } catch (error) {
+      // Nobody hears it any more, and what was to be written is what failed: the work itself goes on.
+      if (context.signal.aborted) throw new ConnectError('The client went away', Code.Canceled)
       throw grpcError(error, { log: deps.log, method: context.method.name })
     }
   }

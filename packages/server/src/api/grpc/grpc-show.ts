@@ -123,13 +123,13 @@ export function logInfo({ at, source, level, message }: Progress): MessageInitSh
 /** Addresses of an app. Clients append the paths of its endpoints as text. */
 export function serviceUrls(
   base: string,
-  { owner, name }: { readonly owner: string; readonly name: string },
+  { owner, name, calledAs = name }: { readonly owner: string; readonly name: string; readonly calledAs?: string },
 ): MessageInitShape<typeof ServiceURLsSchema> {
   return {
     playground: `${base}/dashboard/apps/${owner}/${name}`,
-    run: `${base}/${owner}/${name}`,
-    queue: `${base}/queue/${owner}/${name}`,
-    ws: `${base.replace(/^http/, 'ws')}/ws/${owner}/${name}`,
+    run: `${base}/${owner}/${calledAs}`,
+    queue: `${base}/queue/${owner}/${calledAs}`,
+    ws: `${base.replace(/^http/, 'ws')}/ws/${owner}/${calledAs}`,
     log: `${base}/dashboard/apps/${owner}/${name}#logs`,
   }
 }

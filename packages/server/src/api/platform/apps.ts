@@ -20,7 +20,7 @@ export const searchApps = operation(
     const after = cursor === undefined ? '' : placeOf(z.tuple([z.string()]), cursor)[0]
     const found = [...deps.apps.all()]
       .filter(({ app }) => app.accountId === caller.accountId && app.environment === environment)
-      .filter(({ active }) => active !== undefined && isApp(active.spec))
+      .filter(({ app, active }) => app.revisionOf === undefined && active !== undefined && isApp(active.spec))
       .filter(({ app }) => app.name.includes(search.toLowerCase()) && app.name > after)
       .toSorted((one, other) => (one.app.name < other.app.name ? -1 : 1))
     return pageOf(found, limit, ({ app }) => cursorOf([app.name]))

@@ -436,7 +436,7 @@ describe('changes', () => {
       keep_alive: 10,
     })
     expect((await post(`${app}/scale`, { max_concurency: 5 })).status).toBe(400)
-    expect((await post(`${app}/scale`, { max_concurrency: 0 })).status).toBe(400)
+    expect((await post(`${app}/scale`, { max_concurrency: 0 })).status).toBe(422)
     expect((await ask(`${app}/rollout`, { method: 'POST' })).status).toBe(204)
     expect((await post(`${app}/rollout`, { force: true })).status).toBe(204)
     expect(control.script.asked).toEqual(['stop runner-1 replaced', 'kill runner-1'])

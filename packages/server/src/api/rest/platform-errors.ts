@@ -4,6 +4,7 @@ import { CarrickError, type ErrorKind } from '../../domain/errors.ts'
 /** The words of the platform API for what went wrong, which are fewer than ours. */
 const types: Readonly<Record<ErrorKind, PlatformRefusal['error']['type']>> = {
   bad_input: 'validation_error',
+  bad_value: 'validation_error',
   too_large: 'validation_error',
   conflict: 'validation_error',
   not_ready: 'validation_error',

@@ -5,6 +5,7 @@ import { comfyRoutes } from './routes/comfy.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
+import { machineRoutes } from './routes/machines.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { objectRoutes } from './routes/objects.ts'
@@ -21,6 +22,7 @@ import { platformExplainRoutes } from './routes/platform-explain.ts'
 import { platformLogRoutes } from './routes/platform-logs.ts'
 import { platformRequestRoutes } from './routes/platform-requests.ts'
 import type { Route } from './routes/route.ts'
+import { usageRoutes } from './routes/usage.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { valueRoutes } from './routes/values.ts'
@@ -44,9 +46,11 @@ export const routes: readonly Route[] = [
   ...trustRoutes,
   ...webhookRoutes,
   ...metricsRoutes,
+  ...machineRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,
+  ...usageRoutes,
   ...platformRequestRoutes,
   ...platformExplainRoutes,
   ...platformLogRoutes,

@@ -11,7 +11,7 @@ import type { Logger } from '../../kit/logger.ts'
 import { startLoop } from '../../kit/loop.ts'
 import * as rows from '../../store/retention.ts'
 import { patiently } from '../../store/sql.ts'
-import type { Store } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
 
 export interface SweepParts {
   readonly store: Store
@@ -19,6 +19,8 @@ export interface SweepParts {
   readonly clock: Clock
   readonly log: Logger
   readonly retentionDays: number
+  /** Puts what rows say into sums that stay: called after it is known which are to go, and before they do. */
+  readonly count?: () => Promise<void>
 }
 
 /** Rows that went since the start. What hangs on a request is not counted. */
@@ -99,14 +101,20 @@ export class Sweep {
     const { store } = this.#parts
     if (chore.kind === 'requests') {
       const ids = await store.read(rows.oldRequests(chore.appId, chore.before))
-      return ids.length === 0 ? 0 : store.commit(patiently(rows.forgetRequests(ids)))
+      return await this.#forget(ids, rows.forgetRequests)
     }
     if (chore.kind === 'payloads') {
       const requests = await store.read(rows.unkeptRequests(chore.before))
-      return requests.length === 0 ? 0 : store.commit(patiently(rows.dropPayloads(requests)))
+      return await this.#forget(requests, rows.dropPayloads)
     }
     const runners = await store.read(rows.oldRunners(chore.before))
-    return runners.length === 0 ? 0 : store.commit(patiently(rows.forgetRunners(runners)))
+    return await this.#forget(runners, rows.forgetRunners)
+  }
+
+  async #forget<T>(found: readonly T[], forget: (found: readonly T[]) => Write<number>): Promise<number> {
+    if (found.length === 0) return 0
+    await this.#parts.count?.()
+    return this.#parts.store.commit(patiently(forget(found)))
   }
 }
 

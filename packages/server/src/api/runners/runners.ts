@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
+import type { AppId } from '../../domain/ids.ts'
 import type { Caller } from '../../domain/permissions.ts'
 import { renewalOf } from '../../domain/rollout.ts'
 import type { RunnerView } from '../../domain/runner-view.ts'
@@ -25,12 +26,13 @@ export const listRunners = operation({ permission: 'runners:read', input: Which 
   listed(deps, caller, which),
 )
 
-/** The runners of one app. */
+/** The runners of one app, also those that serve one of its revisions by name. */
 export const listAppRunners = operation(
   { permission: 'runners:read', input: NamedApp.extend(Which.shape) },
   async (deps, caller, { name, environment, ...which }) => {
     const app = await findApp(deps, caller, { name, environment })
-    return (await listed(deps, caller, which)).filter(({ appId }) => appId === app.id)
+    const isOf = (id: AppId) => id === app.id || deps.apps.byId(id)?.app.revisionOf === app.id
+    return (await listed(deps, caller, which)).filter(({ appId }) => isOf(appId))
   },
 )
 
@@ -85,8 +87,8 @@ export const runnerWindow = operation(
 /** One that ended meanwhile is as good as renewed. */
 async function renew({ runners }: Deps, { id }: RunnerView, how: ReturnType<typeof renewalOf>): Promise<void> {
   try {
-    if (how === 'kill') await runners.killRunner(id)
-    if (how === 'replace') await runners.stopRunner(id, { replaceFirst: true })
+    if (how === 'kill') await runners.killRunner(id, 'rollout')
+    if (how === 'replace') await runners.stopRunner(id, { replaceFirst: true, reason: 'rollout' })
   } catch (error) {
     if (!(error instanceof CarrickError && error.code === 'runner_not_found')) throw error
   }

@@ -19,7 +19,7 @@ export interface Launcher {
       readonly apart: readonly string[]
     },
   ): ChildProcess
-  /** Has a process wait for the next runner. For when nobody is in a hurry. */
+  /** Has a process wait for the next runner, once it is quiet. */
   prepare(): void
   close(): void
 }

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { headersToCaller } from '../../calls/headers.ts'
 import type { HeaderPairs } from '../../domain/request.ts'
 import type { Slot } from '../../home/home.ts'
+import type { Use } from '../../home/usage-meter.ts'
 import { acceptSocket, whenIdle } from './accept-socket.ts'
 import { reasonPhrase } from '../answers.ts'
 import type { GatewayLimits } from '../deps.ts'
@@ -17,6 +18,7 @@ import { giveUp, idle, joinRealtime, timedOut } from './realtime.ts'
 export interface Passing {
   readonly upgrade: Upgrade
   readonly slot: Slot
+  readonly use: Pick<Use, 'answered'>
   readonly path: string
   readonly headers: HeaderPairs
   /** Its caller, who waits. */
@@ -88,8 +90,10 @@ function answerHead(answer: IncomingMessage, passing: Passing, ours: HeaderPairs
   return headOf(answer.statusCode ?? 502, [...headersOf(answer, passing), ...ours])
 }
 
-function headersOf(answer: IncomingMessage, { upgrade: { requestId }, slot: { runnerId } }: Passing): HeaderPairs {
-  return headersToCaller(headerPairs(answer.rawHeaders), { status: answer.statusCode ?? 502, requestId, runnerId })
+function headersOf(answer: IncomingMessage, { upgrade: { requestId }, slot: { runnerId }, use }: Passing): HeaderPairs {
+  const headers = headerPairs(answer.rawHeaders)
+  use.answered(headers)
+  return headersToCaller(headers, { status: answer.statusCode ?? 502, requestId, runnerId })
 }
 
 /** The start of an answer, in Latin-1 as HTTP headers are. */

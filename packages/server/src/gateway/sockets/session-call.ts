@@ -7,8 +7,9 @@ import { httpStatus } from '../../domain/outcome.ts'
 import type { HeaderPairs } from '../../domain/request.ts'
 import type { Answered } from '../../domain/retry.ts'
 import type { Slot } from '../../home/home.ts'
+import type { Use } from '../../home/usage-meter.ts'
 import { uuidv7 } from '../../kit/ids.ts'
-import { callableApp, callerByToken, callerIdFor, owns, type CallableApp } from '../access.ts'
+import { callableApp, calledAs, callerByToken, callerIdFor, owns, type CallableApp } from '../access.ts'
 import { closeSoon } from './accept-socket.ts'
 import type { GatewayDeps } from '../deps.ts'
 import { errorAnswer, told } from '../errors.ts'
@@ -64,8 +65,9 @@ async function call(deps: GatewayDeps, session: InSession, calling: Calling): Pr
   traffic.received('POST')
   try {
     using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
+    using use = deps.homes.usage.begin(slot.runnerId, calledAs(caller, known), requestId)
     const origin = { requestId, endpoint: endpointOf(known.app, target.path), callerId: callerIdFor(caller, known) }
-    await serve(deps, session, { ...calling, slot, known, origin })
+    await serve(deps, session, { ...calling, slot, use, known, origin })
   } finally {
     traffic.completed('POST', calling.answer.status ?? httpStatus.cancelled, cameAt)
   }
@@ -73,6 +75,7 @@ async function call(deps: GatewayDeps, session: InSession, calling: Calling): Pr
 
 interface Serving extends Calling {
   readonly slot: Slot
+  readonly use: Use
   readonly known: CallableApp
   readonly origin: Origin
 }
@@ -80,7 +83,7 @@ interface Serving extends Calling {
 async function serve(
   deps: GatewayDeps,
   { req, target: { path }, gone }: InSession,
-  { body, answer, slot, known, origin }: Serving,
+  { body, answer, slot, use, known, origin }: Serving,
 ): Promise<void> {
   const headers = [...headersToRunner(ofTheCall(req), origin), ['content-type', 'application/json'] as const]
   // The app decides what becomes of its work; the slot stays taken until it is done.
@@ -96,6 +99,7 @@ async function serve(
         signal: new AbortController().signal,
       },
     )
+    if (exchange.kind === 'answered') use.answered(exchange.headers)
     const end = await relay(exchange, answer, { gone, runnerId: slot.runnerId })
     judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, end)
     if (end.kind !== 'answered') throw troubleOf(end)

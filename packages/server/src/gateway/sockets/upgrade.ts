@@ -4,13 +4,15 @@ import { CarrickError } from '../../domain/errors.ts'
 import type { RequestId } from '../../domain/ids.ts'
 import { troubles } from '../../domain/outcome.ts'
 import type { HeaderPairs } from '../../domain/request.ts'
-import { callableApp, callerByToken, callerIdFor, owns, type CallableApp } from '../access.ts'
+import type { CalledAs } from '../../home/usage-meter.ts'
+import { callableApp, calledAs, callerByToken, callerIdFor, owns, type CallableApp } from '../access.ts'
 import { disconnected } from '../body.ts'
 import type { SocketDeps } from '../deps.ts'
 import { errorAnswer, told } from '../errors.ts'
 import type { Upgrade } from './handshake.ts'
 import { headOf, passBytes, passMessages, type Passing } from './pass.ts'
 import { watch } from './patience.ts'
+import { namesRevision, openNamed } from '../named-revision.ts'
 import { headerPairs } from '../platform-headers.ts'
 import { bufferingIn } from './realtime.ts'
 import type { Route } from '../route.ts'
@@ -66,11 +68,13 @@ async function reach(deps: SocketDeps, upgrade: Upgrade, target: Target, kind: '
   const { alias, path, token } = target
   const isPublic = deps.apps.find(alias.owner, alias.name)?.app.authMode === 'public'
   if (caller === undefined && token !== undefined && !isPublic) return await sayUnauthorized(upgrade)
+  if (namesRevision(target)) await openNamed(deps, upgrade.req, target)
   const known = callableApp(deps.apps, caller, alias)
   if (kind === 'session' && socketKindOf(known.active, path) === undefined) {
     return await serveSession(deps, upgrade, target)
   }
-  const called = { known, path, callerId: callerIdFor(caller, known), isOwner: owns(caller, known) }
+  const who = { callerId: callerIdFor(caller, known), isOwner: owns(caller, known), as: calledAs(caller, known) }
+  const called = { known, path, ...who }
   await connect(deps, upgrade, called)
 }
 
@@ -79,10 +83,15 @@ interface Called {
   readonly path: string
   readonly callerId: string
   readonly isOwner: boolean
+  readonly as: CalledAs
 }
 
 /** Holds one slot for as long as it is open, for `request_timeout` at most: then it is cut, and the runner stays. */
-async function connect(deps: SocketDeps, upgrade: Upgrade, { known, path, callerId, isOwner }: Called): Promise<void> {
+async function connect(
+  deps: SocketDeps,
+  upgrade: Upgrade,
+  { known, path, callerId, isOwner, as }: Called,
+): Promise<void> {
   const { req, socket, head, requestId } = upgrade
   const speaksMsgpack = socketKindOf(known.active, path) === 'msgpack'
   const buffering = speaksMsgpack ? bufferingIn(path) : undefined
@@ -90,11 +99,12 @@ async function connect(deps: SocketDeps, upgrade: Upgrade, { known, path, caller
   const patience = watch(socket, head)
   const { gone } = patience
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
+  using use = deps.homes.usage.begin(slot.runnerId, as, requestId)
 
   using limit = timeLimit(known.app.scale.request_timeout * 1_000, gone)
   const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
-  const passing: Passing = { upgrade, slot, path, headers, patience, signal: limit.signal, limits: deps.limits }
+  const passing: Passing = { upgrade, slot, use, path, headers, patience, signal: limit.signal, limits: deps.limits }
   const { trouble, over } = await (speaksMsgpack ? passMessages(passing, buffering) : passBytes(passing))
   await over
   if (trouble === undefined) return

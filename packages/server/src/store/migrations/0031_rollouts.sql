@@ -15,6 +15,8 @@ create table begun_deploy (
 );
 -- The app of which this one is a single revision, called by its name. Null for all others.
 alter table app add column revision_of text references app (id);
+-- Serves deleteApp and deleteRevision. Holds nothing of ordinary apps.
+create index app_by_revision on app (revision_of) where revision_of is not null;
 
 -- When calls last began to go to it. Null: they never did, or it was before this was noted.
 alter table revision add column deployed_at bigint;

@@ -1,10 +1,12 @@
 import { Analytics, PlatformRequests, Usage } from '@carrick/protocol/platform'
 import { z } from 'zod'
 import { timeframes } from '../../../domain/timeline.ts'
+import { nothing } from '../../../domain/usage.ts'
+import { costOf, pricedSeconds } from '../../../domain/usage-prices.ts'
 import { analytics } from '../../platform/analytics.ts'
 import { InWindow } from '../../platform/input.ts'
 import { requestsByEndpoint, requestStatuses, secondsOf } from '../../platform/requests.ts'
-import { usage } from '../../platform/usage.ts'
+import { usage, type PricedTime } from '../../platform/usage.ts'
 import { described } from './described.ts'
 import { cursor, limitTo, paged } from './paging.ts'
 import { iso, isoOrNull } from './route.ts'
@@ -87,30 +89,31 @@ export const platformDataRoutes = [
     }),
     answer: Usage,
     read: ({ query: { app, ...query } }) => ({ ...query, apps: app }),
-    show: ({ window, times }) => ({
+    show: ({ window, times, currency }) => ({
       start: iso(window.from),
       end: iso(window.to),
-      usage: times.map(({ app, environment, machineType, milliseconds }) => ({
-        app,
-        environment,
-        machine_type: machineType,
-        unit: 'second' as const,
-        quantity: milliseconds / 1_000,
-        ...costsNothing,
-      })),
+      usage: times.map((time) => ({ ...shownTime(time), currency })),
     }),
   }),
 ]
 
-/** What a second costs on one's own machines is not known here. */
-const costsNothing = {
-  unit_price: 0,
-  percent_discount: 0,
-  cost_subtotal: 0,
-  cost_discount: 0,
-  cost_total: 0,
-  currency: 'USD',
-  is_surge: false,
+/** Seconds as they are priced: times the GPUs, where there are any. Without a price of the operator they cost nothing. */
+function shownTime({ app, environment, machineType, milliseconds, gpuMilliseconds, price }: PricedTime) {
+  const used = { ...nothing, runnerMs: milliseconds, gpuMs: gpuMilliseconds }
+  const cost = Math.round(costOf(used, price) * 1e6) / 1e6
+  return {
+    app,
+    environment,
+    machine_type: machineType,
+    unit: 'second' as const,
+    quantity: pricedSeconds(used, price?.gpus ?? 1),
+    unit_price: price?.perSecond ?? 0,
+    percent_discount: 0,
+    cost_subtotal: cost,
+    cost_discount: 0,
+    cost_total: cost,
+    is_surge: false,
+  }
 }
 
 function shownMetrics({ id, metrics }: { readonly id: string; readonly metrics: object }) {

@@ -1,0 +1,66 @@
+import { UsageReport } from '@carrick/protocol/platform'
+import { ask } from './ask.ts'
+import { connectTo } from './connection.ts'
+import { csv } from './csv.ts'
+import { print } from './output.ts'
+import { table } from './table.ts'
+import type { Where } from './where.ts'
+
+interface Flags extends Where {
+  by: string
+  since?: string
+  until?: string
+  app?: string
+  env?: string
+  paid?: boolean
+  csv?: boolean
+  json?: boolean
+  output?: 'pretty' | 'json'
+}
+
+/** `carrick usage`: what was used, in sums. */
+export async function usage(flags: Flags): Promise<void> {
+  const json = flags.json === true || flags.output === 'json'
+  if (json && flags.csv === true) throw new Error('leave one of --csv and JSON out')
+  const query = new URLSearchParams({ by: flags.by, view: flags.paid === true ? 'paid' : 'owned' })
+  const given = { start: flags.since, end: flags.until, app: flags.app, environment: flags.env }
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, value)
+  const report = UsageReport.parse(await ask(await connectTo(flags), `/v1/serverless/usage/report?${query.toString()}`))
+  if (flags.csv === true) process.stdout.write(csv([heads(report).map((head) => head.toLowerCase()), ...cells(report)]))
+  else print({ text: listing(report), json: report }, { json })
+}
+
+type Row = UsageReport['rows'][number]
+
+function heads({ by, currency }: UsageReport): readonly string[] {
+  const money = currency === null ? [] : [`COST_${currency}`]
+  const names = by.map((name) => name.replace('-', '_').toUpperCase())
+  return [...names, 'RUNNER_SECONDS', 'GPU_SECONDS', 'REQUESTS', 'BILLABLE_UNITS', ...money]
+}
+
+function cells({ by, rows, currency }: UsageReport): readonly (readonly string[])[] {
+  return rows.map((row) => [...by.map((name) => told(row, name)), ...amounts(row, currency)])
+}
+
+function told(row: Row, dimension: string): string {
+  const value = row[dimension.replace('-', '_') as keyof Row]
+  return value === undefined || value === null ? '' : String(value)
+}
+
+function amounts(used: UsageReport['total'], currency: string | null): readonly string[] {
+  const { runner_seconds, gpu_seconds, requests, billable_units, cost } = used
+  const all = [runner_seconds, gpu_seconds, requests, billable_units, ...(currency === null ? [] : [cost ?? 0])]
+  return all.map(String)
+}
+
+function listing(report: UsageReport): string {
+  const { start, end, by, rows, total, currency } = report
+  const when = `${start} to ${end}, in whole hours`
+  if (rows.length === 0) return `Nothing was used, ${when}`
+  const shown = cells(report).map((row) =>
+    row.map((cell) => (cell.length > 36 ? `${cell.slice(0, 12)}…` : cell || '-')),
+  )
+  const sum = ['total', ...by.slice(1).map(() => ''), ...amounts(total, currency)]
+  const head = heads(report).map((name) => name.replaceAll('_', ' '))
+  return `${table([head, ...shown, ...(rows.length > 1 ? [sum] : [])])}\n\n${when}`
+}
