@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { LiveRunner } from '../domain/runner.ts'
 import { anyMade, anyScale, anyWorld, ended, loaded, worldNow as now, worldOf } from '../testing/app-worlds.ts'
 import { offered } from './offer.ts'
-import { planApp, type AppWorld } from './plan.ts'
+import { planApp } from './plan.ts'
 
 describe('too many runners', () => {
   test('the longest idle go first, and only as many as are too many', () => {
