@@ -35,17 +35,24 @@ export async function changes(report: Report): Promise<void> {
     await pause(2_000)
   }
   const fal = (...args: string[]) => carrick.fal(...args).then(wentWell)
+  const scale = (runners: number, multiplexing: number) =>
+    fal(
+      'apps',
+      'scale',
+      'steady',
+      '--max-multiplexing',
+      String(multiplexing),
+      '--min-concurrency',
+      String(runners),
+      '--max-concurrency',
+      String(runners),
+    )
 
   await during('before', () => pause(calmMs), 3)
   await during('rolling deploy', () => carrick.deploy('steady.py::Steady', 'steady', '--strategy', 'rolling'), 3)
   await during('rollback', () => fal('apps', 'set-rev', 'steady', first, '--strategy', 'rolling'), 3)
-  await during('scale up', () => fal('apps', 'scale', 'steady', '--min-concurrency', '5', '--max-multiplexing', '4'), 5)
-  await during(
-    'scale down',
-    () =>
-      fal('apps', 'scale', 'steady', '--min-concurrency', '2', '--max-concurrency', '2', '--max-multiplexing', '16'),
-    2,
-  )
+  await during('scale up', () => scale(5, 4), 5)
+  await during('scale down', () => scale(2, 16), 2)
   const phases = await load.ask<Record<string, Phase>>('end')
   const before = phases['before'] ?? { directMs: [], queuedMs: [], failures: [] }
   const failures = Object.entries(phases).flatMap(([phase, of]) => of.failures.map((failure) => `${phase}: ${failure}`))

@@ -9,6 +9,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   spawn: async () => (await import('./spawn.bench.ts')).spawned,
   'scale-out': async () => (await import('./scale-out.bench.ts')).scaleOut,
   'wake-all': async () => (await import('./wake-all.bench.ts')).wakeAll,
+  'bad-apps': async () => (await import('./bad-apps.bench.ts')).badApps,
   changes: async () => (await import('./changes.bench.ts')).changes,
   rollback: async () => (await import('./rollback.bench.ts')).rollback,
   connections: async () => (await import('./connections.bench.ts')).connections,

@@ -164,6 +164,18 @@ describe('an app that', () => {
     expect(await said(id)).toMatch(/it is torn down[^]*it was told to exit/)
   })
 
+  test.each(['404', '429', '500', '502', '504'])('answers %s: its port is open, so its runner stays', async (text) => {
+    const id = await current()
+    expect((await called('/tester/bad/status', { text })).status).toBe(Number(text))
+    expect(await current()).toBe(id)
+  })
+
+  test('answers 500 and listens no more: its runner is replaced', async () => {
+    const id = await current()
+    expect((await called('/tester/bad/shut', { text: '500' })).status).toBe(500)
+    expect(await endOf(id)).toMatchObject({ reason: 'health_check' })
+  })
+
   test('ignores SIGTERM: SIGKILL when its grace is over', async () => {
     const { runner } = JSON.parse((await called('/tester/bad/stubborn')).text) as { runner: string }
     expect((await carrick.fal('runners', 'stop', runner)).code).toBe(0)

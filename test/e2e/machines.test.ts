@@ -60,9 +60,9 @@ describe('runners on named hardware', { timeout: 300_000 }, () => {
     await carrick.fal('apps', 'scale', 'pair', '--min-concurrency', '2', '--regions', 'eu-west', 'us-east')
     await expect.poll(async () => (await carrick.status()).runners, { timeout: 60_000 }).toBe(2)
     const [one, other] = await Promise.all([call('pair', 2), call('pair', 2)])
-    expect([one!.gpus, other!.gpus].toSorted()).toEqual(['0', '1'])
-    expect([one!.order, one!.region]).toEqual(['PCI_BUS_ID', 'eu-west'])
-    expect(new Set(await holders())).toEqual(new Set([one!.runner, other!.runner]))
+    expect([one.gpus, other.gpus].toSorted()).toEqual(['0', '1'])
+    expect([one.order, one.region]).toEqual(['PCI_BUS_ID', 'eu-west'])
+    expect(new Set(await holders())).toEqual(new Set([one.runner, other.runner]))
     expect(JSON.parse((await carrick.fal('apps', 'gpus', 'pair', '--output', 'json')).stdout)).toEqual({
       gpus: { H100: 2 },
       total: 2,
@@ -132,7 +132,7 @@ describe('runners on named hardware', { timeout: 300_000 }, () => {
     await carrick.up()
     await expect.poll(async () => (await holders()).filter((id) => id !== null).length, { timeout: 60_000 }).toBe(2)
     const [one, other] = await Promise.all([call('pair', 2), call('pair', 2)])
-    expect([one!.gpus, other!.gpus].toSorted()).toEqual(['0', '1'])
-    expect((await holders())[Number(one!.gpus)]).toBe(one!.runner)
+    expect([one.gpus, other.gpus].toSorted()).toEqual(['0', '1'])
+    expect((await holders())[Number(one.gpus)]).toBe(one.runner)
   })
 })

@@ -22,7 +22,6 @@ export class Checks {
   readonly #scales = new Map<AppId, ScaleSettings>()
   readonly #caps = new Map<AppId, Cap[]>()
   readonly #executions = new Map<string, number>()
-  readonly #begun = new WeakMap<SimRunner, number>()
   #seen = new Set<string>()
 
   constructor(world: World) {
@@ -110,6 +109,7 @@ export class Checks {
   #called(requestId: string, runner: SimRunner): void {
     const { acknowledged, machines, time } = this.#world
     const { appId } = runner.spec
+    this.afterEach() // what was scaled just now counts already
     if (requestId !== '') {
       const times = (this.#executions.get(requestId) ?? 0) + 1
       this.#executions.set(requestId, times)

@@ -1,6 +1,7 @@
 import { createKeyring } from '../../packages/server/src/access/memory-keyring.ts'
 import type { LastingBlobs } from '../../packages/server/src/blobs/blob-store.ts'
 import { startDispatcher, type Dispatcher } from '../../packages/server/src/dispatcher/dispatcher.ts'
+import type { Hardware } from '../../packages/server/src/domain/hardware.ts'
 import type { AppId } from '../../packages/server/src/domain/ids.ts'
 import type { Apps } from '../../packages/server/src/home/apps.ts'
 import type { Homes } from '../../packages/server/src/home/home.ts'
@@ -9,7 +10,6 @@ import { createApps } from '../../packages/server/src/home/store-apps.ts'
 import type { Logger } from '../../packages/server/src/kit/logger.ts'
 import { startScheduler, type Scheduler } from '../../packages/server/src/scheduler/scheduler.ts'
 import type { Store } from '../../packages/server/src/store/store.ts'
-import { testHardware } from '../../packages/server/src/testing/hardware.ts'
 import { testLaunch } from '../../packages/server/src/testing/scheduler.ts'
 import type { Chance } from '../crash/chance.ts'
 import type { Machines } from './machines.ts'
@@ -21,6 +21,7 @@ export interface ServerParts {
   readonly chance: Chance
   readonly memory: MemoryStore
   readonly machines: Machines
+  readonly hardware: Hardware
   readonly log: Logger
   readonly serviceMs: (appId: AppId) => number
 }
@@ -45,7 +46,8 @@ const blobs: LastingBlobs = {
 }
 
 /** Resolves when it serves: what a former life left behind has ended by then. */
-export async function startServer({ time, chance, memory, machines, log, serviceMs }: ServerParts): Promise<Server> {
+export async function startServer(parts: ServerParts): Promise<Server> {
+  const { time, chance, memory, machines, hardware, log, serviceMs } = parts
   const ended = new AbortController()
   const store = memory.connect(ended.signal)
   const apps = await createApps(store)
@@ -54,8 +56,7 @@ export async function startServer({ time, chance, memory, machines, log, service
   const backend = machines.connect(ended.signal)
   const logs = { append: () => {}, tail: () => [] }
   const shared = { store, homes, apps, keyring, clock: time, log }
-  const hardware = testHardware()
-  const scheduler = await startScheduler({ ...shared, backend, logs, hardware, launch: testLaunch, everyMs: 2_000 })
+  const scheduler = await startScheduler({ ...shared, backend, hardware, logs, launch: testLaunch, everyMs: 2_000 })
   const dispatcher = startDispatcher({
     ...shared,
     blobs,

@@ -1,9 +1,11 @@
+import type { Hardware } from '../../packages/server/src/domain/hardware.ts'
 import type { KnownApp } from '../../packages/server/src/home/apps.ts'
 import { runnerVerdict } from '../../packages/server/src/domain/retry.ts'
 import type { AppId, RequestId, RunnerId } from '../../packages/server/src/domain/ids.ts'
 import type { NewRequest } from '../../packages/server/src/domain/request.ts'
 import { accept } from '../../packages/server/src/home/accept.ts'
 import type { Logger } from '../../packages/server/src/kit/logger.ts'
+import { testHardware } from '../../packages/server/src/testing/hardware.ts'
 import { chanceOf, type Chance } from '../crash/chance.ts'
 import { Machines, noFaults, type Faults } from './machines.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -19,6 +21,8 @@ export class World {
   readonly chance: Chance
   readonly machines: Machines
   readonly memory: MemoryStore
+  /** In half of the worlds there is room for few runners, so that some wait for others to go. */
+  readonly hardware: Hardware
   /** The last things that happened, for whoever looks at a seed that failed. */
   readonly events: string[] = []
   /** What must never be, and was. */
@@ -33,6 +37,7 @@ export class World {
     this.chance = chanceOf(seed)
     this.machines = new Machines(this.time, this.chance, faults)
     this.memory = new MemoryStore(this.time, this.chance)
+    this.hardware = testHardware({}, { runnersPerMachine: this.chance.next() < 0.5 ? 12 : 1_000 })
     this.memory.rows(`insert into account (id, nickname, full_name, created_at) values ('account-1', 'ann', 'Ann', 0)`)
   }
 
@@ -52,13 +57,14 @@ export class World {
   }
 
   async start(): Promise<void> {
-    const { time, chance, memory, machines } = this
+    const { time, chance, memory, machines, hardware } = this
+    const parts = { time, chance, memory, machines, hardware }
     const log: Logger = {
-      info: (_, message) => this.note(message),
+      info: (fields, message) => this.break(`${message}: ${JSON.stringify(fields)}`), // there is only one such word
       warn: (_, message) => this.note(message),
       error: (fields, message) => this.#reported(fields, message),
     }
-    this.server = await startServer({ time, chance, memory, machines, log, serviceMs: (id) => this.serviceMs(id) })
+    this.server = await startServer({ ...parts, log, serviceMs: (id) => this.serviceMs(id) })
     this.note('the server serves')
   }
 

@@ -46,7 +46,11 @@ const Decision = z.object({
     idle: z.number(),
     busy: z.number(),
     ending: z.number(),
+    /** Of those that are ending. */
+    finishing: z.number(),
   }),
+  /** What a rolling deploy is bringing up beside the active revision. */
+  rolling_revision_id: z.string().nullable(),
   outcome: z.array(z.looseObject({ kind: z.string() })),
   blocked_by: z.array(Said),
   sentences: z.array(z.string()),

@@ -90,6 +90,12 @@ export const settings = z.object({
     .enum(['auto', 'never'])
     .default('auto')
     .describe('Whether runners have a `/data` of their own: `auto` is wherever this machine lets them'),
+  CARRICK_ISOLATION: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      'Whether runners have processes, files, host name, shared memory and network of their own: `auto` is what this machine lets them have, `always` refuses to start without all of it',
+    ),
   CARRICK_CPU_LIMIT: z
     .enum(['hard', 'soft'])
     .default('hard')
@@ -110,6 +116,14 @@ export const settings = z.object({
     allowed: 'JSON; in the file a table `[machine_types.NAME]` for each',
     description: 'Machine types of your own, and changes of those that are built in (docs/guides/machine-types.md)',
   }),
+  CARRICK_CURRENCY: z
+    .string()
+    .regex(/^[A-Z]{3}$/)
+    .default('USD')
+    .meta({
+      allowed: 'three capital letters',
+      description: 'What the prices of machine types are in (docs/reference/usage.md)',
+    }),
   CARRICK_GPUS: z.string().default('auto').meta({
     list: true,
     allowed: 'auto, none, some of the indices of nvidia-smi, or a model for each GPU',
@@ -121,7 +135,7 @@ export const settings = z.object({
     .number()
     .min(0.1)
     .max(10_000)
-    .default(20)
+    .default(50)
     .describe('How often a core is given away: most runners idle most of the time'),
   CARRICK_MEMORY_OVERCOMMIT: z.coerce
     .number()

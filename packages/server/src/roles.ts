@@ -19,7 +19,6 @@ import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
 import type { RunnerId } from './domain/ids.ts'
-import { builtInTypes } from './domain/machine-types.ts'
 import { publicOr } from './domain/public-address.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -70,6 +69,12 @@ export async function startRoles(
     installation: installation.id,
     execHelper,
     launchHelper,
+    isolation: config.CARRICK_ISOLATION,
+    hidden: [folder.path, ...(config.CARRICK_CACHE === '' ? [] : [config.CARRICK_CACHE])],
+    ingress: {
+      port: Number(addresses.ingress.split(':').at(-1)),
+      insteadOf: { port: addresses.names.port, names: addresses.names.hosts },
+    },
     tasks: config.CARRICK_RUNNER_TASKS,
     hardCpu: config.CARRICK_CPU_LIMIT === 'hard',
     log,
@@ -84,7 +89,6 @@ export async function startRoles(
   if (lacking !== undefined) log.warn({}, lacking)
   closing.defer(() => backend.close())
 
-  await recordPrices(foundation, builtInTypes)
   const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
   closing.defer(() => usageKeeper.stop())
 
@@ -102,6 +106,7 @@ export async function startRoles(
     surroundings: () => surroundings(foundation, addresses),
   })
   const hardware = await finding
+  await recordPrices(foundation, [...hardware.types.values()])
   // From here on no former runner is left, so nothing runs twice by accident.
   const everyMs = config.CARRICK_RECONCILE_EVERY_MS
   const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, everyMs })
@@ -151,7 +156,7 @@ export async function startRoles(
   const retention = startRetention({
     ...foundation,
     retentionDays: config.CARRICK_RETENTION_DAYS,
-    count: () => usageKeeper.settle(),
+    count: () => usageKeeper.count(),
   })
   closing.defer(() => retention.stop())
   const fileSweep = startFileSweep({ ...foundation, environments: builder })
@@ -183,6 +188,7 @@ export async function startRoles(
       backend: backend.name,
       confinement: backend.confinement,
       folder: folder.path,
+      currency: config.CARRICK_CURRENCY,
       deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',
       caPem: certificates.caPem,
     },

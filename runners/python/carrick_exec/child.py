@@ -12,7 +12,9 @@ import sys
 import termios
 from typing import Dict, List, NoReturn, Optional, Sequence, Tuple
 
-from .family import end_with_parent
+from carrick_launch import kernel
+
+from .family import become_reaper, end_with_parent
 
 _END_OF_FILE = b"\x04"
 
@@ -20,8 +22,12 @@ _END_OF_FILE = b"\x04"
 class Child:
     """A command that has been started. `outputs` are pairs of where it writes and where that goes."""
 
-    def __init__(self, pid: int, input_fd: int, outputs: Sequence[Tuple[int, int]], terminal: Optional[int]) -> None:
+    def __init__(
+        self, pid: int, ending: int, input_fd: int, outputs: Sequence[Tuple[int, int]], terminal: Optional[int]
+    ) -> None:
         self.pid = pid
+        #: Where the status comes from with which it ends, as wait(2) tells it.
+        self.ending = ending
         self.input: Optional[int] = input_fd
         self.outputs: List[Tuple[int, int]] = list(outputs)
         #: Whether its input so far ends in the middle of a line.
@@ -61,38 +67,83 @@ class Child:
         return b"\n" + _END_OF_FILE
 
 
-def start(command: List[str], variables: Dict[bytes, bytes], size: Optional[List[int]]) -> Child:
+class Start:
+    """What is to be started, and how."""
+
+    def __init__(
+        self, command: List[str], variables: Dict[bytes, bytes], size: Optional[List[int]], confined: bool
+    ) -> None:
+        self.command = command
+        self.variables = variables
+        self.size = size
+        #: It gives up what only root may do, as the runner has.
+        self.confined = confined
+
+
+def start(wanted: Start) -> Child:
     """With a size it runs on a terminal of that size, without one on three pipes."""
-    return _on_terminal(command, variables, size) if size is not None else _on_pipes(command, variables)
+    return _on_pipes(wanted) if wanted.size is None else _on_terminal(wanted, wanted.size)
 
 
-def _on_terminal(command: List[str], variables: Dict[bytes, bytes], size: List[int]) -> Child:
+def _on_terminal(wanted: Start, size: List[int]) -> Child:
     ours, theirs = pty.openpty()
     set_size(ours, *size)
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
-        _become(command, {b"TERM": b"xterm-256color", **variables}, (theirs, theirs, theirs))
+    variables = {b"TERM": b"xterm-256color", **wanted.variables}
+    pid, ending = _kept(wanted, variables, (theirs, theirs, theirs), (ours, theirs))
     os.close(theirs)
-    return Child(pid, ours, [(ours, 1)], ours)
+    return Child(pid, ending, ours, [(ours, 1)], ours)
 
 
-def _on_pipes(command: List[str], variables: Dict[bytes, bytes]) -> Child:
+def _on_pipes(wanted: Start) -> Child:
     (in_read, in_write), (out_read, out_write), (err_read, err_write) = (os.pipe() for _ in range(3))
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        _become(command, variables, (in_read, out_write, err_write))
-    for fd in (in_read, out_write, err_write):
+    streams = (in_read, out_write, err_write)
+    pid, ending = _kept(wanted, wanted.variables, streams, (*streams, in_write, out_read, err_read))
+    for fd in streams:
         os.close(fd)
-    return Child(pid, in_write, [(out_read, 1), (err_read, 2)], None)
+    return Child(pid, ending, in_write, [(out_read, 1), (err_read, 2)], None)
 
 
-def _become(command: List[str], variables: Dict[bytes, bytes], streams: Tuple[int, int, int]) -> NoReturn:
-    """Turns this process, a fresh child, into the command. Exit codes of one that cannot be are those of shells."""
+def _kept(
+    wanted: Start, variables: Dict[bytes, bytes], streams: Tuple[int, int, int], all_fds: Sequence[int]
+) -> Tuple[int, int]:
+    """
+    Starts it below a process of its own, which orphans come to: in other process namespaces they would not come to us.
+    Answers that process, and a pipe that tells how the command ended.
+    """
+    ending, report = os.pipe()
+    keeper = os.fork()
+    if keeper:
+        os.close(report)
+        return keeper, ending
     try:
         end_with_parent()
+        become_reaper()
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            if wanted.size is not None:
+                fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
+            _become(wanted, variables, streams)
+        for fd in {0, 1, 2, 3, ending, *all_fds}:
+            os.close(fd)
+        while True:
+            ended, status = os.wait()
+            if ended == pid:
+                os.write(report, struct.pack("i", status))
+                os.close(report)
+    except ChildProcessError:
+        os._exit(0)  # nobody is left
+    finally:
+        os._exit(126)
+
+
+def _become(wanted: Start, variables: Dict[bytes, bytes], streams: Tuple[int, int, int]) -> NoReturn:
+    """Turns this process, a fresh child, into the command. Exit codes of one that cannot be are those of shells."""
+    command = wanted.command
+    try:
+        end_with_parent()
+        if wanted.confined:
+            kernel.keep_capabilities(kernel.KEPT_CAPABILITIES if os.geteuid() == 0 else ())
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored is inherited
         for target, fd in enumerate([os.dup(fd) for fd in streams]):

@@ -17,7 +17,7 @@ class Family:
 
     def __init__(self) -> None:
         self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)  # the namespace we enter may have another
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        become_reaper()
 
     def kill(self, patience: float = 5.0) -> None:
         """Ends them all. Looks again until a look finds nothing, for one may have started another in between."""
@@ -61,17 +61,18 @@ class Family:
         return parents
 
 
-def reap() -> Dict[int, int]:
-    """Those children that have ended since the last call, and how."""
-    ended: Dict[int, int] = {}
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return ended
-        if pid == 0:
-            return ended
-        ended[pid] = status
+def reap() -> None:
+    """Lets go of those children that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def become_reaper() -> None:
+    """From now on orphans below this process become its children, if they are in its process namespace."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_parent() -> None:

@@ -7,8 +7,15 @@ import errno
 import os
 from typing import Dict, List, Optional, Tuple
 
-_CLONE_NEWNS = 0x00020000
-_CLONE_NEWUSER = 0x10000000
+#: By the names that /proc gives them. In this order: what owns a user namespace may enter the others that belong to it.
+_NAMESPACES = {
+    "user": 0x10000000,
+    "pid": 0x20000000,
+    "ipc": 0x08000000,
+    "uts": 0x04000000,
+    "net": 0x40000000,
+    "mnt": 0x00020000,
+}
 
 
 class CannotEnter(Exception):
@@ -25,11 +32,10 @@ class Place:
                     entry.split(b"=", 1) for entry in environ.read().split(b"\0") if b"=" in entry
                 )
             self._folder = os.open(f"/proc/{pid}/cwd", os.O_RDONLY | os.O_DIRECTORY)
-            # In this order: what owns a user namespace may enter the others that belong to it.
             self._namespaces = [
-                fd
-                for fd in (_foreign(pid, "user", _CLONE_NEWUSER), _foreign(pid, "mnt", _CLONE_NEWNS))
-                if fd is not None
+                found
+                for found in (_foreign(pid, name, kind) for name, kind in _NAMESPACES.items())
+                if found is not None
             ]
             with open(f"/proc/{pid}/stat", "rb") as stat:
                 if stat.read().rpartition(b")")[2].split()[19] != start_time.encode():

@@ -6,10 +6,11 @@ import json
 import os
 import select
 import signal
+import struct
 import time
 from typing import Any, Dict, List, Optional
 
-from .child import Child, start
+from .child import Child, Start, start
 from .family import Family, exit_code, reap
 from .place import CannotEnter, Place, shell_in
 
@@ -38,7 +39,8 @@ def main() -> None:
         place.enter(wanted["groups"])
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        child = start(wanted["command"] or shell_in(place.variables), place.variables, wanted.get("size"))
+        command = wanted["command"] or shell_in(place.variables)
+        child = start(Start(command, place.variables, wanted.get("size"), wanted["confined"]))
     except CannotEnter as error:
         control.say({"failed": str(error)})
         os._exit(1)
@@ -113,12 +115,13 @@ class Session:
 
     def run(self) -> Optional[int]:
         """The exit code; nothing when the session was ended from outside."""
-        self._reap()
         while not self._is_over():
             readable, writable = self._wait()
             if self._wake in readable:
                 os.read(self._wake, 512)
-                self._reap()
+                reap()
+            if self._child.ending in readable:
+                self._see_end()
             if CONTROL in readable and not self._obey():
                 return None
             self._carry_input(readable, writable)
@@ -136,6 +139,8 @@ class Session:
     def _wait(self) -> tuple[set[int], set[int]]:
         poll = select.poll()
         wanted: Dict[int, int] = {self._wake: select.POLLIN, CONTROL: select.POLLIN}
+        if self._code is None:
+            wanted[self._child.ending] = select.POLLIN
 
         def want(fd: Optional[int], event: int) -> None:
             if fd is not None:
@@ -158,12 +163,12 @@ class Session:
             {fd for fd, events in ready.items() if events & (select.POLLOUT | gone)},
         )
 
-    def _reap(self) -> None:
-        status = reap().get(self._child.pid)
-        if status is not None:
-            self._code = exit_code(status)
-            self._give_up_at = time.monotonic() + LAST_WORDS_SECONDS
-            self._end_again_at = _NEVER
+    def _see_end(self) -> None:
+        told = os.read(self._child.ending, 4)
+        status = struct.unpack("i", told)[0] if len(told) == 4 else signal.SIGKILL
+        self._code = exit_code(status)
+        self._give_up_at = time.monotonic() + LAST_WORDS_SECONDS
+        self._end_again_at = _NEVER
 
     def _obey(self) -> bool:
         messages = self._control.next()

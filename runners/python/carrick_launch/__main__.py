@@ -11,6 +11,7 @@ Options  --cwd FOLDER    where to be
          --data BYTES    most data that one process may have (RLIMIT_DATA)
 Reads    fd 3  the runner's environment: NAME=value, each followed by a zero byte. Its own is clean: a variable such as
                LD_PRELOAD is for the runner alone
+Hands on fd 4, which is the runner's
 """
 
 import os

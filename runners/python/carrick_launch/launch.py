@@ -11,17 +11,22 @@ _pipe = os.fdopen(3, "rb")
 
 def main(arguments):
     options, command = parse(arguments or _told())
+    isolated = "root" in options
     try:
         if "cwd" in options:
             os.chdir(options["cwd"][0])
-        for folder in options.get("group", []):
-            _write(folder + "/cgroup.procs", "0")
         if "data" in options:
             _bound_data(int(options["data"][0]))
         variables = _variables()
+        if not isolated:
+            for folder in options.get("group", []):
+                _write(folder + "/cgroup.procs", "0")
+            become(command, variables)
+        from . import isolate
+
+        isolate.run(options, lambda: become(command, variables))
     except OSError as error:
-        _fail("This runner could not be put within its limits: %s" % error, 126)
-    become(command, variables)
+        _fail("This runner could not be put where it belongs: %s" % error, 126)
 
 
 def parse(arguments):
@@ -45,6 +50,8 @@ def become(command, variables):
 
 def _told():
     """What one that was started without arguments waits for. Its server may go, or need it no more."""
+    from . import isolate  # noqa: F401  while nobody waits for us
+
     length = _pipe.readline()
     if not length:
         os._exit(0)

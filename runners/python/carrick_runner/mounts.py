@@ -8,10 +8,12 @@ make mounts: as root, or in a user namespace where an ordinary user may make one
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import sys
-from typing import Any, List, Mapping, Optional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # every start pays for a module that is loaded
+    from typing import Any, List, Mapping, Optional
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -34,6 +36,8 @@ def make_mounts(variables: Mapping[str, str]) -> None:
     """
     asked = variables.get("CARRICK_RUNNER_MOUNTS")
     if asked:
+        import json
+
         _enter(**json.loads(asked))
     elif variables.get("CARRICK_RUNNER_WITHOUT_MOUNTS"):
         print(variables["CARRICK_RUNNER_WITHOUT_MOUNTS"], file=sys.stderr, flush=True)
@@ -41,26 +45,26 @@ def make_mounts(variables: Mapping[str, str]) -> None:
 
 def _enter(root: str, layers: str, mounts: List[Mapping[str, Any]]) -> None:
     """`root` is an empty folder that becomes `/`; `layers` holds what is written over read-only mounts."""
-    _keep_clear([mount["to"] for mount in mounts])
+    _keep_clear([each["to"] for each in mounts])
     folder = os.getcwd()
     step = "make a namespace"
     try:
         in_user_namespace = _unshare()
         step = "make a root"
-        _mount(None, "/", MS_REC | MS_SLAVE)  # what is mounted here stays here; what the machine mounts later arrives
+        mount(None, "/", MS_REC | MS_SLAVE)  # what is mounted here stays here; what the machine mounts later arrives
         os.makedirs(root, exist_ok=True)
-        _mount(root, root, MS_BIND)
-        _bring_along(root, {mount["to"].split("/")[1] for mount in mounts})
-        for index, mount in enumerate(sorted(mounts, key=lambda each: len(each["to"]))):
-            step = "mount " + mount["to"]
-            _place(mount, root + mount["to"], os.path.join(layers, str(index)), in_user_namespace)
+        mount(root, root, MS_BIND)
+        _bring_along(root, {each["to"].split("/")[1] for each in mounts})
+        for index, wanted in enumerate(sorted(mounts, key=lambda each: len(each["to"]))):
+            step = "mount " + wanted["to"]
+            place(wanted, root + wanted["to"], os.path.join(layers, str(index)), in_user_namespace)
         step = "change the root"
         os.chdir(root)
-        _check(_libc.pivot_root(b".", b"."))
-        _check(_libc.umount2(b".", MNT_DETACH))
+        check(libc.pivot_root(b".", b"."))
+        check(libc.umount2(b".", MNT_DETACH))
         os.chdir(folder)
         if in_user_namespace:
-            _drop_capabilities()
+            drop_capabilities()
     except OSError as error:
         raise CannotMount(
             f"This runner could not {step}: {error}. The server's setting CARRICK_MOUNTS=never starts runners without /data."
@@ -80,10 +84,10 @@ def _keep_clear(targets: List[str]) -> None:
 
 def _unshare() -> bool:
     """Answers whether it took a user namespace."""
-    if os.geteuid() == 0 and _libc.unshare(CLONE_NEWNS) == 0:
+    if os.geteuid() == 0 and libc.unshare(CLONE_NEWNS) == 0:
         return False
     user, group = os.geteuid(), os.getegid()
-    _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS))
+    check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS))
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open("/proc/self/" + name, "w") as file:
             file.write(text)
@@ -106,24 +110,24 @@ def _bring_along(root: str, hidden: "set[str]") -> None:
             os.makedirs(target, exist_ok=True)
         else:
             open(target, "a").close()
-        _mount(entry.path, target, MS_BIND | MS_REC)
+        mount(entry.path, target, MS_BIND | MS_REC)
 
 
-def _place(mount: Mapping[str, Any], target: str, layer: str, in_user_namespace: bool) -> None:
+def place(wanted: Mapping[str, Any], target: str, layer: str, in_user_namespace: bool) -> None:
     os.makedirs(target, exist_ok=True)
-    source = _opened(mount["from"])
+    source = opened(wanted["from"])
     try:
-        if not mount["readOnly"]:
-            _mount(f"/proc/self/fd/{source}", target, MS_BIND | MS_REC)
-        elif not _layered(mount["from"], target, layer, in_user_namespace):
-            _mount(f"/proc/self/fd/{source}", target, MS_BIND)
+        if not wanted["readOnly"]:
+            mount(f"/proc/self/fd/{source}", target, MS_BIND | MS_REC)
+        elif not layered(wanted["from"], target, layer, in_user_namespace):
+            mount(f"/proc/self/fd/{source}", target, MS_BIND)
             kept = sum(flag for bit, flag in _KEPT.items() if os.statvfs(target).f_flag & bit)
-            _mount(None, target, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+            mount(None, target, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
     finally:
         os.close(source)
 
 
-def _opened(path: str) -> int:
+def opened(path: str) -> int:
     """The folder, whatever links somebody has put in the way: one of them is an error."""
     flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
     folder = os.open("/", flags)
@@ -136,7 +140,7 @@ def _opened(path: str) -> int:
     return folder
 
 
-def _layered(source: str, target: str, layer: str, in_user_namespace: bool) -> bool:
+def layered(source: str, target: str, layer: str, in_user_namespace: bool) -> bool:
     """
     Read-only below, and over it a layer that goes with the runner: the SDK makes the script's folder when no file is in it.
     False where this cannot be had, as on a file system that is layered itself.
@@ -148,30 +152,30 @@ def _layered(source: str, target: str, layer: str, in_user_namespace: bool) -> b
     os.makedirs(work, exist_ok=True)
     options = f"lowerdir={source},upperdir={upper},workdir={work}" + (",userxattr" if in_user_namespace else "")
     try:
-        _mount("overlay", target, MS_NODEV, "overlay", options)
+        mount("overlay", target, MS_NODEV, "overlay", options)
         os.chmod(os.path.join(work, "work"), 0o700)  # else an ordinary user could not remove it
     except OSError:
         return False
     return True
 
 
-def _drop_capabilities() -> None:
+def drop_capabilities() -> None:
     """An ordinary user is one again."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    _check(_libc.capset(header, (ctypes.c_uint32 * 6)()))
+    check(libc.capset(header, (ctypes.c_uint32 * 6)()))
 
 
-def _mount(
+def mount(
     source: Optional[str], target: str, flags: int, kind: Optional[str] = None, options: Optional[str] = None
 ) -> None:
     encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind, options)]
-    _check(_libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]), target)
+    check(libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]), target)
 
 
-def _check(result: int, path: Optional[str] = None) -> None:
+def check(result: int, path: Optional[str] = None) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), path)
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True)

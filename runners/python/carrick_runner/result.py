@@ -58,6 +58,7 @@ class Results:
 
 def leave(path: str, result: bytes) -> None:
     """The file is there whole or not at all."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     draft = f"{path}.{os.getpid()}"
     with open(draft, "wb") as file:
         file.write(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any, Mapping, NoReturn
 
 from .calling import call
@@ -17,6 +18,7 @@ from .streams import finish_lines, tag_output
 def main() -> None:
     """Loads the callable and serves it until a signal ends the process."""
     _settle(os.environ)
+    _wait_for_network(os.environ)
     tag_output()
     adapt_servers()
     adapt_storage()
@@ -45,6 +47,26 @@ def _settle(variables: Mapping[str, str]) -> None:
     except CannotMount as error:
         _end(str(error))
 
+
+def _wait_for_network(variables: Mapping[str, str]) -> None:
+    """A network of its own is made while the interpreter starts. One that is not there in time is not waited for."""
+    path = variables.get("CARRICK_RUNNER_NETWORK")
+    until = time.monotonic() + _NETWORK_SECONDS
+    while path and not _is_filled(path):
+        if time.monotonic() > until:
+            print("This runner's network did not come up in time: it may reach nobody.", file=sys.stderr, flush=True)
+            return
+        time.sleep(0.001)
+
+
+def _is_filled(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
+_NETWORK_SECONDS = 10
 
 _RETURNED = (
     "The function returned, so this runner ends and the result is dropped. "

@@ -1,6 +1,7 @@
 """Everything that an app may do wrong. Each ends within its limits, and the others go on."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -99,6 +100,14 @@ class Bad(fal.App):
     @fal.endpoint("/status")
     async def status(self, wanted: Wanted) -> Response:
         return Response(status_code=int(wanted.text), headers={"x-fal-stop-runner": "1"} if wanted.file else {})
+
+    @fal.endpoint("/shut")
+    async def shut(self, wanted: Wanted) -> Response:
+        """Answers, and listens no more."""
+        for each in gc.get_objects():
+            if isinstance(each, asyncio.base_events.Server):
+                each.close()
+        return Response(status_code=int(wanted.text))
 
     @fal.endpoint("/die")
     async def die(self) -> dict:

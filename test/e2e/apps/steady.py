@@ -9,7 +9,7 @@ class Steady(fal.App):
     machine_type = "XS"
     keep_alive = 60
     min_concurrency = 3
-    max_concurrency = 6
+    max_concurrency = 3
     max_multiplexing = 8
 
     @fal.endpoint("/")

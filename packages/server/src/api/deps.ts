@@ -157,6 +157,8 @@ export interface ServerFacts {
   readonly confinement: readonly Confinement[]
   /** The data folder. */
   readonly folder: string
+  /** What the operator's prices are in. */
+  readonly currency: string
   /** Whether clients are to ask before they deploy. */
   readonly deployCheck: boolean
   /** The CA that signed the local certificate. */

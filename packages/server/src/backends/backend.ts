@@ -13,6 +13,10 @@ export interface RunnerSpec {
   readonly limits?: Limits
   /** What it sees at paths of its own. Empty where `withoutMounts` says why there can be none. */
   readonly mounts: readonly Mount[]
+  /** Files and folders of the platform that it reads, where runners see none else. */
+  readonly sees?: readonly string[]
+  /** Folders of the platform that it may write to. */
+  readonly leaves?: readonly string[]
 }
 
 /** What of the machine is a runner's own. */

@@ -66,6 +66,16 @@ test('a file of that name that cannot be run is told', async () => {
   expect((await askNvidiaSmi({ path: folder })).trouble).toContain('nvidia-smi failed')
 })
 
+const real = (await askNvidiaSmi()).gpus
+if (real.length === 0)
+  console.warn('skipped: "a real card is told with its UUID and memory", for this machine has no GPU')
+test.runIf(real.length > 0)('a real card is told with its UUID and memory', () => {
+  for (const gpu of real) {
+    expect(gpu).toMatchObject({ uuid: expect.stringMatching(/^GPU-/), name: expect.any(String) })
+    expect(gpu.memoryBytes).toBeGreaterThan(2 ** 30)
+  }
+})
+
 describe('what the operator says of the machine', () => {
   const asked = { region: 'eu-west', cpus: 0, memoryBytes: 0, gpus: { kind: 'discovered' } } as const
   const ask = async () => ({ gpus: [0, 1, 2].map((index) => ({ index, name: 'Tesla T4' })) })

@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openRunResults, type RunResults } from './run-results.ts'
 
@@ -12,6 +12,7 @@ describe('results of runs', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'carrick-results-'))
     results = await openRunResults({ folder, limit: 100 })
+    await mkdir(dirname(results.pathOf('one')))
   })
   afterEach(() => rm(folder, { recursive: true, force: true }))
 

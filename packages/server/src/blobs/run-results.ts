@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, mkdir, open, rm, type FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { RunnerId } from '../domain/ids.ts'
 import { longestResult, readResult, resultTooLarge, type RunResult } from '../domain/run-value.ts'
 
@@ -8,7 +8,7 @@ import { longestResult, readResult, resultTooLarge, type RunResult } from '../do
 export interface RunResults {
   /** Most bytes that a result may have. */
   readonly limit: number
-  /** The file that this runner puts in place, whole, before it ends. */
+  /** The file that this runner puts in place, whole, before it ends. Its folder is the runner's own, and need not be there. */
   pathOf(id: RunnerId): string
   /** What it left there, if anything, and takes it away. Throws `body_too_large`, and `runner_server_error` for what is no result. */
   take(id: RunnerId): Promise<RunResult | undefined>
@@ -18,7 +18,7 @@ export interface RunResults {
 export async function openRunResults({ folder, limit }: { folder: string; limit: number }): Promise<RunResults> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const pathOf = (id: RunnerId) => join(folder, id)
+  const pathOf = (id: RunnerId) => join(folder, id, 'result')
   return {
     limit,
     pathOf,
@@ -26,7 +26,7 @@ export async function openRunResults({ folder, limit }: { folder: string; limit:
       try {
         return await readOwn(pathOf(id), limit)
       } finally {
-        await rm(pathOf(id), { recursive: true, force: true })
+        await rm(dirname(pathOf(id)), { recursive: true, force: true })
       }
     },
   }
@@ -42,6 +42,8 @@ async function readOwn(path: string, limit: number): Promise<RunResult | undefin
 
 /** A runner may put anything there: a link would lead elsewhere, and to open a pipe would take for ever. */
 async function openOwn(path: string): Promise<FileHandle | undefined> {
+  const above = await lstat(dirname(path)).catch(() => undefined)
+  if (above?.isDirectory() !== true) return undefined
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ELOOP') return undefined

@@ -8,11 +8,14 @@ import { spellCount, spellExit, spellList, spellTime } from './spell.ts'
 
 /** What a decision was, in sentences: what was seen, the formula with its numbers, what is done, what stands in the way. Pure. */
 export function decisionSentences(decision: Decision, app: string): readonly string[] {
-  const { scaling, there, steps, blocks, at } = decision
+  const { scaling, there, rolling, steps, blocks, at } = decision
   return [
     ...(scaling ? [demandSentence(scaling, at), `${formulaOf(scaling.scale, scaling.atMost)}.`] : []),
     ...(scaling?.lifted ? [liftedSentence(scaling.lifted, scaling.desired.atLeast)] : []),
     thereSentence(there, at),
+    ...(rolling === undefined
+      ? []
+      : [`A rolling deploy brings up revision ${rolling}; until a runner of it is healthy, calls go where they went.`]),
     ...outcomeSentences(decision),
     ...blocks.map((block) => blockSentence(block, app, at)),
     ...(steps.length === 0 && scaling ? surplusSentence(scaling) : []),
@@ -69,14 +72,17 @@ function liftedSentence(lifted: 'handover' | 'warming', count: number): string {
     : 'A runner of the revision that calls go to now is to be ready, whether anybody calls or not.'
 }
 
-function thereSentence({ pending, starting, startingSince, idle, busy, ending }: RunnersThere, at: number): string {
+function thereSentence(
+  { pending, starting, startingSince, idle, busy, ending, finishing }: RunnersThere,
+  at: number,
+): string {
   const since = startingSince === undefined ? '' : ` (for ${spellTime(at - startingSince)})`
   const kinds = [
     [busy, `${busy} busy`],
     [idle, `${idle} idle`],
     [starting, `${starting} starting${since}`],
     [pending, `${pending} waiting to start`],
-    [ending, `${ending} ending`],
+    [ending, finishing === 0 ? `${ending} ending` : `${ending} ending (${finishing} still at work)`],
   ] as const
   const words = kinds.filter(([count]) => count > 0).map(([, word]) => word)
   const all = pending + starting + idle + busy + ending

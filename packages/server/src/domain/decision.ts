@@ -14,6 +14,8 @@ export interface Decision {
   /** Absent where the app is gone, or has no active revision yet. */
   readonly scaling?: ScalingFacts
   readonly there: RunnersThere
+  /** The revision that a rolling deploy is bringing up beside the active one. */
+  readonly rolling?: RevisionId
   readonly steps: readonly Step[]
   readonly blocks: readonly Block[]
 }
@@ -46,6 +48,8 @@ export interface RunnersThere {
   readonly idle: number
   readonly busy: number
   readonly ending: number
+  /** Of those, how many still work on requests. */
+  readonly finishing: number
 }
 
 export type Step =

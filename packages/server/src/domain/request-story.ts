@@ -61,6 +61,7 @@ export type RequestReason =
   | { readonly kind: 'about_to_start'; readonly runners: number }
   | { readonly kind: 'pending'; readonly runners: number }
   | { readonly kind: 'about_to_run' }
+  | { readonly kind: 'finishing'; readonly runners: number; readonly cap: number }
   | { readonly kind: 'no_app' }
   | { readonly kind: 'start_deadline'; readonly at: Moment }
   | { readonly kind: 'blocked'; readonly block: Block }
@@ -105,6 +106,8 @@ export function reasonSentence(reason: RequestReason, app: string, at: Moment): 
       return `${spellCount(reason.runners, 'runner is', 'runners are')} about to be started.`
     case 'pending':
       return `${spellCount(reason.runners, 'runner waits', 'runners wait')} to be started.`
+    case 'finishing':
+      return `${spellCount(reason.runners, 'runner that is ending still works', 'runners that are ending still work')}, and no more than max_concurrency (${reason.cap}) may work at a time.`
     case 'about_to_run':
       return 'A slot is free, so it is about to run.'
     case 'no_app':
@@ -170,6 +173,9 @@ function slotReasons({ scaling, there, steps, blocks }: Decision): readonly Requ
   const reasons: RequestReason[] = []
   if (serving > 0 && scaling.running >= serving * multiplexing)
     reasons.push({ kind: 'all_busy', runners: serving, multiplexing })
+  const { max_concurrency: cap } = scaling.scale
+  if (there.finishing > 0 && there.finishing + there.busy >= cap)
+    reasons.push({ kind: 'finishing', runners: there.finishing, cap })
   if (there.startingSince !== undefined)
     reasons.push({ kind: 'starting', runners: there.starting, since: there.startingSince, startupTimeout })
   if (starts > 0) reasons.push({ kind: 'about_to_start', runners: starts })

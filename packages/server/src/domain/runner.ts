@@ -107,6 +107,11 @@ export function place(runner: Pending, placement: Placement): Pending {
   return { ...runner, machineType: placement.machineType, placement }
 }
 
+/** Its wait is over, whatever it was for: another start of its revision has succeeded. */
+export function awaken(runner: Pending, now: Moment): Pending {
+  return runner.startAt <= now ? runner : { ...runner, startAt: now }
+}
+
 /** From here on its start-up counts: its port must open within `startupMs`. */
 export function start(runner: Pending, startupMs: number, now: Moment): Setup {
   return { ...identityOf(runner), state: 'setup', startedAt: now, readyBy: now + startupMs }

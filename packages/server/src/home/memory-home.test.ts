@@ -56,6 +56,18 @@ describe('order', () => {
     expect(ids(takeAll())).toEqual([2, 4, 1, 3])
   })
 
+  test('a retry that becomes due is load, and is told of as such', async () => {
+    const { home, homes, clock } = openHome()
+    const told: number[] = []
+    homes.onLoad(() => told.push(home.load().waiting))
+    home.admit(queued(1, { dueAt: now + 1_000 }))
+    await Promise.resolve()
+    clock.advance(1_000)
+    expect(home.take()).toBeUndefined() // as the dispatcher looks when its alarm rings
+    await Promise.resolve()
+    expect(told).toEqual([0, 1])
+  })
+
   test('a retry stands aside until it is due, then goes by its old place', () => {
     const { home, clock } = openHome({ runners: ['a'] })
     home.admit(queued(2))

@@ -169,7 +169,7 @@ class MemoryHome implements Home {
   take(): Match | undefined {
     const started = this.takeStarted()
     if (started) return started
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     const request = this.#paused ? undefined : this.#queue.head
     const slot = request && this.#crew.take(request.id, request)
     if (!request || !slot) return undefined
@@ -190,7 +190,7 @@ class MemoryHome implements Home {
   }
 
   positionOf(id: RequestId): number | undefined {
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     return this.#queue.positionOf(id)
   }
 
@@ -199,7 +199,7 @@ class MemoryHome implements Home {
   }
 
   demand(): Omit<Load, 'runners'> {
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     const [caller] = this.#callers
     const [arriving] = this.#paused ? [] : this.#arriving
     const inLine = this.#paused ? undefined : this.#queue.waitingSince
@@ -255,6 +255,11 @@ class MemoryHome implements Home {
     return this.#queue.nextMoment()
   }
 
+  /** A retry whose moment has come is load from now on. */
+  #ripen(): void {
+    if (this.#queue.ripen(this.#clock.now())) this.#load()
+  }
+
   /** How many of the queue are the next to run, as soon as a slot is free. */
   get #inLine(): number {
     return this.#paused ? 0 : this.#queue.due
@@ -269,7 +274,7 @@ class MemoryHome implements Home {
   }
 
   #takeFree(requestId: RequestId, hint?: string): Slot | undefined {
-    this.#queue.ripen(this.#clock.now())
+    this.#ripen()
     if (this.#callers.size > 0 || this.#inLine > 0) return undefined
     const slot = this.#crew.take(requestId, { hint })
     if (slot) this.#load()

@@ -63,12 +63,15 @@ export class Queue {
     return entry && this.#left(entry)
   }
 
-  /** Lets those stand in line whose moment has come. */
-  ripen(now: Moment): void {
+  /** Lets those stand in line whose moment has come. Answers whether there were any. */
+  ripen(now: Moment): boolean {
+    let any = false
     while ((this.#aside.first?.dueAt ?? Infinity) <= now) {
       const entry = this.#aside.shift()!
       this.#lane(entry).add(entry)
+      any = true
     }
+    return any
   }
 
   takeOverdue(now: Moment): readonly QueuedRequest[] {

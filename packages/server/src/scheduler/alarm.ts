@@ -12,13 +12,13 @@ export class Alarm {
     this.#ring = ring
   }
 
-  /** Forgets what it was set to before. Moments that have passed count for nothing. */
+  /** Forgets what it was set to before. Rings at once for a moment that has passed. */
   set(moments: readonly Moment[]): void {
     const now = this.#clock.now()
-    this.#at = Math.min(...moments.filter((moment) => moment > now), Infinity)
+    this.#at = Math.min(...moments, Infinity)
     clearTimeout(this.#timer)
     // Later ones are met by the passes that are made anyway.
-    if (this.#at - now < longestMs) this.#timer = setTimeout(this.#ring, this.#at - now).unref()
+    if (this.#at - now < longestMs) this.#timer = setTimeout(this.#ring, Math.max(0, this.#at - now)).unref()
   }
 
   clear(): void {

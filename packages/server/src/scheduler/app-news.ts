@@ -1,14 +1,13 @@
 import type { AppId } from '../domain/ids.ts'
 import type { Apps, KnownApp } from '../home/apps.ts'
 
-/** Which apps came, went or changed since it was last asked. */
+/** Which apps came, went or changed since it was last asked; at first, all. */
 export class AppNews {
   readonly #apps: Pick<Apps, 'all'>
-  #before: ReadonlyMap<AppId, KnownApp>
+  #before: ReadonlyMap<AppId, KnownApp> = new Map()
 
   constructor(apps: Pick<Apps, 'all'>) {
     this.#apps = apps
-    this.#before = byId(apps)
   }
 
   take(): readonly AppId[] {

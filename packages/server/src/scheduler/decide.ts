@@ -18,10 +18,12 @@ export function decisionOf(
   now: Moment,
 ): Decision {
   const { scaling } = plan
+  const { active, rolling } = world
   return {
     at: now,
     ...(scaling && world.app && { scaling: factsOf(world, world.app.scale, scaling, now) }),
     there: thereIn(world),
+    ...(active && rolling && rolling.id !== active.id && { rolling: rolling.id }),
     steps: stepsOf(world, plan.actions, born, now),
     blocks: blocksOf(world, plan, born, now),
   }
@@ -61,12 +63,14 @@ function factsOf(
 }
 
 function thereIn({ runners }: AppWorld): RunnersThere {
-  const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
+  const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
   let startingSince: Moment | undefined
   for (const { runner, inFlight } of runners) {
     if (runner.state === 'pending') there.pending += 1
-    else if (runner.state === 'draining') there.ending += 1
-    else if (runner.state === 'serving') there[inFlight > 0 ? 'busy' : 'idle'] += 1
+    else if (runner.state === 'draining') {
+      there.ending += 1
+      if (inFlight > 0) there.finishing += 1
+    } else if (runner.state === 'serving') there[inFlight > 0 ? 'busy' : 'idle'] += 1
     else {
       there.starting += 1
       startingSince = Math.min(startingSince ?? runner.startedAt, runner.startedAt)
@@ -172,8 +176,9 @@ function backoffIn(world: AppWorld, revision: Revision, isShort: boolean, now: M
 
 /** Runners that nothing has room for, those with the same kind of reason together. */
 function placeless({ runners, unplacedOf }: AppWorld, born: readonly (RunnerId | undefined)[]): readonly Block[] {
-  if (unplacedOf === undefined) return []
-  const pending = runners.filter(({ runner }) => runner.state === 'pending').map(({ runner }) => runner.id)
+  const isPending = ({ runner }: AppWorld['runners'][number]) => runner.state === 'pending'
+  if (unplacedOf === undefined || (born.length === 0 && !runners.some(isPending))) return []
+  const pending = runners.filter(isPending).map(({ runner }) => runner.id)
   const blocks = new Map<string, Extract<Block, { kind: 'no_place' }>>()
   for (const id of new Set([...pending, ...born])) {
     const why = id === undefined ? undefined : unplacedOf(id)

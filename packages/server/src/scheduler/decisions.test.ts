@@ -5,7 +5,7 @@ import { DecisionLog } from './decisions.ts'
 const capped: Block = { kind: 'max_concurrency', wanted: 3, cap: 1 }
 const decision = (at: number, more: Partial<Decision> = {}): Decision => ({
   at,
-  there: { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 },
+  there: { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 },
   steps: [],
   blocks: [capped],
   ...more,

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { PreparedKey } from '../access/keyring.ts'
 import type { Vault } from '../access/vault.ts'
 import type { RunnerSpec } from '../backends/backend.ts'
@@ -85,6 +85,13 @@ export function createLaunch(parts: LaunchParts): Launch {
         ...gpuVariables(runner.placement),
       },
       mounts: places.mounts,
+      sees: [
+        folder,
+        bootstrap,
+        surroundings().bundle,
+        ...('blob' in callable ? [await blobs.pathOf(callable.blob)] : []),
+      ],
+      leaves: revision.spec.run === 'app' ? [dirname(results.pathOf(runner.id))] : [],
       ...limitsOf(runner.placement),
     }
     return { spec, hidden: [...Object.values(secrets), key.credentials.secret, jobKeyOf(runner.id)] }

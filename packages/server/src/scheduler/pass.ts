@@ -1,9 +1,9 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
-import { desiredRunners, patientUntil } from '../domain/scaling.ts'
+import { awaken, bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
 import { Agenda } from './agenda.ts'
 import { Alarm } from './alarm.ts'
 import { Asks, type Ask } from './asks.ts'
@@ -16,10 +16,11 @@ import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
-import { demandOn, planApp, wantedRunners, type Action, type AppWorld, type Loaded, type Plan } from './plan.ts'
+import { planApp, type Action, type AppWorld, type Loaded, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
+import { wantsMore } from './wants-more.ts'
 import { worldOf, worlds, worldsOf } from './worlds.ts'
 
 export interface PassParts extends RollParts, BirthParts {
@@ -29,6 +30,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly sightings: Sightings
   readonly decisions: DecisionLog
   readonly health: HealthChecks
+  readonly log: Logger
   /** Makes a pass come soon. */
   readonly wake: () => void
 }
@@ -67,6 +69,7 @@ export class Pass {
   async run(signal: AbortSignal): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
+    const looked = this.#touched
     try {
       const isWhole = await this.#see(signal)
       const ends = await roll(this.#parts)
@@ -75,6 +78,7 @@ export class Pass {
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting]
+      for (const appId of looked) this.#touched.add(appId)
       this.#parts.sightings.expectAnything()
       await this.#parts.fleet.load() // a write whose answer was lost may have happened
       this.#parts.placing.countAgain()
@@ -108,17 +112,7 @@ export class Pass {
 
   /** Whether this app's load calls for more than there is, or may do so before the next pass. */
   wantsMore(appId: AppId): boolean {
-    const { clock } = this.#parts
-    if (!this.#mayWantMore(appId)) return false
-    const world = worldOf(appId, this.#parts)
-    if (world.app === undefined || world.active === undefined || world.over) return false
-    if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
-    const { scale, revisionId } = world.app
-    const demand = demandOn(world)
-    const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
-    const until = patientUntil(scale, demand, clock.now())
-    if (until !== undefined && !this.#agenda.isSetBefore(appId, until)) return true
-    return wantedRunners(world.app, world, clock.now()).atLeast > there.length
+    return wantsMore(appId, this.#parts, this.#agenda)
   }
 
   close(): void {
@@ -126,18 +120,6 @@ export class Pass {
     this.#asks.close()
     for (const { resolve } of this.#waiting) resolve()
     this.#offers.tellAll(new Map())
-  }
-
-  /** The same, told from counts alone: what runners that drain still do is taken for load that calls for others. */
-  #mayWantMore(appId: AppId): boolean {
-    const { apps, homes, fleet, clock, memory } = this.#parts
-    const app = apps.byId(appId)?.app
-    const demand = homes.find(appId)?.demand()
-    if (app?.revisionId === undefined || demand === undefined) return false
-    if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
-    const counts = fleet.countsOf(appId)
-    if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
-    return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
   }
 
   /** What became of the runners, and what people want of them. Answers whether it has looked at everything. */
@@ -159,8 +141,8 @@ export class Pass {
   /** The runners of the apps that were touched, those included that the backend told of and those whose time has come. */
   #concerned(look: Look | undefined): readonly LiveRunner[] {
     const { fleet, clock } = this.#parts
-    if (look?.isWhole) return fleet.all()
     for (const appId of this.#agenda.take(clock.now())) this.#touched.add(appId)
+    if (look?.isWhole) return fleet.all()
     for (const id of look?.listed.keys() ?? []) this.#touchAppOf(id)
     return [...this.#touched].flatMap((appId) => fleet.ofApp(appId))
   }
@@ -178,9 +160,11 @@ export class Pass {
     const all = isWhole ? worlds(this.#parts) : worldsOf(touched, this.#parts)
     if (isWhole) this.#offers.tellAll(all)
     else this.#offers.tell(all)
+    const now = clock.now()
     const draft = new Draft(fleet)
     const births: Birth[] = []
     const plans = Array.from(all, ([id, world]) => [id, this.#planOne(world, draft, births)] as const)
+    if (isWhole) this.#noteMissed(new Map(plans.filter(([id]) => !touched.has(id))))
     beginThose(births, this.#parts, draft)
     const decided = plans.flatMap(([id, { plan, born }]) => this.#decided(id, all.get(id), plan, born))
     await this.#store(draft)
@@ -189,7 +173,7 @@ export class Pass {
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, { later }] of plans) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...later, ...this.#deadlines(id)], clock.now())
+      this.#agenda.set(id, [...later, ...this.#deadlines(id)], now) // what came due meanwhile is due
     }
   }
 
@@ -202,6 +186,18 @@ export class Pass {
     this.#boundSetup(world, draft)
     const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
     return { plan, born, later }
+  }
+
+  /** What a look at everything finds to start is late: something should have told. */
+  #noteMissed(plans: ReadonlyMap<AppId, Planned>): void {
+    const { log, placing } = this.#parts
+    for (const [app, { plan }] of plans) {
+      const isMissed = plan.actions.some(
+        (action) =>
+          action.kind === 'start' || (action.kind === 'begin' && placing.whyUnplaced(action.runner.id) === undefined),
+      )
+      if (isMissed) log.info({ app }, 'a look at everything found a runner to start of which nothing had told')
+    }
   }
 
   /** What is to be kept of a plan, once its runners have got their places. */
@@ -218,7 +214,11 @@ export class Pass {
     if (action.kind === 'cancel') draft.put(terminate(action.runner, action.reason, clock.now()))
     if (action.kind === 'drain') draft.put(drain(action.runner, action.reason, clock.now()))
     if (app === undefined || action.kind === 'cancel' || action.kind === 'drain') return undefined
-    if (action.kind === 'begin') return { runner: action.runner, app, revision: action.revision }
+    if (action.kind === 'begin') {
+      const runner = awaken(action.runner, clock.now())
+      draft.put(runner)
+      return { runner, app, revision: action.revision }
+    }
     const birth = bear(app, action.revision, action.startAt, this.#parts, draft)
     if (action.successorOf !== undefined) memory.replacing.set(action.successorOf, birth.runner.id)
     return birth
@@ -299,9 +299,4 @@ export class Pass {
     this.#offers.tell(worldsOf(concerned, this.#parts))
     if (failure !== undefined) throw failure
   }
-}
-
-/** It drains, and has nothing left to finish: its grace begins, and others may use its share of the cap. */
-function isDone(runner: LiveRunner, inFlight: number): boolean {
-  return runner.state === 'draining' && runner.killAt === undefined && inFlight === 0
 }

@@ -61,11 +61,10 @@ export class Placing {
   /** Why a pending runner that could begin has no place. */
   readonly whyUnplaced = (id: RunnerId): Unplaced | undefined => this.#unplaced.get(id)?.why
 
-  /** Orders runners by what their places cost. One without a place costs nothing. */
+  /** Orders runners by what their places cost, the costliest first. */
   readonly costliestFirst = (one: Identity, other: Identity): number => {
+    if (one.placement === undefined || other.placement === undefined) return 0
     const { hardware } = this.#parts
-    if (one.placement === undefined || other.placement === undefined)
-      return Number(one.placement === undefined) - Number(other.placement === undefined)
     return costliestFirst(costOf(one.placement, hardware), costOf(other.placement, hardware))
   }
 

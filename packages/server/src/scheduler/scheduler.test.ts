@@ -196,6 +196,18 @@ describe('a start that fails', () => {
     expect(at.backend.started).toHaveLength(4)
   })
 
+  test('that succeeds ends the wait of all, at once', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 3 } })
+    const [good, ...bad] = at.backend.alive
+    for (const id of bad) at.backend.exit(id, { code: 1, signal: null })
+    await at.settled()
+    const states = async () => (await at.scheduler.listing('account-1')).map(({ state }) => state)
+    expect(await states()).toEqual(['setup', 'crash_backoff', 'crash_backoff'])
+    await at.accept(good!)
+    expect(await states()).toEqual(['idle', 'setup', 'setup'])
+  })
+
   test('is over when its port stays shut for startup_timeout', async () => {
     await using at = await openTestScheduler()
     await at.deploy({ revision: 'r1', scale: { startup_timeout: 7 } })

@@ -169,7 +169,9 @@ class PlatformScheduler implements Scheduler {
     homes.onLoad((appId) => this.#loadChanged(appId))
     store.onChange('app', () => void this.#appsChanged(apps))
     const news = new AppNews(apps)
-    apps.onRefresh(() => news.take().forEach((appId) => this.#pass.touch(appId)))
+    const touchNews = () => news.take().forEach((appId) => this.#pass.touch(appId))
+    touchNews()
+    apps.onRefresh(touchNews)
   }
 
   placed(): readonly Placed[] {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { RunnerViewState } from '../domain/runner-view.ts'
 import {
+  awaken,
   bound,
   drain,
   killBy,
@@ -60,7 +61,7 @@ const passes =
 /** The delay of one that waits is over as soon as another start succeeded. */
 const woken: Step = (world) => {
   const runner = live(world)
-  return runner.state === 'pending' ? { ...world, runner: pend(runner, Math.min(runner.startAt, world.now)) } : world
+  return runner.state === 'pending' ? { ...world, runner: awaken(runner, world.now) } : world
 }
 const placed: Step = (world) => {
   const runner = live(world)

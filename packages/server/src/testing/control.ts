@@ -118,6 +118,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     server: {
       version: '0.0.0',
       backend: 'process',
+      currency: 'EUR',
       confinement: [{ part: 'memory', by: 'cgroup v2' }],
       folder,
       deployCheck: false,
@@ -235,7 +236,7 @@ function newScript(): Script {
   }
 }
 
-const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0 }
+const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
 
 const forever = () => new Promise<never>(() => {})
 

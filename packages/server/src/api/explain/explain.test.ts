@@ -38,7 +38,7 @@ function starting(more: Partial<Decision> = {}): Decision {
       desired: { atLeast: 4, atMost: 4 },
       counted: 2,
     },
-    there: { pending: 0, starting: 2, startingSince: 99_000, idle: 0, busy: 0, ending: 0 },
+    there: { pending: 0, starting: 2, startingSince: 99_000, idle: 0, busy: 0, ending: 0, finishing: 0 },
     steps: [{ kind: 'start', cause: 'demand', runners: ['runner-1', 'runner-2'], count: 2 }],
     blocks: [],
     ...more,

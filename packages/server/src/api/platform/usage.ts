@@ -35,7 +35,7 @@ export const usage = operation(
       for (const time of await deps.store.read(runnerTimes(caller.accountId, span)))
         found.push({ ...time, price: priceAt(prices, time.machineType, span.from) })
     const asked = found.filter(({ app }) => app.includes(search.toLowerCase()) && isNamed(app))
-    return { window, times: samePrices(asked) }
+    return { window, times: samePrices(asked), currency: deps.server.currency }
 
     function isNamed(app: string): boolean {
       return apps?.some((name) => name === app || name === `${caller.nickname}/${app}`) ?? true

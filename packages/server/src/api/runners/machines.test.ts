@@ -87,7 +87,7 @@ test.each(refusals)('%s is refused at deploy, scale and run with what there is',
   const headers = { 'content-type': 'application/json' }
   const asked = { method: 'PUT', body: JSON.stringify(body), headers }
   const { status, body: answer } = await control.rest('/applications/scale/hello', asked)
-  expect([status, JSON.stringify(answer)]).toEqual([400, expect.stringContaining(sentence.replaceAll('"', '\\"'))])
+  expect([status, JSON.stringify(answer)]).toEqual([422, expect.stringContaining(sentence.replaceAll('"', '\\"'))])
   const { aliases } = await control.client().listAliases({})
   expect(aliases.map(({ alias, machineTypes, validRegions }) => [alias, machineTypes, validRegions])).toEqual([
     ['hello', ['S'], []],

@@ -1,5 +1,6 @@
 import { partsOfRunner, summed } from '../../domain/usage.ts'
 import type { Moment } from '../../kit/clock.ts'
+import { patiently } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
 import { countedSeq, countRunners, endedUncounted } from '../../store/usage.ts'
 import { countRequests, openRequests, requestsBehind } from '../../store/usage-requests.ts'
@@ -21,7 +22,7 @@ async function countSomeRunners(store: Store, now: Moment): Promise<boolean> {
   const ended = await store.read(endedUncounted(stepSize))
   const ids = ended.map(({ id }) => id)
   const parts = summed(ended.flatMap((runner) => partsOfRunner(runner, now)))
-  if (ids.length > 0) await store.commit(countRunners(ids, parts))
+  if (ids.length > 0) await store.commit(patiently(countRunners(ids, parts)))
   return ids.length === stepSize
 }
 
@@ -33,6 +34,7 @@ async function countSomeRequests(store: Store): Promise<boolean> {
     store.read(requestsBehind(seq, stepSize)),
   ])
   if (open.length === 0 && behind.length === 0) return false
-  await store.commit(countRequests({ open, behind }, summed([...open, ...behind].flatMap(({ part }) => part ?? []))))
+  const parts = summed([...open, ...behind].flatMap(({ part }) => part ?? []))
+  await store.commit(patiently(countRequests({ open, behind }, parts)))
   return open.length === stepSize || behind.length === stepSize
 }

@@ -179,7 +179,7 @@ describe('usage', () => {
       if (what === 'call') return world.call(pick % living.length, key, pick % 2 === 0)
       if (what === 'submit') return world.submit(pick % living.length, key ?? 'bobs')
       if (what === 'finish') return world.finish()
-      return what === 'settle' ? world.keeper.settle() : world.crash(pick * 1_000_000)
+      return what === 'settle' ? world.keeper.whileSettled(async () => {}) : world.crash(pick * 1_000_000)
     }
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 60 }), async (steps) => {

@@ -19,9 +19,12 @@ export interface KeeperParts {
 }
 
 export interface UsageKeeper {
-  /** Resolves when all that was used before the call is in the sums, except by runners that live. */
-  settle(): Promise<void>
-  /** The same, and nothing else is counted until `read` has ended. */
+  /** Resolves when all rows are counted that had ended before the call. */
+  count(): Promise<void>
+  /**
+   * Reads when all that was used before is in the sums, except by runners that live. Nothing is counted until `read` has
+   * ended.
+   */
   whileSettled<T>(read: () => Promise<T>): Promise<T>
   /** Puts what is in memory on disk, and stops. */
   stop(): Promise<void>
@@ -34,10 +37,10 @@ const patienceMs = 25_000
 const countEveryMs = 600_000
 
 /** Keeps usage when it is asked to, and never by itself. */
-export function createUsageKeeper(parts: KeeperParts): Pick<UsageKeeper, 'settle' | 'whileSettled'> {
+export function createUsageKeeper(parts: KeeperParts): Pick<UsageKeeper, 'count' | 'whileSettled'> {
   const keeper = new Keeper(parts)
   return {
-    settle: () => keeper.whileSettled(async () => {}),
+    count: () => keeper.count(),
     whileSettled: (read) => keeper.whileSettled(read),
   }
 }
@@ -47,7 +50,7 @@ export function startUsageKeeper(parts: KeeperParts & { readonly log: Logger }):
   const keeper = new Keeper(parts)
   const loop = startLoop((signal) => keeper.pass(signal), { name: 'usage', everyMs, log: parts.log })
   return {
-    settle: () => keeper.whileSettled(async () => {}),
+    count: () => keeper.count(),
     whileSettled: (read) => keeper.whileSettled(read),
     stop: async () => {
       await loop.stop()
@@ -77,7 +80,7 @@ class Keeper {
       this.#patient = store.commit(patiently(write, patienceMs)).catch(() => putBack?.())
     })
     if (clock.now() < this.#countAt || signal.aborted) return
-    await this.#alone(() => countRows(store, clock.now()))
+    await this.count()
     this.#countAt = clock.now() + countEveryMs
   }
 
@@ -87,6 +90,10 @@ class Keeper {
       await countRows(this.#parts.store, this.#parts.clock.now())
       return read()
     })
+  }
+
+  count(): Promise<void> {
+    return this.#alone(() => countRows(this.#parts.store, this.#parts.clock.now()))
   }
 
   /** Puts what is in memory on disk now. */

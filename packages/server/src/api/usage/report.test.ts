@@ -98,7 +98,7 @@ describe('a report of usage', () => {
       clock: { now: () => now },
     })
     const parts = { store: control.store, apps: control.apps, clock: { now: () => now }, log: control.deps.log }
-    const sweep = new Sweep({ ...parts, retentionDays: 30, count: () => keeper.settle() })
+    const sweep = new Sweep({ ...parts, retentionDays: 30, count: () => keeper.count() })
     await sweep.pass(new AbortController().signal)
     expect(sweep.swept).toMatchObject({ requests: 3, runners: 1 })
     const window = `start=${new Date(noon).toISOString()}&end=${new Date(noon + hourMs).toISOString()}`
@@ -117,7 +117,7 @@ describe('a report of usage', () => {
       { runner_seconds: 3_600, gpu_seconds: 7_200, cost: 14_400 },
       { runner_seconds: 3_600, gpu_seconds: 7_200, cost: 21_600 },
     ])
-    expect((await report('by=app')).rows).toMatchObject([{ cost: 36_000 }])
+    expect(await report('by=app')).toMatchObject({ rows: [{ cost: 36_000 }], currency: 'EUR' })
     const { body } = await control.rest('/v1/serverless/usage')
     expect((body as { usage: object[] }).usage).toMatchObject([
       { machine_type: 'GPU-H100', quantity: 7_200, unit_price: 2, cost_total: 14_400 },

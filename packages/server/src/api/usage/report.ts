@@ -35,7 +35,13 @@ const Asked = z.object({
 export const usageReport = operation({ permission: 'metrics:read', input: Asked }, async (deps, caller, asked) => {
   const window = wholeHours(asked, deps.clock.now())
   const { entries, prices } = await deps.usageKeeper.whileSettled(() => entriesOf(deps, caller, { ...asked, window }))
-  return { window, by: asked.by, rows: grouped(entries, asked.by), total: total(entries), hasPrices: prices.length > 0 }
+  return {
+    window,
+    by: asked.by,
+    rows: grouped(entries, asked.by),
+    total: total(entries),
+    currency: prices.length > 0 ? deps.server.currency : null,
+  }
 })
 
 interface Question extends z.output<typeof Asked> {

@@ -17,6 +17,8 @@ export interface ExecPlace {
   readonly startTime: string
   /** The control groups of the runner: their folders. */
   readonly groups: readonly string[]
+  /** Whether it has given up what only root may do, as a command in it must. */
+  readonly confined: boolean
   /** The program that the runner was started with. */
   readonly program: string
   readonly basePath: string
@@ -31,7 +33,7 @@ const startPatienceMs = 10_000
  * or the pipes, and carries bytes; it ends with everything that the command started when its last pipe to us closes.
  */
 export async function startSession(place: ExecPlace, wanted: ExecCommand): Promise<ExecSession> {
-  const { id, installation, pid, groups, basePath } = place
+  const { id, installation, pid, groups, confined, basePath } = place
   const child = spawn(pythonOf(place), ['-I', '-S', '-B', place.helper], {
     cwd: '/',
     env: { PATH: basePath, CARRICK_RUNNER_ID: id, CARRICK_INSTALLATION: installation },
@@ -47,7 +49,7 @@ export async function startSession(place: ExecPlace, wanted: ExecCommand): Promi
   for (const pipe of [stdout, stderr]) pipe.on('readable', () => {})
   const helper = new Helper(child, control)
   const size = wanted.terminal && [wanted.terminal.rows, wanted.terminal.columns]
-  helper.say({ pid, startTime: place.startTime, groups, command: wanted.command, size: size ?? null })
+  helper.say({ pid, startTime: place.startTime, groups, confined, command: wanted.command, size: size ?? null })
   try {
     await helper.started()
   } catch (error) {

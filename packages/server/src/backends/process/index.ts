@@ -11,6 +11,7 @@ import type { RunnerBackend, RunnerOutput } from '../backend.ts'
 import { createBounds } from './bounds.ts'
 import { openCgroups } from './cgroups.ts'
 import { endTree } from './end.ts'
+import { openIsolation, type Ingress } from './isolation.ts'
 import { createLauncher, findPython } from './launcher.ts'
 import { whyNoMounts } from './namespaces.ts'
 import { createPorts } from './ports.ts'
@@ -41,6 +42,11 @@ export interface ProcessBackendOptions {
   readonly cgroups?: boolean
   /** `false`: runners see the machine as it is, and nothing at paths of their own. */
   readonly mounts?: boolean
+  /** Whether each runner has namespaces of its own: `auto` is what the machine allows, `always` refuses to open without. */
+  readonly isolation?: 'auto' | 'always' | 'never'
+  /** Folders that no runner sees, but for what is its own there. */
+  readonly hidden?: readonly string[]
+  readonly ingress?: Ingress
   /** What runners need besides the folder: no mount may hide it. */
   readonly needed?: readonly string[]
 }
@@ -63,6 +69,13 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     hardCpu: options.hardCpu ?? true,
     tasks: options.tasks ?? 8_192,
   })
+  const isolation = await openIsolation({
+    mode: options.isolation ?? 'never',
+    python,
+    program: options.launchHelper,
+    hidden: [folder, ...(options.hidden ?? [])],
+    ingress: options.ingress,
+  })
   const changeListeners: ((id: RunnerId) => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const setting: RunnerSetting = {
@@ -72,6 +85,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     execHelper: options.execHelper,
     launcher: python === undefined ? undefined : createLauncher({ python, program: options.launchHelper, cgroups }),
     bounds,
+    isolation,
     ports: await createPorts(),
     changed: (id) => changeListeners.forEach((tell) => tell(id)),
     said: (output) => outputListeners.forEach((tell) => tell(output)),
@@ -117,7 +131,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
   return {
     name: 'process',
     withoutMounts,
-    confinement: bounds.confinement,
+    confinement: [...bounds.confinement, ...isolation.confinement],
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return

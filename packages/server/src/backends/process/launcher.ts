@@ -10,8 +10,16 @@ import { Spare } from './spare.ts'
 
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
-  spawn(spec: RunnerSpec, variables: Readonly<Record<string, string>>, how: { readonly cwd: string }): ChildProcess
-  /** Has a process wait for the next runner. For when nobody is in a hurry. */
+  spawn(
+    spec: RunnerSpec,
+    variables: Readonly<Record<string, string>>,
+    how: {
+      readonly cwd: string
+      /** The launcher's options for its isolation. */
+      readonly apart: readonly string[]
+    },
+  ): ChildProcess
+  /** Has a process wait for the next runner, once it is quiet. */
   prepare(): void
   close(): void
 }
@@ -35,8 +43,8 @@ export function createLauncher({ python, program, cgroups }: LauncherParts): Lau
   return {
     prepare: () => spare.prepare(),
     close: () => spare.close(),
-    spawn: (spec, variables, { cwd }) => {
-      const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups)]
+    spawn: (spec, variables, { cwd, apart }) => {
+      const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups), ...apart]
       const args = [...options, '--', ...spec.command]
       const block = environmentBlock(variables)
       const told = toldTo(['--cwd', cwd, ...args])
@@ -50,7 +58,7 @@ export function createLauncher({ python, program, cgroups }: LauncherParts): Lau
   }
 }
 
-/** A Python 3.8 or newer on this PATH. */
+/** A Python 3.9 or newer on this PATH. */
 export async function findPython(path: string): Promise<string | undefined> {
   for (const folder of path.split(delimiter)) {
     const program = join(folder, 'python3')
@@ -62,7 +70,7 @@ export async function findPython(path: string): Promise<string | undefined> {
 async function isNewEnough(program: string): Promise<boolean> {
   try {
     await access(program, constants.X_OK)
-    const test = 'import sys; sys.exit(sys.version_info < (3, 8))'
+    const test = 'import sys; sys.exit(sys.version_info < (3, 9))'
     await promisify(execFile)(program, ['-I', '-S', '-c', test], { timeout: 10_000, env: {} })
     return true
   } catch {

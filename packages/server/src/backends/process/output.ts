@@ -3,8 +3,9 @@ import type { Readable } from 'node:stream'
 import { lineReader, type Line } from './lines.ts'
 import { Pace } from './pace.ts'
 
-/** So little is read at a time that nobody else waits long, however many lines are in it. */
-const sliceBytes = 2_048
+/** So little is taken apart at a time, and in one turn of the loop, that nobody else waits long. */
+const sliceBytes = 512
+const turnCost = 64 * 1_024
 
 /** A pipe that is read. */
 export interface Drain {
@@ -19,14 +20,18 @@ export interface Drain {
 export function drain(pipe: Readable, onLine: (line: Line) => void, pace = new Pace()): Drain {
   const lines = lineReader((line) => (pace.spendLine(), onLine(line)))
   let unread: Buffer = Buffer.alloc(0)
-  let timer: NodeJS.Timeout | undefined
+  /** Calls off the next turn, when one is set. */
+  let callOff: (() => void) | undefined
   let hurried = false
 
+  /** As much as may be read in this turn; all that is there when the pipe is closed. */
   function read(): void {
-    timer = undefined
+    callOff = undefined
+    const enough = pace.spent + turnCost
     while (unread.length > 0) {
       const restMs = hurried ? 0 : pace.restMs
-      if (restMs > 0) return rest(restMs)
+      if (restMs > 0) return waitFor(restMs)
+      if (pace.spent > enough && !pipe.closed) return takeTurns()
       const slice = unread.subarray(0, sliceBytes)
       unread = unread.subarray(slice.length)
       pace.spend(slice.length)
@@ -35,29 +40,34 @@ export function drain(pipe: Readable, onLine: (line: Line) => void, pace = new P
     pipe.resume()
   }
 
-  function rest(ms: number): void {
+  function waitFor(ms: number): void {
     pipe.pause()
-    timer = setTimeout(read, ms)
+    const timer = setTimeout(read, ms)
+    callOff = () => clearTimeout(timer)
+  }
+
+  function takeTurns(): void {
+    pipe.pause()
+    const turn = setImmediate(read)
+    callOff = () => clearImmediate(turn)
+  }
+
+  function hurry(): void {
+    hurried = true
+    callOff?.()
+    read()
   }
 
   pipe.on('data', (chunk: Buffer) => {
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk])
-    if (timer === undefined) read()
+    if (callOff === undefined) read()
   })
   pipe.once('close', () => {
-    clearTimeout(timer)
-    hurried = true
-    read()
+    hurry()
     lines.end()
   })
   pipe.on('error', () => {}) // 'close' follows, and there is nobody to tell
-  return {
-    hurry: () => {
-      hurried = true
-      clearTimeout(timer)
-      read()
-    },
-  }
+  return { hurry }
 }
 
 /** Waits until all that was written has been read, but not for a process that holds the pipe open for ever. */

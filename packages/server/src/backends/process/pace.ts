@@ -6,6 +6,8 @@ const lineCost = 512
 /** Tells how long a runner must be kept waiting that says too much. One that says little never waits. */
 export class Pace {
   readonly #now: () => number
+  /** All that it has cost so far. */
+  spent = 0
   #left = atOnce
   #at: number
 
@@ -14,13 +16,15 @@ export class Pace {
     this.#at = now()
   }
 
-  spend(bytes: number): void {
+  spend(cost: number): void {
     this.#refill()
-    this.#left -= bytes
+    this.#left -= cost
+    this.spent += cost
   }
 
   spendLine(): void {
     this.#left -= lineCost
+    this.spent += lineCost
   }
 
   /** Milliseconds until more may be read of it; 0 when that is now. */

@@ -264,7 +264,7 @@ test('once a runner serves, the next one is a process that waits already, with a
   const [first, next] = [specOf('const children = []'), specOf('const children = []')]
   await runners.start({ ...first, variables: { OF: 'the first' } }, never)
   await expect.poll(() => kind(first.id), { timeout: 20_000 }).toBe('accepting')
-  await expect.poll(waitingLaunchers).toHaveLength(1)
+  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toHaveLength(1)
   const [waiting] = await waitingLaunchers()
 
   await runners.start({ ...next, variables: { GREETING: 'grüß dich' } }, never)
@@ -275,7 +275,7 @@ test('once a runner serves, the next one is a process that waits already, with a
   expect(env).toMatchObject({ GREETING: 'grüß dich', CARRICK_RUNNER_ID: next.id })
   expect(env).not.toHaveProperty('OF')
   expect(realpathSync(`/proc/${pid}/cwd`)).toBe(realpathSync(join(place.folder, next.id, 'work')))
-  await expect.poll(waitingLaunchers).toHaveLength(1)
+  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toHaveLength(1)
   await runners.close()
-  await expect.poll(waitingLaunchers).toEqual([])
+  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toEqual([])
 })

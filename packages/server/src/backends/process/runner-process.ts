@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../../domain/runner.ts'
@@ -9,6 +9,7 @@ import { whenAccepting, whenTold } from './accepting.ts'
 import type { Bounds } from './bounds.ts'
 import { endTree } from './end.ts'
 import { startSession } from './exec.ts'
+import { mainFile, type Isolation } from './isolation.ts'
 import type { Launcher } from './launcher.ts'
 import { drain, whenDrained, type Drain } from './output.ts'
 import { Pace } from './pace.ts'
@@ -44,6 +45,7 @@ export interface RunnerSetting {
   /** None where the machine has no Python of its own. */
   readonly launcher: Launcher | undefined
   readonly bounds: Bounds
+  readonly isolation: Isolation
   readonly log: Logger
   readonly changed: (id: RunnerId) => void
   readonly said: (output: RunnerOutput) => void
@@ -141,15 +143,17 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     main: () => (main && isAlive(main) ? main : undefined),
     exec: async (command) => {
       await noted
-      if (!main || over.signal.aborted) throw notAlive(spec.id)
+      const program = setting.isolation.apart ? await programIn(folder) : main
+      if (!program || over.signal.aborted) throw notAlive(spec.id)
       const { installation, cgroups } = place
       const groups = cgroups?.foldersOf(spec.id) ?? []
       const inside = {
         id: spec.id,
         installation,
-        pid: main.pid,
-        startTime: main.startTime,
+        pid: program.pid,
+        startTime: program.startTime,
         groups,
+        confined: setting.isolation.apart,
         program: spec.command[0] ?? '',
       }
       return sessions.open(() =>
@@ -162,6 +166,11 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       await Promise.all([rm(folder, { recursive: true, force: true }), place.cgroups?.remove(spec.id)])
     },
   }
+}
+
+/** The runner's program, which is not the process that we started when it is in namespaces of its own. */
+async function programIn(folder: string): Promise<Pick<ProcIdentity, 'pid' | 'startTime'> | undefined> {
+  return procOf(Number(await readFile(mainFile(folder), 'utf8').catch(() => '')))
 }
 
 /** The start does not wait for it: a runner without a record is found by its environment. */

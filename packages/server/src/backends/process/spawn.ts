@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { RunnerSpec } from '../backend.ts'
+import { networkFile, type Isolation } from './isolation.ts'
 import type { Launcher } from './launcher.ts'
 import type { Place } from './survivors.ts'
 
@@ -36,12 +37,13 @@ export interface RunnerPlace {
   readonly place: Place
   readonly basePath: string
   readonly launcher: Launcher | undefined
+  readonly isolation: Isolation
 }
 
 /** Spawns it in a session of its own with nothing of the server's environment. Answers the error when it cannot. */
 export async function spawnRunner(
   spec: RunnerSpec,
-  { folder, ports, place, basePath, launcher }: RunnerPlace,
+  { folder, ports, place, basePath, launcher, isolation }: RunnerPlace,
 ): Promise<Spawned | Error> {
   const [program, ...args] = spec.command
   if (!program) return new Error('its command is empty')
@@ -56,12 +58,16 @@ export async function spawnRunner(
     CARRICK_RUNNER_ID: spec.id,
     CARRICK_INSTALLATION: place.installation,
     CARRICK_LISTENING_FD: String(wordFd),
-    ...(spec.mounts.length === 0 ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
+    ...(spec.mounts.length === 0 || isolation.apart ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
+    ...waitFor(networkFile(isolation, folder)),
   }
   const how = { cwd: join(folder, 'work') }
   try {
     const child = launcher
-      ? launcher.spawn(spec, env, how)
+      ? launcher.spawn(spec, env, {
+          ...how,
+          apart: await isolation.optionsFor(spec, { folder, ports: Object.values(ports) }),
+        })
       : spawn(program, args, { ...how, detached: true, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
     if (child.pid !== undefined) return Object.assign(child, { word: child.stdio[wordFd] }) as Spawned
     const [error] = await once(child, 'error')
@@ -69,6 +75,11 @@ export async function spawnRunner(
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error)) // such as a zero byte in a variable
   }
+}
+
+/** The bootstrap waits for it before it loads the app. */
+function waitFor(file: string | undefined): Record<string, string> {
+  return file === undefined ? {} : { CARRICK_RUNNER_NETWORK: file }
 }
 
 /** A namespace can only be entered by the process itself: ours does it before anything else (`carrick_runner/mounts.py`). */

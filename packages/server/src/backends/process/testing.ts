@@ -1,8 +1,10 @@
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { silent } from '../../kit/logger.ts'
 import type { RunnerBackend } from '../backend.ts'
 import type { BackendUnderTest, Place } from '../conformance.ts'
 import { createProcessBackend } from './index.ts'
+import type { Ingress } from './isolation.ts'
 
 const programs = {
   execHelper: fileURLToPath(new URL('../../../../../runners/python/carrick_exec', import.meta.url)),
@@ -22,6 +24,13 @@ export function openWithoutMounts(place: Place): Promise<RunnerBackend> {
   return createProcessBackend({ ...place, log: silent, ...programs, mounts: false })
 }
 
+/** As on a machine that lets runners be apart, which `confinement` tells. */
+export function openIsolated(place: Place, more: { readonly ingress?: Ingress } = {}): Promise<RunnerBackend> {
+  const hidden = [dirname(place.folder)]
+  return createProcessBackend({ ...place, ...more, log: silent, ...programs, isolation: 'auto', hidden })
+}
+
 const shared = { module: fileURLToPath(import.meta.url), node: [process.execPath, '-e'] }
 export const withCgroups: BackendUnderTest = { ...shared, open: openWithCgroups, exported: 'openWithCgroups' }
 export const withoutCgroups: BackendUnderTest = { ...shared, open: openWithoutCgroups, exported: 'openWithoutCgroups' }
+export const isolatedBackend: BackendUnderTest = { ...shared, open: openIsolated, exported: 'openIsolated' }

@@ -89,10 +89,10 @@ export const platformDataRoutes = [
     }),
     answer: Usage,
     read: ({ query: { app, ...query } }) => ({ ...query, apps: app }),
-    show: ({ window, times }) => ({
+    show: ({ window, times, currency }) => ({
       start: iso(window.from),
       end: iso(window.to),
-      usage: times.map(shownTime),
+      usage: times.map((time) => ({ ...shownTime(time), currency })),
     }),
   }),
 ]
@@ -112,7 +112,6 @@ function shownTime({ app, environment, machineType, milliseconds, gpuMillisecond
     cost_subtotal: cost,
     cost_discount: 0,
     cost_total: cost,
-    currency: 'USD',
     is_surge: false,
   }
 }

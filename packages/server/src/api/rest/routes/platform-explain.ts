@@ -67,8 +67,8 @@ export const platformExplainRoutes: readonly Route[] = [
 ]
 
 function shownDecision(decision: Decision, app: string): ShownDecision {
-  const { at, scaling, there, steps, blocks } = decision
-  const { pending, starting, idle, busy, ending } = there
+  const { at, scaling, there, rolling, steps, blocks } = decision
+  const { pending, starting, idle, busy, ending, finishing } = there
   return {
     at: iso(at),
     inputs: scaling
@@ -96,7 +96,8 @@ function shownDecision(decision: Decision, app: string): ShownDecision {
           formula: formulaOf(scaling.scale, scaling.atMost),
         }
       : null,
-    runners: { pending, starting, idle, busy, ending },
+    runners: { pending, starting, idle, busy, ending, finishing },
+    rolling_revision_id: rolling ?? null,
     outcome: steps.map(shownStep),
     blocked_by: blocks.map((block) => ({
       ...shownBlock(block, at),
@@ -154,6 +155,8 @@ function shownReason(reason: RequestReason, app: string, at: number): Record<str
     case 'retry_due':
     case 'start_deadline':
       return { at: iso(reason.at) }
+    case 'finishing':
+      return { runners: reason.runners, max_concurrency: reason.cap }
     case 'all_busy':
       return { runners: reason.runners, max_multiplexing: reason.multiplexing }
     case 'starting':

@@ -23,13 +23,13 @@ export const usageRoutes = [
     }),
     answer: UsageReport,
     read: ({ query }) => query,
-    show: ({ window, by, rows, total, hasPrices }) => ({
+    show: ({ window, by, rows, total, currency }) => ({
       start: iso(window.from),
       end: iso(window.to),
       by: [...by],
-      rows: rows.map((row) => ({ ...named(row), ...shown(row, hasPrices) })),
-      total: shown(total, hasPrices),
-      currency: hasPrices ? 'USD' : null,
+      rows: rows.map((row) => ({ ...named(row), ...shown(row, currency) })),
+      total: shown(total, currency),
+      currency,
     }),
   }),
 ]
@@ -38,12 +38,12 @@ function named({ of }: UsageRow) {
   return Object.fromEntries(Object.entries(of).map(([name, value]) => [name.replace('-', '_'), value]))
 }
 
-function shown({ used, cost }: Pick<UsageRow, 'used' | 'cost'>, hasPrices: boolean) {
+function shown({ used, cost }: Pick<UsageRow, 'used' | 'cost'>, currency: string | null) {
   return {
     runner_seconds: used.runnerMs / 1_000,
     gpu_seconds: used.gpuMs / 1_000,
     requests: used.requests,
     billable_units: used.units / 1e8,
-    cost: hasPrices ? Math.round(cost * 1e6) / 1e6 : null,
+    cost: currency === null ? null : Math.round(cost * 1e6) / 1e6,
   }
 }

@@ -1,0 +1,171 @@
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Confinement, RunnerSpec } from '../backend.ts'
+import { tryLaunch } from './launch-trial.ts'
+import { wayOut, type WayOut } from './way-out.ts'
+
+/** What runners have of namespaces, and how the launcher is told to make them. */
+export interface Isolation {
+  readonly confinement: readonly Confinement[]
+  /** Whether each has its own processes, files, host name and shared memory. */
+  readonly apart: boolean
+  /** Whether each has a network of its own. */
+  readonly ownNetwork: boolean
+  /** The launcher's options for one runner, whose folder is there. None where runners are not apart. */
+  optionsFor(spec: RunnerSpec, place: IsolatedPlace): Promise<readonly string[]>
+}
+
+export interface IsolatedPlace {
+  readonly folder: string
+  /** What the platform connects to. */
+  readonly ports: readonly number[]
+}
+
+/** Where runners reach the platform: on loopback. */
+export interface Ingress {
+  readonly port: number
+  /** What a deployer's code has frozen inside leads there as well: the platform's own port, and its names. */
+  readonly insteadOf: { readonly port: number; readonly names: readonly string[] }
+}
+
+export interface IsolationParts {
+  readonly mode: 'auto' | 'always' | 'never'
+  /** What begins a runner: an interpreter of the machine, and the folder `carrick_launch`. */
+  readonly python: string | undefined
+  readonly program: string
+  /** Folders of the machine that no runner may see, whatever of its own is in them. */
+  readonly hidden: readonly string[]
+  readonly ingress: Ingress | undefined
+}
+
+/** What is in every trial: less could not be told from more. */
+const parts = ['other processes', 'files', 'host name', 'shared memory'] as const
+
+/**
+ * Finds out, by trying, what runners can have here. Throws a sentence when they must have all (`always`) and cannot.
+ */
+export async function openIsolation(wanted: IsolationParts): Promise<Isolation> {
+  const why = await whyNotApart(wanted)
+  if (why !== undefined) {
+    insist(wanted, `runners cannot be kept apart: ${why}`)
+    return {
+      confinement: without([...parts, 'network'], why),
+      apart: false,
+      ownNetwork: false,
+      optionsFor: async () => [],
+    }
+  }
+  const out = await wayOut()
+  const noNetwork = 'why' in out ? out.why : await trial(wanted, out)
+  if (noNetwork !== undefined) insist(wanted, `runners cannot have networks of their own: ${noNetwork}`)
+  const network = noNetwork === undefined && !('why' in out) ? out : undefined
+  return {
+    confinement: [
+      ...parts.map((part) => ({ part, by: 'namespace' })),
+      ...(network ? [{ part: 'network', by: 'namespace, pasta' }] : without(['network'], noNetwork ?? '')),
+    ],
+    apart: true,
+    ownNetwork: network !== undefined,
+    optionsFor: (spec, place) => optionsFor(wanted, network, spec, place),
+  }
+}
+
+function insist({ mode }: IsolationParts, sentence: string): void {
+  if (mode === 'always') throw new Error(`CARRICK_ISOLATION is "always", but ${sentence}`)
+}
+
+const without = (all: readonly string[], why: string): readonly Confinement[] =>
+  all.map((part) => ({ part, by: null, why }))
+
+async function whyNotApart(wanted: IsolationParts): Promise<string | undefined> {
+  if (wanted.mode === 'never') return 'CARRICK_ISOLATION is "never"'
+  if (process.platform !== 'linux') return 'only Linux has namespaces'
+  if (wanted.python === undefined) return 'there is no python3 (3.9 or newer) on this machine to begin them by'
+  return trial(wanted, undefined)
+}
+
+/** Why the launcher cannot make this; undefined when it can. */
+async function trial(wanted: IsolationParts, network: WayOut | undefined): Promise<string | undefined> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'carrick-trial-')))
+  try {
+    await Promise.all(['work', 'tmp'].map((name) => mkdir(join(folder, name))))
+    const spec = { id: 'trial', appId: '', revisionId: '', command: ['true'], variables: {}, mounts: [] }
+    const options = await optionsFor(wanted, network, spec, { folder, ports: [] })
+    const { python = '', program } = wanted
+    return await tryLaunch({ python, program, options, folder, ready: network && readyFile(folder) })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const readyFile = (folder: string) => join(folder, 'tmp', '.network')
+
+async function optionsFor(
+  { hidden, ingress, program }: IsolationParts,
+  network: WayOut | undefined,
+  { id, command, mounts, sees = [], leaves = [] }: RunnerSpec,
+  { folder, ports }: IsolatedPlace,
+): Promise<readonly string[]> {
+  const hosts = join(folder, 'hosts')
+  const known = await readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1 localhost\n')
+  const names = network ? (ingress?.insteadOf.names.filter((name) => isIP(name) === 0) ?? []) : []
+  await writeFile(hosts, `127.0.0.1 ${[id, ...names].join(' ')}\n${known}`)
+  await Promise.all(leaves.map((path) => mkdir(path, { recursive: true })))
+  return [
+    ...named('root', join(folder, 'root')),
+    ...named('layers', join(folder, 'layers')),
+    ...named('tmp', join(folder, 'tmp')),
+    ...named('main', mainFile(folder)),
+    ...named('host', id),
+    ...named('hide', ...hidden),
+    ...named('own', join(folder, 'work'), join(folder, 'tmp'), ...leaves),
+    ...named('see', dirname(program), ...sees),
+    ...named('program', command[0] ?? ''),
+    ...named('put-at', '/etc/hosts').concat(named('put', hosts)),
+    ...mounts.flatMap(({ from, to, readOnly }) => [
+      ...named('mount-from', from),
+      ...named('mount-to', to),
+      ...named('mount-read-only', readOnly ? '1' : '0'),
+    ]),
+    ...(network ? networkOptions(network, readyFile(folder), ports, ingress) : []),
+  ]
+}
+
+function networkOptions(
+  { pasta, resolver }: WayOut,
+  ready: string,
+  ports: readonly number[],
+  ingress: Ingress | undefined,
+): readonly string[] {
+  const toIngress = ingress === undefined ? [] : [`${ingress.port}`, `${ingress.insteadOf.port}:${ingress.port}`]
+  const forwarded = [...ports.map(String), ...new Set(toIngress)]
+  return [
+    ...named('pasta', pasta),
+    ...named('ready', ready),
+    ...named('port', ...ports.map(String)),
+    ...named('forward', forwarded.length === 0 ? 'none' : forwarded.join(',')),
+    ...named('deny', ...denied()),
+    ...(resolver === undefined ? [] : [...named('put-at', '/etc/resolv.conf'), ...named('put', resolver)]),
+  ]
+}
+
+/** Where the machine's own keys are told by clouds, and the machine itself, by all its names. */
+function denied(): readonly string[] {
+  const own = Object.values(networkInterfaces()).flatMap((all = []) => all.filter(({ internal }) => !internal))
+  return [
+    '169.254.0.0/16',
+    'fd00:ec2::254/128',
+    ...own.map(({ address, family }) => `${address}/${family === 'IPv6' ? 128 : 32}`),
+  ]
+}
+
+const named = (name: string, ...values: readonly string[]) => values.flatMap((value) => [`--${name}`, value])
+
+/** Where the launcher notes which process the runner's program is. */
+export const mainFile = (folder: string): string => join(folder, 'main')
+
+/** What tells a runner that its network works: the file is there, and not empty. */
+export const networkFile = (isolation: Isolation, folder: string): string | undefined =>
+  isolation.ownNetwork ? readyFile(folder) : undefined

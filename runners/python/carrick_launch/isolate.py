@@ -1,0 +1,235 @@
+"""
+A runner in namespaces of its own. Three processes: this one stays outside, in the runner's place among the machine's
+processes; it starts process 1 of the runner's namespaces, which does nothing but reap, and that starts the runner's
+program. Signals are passed on to the program, and this process ends as that ended. When any of them is killed all go.
+"""
+
+from __future__ import annotations
+
+import _signal as signal  # as in launch.py
+import os
+import select
+import struct
+import sys
+
+import _socket
+
+from . import kernel, network
+from .binds import Door, announce_binds
+from .files import View
+
+#: What the program says by it is for the server: who else held it open would keep it from ending.
+WORD = 4
+_CREDENTIALS, _RIGHTS = 2, 1
+_PASS_CREDENTIALS = 16
+_CLOSE_ON_EXEC = 0x40000000
+_LONGEST = 64
+_GONE = -1
+
+
+def run(options, become):
+    """Ends as the program does, which `become` turns a process into."""
+    in_user_namespace = _take_user_namespace()
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    ours.setsockopt(_socket.SOL_SOCKET, _PASS_CREDENTIALS, 1)
+    home = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    kernel.unshare(kernel.CLONE_NEWPID)
+    watch = Watch(options, ours)
+    first = os.fork()
+    if first == 0:
+        ours.close()
+        _be_first(options, theirs, in_user_namespace, become)
+    theirs.close()
+    os.close(WORD)
+    kernel.setns(home, kernel.CLONE_NEWPID)  # what else we start is none of the runner's processes
+    watch.until_end(first)
+
+
+def _take_user_namespace():
+    if os.geteuid() == 0:
+        return False
+    user, group = os.geteuid(), os.getegid()
+    kernel.unshare(kernel.CLONE_NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open("/proc/self/" + name, "w") as file:
+            file.write(text)
+    return True
+
+
+class Watch:
+    """The process outside: what it hears of the inside, and what it does for it."""
+
+    def __init__(self, options, channel):
+        self._options = options
+        self._channel = channel
+        self._program = None
+        self._asked = None
+        self._door = None
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, self._pass_on)
+
+    def _pass_on(self, number, _):
+        if self._program is None:
+            self._asked = number
+        else:
+            _send(self._program, number)
+
+    def until_end(self, first):
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if self._door is not None and fd == self._door.listener:
+                    self._door.answer()
+                    continue
+                status = self._hear(first, poll)
+                if status is not None:
+                    _send(first, signal.SIGKILL)
+                    _, own = os.waitpid(first, 0)
+                    _end_like(own if status == _GONE else status)
+
+    def _hear(self, first, poll):
+        """The status with which the program ended, once it has; _GONE when process 1 went before it could tell."""
+        message, extra, _, _ = self._channel.recvmsg(_LONGEST, 256, _CLOSE_ON_EXEC)
+        if message == b"":
+            return _GONE
+        kind, body = message[:1], message[1:]
+        if kind == b"n":
+            self._lead_out(first)
+        elif kind == b"p":
+            self._note_program(extra, poll)
+        elif kind == b"e":
+            return struct.unpack("i", body)[0]
+        return None
+
+    def _lead_out(self, first):
+        inside = os.open("/proc/%d/ns/net" % first, os.O_RDONLY)
+        options = self._options
+        network.start_pasta(options["pasta"][0], inside, options["forward"], options["ready"][0])
+        os.close(inside)
+
+    def _note_program(self, extra, poll):
+        for level, kind, data in extra:
+            if level == _socket.SOL_SOCKET and kind == _CREDENTIALS:
+                self._program = struct.unpack_from("i", data)[0]
+            elif level == _socket.SOL_SOCKET and kind == _RIGHTS:
+                listener = struct.unpack_from("i", data)[0]
+                self._door = Door(listener, {int(port) for port in self._options.get("port", [])})
+                poll.register(listener, select.POLLIN)
+        draft = self._options["main"][0] + ".draft"
+        with open(draft, "w") as file:
+            file.write(str(self._program))
+        os.replace(draft, self._options["main"][0])
+        if self._asked is not None:
+            _send(self._program, self._asked)
+
+
+def _be_first(options, channel, in_user_namespace, become):
+    """Process 1: when it ends, so does all that is in these namespaces."""
+    step = "begin"
+    try:
+        kernel.end_with_parent(signal.SIGKILL)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
+        step = "be put within its limits"
+        for folder in options.get("group", []):
+            with open(folder + "/cgroup.procs", "w") as file:
+                file.write("0")
+        step = "make namespaces"
+        own_network = "pasta" in options
+        kernel.unshare(
+            kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | (kernel.CLONE_NEWNET if own_network else 0)
+        )
+        _socket.sethostname(options["host"][0])
+        if own_network:
+            step = "make a network"
+            network.begin(options.get("deny", []))
+            channel.send(b"n")
+        step = "see files of its own"
+        _see(options, in_user_namespace)
+        step = "begin its program"
+        program = os.fork()
+        if program == 0:
+            _be_program(options, channel, own_network, become)
+        os.close(WORD)
+        channel.send(b"e" + struct.pack("i", _reap_until(program)))
+    except OSError as error:
+        print("This runner could not %s: %s" % (step, error), file=sys.stderr, flush=True)
+        os._exit(126)
+    signal.pause()  # who hears of the end ends us
+
+
+def _see(options, in_user_namespace):
+    folder = os.getcwd()
+    view = View(options["root"][0], in_user_namespace)
+    replaced = [target.split("/")[1] for target in options.get("mount-to", [])]
+    view.bring_system(replaced)
+    view.make_devices()
+    view.make_kernel()
+    view.make_temporary(options["tmp"][0])
+    view.hide(options.get("hide", []))
+    for path in options.get("own", []):
+        view.show(path, writable=True)
+    for path in options.get("see", []):
+        view.show(path)
+    for path in options.get("program", []):
+        view.show_program(path)
+    for path, file in zip(options.get("put-at", []), options.get("put", [])):
+        view.put(path, file)
+    places = zip(options.get("mount-to", []), options.get("mount-from", []), options.get("mount-read-only", []))
+    for index, (to, source, read_only) in enumerate(sorted(places, key=lambda place: len(place[0]))):
+        wanted = {"to": to, "from": source, "readOnly": read_only == "1"}
+        view.mount(wanted, os.path.join(options["layers"][0], str(index)))
+    view.become_root()
+    os.chdir(folder)
+
+
+def _be_program(options, channel, own_network, become):
+    try:
+        kernel.end_with_parent(signal.SIGKILL)
+        os.setsid()
+        channel.setsockopt(_socket.SOL_SOCKET, _PASS_CREDENTIALS, 1)
+        if own_network:
+            listener = announce_binds()
+            channel.sendmsg([b"p"], [(_socket.SOL_SOCKET, _RIGHTS, struct.pack("i", listener))])
+            os.close(listener)
+        else:
+            channel.send(b"p")
+        channel.close()
+        kernel.keep_capabilities(kernel.KEPT_CAPABILITIES if os.geteuid() == 0 else ())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_DFL)
+        become()
+    except OSError as error:
+        print("This runner could not be confined: %s" % error, file=sys.stderr, flush=True)
+    os._exit(126)
+
+
+def _reap_until(program):
+    """The status of the program. Orphans come to us and are waited for, now and until the end."""
+    while True:
+        pid, status = os.wait()
+        if pid == program:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            return status
+
+
+def _send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has ended, and we shall hear of it
+
+
+def _end_like(status):
+    """Whoever waits for us learns what became of the program."""
+    if not os.WIFSIGNALED(status):
+        os._exit(os.WEXITSTATUS(status))
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    number = os.WTERMSIG(status)
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
