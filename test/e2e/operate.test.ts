@@ -118,6 +118,7 @@ describe('an operator with the stock fal command', () => {
         const idle = await listed('--state', 'idle')
         return idle.length === 1 && idle[0]?.runner_id !== old
       }, 'the successor alone')
+      await call({}) // one that nobody ever called would go after ten seconds
       const next = await runner()
       expect((await carrick.fal('runners', 'kill', next)).code).toBe(0)
       await until(async () => (await listed()).every(({ runner_id }) => runner_id !== next), 'the runner to be gone')
