@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { accepts } from '../packages/server/src/scheduler/probe.ts'
 import { freePort } from '../packages/server/src/testing/free-port.ts'
@@ -35,7 +36,14 @@ export async function spawnToPorts({ args, variables, cwd }: Command, count: num
     return spawn(args[0] ?? '', args.slice(1), { env, cwd, stdio: 'ignore', detached: true })
   })
   // One alone is watched closely; the looks at many would slow them down.
-  await Promise.all(ports.map(([port]) => opened(port ?? 0, count === 1 ? 2 : 50)))
+  const broken = Promise.race(
+    children.map(async (child) => {
+      await once(child, 'exit')
+      throw new Error(`the command ended by itself, with ${child.exitCode ?? child.signalCode}`)
+    }),
+  )
+  await Promise.race([broken, Promise.all(ports.map(([port]) => opened(port ?? 0, count === 1 ? 2 : 50)))])
+  broken.catch(() => {}) // from here on they are killed
   const took = performance.now() - started
   for (const { pid } of children) process.kill(-(pid ?? 0), 'SIGKILL')
   return took
