@@ -188,6 +188,7 @@ function planReplaced(
   mine: readonly Loaded[],
   startAt: Moment,
 ): Action[] {
+  if (replacing.size === 0) return []
   return mine.filter(isServing).flatMap(({ runner }): Action[] => {
     if (!replacing.has(runner.id)) return []
     const successor = mine.find((each) => each.runner.id === replacing.get(runner.id))?.runner

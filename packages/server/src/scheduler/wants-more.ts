@@ -21,7 +21,12 @@ export function wantsMore(appId: AppId, parts: LoadParts, agenda: Pick<Agenda, '
   if (world.runners.some(({ runner, inFlight }) => isDone(runner, inFlight))) return true
   const { scale, revisionId } = world.app
   const demand = demandOn(world)
-  const there = world.runners.filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
+  // As the plan counts: successors come on top until they have taken over.
+  const replaced = world.runners.filter(({ runner }) => runner.state === 'serving' && world.replacing.has(runner.id))
+  const successors = new Set(replaced.map(({ runner }) => world.replacing.get(runner.id)))
+  const there = world.runners
+    .filter(({ runner }) => runner.revisionId === revisionId && runner.state !== 'draining')
+    .filter(({ runner }) => !successors.has(runner.id))
   const until = patientUntil(scale, demand, now)
   if (until !== undefined && !agenda.isSetBefore(appId, until)) return true
   return wantedRunners(world.app, world, now).atLeast > there.length
@@ -35,7 +40,7 @@ function mayWantMore(appId: AppId, { apps, homes, fleet, clock, memory }: LoadPa
   const app = apps.byId(appId)?.app
   const demand = homes.find(appId)?.demand()
   if (app?.revisionId === undefined || demand === undefined) return false
-  if (memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
+  if (memory.replacing.size > 0 || memory.handoverOf(app) !== undefined || memory.isWarming(app)) return true
   const counts = fleet.countsOf(appId)
   if (counts.draining > 0 || patientUntil(app.scale, demand, clock.now()) !== undefined) return true
   return desiredRunners(app.scale, demand, clock.now()).atLeast > counts.ableOf(app.revisionId)
