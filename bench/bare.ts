@@ -12,11 +12,11 @@ export interface Command {
   readonly cwd: string
 }
 
-/** The command line and environment of a runner that is alive, as the kernel tells them. */
+/** The command line and environment of a runner's program that is alive, as the kernel tells them: not of what put it in its place. */
 export async function commandOfRunner(carrick: Carrick): Promise<Command> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const environ = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    if (!environ.includes('CARRICK_RUNNER_ID=') || !environ.includes(carrick.folder)) continue
+    if (!environ.includes('CARRICK_CALLABLE=') || !environ.includes(carrick.folder)) continue
     const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1)
     const pairs = environ.split('\0').filter((pair) => pair.includes('='))
     const variables = Object.fromEntries(

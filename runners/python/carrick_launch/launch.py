@@ -10,7 +10,11 @@ _pipe = os.fdopen(3, "rb")
 
 
 def main(arguments):
-    options, command = parse(arguments or _told())
+    if not arguments:
+        from . import isolate  # noqa: F401  while it waits there is time for what it may need
+
+        arguments = _told()
+    options, command = parse(arguments)
     isolated = "root" in options
     try:
         if "cwd" in options:
