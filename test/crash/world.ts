@@ -50,6 +50,7 @@ export class World implements AsyncDisposable {
     const shim = Shim.compileInto(own)
     const settings = {
       CARRICK_CACHE: cache,
+      CARRICK_SHARED_FOLDERS: tmpdir(), // the app's ledger is there
       CARRICK_LOG_LEVEL: 'error',
       CARRICK_SHUTDOWN_MS: '400',
       CARRICK_WEBHOOK_ALLOW: '127.0.0.0/8',

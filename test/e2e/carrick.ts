@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -86,6 +87,13 @@ export class Carrick implements AsyncDisposable {
   /** Runs `carrick …`. */
   carrick(...args: string[]): Promise<Ended> {
     return this.carrickWith({}, ...args)
+  }
+
+  /** A folder that apps see too, unless a test sets CARRICK_SHARED_FOLDERS: of the data folder they see nothing. */
+  get shared(): string {
+    const folder = `${this.folder}-shared`
+    mkdirSync(folder, { recursive: true })
+    return folder
   }
 
   /** Runs `carrick …` with some settings that are not this server's. */
@@ -178,6 +186,7 @@ export class Carrick implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down()
     await rm(this.folder, { recursive: true, force: true })
+    await rm(`${this.folder}-shared`, { recursive: true, force: true })
   }
 
   #environment(): NodeJS.ProcessEnv {
@@ -186,6 +195,8 @@ export class Carrick implements AsyncDisposable {
       ...process.env,
       COLUMNS: '2000',
       CARRICK_DATA: this.folder,
+      // Tests open gates for their apps, and read what these noted, by files.
+      CARRICK_SHARED_FOLDERS: [tmpdir(), this.shared].join(','),
       CARRICK_CACHE: cache,
       ...this.#settings,
       ...this.variables,

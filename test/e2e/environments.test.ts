@@ -92,7 +92,7 @@ describe('the same app in two environments', () => {
     })
 
     test('the cap of one holds for its own runners alone', async () => {
-      const permission = join(carrick.folder, 'may-end')
+      const permission = join(carrick.shared, 'may-end')
       const held = ['metered', 'metered', 'metered--staging', 'metered--staging'].map((app) =>
         call(app, { until: permission }),
       )

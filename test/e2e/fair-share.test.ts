@@ -17,8 +17,8 @@ describe('callers of one app', () => {
   let gate: string
   beforeAll(async () => {
     carrick = await Carrick.start()
-    ledger = join(carrick.folder, 'ledger')
-    gate = join(carrick.folder, 'gate')
+    ledger = join(carrick.shared, 'ledger')
+    gate = join(carrick.shared, 'gate')
     await carrick.deploy('turns.py::Turns', 'turns')
   })
   afterAll(() => carrick[Symbol.asyncDispose]())

@@ -21,7 +21,7 @@ describe('runners of one app', () => {
   let parts: readonly Part[]
   let seen: readonly Seen[] = []
   beforeAll(async () => {
-    carrick = await Carrick.start()
+    carrick = await Carrick.start({ CARRICK_SHARED_FOLDERS: '' })
     parts = (JSON.parse((await carrick.carrick('status', '--json')).stdout) as { confinement: Part[] }).confinement
     if (whyNot('network') === undefined) await carrick.deploy('fixed_port.py::FixedPort', 'fixed', '--auth', 'private')
   })

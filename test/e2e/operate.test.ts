@@ -94,7 +94,7 @@ describe('an operator with the stock fal command', () => {
     }
 
     test('by state, with those that have ended when asked since when, and what is in flight', async () => {
-      const permission = join(carrick.folder, 'may-end-too')
+      const permission = join(carrick.shared, 'may-end-too')
       await call({})
       const [idle] = await listed('--state', 'idle')
       expect(idle).toMatchObject({ alias: 'talker', machine_type: 'XS', in_flight_requests: 0, state: 'IDLE' })
@@ -138,7 +138,7 @@ describe('an operator with the stock fal command', () => {
     }
 
     test('flush cancels what waits and leaves what runs', async () => {
-      const permission = join(carrick.folder, 'may-end')
+      const permission = join(carrick.shared, 'may-end')
       const running = await submit({ until: permission })
       await until(async () => (await carrick.status()).running === 1, 'the first request to run')
       const waiting = await Promise.all([submit({}), submit({})])

@@ -12,7 +12,7 @@ describe('requests', () => {
   let ledger: string
   beforeAll(async () => {
     carrick = await Carrick.start()
-    ledger = join(carrick.folder, 'ledger')
+    ledger = join(carrick.shared, 'ledger')
     await carrick.deploy('fragile.py::Fragile', 'fragile')
   })
   afterAll(() => carrick[Symbol.asyncDispose]())

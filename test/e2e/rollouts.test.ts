@@ -30,7 +30,7 @@ describe('rollouts', () => {
   afterAll(() => carrick[Symbol.asyncDispose]())
 
   const deploy = (...flags: string[]) => carrick.deploy('gated.py::Gated', 'steady', ...flags)
-  const file = (name: string) => join(carrick.folder, name)
+  const file = (name: string) => join(carrick.shared, name)
   const open = (name: string) => writeFile(file(name), '')
 
   async function call(body: object = {}, app = 'steady'): Promise<Answer> {

@@ -286,7 +286,7 @@ with AppClient.connect(echo.Echo) as client:
   })
 
   test('a hostile pickle runs in a runner and nowhere else', async () => {
-    const trace = join(carrick.folder, 'trace')
+    const trace = join(carrick.shared, 'trace')
     const program = join(await clients(), 'bin', 'python')
     const env = { ...process.env, ...carrick.variables }
     await promisify(execFile)(program, ['test/e2e/apps/hostile.py', trace], { cwd: root, env })

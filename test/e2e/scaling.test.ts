@@ -48,12 +48,12 @@ describe('the number of runners', () => {
   })
   afterAll(() => carrick[Symbol.asyncDispose]())
 
-  const at = (name: string) => join(carrick.folder, name)
+  const at = (name: string) => join(carrick.shared, name)
   const touch = (name: string) => writeFile(at(name), '')
 
   async function deploy(name: string, settings: string, ...flags: string[]): Promise<string> {
     const file = at(`${name}.py`)
-    await writeFile(file, source(carrick.folder, settings))
+    await writeFile(file, source(carrick.shared, settings))
     const { code, stdout, stderr } = await carrick.fal('deploy', `${file}::Held`, '--app-name', name, ...flags)
     return code === 0 ? '' : stdout + stderr
   }

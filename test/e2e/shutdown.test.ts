@@ -16,7 +16,7 @@ describe('stopping the server', () => {
   })
   afterAll(() => carrick[Symbol.asyncDispose]())
 
-  const gate = (name: string) => join(carrick.folder, name)
+  const gate = (name: string) => join(carrick.shared, name)
   const post = (path: string, file: string, headers: Record<string, string> = {}) =>
     carrick.ask(path, {
       method: 'POST',

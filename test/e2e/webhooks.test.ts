@@ -198,7 +198,7 @@ describe('webhooks', () => {
   })
 
   test('requests that never ran tell of their end: cancelled, overdue, flushed', async () => {
-    const file = join(carrick.folder, 'open-the-gate')
+    const file = join(carrick.shared, 'open-the-gate')
     await Promise.all([submit('/held', { file }), submit('/held', { file })])
     await until(async () => (await carrick.status()).running === 2, 'both places of the runner to be taken')
     const { request_id: id } = await submit('/cancelled', {})

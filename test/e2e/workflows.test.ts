@@ -34,7 +34,7 @@ print(json.dumps({"address": workflow.publish(title), "contents": workflow.to_js
 
 describe('a workflow, made with the stock SDK', () => {
   let carrick: Carrick
-  const ledger = (name: string) => join(carrick.folder, name)
+  const ledger = (name: string) => join(carrick.shared, name)
   const ran = async (name: string) => (await readFile(ledger(name), 'utf8').catch(() => '')).split('\n').filter(Boolean)
   beforeAll(async () => {
     carrick = await Carrick.start()

@@ -96,6 +96,10 @@ export const settings = z.object({
     .describe(
       'Whether runners have processes, files, host name, shared memory and network of their own: `auto` is what this machine lets them have, `always` refuses to start without all of it',
     ),
+  CARRICK_SHARED_FOLDERS: z.string().default('').meta({
+    list: true,
+    description: 'Folders of the machine that runners see where they are, and may write to, such as one with models',
+  }),
   CARRICK_CPU_LIMIT: z
     .enum(['hard', 'soft'])
     .default('hard')

@@ -70,6 +70,7 @@ export async function startRoles(
     execHelper,
     launchHelper,
     isolation: config.CARRICK_ISOLATION,
+    shared: listOf(config.CARRICK_SHARED_FOLDERS),
     hidden: [folder.path, ...(config.CARRICK_CACHE === '' ? [] : [config.CARRICK_CACHE])],
     ingress: {
       port: Number(addresses.ingress.split(':').at(-1)),

@@ -110,6 +110,8 @@ class View:
     def show(self, path, writable=False):
         """A file or folder of the machine where it is, also by the links that lead to it."""
         real = os.path.realpath(path)
+        if not os.path.exists(real):
+            return
         self._link_to(path)
         target = self._root + real
         if not writable and _is_same(real, target):

@@ -164,6 +164,8 @@ def _see(options, in_user_namespace):
     view.make_devices()
     view.make_kernel()
     view.make_temporary(options["tmp"][0])
+    for path in options.get("share", []):
+        view.show(path, writable=True)
     view.hide(options.get("hide", []))
     for path in options.get("own", []):
         view.show(path, writable=True)

@@ -46,6 +46,8 @@ export interface ProcessBackendOptions {
   readonly isolation?: 'auto' | 'always' | 'never'
   /** Folders that no runner sees, but for what is its own there. */
   readonly hidden?: readonly string[]
+  /** Folders of the machine that every runner sees, and may write to, for all that is hidden in them. */
+  readonly shared?: readonly string[]
   readonly ingress?: Ingress
   /** What runners need besides the folder: no mount may hide it. */
   readonly needed?: readonly string[]
@@ -74,6 +76,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     python,
     program: options.launchHelper,
     hidden: [folder, ...(options.hidden ?? [])],
+    shared: options.shared ?? [],
     ingress: options.ingress,
   })
   const changeListeners: ((id: RunnerId) => void)[] = []

@@ -37,6 +37,8 @@ export interface IsolationParts {
   readonly program: string
   /** Folders of the machine that no runner may see, whatever of its own is in them. */
   readonly hidden: readonly string[]
+  /** Folders of the machine that every runner sees, and may write to. */
+  readonly shared: readonly string[]
   readonly ingress: Ingress | undefined
 }
 
@@ -105,7 +107,7 @@ async function trial(wanted: IsolationParts, network: WayOut | undefined): Promi
 const readyFile = (folder: string) => join(folder, 'tmp', '.network')
 
 async function optionsFor(
-  { hidden, ingress, program }: IsolationParts,
+  { hidden, shared, ingress, program }: IsolationParts,
   network: WayOut | undefined,
   { id, command, mounts, sees = [], leaves = [] }: RunnerSpec,
   { folder, ports }: IsolatedPlace,
@@ -121,6 +123,7 @@ async function optionsFor(
     ...named('tmp', join(folder, 'tmp')),
     ...named('main', mainFile(folder)),
     ...named('host', id),
+    ...named('share', ...shared),
     ...named('hide', ...hidden),
     ...named('own', join(folder, 'work'), join(folder, 'tmp'), ...leaves),
     ...named('see', dirname(program), ...sees),
