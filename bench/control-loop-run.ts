@@ -67,14 +67,27 @@ process.exit(0)
 async function startWithScheduler(): Promise<void> {
   const keyring = await createKeyring(store, clock)
   const logs = { append: () => {}, tail: () => [] }
-  const launch: typeof testLaunch = async (start) => {
-    setTimeout(() => (backend.accept(start.runner.id), serving.add(start.runner.id)), chance.between(20, 200))
-    return await testLaunch(start)
-  }
   const log = createLogger('error')
+  const begun = new Set<string>()
+  backend.onChange((id) => {
+    if (backend.hasEnded(id)) serving.delete(id)
+    else if (!begun.has(id)) setTimeout(() => (backend.accept(id), serving.add(id)), chance.between(20, 200))
+    begun.add(id)
+  })
   const hardware = testHardware()
-  await startScheduler({ store, homes, apps, backend, hardware, keyring, logs, launch, clock, log, everyMs: 2_000 })
-  backend.onChange((id) => void (backend.hasEnded(id) && serving.delete(id)))
+  await startScheduler({
+    store,
+    homes,
+    apps,
+    backend,
+    hardware,
+    keyring,
+    logs,
+    launch: testLaunch,
+    clock,
+    log,
+    everyMs: 2_000,
+  })
   while (serving.size < wanted) await rest(100)
   setInterval(() => {
     const [oldest] = serving

@@ -32,16 +32,13 @@ def run(options, become):
     in_user_namespace = _take_user_namespace()
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     ours.setsockopt(_socket.SOL_SOCKET, _PASS_CREDENTIALS, 1)
-    home = os.open("/proc/self/ns/pid", os.O_RDONLY)
-    kernel.unshare(kernel.CLONE_NEWPID)
     watch = Watch(options, ours)
-    first = os.fork()
+    first = kernel.fork_apart(kernel.CLONE_NEWPID)
     if first == 0:
         ours.close()
         _be_first(options, theirs, in_user_namespace, become)
     theirs.close()
     os.close(WORD)
-    kernel.setns(home, kernel.CLONE_NEWPID)  # what else we start is none of the runner's processes
     watch.until_end(first)
 
 

@@ -81,6 +81,13 @@ export class Memory {
     for (const [appId, { runners }] of this.#handovers) if (![...runners].some(isLive)) this.#handovers.delete(appId)
   }
 
+  /** Forgets what it knows of revisions of which nothing will be started. */
+  keepRevisions(ids: ReadonlySet<RevisionId>): void {
+    for (const id of this.backoffs.keys()) if (!ids.has(id)) this.backoffs.delete(id)
+    for (const id of this.failedStarts.keys()) if (!ids.has(id)) this.failedStarts.delete(id)
+    for (const [appId, id] of this.#warming) if (!ids.has(id)) this.#warming.delete(appId)
+  }
+
   revisionOf(runnerId: RunnerId): Revision | undefined {
     return this.#revisions.get(runnerId)
   }

@@ -168,7 +168,7 @@ export class Pass {
     beginThose(births, this.#parts, draft)
     const decided = plans.flatMap(([id, { plan, born }]) => this.#decided(id, all.get(id), plan, born))
     await this.#store(draft)
-    if (isWhole) decisions.tidy((id) => all.has(id))
+    if (isWhole) this.#tidy(all)
     for (const [id, decision] of decided) decisions.note(id, decision)
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, { later }] of plans) {
@@ -186,6 +186,14 @@ export class Pass {
     this.#boundSetup(world, draft)
     const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
     return { plan, born, later }
+  }
+
+  /** Forgets what is about apps and revisions that are gone. */
+  #tidy(all: ReadonlyMap<AppId, AppWorld>): void {
+    const { decisions, memory } = this.#parts
+    decisions.tidy((id) => all.has(id))
+    const ids = [...all.values()].flatMap(({ active, rolling }) => [active?.id ?? [], rolling?.id ?? []].flat())
+    memory.keepRevisions(new Set(ids))
   }
 
   /** What a look at everything finds to start is late: something should have told. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { blockSentence } from '../domain/decision-words.ts'
 import { changedScale, type ScaleChanges } from '../domain/scale.ts'
 import { updateScale } from '../store/apps.ts'
+import { testHardware } from '../testing/hardware.ts'
 import { scalingTables } from '../testing/scaling-tables.ts'
 import { openTestScheduler, type Call } from '../testing/scheduler.ts'
 
@@ -157,6 +158,33 @@ describe('of an app is kept', () => {
     await at.pass(30 * second)
     await ready(at)
     expect(at.scheduler.decisions('hello').now.blocks).toEqual([])
+  })
+
+  test('that the account may have no more runners, until one has gone', async () => {
+    await using at = await openTestScheduler({ hardware: testHardware({}, { runnersPerAccount: 1 }) })
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 2 } })
+    const why = { kind: 'account_runners', limit: 1 }
+    expect(at.scheduler.decisions('hello').now).toMatchObject({
+      there: { pending: 1, starting: 1 },
+      steps: [],
+      blocks: [{ kind: 'no_place', runners: 1, why }],
+    })
+    for (let passes = 0; passes < 3; passes += 1) await at.pass(20 * second)
+    const [last, first, ...others] = kept(at)
+    expect(others).toEqual([])
+    expect(first?.decision).toMatchObject({ steps: [{ kind: 'start', count: 2 }], blocks: [{ kind: 'no_place', why }] })
+    expect(last?.decision.steps).toEqual([])
+  })
+
+  test('which of two that have been idle for equally long went: the costlier one', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1', scale: { min_concurrency: 1, machine_types: ['XS'], keep_alive: 5 } })
+    await scale(at, { machine_types: ['L'], min_concurrency: 2 })
+    await ready(at)
+    const [, large] = at.backend.alive
+    await scale(at, { min_concurrency: 0, concurrency_buffer: 1 })
+    await at.pass(5 * second)
+    expect(kept(at)[0]?.decision.steps).toMatchObject([{ kind: 'drain', runner: large }])
   })
 
   test('nothing while it is as it should be, and nothing of an app that is gone', async () => {

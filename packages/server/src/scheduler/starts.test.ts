@@ -49,7 +49,7 @@ test('a runner that is started is on the disk', async () => {
   await at.deploy({ revision: 'r1' })
   at.call()
   await at.settled()
-  expect(stored).toEqual(['setup'])
+  await expect.poll(() => stored).toEqual(['setup'])
 })
 
 test('nothing is started while its record is not on the disk', async () => {

@@ -45,9 +45,9 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }
     replacing: memory.replacing,
     replacedFor: memory.replacedFor,
     backoffOf: (revisionId) => memory.backoffs.get(revisionId),
+    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     unplacedOf: placing.whyUnplaced,
     costliestFirst: placing.costliestFirst,
-    failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }

@@ -3,6 +3,7 @@ import { addTestAccount } from '../testing/store.ts'
 import type { CommitStats } from './committer.ts'
 import { describeReports } from './conformance-reports.ts'
 import { describeUsage } from './conformance-usage.ts'
+import { describeRollouts } from './conformance-rollouts.ts'
 import { describeRequestLists } from './conformance-lists.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
@@ -42,6 +43,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeRequests(() => store)
     describeReports(() => store)
     describeUsage(() => store)
+    describeRollouts(() => store)
     describeTimelines(() => store)
     describeRequestLists(() => store)
     describeObjects(() => store)

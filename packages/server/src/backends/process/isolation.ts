@@ -40,25 +40,27 @@ export interface IsolationParts {
   readonly ingress: Ingress | undefined
 }
 
-/** What is in every trial: less could not be told from more. */
+/** What every trial is of: none of it is had without the others. */
 const parts = ['other processes', 'files', 'host name', 'shared memory'] as const
 
 /**
  * Finds out, by trying, what runners can have here. Throws a sentence when they must have all (`always`) and cannot.
  */
 export async function openIsolation(wanted: IsolationParts): Promise<Isolation> {
-  const why = await whyNotApart(wanted)
-  if (why !== undefined) {
-    insist(wanted, `runners cannot be kept apart: ${why}`)
+  const out = await wayOut()
+  const never = whyNever(wanted)
+  // What has a network has the rest as well: one trial is enough where all can be had.
+  const noNetwork = never ?? ('why' in out ? out.why : await trial(wanted, out))
+  const notApart = noNetwork === undefined ? undefined : (never ?? (await trial(wanted, undefined)))
+  if (notApart !== undefined) {
+    insist(wanted, `runners cannot be kept apart: ${notApart}`)
     return {
-      confinement: without([...parts, 'network'], why),
+      confinement: without([...parts, 'network'], notApart),
       apart: false,
       ownNetwork: false,
       optionsFor: async () => [],
     }
   }
-  const out = await wayOut()
-  const noNetwork = 'why' in out ? out.why : await trial(wanted, out)
   if (noNetwork !== undefined) insist(wanted, `runners cannot have networks of their own: ${noNetwork}`)
   const network = noNetwork === undefined && !('why' in out) ? out : undefined
   return {
@@ -79,11 +81,11 @@ function insist({ mode }: IsolationParts, sentence: string): void {
 const without = (all: readonly string[], why: string): readonly Confinement[] =>
   all.map((part) => ({ part, by: null, why }))
 
-async function whyNotApart(wanted: IsolationParts): Promise<string | undefined> {
-  if (wanted.mode === 'never') return 'CARRICK_ISOLATION is "never"'
+/** Why there is nothing to try. */
+function whyNever({ mode, python }: IsolationParts): string | undefined {
+  if (mode === 'never') return 'CARRICK_ISOLATION is "never"'
   if (process.platform !== 'linux') return 'only Linux has namespaces'
-  if (wanted.python === undefined) return 'there is no python3 (3.9 or newer) on this machine to begin them by'
-  return trial(wanted, undefined)
+  return python === undefined ? 'there is no python3 (3.9 or newer) on this machine to begin them by' : undefined
 }
 
 /** Why the launcher cannot make this; undefined when it can. */
