@@ -22,7 +22,9 @@ export async function commandOfRunner(carrick: Carrick): Promise<Command> {
     const variables = Object.fromEntries(
       pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
     )
-    return { args, variables, cwd: '/tmp' }
+    // What it waits for when it has a network of its own, and the pipe to the server.
+    const { CARRICK_RUNNER_NETWORK: _network, CARRICK_LISTENING_FD: _fd, ...kept } = variables
+    return { args, variables: kept, cwd: '/tmp' }
   }
   throw new Error('no runner is alive')
 }
