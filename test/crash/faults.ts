@@ -1,3 +1,4 @@
+import { sendSignal } from '../../packages/server/src/backends/process/signals.ts'
 import { rm, writeFile } from 'node:fs/promises'
 import { setTimeout as rest } from 'node:timers/promises'
 import { crashPoints, type CrashPoint } from '../../packages/server/src/kit/crash-points.ts'
@@ -93,20 +94,20 @@ async function killAnytime(world: World, chance: Chance): Promise<boolean> {
 async function killRunner(world: World, chance: Chance): Promise<boolean> {
   const runner = await busyRunner(world, chance)
   if (runner === undefined) return false
-  process.kill(runner.pid, 'SIGKILL')
+  sendSignal(runner.pid, 'SIGKILL')
   return true
 }
 
 async function stopRunner(world: World, chance: Chance): Promise<boolean> {
   const runner = await busyRunner(world, chance)
   if (runner === undefined) return false
-  process.kill(runner.pid, 'SIGSTOP')
+  sendSignal(runner.pid, 'SIGSTOP')
   await rest(chance.between(20, 500))
   if (chance.next() < 0.3) {
     await world.server.down()
     await world.up()
   } else if ((await runnerProcesses(world.folder)).some(({ pid }) => pid === runner.pid)) {
-    process.kill(runner.pid, 'SIGCONT')
+    sendSignal(runner.pid, 'SIGCONT')
   }
   return true
 }

@@ -1,3 +1,4 @@
+import { sendSignal } from '../../packages/server/src/backends/process/signals.ts'
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -142,7 +143,7 @@ export class World implements AsyncDisposable {
     this.#clients?.kill()
     await this.server.down()
     this.#receiver.close()
-    for (const { pid } of await runnerProcesses(this.folder)) process.kill(pid, 'SIGKILL')
+    for (const { pid } of await runnerProcesses(this.folder)) sendSignal(pid, 'SIGKILL') // with the first of a runner all go
     await rm(this.#ownFolder, { recursive: true, force: true })
   }
 

@@ -173,10 +173,10 @@ print(json.dumps(sync_dir(sys.argv[1], "/data/sync/here")))`
       expect(await python('said = subprocess.check_output(["keeper_files/tool.sh"], text=True)')).toBe('executable\n')
       expect(await python('said = os.getcwd()')).toBe('/app')
       await python('open("/app/keeper_files/pkg/words.py", "w").write("changed")').catch(() => {})
-      const first = await python('said = os.getpid()')
+      const first = await python('said = os.environ["FAL_JOB_ID"]')
       await carrick.fal('apps', 'rollout', 'keeper', '--force')
       expect(await python('said = open("/app/keeper_files/pkg/words.py").read()')).toContain('from a file beside')
-      expect(await python('said = os.getpid()')).not.toBe(first)
+      expect(await python('said = os.environ["FAL_JOB_ID"]')).not.toBe(first)
     })
 
     test('cannot lead the server out of /data by a link, nor hide there what fal files deletes', async () => {

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,20 @@ const addition = { method: 'POST', body: '{"a": 2, "b": 3}', headers: { 'content
 interface Note {
   readonly process: number
   readonly runner: string | null
+}
+
+/** Whether a process of this runner lives, as the machine sees it: in the runner every program has the same number. */
+const runs = (runner: string | undefined) =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some((pid) => variablesOf(pid).includes(`CARRICK_RUNNER_ID=${runner}`))
+
+function variablesOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
+  } catch {
+    return '' // it has ended meanwhile
+  }
 }
 
 /** `fal run` and functions called from Python, by the unmodified tools. */
@@ -120,20 +134,20 @@ except Exception as error: answer = [type(error).__name__, error.args, repr(erro
 
   test('a second call is made by the same process, with what its setup function returned, also from another client', async () => {
     interface Reused {
-      readonly process: number
+      readonly runner: string
       readonly thread: boolean
     }
     const [first, second] = await python<Reused[]>('answer = [functions.reuse(), functions.reuse()]')
     const [third] = await python<Reused[]>('answer = [functions.reuse.submit().result()]')
     expect(second).toEqual(first)
-    expect(third).toEqual({ process: first?.process, thread: true })
+    expect(third).toEqual({ runner: first?.runner, thread: true })
     await run('functions.py::reuse')
     const { stdout } = await run('functions.py::reuse')
     expect(stdout).not.toContain('opening the lock')
   })
 
   test('a process that dies takes its own call along, and the next call has another', async () => {
-    const answer = await python<[string, string, number, number]>(
+    const answer = await python<[string, string, string, string]>(
       `said = []
 first = functions.die_once('not')
 for how in ('kill', 'exit'):
@@ -173,19 +187,19 @@ answer = sorted(set(lines))`,
 
   test('spawned functions have lines of their own each, and cancelling one ends its process', async () => {
     const answer = await python<{ heard: string[]; alive: boolean[] }>(
-      `import os, re, time
+      `import glob, re, time
 def first(info):
   while True:
     log = info.logs.get(timeout=60)
     if log.source.name == 'USER': return log.message
 infos = [functions.echo_slowly.spawn(text, 1) for text in ('one', 'two', 'three')]
 heard = [first(info) for info in infos]
-sleeper = functions.process_id.spawn()
-pid = int(re.search(r'\\d+', first(sleeper)).group())
-def alive():
-  try: os.kill(pid, 0)
-  except ProcessLookupError: return False
-  return True
+sleeper = functions.sleeper.spawn()
+mark = ('CARRICK_RUNNER_ID=' + re.search(r'sleeping in (\\S+)', first(sleeper)).group(1)).encode()
+def variables(file):
+  try: return open(file, 'rb').read()
+  except OSError: return b''
+def alive(): return any(mark in variables(file) for file in glob.glob('/proc/[0-9]*/environ'))
 states = [alive()]
 sleeper.stream.cancel()
 end = time.monotonic() + 60
@@ -197,13 +211,14 @@ answer = {'heard': heard, 'alive': [*states, alive()]}`,
   })
 
   test.each(['SIGINT', 'SIGKILL'] as const)('the process of a function ends with its client, by %s', async (signal) => {
-    const { child, said } = await background('test/e2e/apps/functions.py::process_id')
-    const found = () => /sleeping in (\d+)/.exec(said())?.[1]
+    const { child, said } = await background('test/e2e/apps/functions.py::sleeper')
+    const found = () => /sleeping in (\S+)/.exec(said())?.[1]
     await until(() => found() !== undefined, 'the process')
+    expect(runs(found())).toBe(true)
     const ended = once(child, 'exit')
     child.kill(signal)
     await ended
-    await until(() => !existsSync(`/proc/${found()}`), 'its end')
+    await until(() => !runs(found()), 'its end')
   })
 
   test('what threads and child processes print belongs to the call, and a line without an end is shown', async () => {

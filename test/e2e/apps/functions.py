@@ -67,8 +67,8 @@ def unsendable():
 
 
 @fal.function(machine_type="XS")
-def process_id() -> int:
-    print("sleeping in", os.getpid())
+def sleeper() -> int:
+    print("sleeping in", os.environ["FAL_JOB_ID"])
     time.sleep(600)
     return 0
 
@@ -99,16 +99,16 @@ def open_lock():
 @fal.function(machine_type="XS", keep_alive=60, setup_function=open_lock)
 def reuse(lock) -> dict:
     with lock:
-        return {"process": os.getpid(), "thread": threading.current_thread() is threading.main_thread()}
+        return {"runner": os.environ["FAL_JOB_ID"], "thread": threading.current_thread() is threading.main_thread()}
 
 
 @fal.function(machine_type="XS", keep_alive=60)
-def die_once(how: str) -> int:
+def die_once(how: str) -> str:
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "exit":
         os._exit(7)
-    return os.getpid()
+    return os.environ["FAL_JOB_ID"]
 
 
 @fal.function(machine_type="XS")
