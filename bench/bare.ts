@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { accepts } from '../packages/server/src/scheduler/probe.ts'
-import { freePort } from '../packages/server/src/testing/free-port.ts'
+import { createPorts } from '../packages/server/src/backends/process/ports.ts'
 import type { Carrick } from '../test/e2e/carrick.ts'
 
 /** What the platform starts, to be started by hand. */
@@ -31,7 +31,8 @@ export async function commandOfRunner(carrick: Carrick): Promise<Command> {
 
 /** Milliseconds until so many, spawned at once, accept connections. They are killed afterwards. */
 export async function spawnToPorts({ args, variables, cwd }: Command, count: number): Promise<number> {
-  const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()]))
+  const free = await createPorts() // never one of them twice
+  const ports = await Promise.all(Array.from({ length: count }, async () => [await free.take(), await free.take()]))
   const started = performance.now()
   const children = ports.map(([port, metrics]) => {
     const env = { ...variables, PORT: String(port), METRICS_PORT: String(metrics) }
