@@ -6,7 +6,7 @@ export interface Bounds {
   readonly confinement: readonly Confinement[]
   prepare(spec: RunnerSpec): Promise<void>
   /** It serves from now on. */
-  throttle(spec: RunnerSpec): Promise<void>
+  serves(spec: RunnerSpec): Promise<void>
   /** A sentence about the memory that a runner wanted, when the kernel ended a process of it for that. */
   whyOutOfMemory(spec: RunnerSpec): Promise<string | undefined>
 }
@@ -20,13 +20,11 @@ export interface BoundsParts {
 }
 
 export function createBounds({ cgroups, launches, hardCpu, tasks }: BoundsParts): Bounds {
-  const limitsOf = ({ limits }: RunnerSpec) => ({ tasks, ...limits })
+  const limitsOf = ({ limits }: RunnerSpec) => ({ tasks, hardCpu, ...limits })
   return {
     confinement: confinementOf(cgroups, launches),
     prepare: async (spec) => cgroups?.make(spec.id, limitsOf(spec)),
-    throttle: async (spec) => {
-      if (hardCpu) await cgroups?.throttle(spec.id, limitsOf(spec))
-    },
+    serves: async (spec) => cgroups?.serves(spec.id, limitsOf(spec)),
     whyOutOfMemory: async (spec) => {
       const { count, atLimit } = (await cgroups?.memoryKills(spec.id)) ?? { count: 0, atLimit: false }
       return count === 0 ? undefined : sentence(spec, atLimit)

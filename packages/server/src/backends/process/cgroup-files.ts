@@ -12,22 +12,30 @@ export interface GroupFile {
 export interface GroupLimits extends Partial<Pick<Limits, 'cpus' | 'memoryBytes'>> {
   /** Most processes and threads. */
   readonly tasks: number
+  /** `false`: it may use more CPU than it has when nobody else wants it. */
+  readonly hardCpu?: boolean
 }
 
 const periodUs = 100_000
 const leastQuotaUs = 1_000
+/** A start takes what CPU is idle, and this part of its own where others want it: their callers wait, its own do anyway. */
+const startingShare = 1 / 8
 
 /** What a runner's group says from the start: how much it may hold, and how much it weighs when all want the CPU. */
 export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks }: GroupLimits): readonly GroupFile[] {
-  const files =
-    version === 1 ? [...memoryV1(memoryBytes), ...sharesOf(cpus)] : [...memoryV2(memoryBytes), ...weightOf(cpus)]
+  const memory = version === 1 ? memoryV1(memoryBytes) : memoryV2(memoryBytes)
+  const files = [...memory, ...weighing(version, cpus === undefined ? undefined : cpus * startingShare)]
   return [...files, { controller: 'pids', name: 'pids.max', value: String(tasks) }]
 }
 
-/** What is added once it serves: a start is never slowed down. */
-export function filesOnceServing(version: 1 | 2, { cpus }: GroupLimits): readonly GroupFile[] {
+/** What it says once it serves: its whole weight, and where the bound is hard a quota, which would slow a start down. */
+export function filesOnceServing(version: 1 | 2, { cpus, hardCpu = true }: GroupLimits): readonly GroupFile[] {
   if (cpus === undefined) return []
   const quota = Math.max(leastQuotaUs, Math.round(cpus * periodUs))
+  return [...weighing(version, cpus), ...(hardCpu ? quotaOf(version, quota) : [])]
+}
+
+function quotaOf(version: 1 | 2, quota: number): readonly GroupFile[] {
   if (version === 2) return [{ controller: 'cpu', name: 'cpu.max', value: `${quota} ${periodUs}` }]
   return [
     { controller: 'cpu', name: 'cpu.cfs_period_us', value: String(periodUs) },
@@ -37,7 +45,7 @@ export function filesOnceServing(version: 1 | 2, { cpus }: GroupLimits): readonl
 
 /** All runners together weigh as much as they would if each CPU had one busy process of theirs. */
 export function filesOfAll(version: 1 | 2, machineCpus: number): readonly GroupFile[] {
-  return version === 1 ? sharesOf(machineCpus) : weightOf(machineCpus)
+  return weighing(version, machineCpus)
 }
 
 function memoryV1(bytes: number | undefined): readonly GroupFile[] {
@@ -57,6 +65,8 @@ function memoryV2(bytes: number | undefined): readonly GroupFile[] {
     { controller: 'memory', name: 'memory.oom.group', value: '1', optional: true },
   ]
 }
+
+const weighing = (version: 1 | 2, cpus: number | undefined) => (version === 1 ? sharesOf(cpus) : weightOf(cpus))
 
 /** 1024 is what one process weighs. */
 function sharesOf(cpus: number | undefined): readonly GroupFile[] {

@@ -69,9 +69,10 @@ test('version 2, on a folder that imitates it: bounds are in the files before a 
     ['pids', 2],
   ])
   const files = ['memory.max', 'memory.swap.max', 'memory.oom.group', 'cpu.weight', 'pids.max']
-  expect(await Promise.all(files.map((file) => said('r', file)))).toEqual([String(64 * MiB), '0', '1', '50', '100'])
+  expect(await Promise.all(files.map((file) => said('r', file)))).toEqual([String(64 * MiB), '0', '1', '6', '100'])
   await expect(said('r', 'cpu.max')).rejects.toThrow('ENOENT')
-  await cgroups.throttle('r', limits)
+  await cgroups.serves('r', limits)
+  expect(await said('r', 'cpu.weight')).toBe('50')
   expect(await said('r', 'cpu.max')).toBe('50000 100000')
 })
 

@@ -21,8 +21,8 @@ export interface Cgroups {
   make(id: RunnerId, limits: GroupLimits): Promise<void>
   /** Its folders: a process that writes itself into `cgroup.procs` of each is in it, and so is all that it starts. */
   foldersOf(id: RunnerId): readonly string[]
-  /** From now on it may use no more CPU than its limits say. */
-  throttle(id: RunnerId, limits: GroupLimits): Promise<void>
+  /** It serves: from now on its limits of CPU count. */
+  serves(id: RunnerId, limits: GroupLimits): Promise<void>
   /** Whether the kernel ended a process of it for want of memory, and whether that was its own bound. */
   memoryKills(id: RunnerId): Promise<{ readonly count: number; readonly atLimit: boolean }>
   /** What it has used, as far as the machine keeps account of it. */
@@ -121,7 +121,7 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       )
     },
     foldersOf: (id) => all.map(({ root }) => join(root, id)),
-    throttle: async (id, limits) => {
+    serves: async (id, limits) => {
       const cpu = holding('cpu')
       if (cpu) await write(join(cpu.root, id), cpu, filesOnceServing(cpu.version, limits))
     },

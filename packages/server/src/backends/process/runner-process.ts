@@ -102,7 +102,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   function accept(address: Address): void {
     see({ kind: 'accepting', address })
     setting.launcher?.prepare()
-    setting.bounds.throttle(spec).catch((error: unknown) => {
+    setting.bounds.serves(spec).catch((error: unknown) => {
       if (!over.signal.aborted) log.warn({ err: error, runner: spec.id }, 'the CPU of a runner could not be bounded')
     })
   }
