@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Cgroups } from './cgroups.ts'
-import { allProcs, environmentOf, isAlive, type Proc, type ProcIdentity } from './proc.ts'
+import { Census } from './census.ts'
+import { isAlive, type Proc, type ProcIdentity } from './proc.ts'
 import { sendSignal } from './signals.ts'
 
 export interface Tree {
@@ -30,23 +31,19 @@ export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
   }
 }
 
+const census = new Census()
+
 async function procsOf({ id, installation, main }: Tree): Promise<Proc[]> {
-  const procs = await allProcs()
+  const procs = await census.take()
   const leader = main && isAlive(main) ? main.pid : undefined
-  const marked = await Promise.all(
-    procs.map(async ({ pid, group, session }) => {
-      if (leader !== undefined && (group === leader || session === leader)) return true
-      const environment = await environmentOf(pid)
-      return environment.get('CARRICK_RUNNER_ID') === id && environment.get('CARRICK_INSTALLATION') === installation
-    }),
-  )
-  return withDescendants(
-    procs.filter((_, index) => marked[index]),
-    procs,
-  )
+  const marked = procs.filter((proc) => {
+    if (leader !== undefined && (proc.group === leader || proc.session === leader)) return true
+    return proc.runner === id && proc.installation === installation
+  })
+  return withDescendants(marked, procs)
 }
 
-function withDescendants(found: Proc[], all: readonly Proc[]): Proc[] {
+function withDescendants(found: readonly Proc[], all: readonly Proc[]): Proc[] {
   const pids = new Set(found.map(({ pid }) => pid))
   for (let before = -1; before !== pids.size;) {
     before = pids.size
