@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
+import { sendSignal } from '../packages/server/src/backends/process/signals.ts'
 import { accepts } from '../packages/server/src/scheduler/probe.ts'
 import { createPorts } from '../packages/server/src/backends/process/ports.ts'
 import type { Carrick } from '../test/e2e/carrick.ts'
@@ -38,18 +39,20 @@ export async function spawnToPorts({ args, variables, cwd }: Command, count: num
     const env = { ...variables, PORT: String(port), METRICS_PORT: String(metrics) }
     return spawn(args[0] ?? '', args.slice(1), { env, cwd, stdio: 'ignore', detached: true })
   })
-  // One alone is watched closely; the looks at many would slow them down.
   const broken = Promise.race(
     children.map(async (child) => {
       await once(child, 'exit')
       throw new Error(`the command ended by itself, with ${child.exitCode ?? child.signalCode}`)
     }),
   )
-  await Promise.race([broken, Promise.all(ports.map(([port]) => opened(port ?? 0, count === 1 ? 2 : 50)))])
-  broken.catch(() => {}) // from here on they are killed
-  const took = performance.now() - started
-  for (const { pid } of children) process.kill(-(pid ?? 0), 'SIGKILL')
-  return took
+  broken.catch(() => {}) // once all ports are open they are killed
+  try {
+    // One alone is watched closely; the looks at many would slow them down.
+    await Promise.race([broken, Promise.all(ports.map(([port]) => opened(port ?? 0, count === 1 ? 2 : 50)))])
+    return performance.now() - started
+  } finally {
+    for (const { pid } of children) if (pid !== undefined) sendSignal(-pid, 'SIGKILL')
+  }
 }
 
 async function opened(port: number, everyMs: number): Promise<void> {
