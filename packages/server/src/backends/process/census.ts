@@ -1,4 +1,4 @@
-import { allProcs, environmentOf, type Proc } from './proc.ts'
+import { allWithEnvironment, type Proc } from './proc.ts'
 
 /** A process, and the runner that it says it is of. */
 export interface Counted extends Proc {
@@ -34,11 +34,9 @@ export class Census {
 }
 
 async function count(): Promise<readonly Counted[]> {
-  return Promise.all(
-    (await allProcs()).map(async (proc) => {
-      const environment = await environmentOf(proc.pid)
-      const [runner, installation] = ['CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'].map((name) => environment.get(name))
-      return { ...proc, runner, installation }
-    }),
-  )
+  return (await allWithEnvironment()).map(({ environment, ...proc }) => ({
+    ...proc,
+    runner: environment.get('CARRICK_RUNNER_ID'),
+    installation: environment.get('CARRICK_INSTALLATION'),
+  }))
 }

@@ -162,13 +162,10 @@ serve()`)
 
 /** Processes of the machine that belong to this installation. */
 async function left(): Promise<readonly number[]> {
-  const { allProcs, environmentOf } = await import('./proc.ts')
-  const all = await Promise.all(
-    (await allProcs()).map(async ({ pid }) =>
-      (await environmentOf(pid)).get('CARRICK_INSTALLATION') === installation ? [pid] : [],
-    ),
-  )
-  return all.flat()
+  const { allWithEnvironment } = await import('./proc.ts')
+  return (await allWithEnvironment())
+    .filter(({ environment }) => environment.get('CARRICK_INSTALLATION') === installation)
+    .map(({ pid }) => pid)
 }
 
 const relatives = `

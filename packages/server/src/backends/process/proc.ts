@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 
 /** A process as the kernel shows it. `startTime` is in ticks since boot: with boot id and pid it names one process. */
 export interface Proc {
@@ -17,8 +18,11 @@ export interface ProcIdentity {
   readonly bootId: string
 }
 
+let thisBoot: string | undefined
+
+/** Names this run of the machine, which outlives us. */
 export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  return (thisBoot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
 }
 
 /** The process, or nothing when it is gone; a zombie is gone. */
@@ -34,18 +38,44 @@ export function isAlive(identity: ProcIdentity): boolean {
   return identity.bootId === bootId() && procOf(identity.pid)?.startTime === identity.startTime
 }
 
+/** So many are read before others have a turn: a look costs some µs for each, and ten times as much where it waits for threads. */
+const atOnce = 64
+
+/** Every process of the machine that lives. */
 export async function allProcs(): Promise<Proc[]> {
+  const found: Proc[] = []
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const found = await Promise.all(
-    pids.map(async (pid) => parseStat(pid, await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))),
-  )
-  return found.filter((proc) => proc !== undefined)
+  for (const [index, pid] of pids.entries()) {
+    if (index % atOnce === atOnce - 1) await turn()
+    const proc = procOf(pid)
+    if (proc !== undefined) found.push(proc)
+  }
+  return found
 }
 
-/** The environment a process was started with; empty when it is gone or somebody else's. */
-export async function environmentOf(pid: number): Promise<ReadonlyMap<string, string>> {
-  const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-  return new Map(text.split('\0').map((entry) => [entry.split('=', 1)[0] ?? '', entry.slice(entry.indexOf('=') + 1)]))
+/** Each with the environment that it was started with; empty when it is gone or somebody else's. */
+export async function allWithEnvironment(): Promise<readonly (Proc & { readonly environment: Environment })[]> {
+  const found: (Proc & { readonly environment: Environment })[] = []
+  for (const [index, proc] of (await allProcs()).entries()) {
+    if (index % atOnce === atOnce - 1) await turn()
+    found.push({ ...proc, environment: environmentOf(proc.pid) })
+  }
+  return found
+}
+
+export type Environment = ReadonlyMap<string, string>
+
+function environmentOf(pid: number): Environment {
+  const entries = textOf(`/proc/${pid}/environ`).split('\0')
+  return new Map(entries.map((entry) => [entry.split('=', 1)[0] ?? '', entry.slice(entry.indexOf('=') + 1)]))
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return '' // it ended meanwhile, or is another user's
+  }
 }
 
 /** See proc(5). The second field is the program's name in brackets and may hold anything, also brackets and spaces. */

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Cgroups } from './cgroups.ts'
-import { allProcs, environmentOf, isAlive, type ProcIdentity } from './proc.ts'
+import { allWithEnvironment, isAlive, type ProcIdentity } from './proc.ts'
 import { readRecord } from './record.ts'
 
 export interface Place {
@@ -34,8 +34,7 @@ async function livingRecords(folder: string): Promise<[RunnerId, ProcIdentity][]
 }
 
 async function markedRunners(installation: string): Promise<RunnerId[]> {
-  const environments = await Promise.all((await allProcs()).map(({ pid }) => environmentOf(pid)))
-  return environments
-    .filter((environment) => environment.get('CARRICK_INSTALLATION') === installation)
-    .flatMap((environment) => environment.get('CARRICK_RUNNER_ID') ?? [])
+  return (await allWithEnvironment())
+    .filter(({ environment }) => environment.get('CARRICK_INSTALLATION') === installation)
+    .flatMap(({ environment }) => environment.get('CARRICK_RUNNER_ID') ?? [])
 }
