@@ -73,7 +73,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   await calling
   await Promise.all(calls)
   for (const result of results) await result()
-  console.log(JSON.stringify(phases))
+  // More than a pipe holds: an exit at once would cut it off.
+  process.stdout.write(`${JSON.stringify(phases)}\n`, () => process.exit(0))
   break
 }
-process.exit(0)
