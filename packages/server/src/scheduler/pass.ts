@@ -1,6 +1,6 @@
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
-import { awaken, bound, drain, readyWithin, terminate, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { awaken, drain, terminate, type LiveRunner } from '../domain/runner.ts'
 import type { Homes } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
@@ -16,10 +16,11 @@ import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
-import { planApp, type Action, type AppWorld, type Loaded, type Plan } from './plan.ts'
+import { planApp, type Action, type AppWorld, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
+import { boundDraining, boundSetup, deadlinesOf } from './time-limits.ts'
 import { wantsMore } from './wants-more.ts'
 import { worldOf, worlds, worldsOf } from './worlds.ts'
 
@@ -41,8 +42,6 @@ interface Planned {
   readonly born: readonly (Birth | undefined)[]
   readonly later: readonly Moment[]
 }
-
-const usualTimeoutSeconds = 3_600
 
 /**
  * One look, one decision, and the deeds. It starts from what is: it looks at the apps where something changed or is due,
@@ -173,7 +172,7 @@ export class Pass {
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, { later }] of plans) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...later, ...this.#deadlines(id)], now) // what came due meanwhile is due
+      this.#agenda.set(id, [...later, ...deadlinesOf(fleet.ofApp(id))], now) // what came due meanwhile is due
     }
   }
 
@@ -183,8 +182,9 @@ export class Pass {
     const plan = planApp(world, now)
     const born = plan.actions.map((action) => this.#draft(action, world, draft))
     births.push(...born.flatMap((birth) => birth ?? []))
-    this.#boundSetup(world, draft)
-    const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...this.#boundDraining(world, draft)]
+    boundSetup(world, draft)
+    const drained = boundDraining(world, { draft, memory: this.#parts.memory, now })
+    const later = [...plan.moments, lookAgainAt(world, now) ?? Infinity, ...drained]
     return { plan, born, later }
   }
 
@@ -239,32 +239,6 @@ export class Pass {
     return decisionOf(world, planApp(world, now), [], now)
   }
 
-  /** A start-up time that was changed counts for the runners that are starting, too. */
-  #boundSetup({ app, runners }: AppWorld, draft: Draft): void {
-    if (app === undefined) return
-    for (const { runner } of runners) {
-      if (runner.state !== 'setup' || runner.revisionId !== app.revisionId || draft.get(runner.id) !== runner) continue
-      draft.put(readyWithin(runner, app.scale.startup_timeout * 1_000))
-    }
-  }
-
-  /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */
-  #boundDraining({ app, runners }: AppWorld, draft: Draft): readonly Moment[] {
-    const { clock, memory } = this.#parts
-    const draining = runners.filter((each): each is Loaded<Draining> => each.runner.state === 'draining')
-    return draining.map(({ runner, inFlight }) => {
-      const spec = memory.revisionOf(runner.id)?.spec
-      const seconds = app?.scale.request_timeout ?? spec?.scale.request_timeout ?? usualTimeoutSeconds
-      const limits = {
-        inFlight,
-        graceMs: (spec?.terminationGracePeriodSeconds ?? 0) * 1_000,
-        requestTimeoutMs: seconds * 1_000,
-      }
-      draft.put(bound(runner, limits, clock.now()))
-      return runner.since + limits.requestTimeoutMs
-    })
-  }
-
   #killOverdue(appId: AppId): void {
     const { fleet, hands, clock } = this.#parts
     for (const runner of fleet.ofApp(appId)) {
@@ -272,15 +246,6 @@ export class Pass {
       if (hands.isFree(runner.id)) hands.kill(runner.id)
       this.#touched.add(appId) // until it is gone
     }
-  }
-
-  /** When something will be due for its runners. */
-  #deadlines(appId: AppId): readonly Moment[] {
-    return this.#parts.fleet.ofApp(appId).flatMap((runner) => {
-      if (runner.state === 'pending') return [runner.startAt]
-      if (runner.state === 'setup') return [runner.readyBy + 1]
-      return runner.state === 'draining' && runner.killAt !== undefined ? [runner.killAt] : []
-    })
   }
 
   /** Stores the draft, does it, and lets homes know. What could not be stored is planned again. */

@@ -4,22 +4,19 @@
  * per installation.
  */
 import type { Keyring } from '../access/keyring.ts'
-import type { ExecCommand, ExecSession, RunnerBackend, RunnerOutput, RunnerUsage } from '../backends/backend.ts'
+import type { ExecCommand, ExecSession, RunnerBackend, RunnerUsage } from '../backends/backend.ts'
 import type { Decisions } from '../domain/decision.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
-import { splitRevision } from '../domain/names.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Address, EndReason, Identity, LiveRunner, Runner, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, EndReason, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
 import { startLoop, type Loop } from '../kit/loop.ts'
 import type { LogLine, LogStore } from '../logs/log-store.ts'
-import { appNames } from '../store/apps.ts'
-import { endedRunnersSince } from '../store/runners.ts'
 import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
@@ -29,19 +26,18 @@ import { Fleet } from './fleet.ts'
 import { Hands } from './hands.ts'
 import { HealthChecks } from './health-checks.ts'
 import type { Launch, RunnerStart } from './launch.ts'
-import { viewOfEnded, viewOfLive } from './listing.ts'
 import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
-import { bridgeLine, logLineOf } from './output.ts'
 import { Pass } from './pass.ts'
 import { Placing } from './placing.ts'
 import { accepts, whatIsWrong } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
+import { Roster } from './roster.ts'
 import { Runs, type HostFollower } from './runs.ts'
 import { endAllRunners } from './shutdown.ts'
 import { Sightings } from './sightings.ts'
-import { withLoad } from './worlds.ts'
+import { Voices } from './voices.ts'
 
 export interface SchedulerParts {
   readonly store: Store
@@ -121,6 +117,8 @@ class PlatformScheduler implements Scheduler {
   readonly #hands: Hands
   readonly #placing: Placing
   readonly #pass: Pass
+  readonly #roster: Roster
+  readonly #voices: Voices
   readonly #loop: Loop
   readonly #ending = new AbortController()
   readonly #checking = new Set<RunnerId>()
@@ -137,8 +135,9 @@ class PlatformScheduler implements Scheduler {
       inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
       onWell: (id) => (sightings.expectChange(id), this.#loop.wake()),
       onIll: (id) => this.#replace(id, 'health_check'),
-      say: (message, runner) => this.#say(message, runner),
+      say: (message, runner) => this.#voices.say(message, runner),
     })
+    this.#voices = new Voices({ ...parts, fleet, memory: this.#memory, masks, runs: this.#runs })
     this.#hands = new Hands(
       {
         ...parts,
@@ -150,6 +149,7 @@ class PlatformScheduler implements Scheduler {
     )
     const hands = this.#hands
     this.#placing = new Placing({ fleet, clock, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
+    this.#roster = new Roster({ ...parts, fleet, memory: this.#memory, placing: this.#placing })
     const own = {
       fleet,
       memory: this.#memory,
@@ -165,7 +165,7 @@ class PlatformScheduler implements Scheduler {
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
 
     backend.onChange((id) => (sightings.expectChange(id), this.#loop.wake()))
-    backend.onOutput((output) => this.#said(output))
+    backend.onOutput((output) => this.#voices.heard(output))
     homes.onLoad((appId) => this.#loadChanged(appId))
     store.onChange('app', () => void this.#appsChanged(apps))
     const news = new AppNews(apps)
@@ -175,17 +175,11 @@ class PlatformScheduler implements Scheduler {
   }
 
   placed(): readonly Placed[] {
-    return this.#fleet
-      .all()
-      .flatMap(({ id, appId, accountId, placement }) => (placement ? [{ id, appId, accountId, placement }] : []))
+    return this.#roster.placed()
   }
 
-  async listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
-    const { store } = this.#parts
-    const ended = endedSince === undefined ? [] : await store.read(endedRunnersSince(accountId, endedSince))
-    const live = this.#fleet.ofAccount(accountId)
-    const nameOf = await this.#names([...live, ...ended])
-    return [...this.#liveViews(live, nameOf), ...ended.map((runner) => viewOfEnded(runner, nameOf(runner.appId)))]
+  listing(accountId: AccountId, endedSince?: Moment): Promise<readonly RunnerView[]> {
+    return this.#roster.of(accountId, endedSince)
   }
 
   stopRunner(
@@ -271,35 +265,6 @@ class PlatformScheduler implements Scheduler {
     this.#ending.abort()
   }
 
-  /** What the apps of these runners are called, without a revision. Those that were deleted cost a read. */
-  async #names(runners: readonly Runner[]): Promise<(id: AppId) => string> {
-    const { apps, store } = this.#parts
-    const deleted = new Set(runners.map(({ appId }) => appId).filter((id) => apps.byId(id) === undefined))
-    const former = deleted.size === 0 ? undefined : await store.read(appNames([...deleted]))
-    return (id) => splitRevision(apps.byId(id)?.app.name ?? former?.get(id) ?? '').name
-  }
-
-  #liveViews(live: readonly LiveRunner[], nameOf: (id: AppId) => string): readonly RunnerView[] {
-    const { apps, homes, clock } = this.#parts
-    const appIds = new Set(live.map(({ appId }) => appId))
-    const loads = new Map(Array.from(appIds, (id) => [id, homes.find(id)?.load()] as const))
-    return live.map((runner) => {
-      const load = loads.get(runner.appId) ?? { waiting: 0, running: 0, runners: new Map() }
-      const requests = load.runners.get(runner.id)?.requests ?? []
-      const replacement = this.#memory.replacing.has(runner.id)
-        ? runner.state === 'draining'
-          ? 'did'
-          : 'will'
-        : 'none'
-      const waitsFor = this.#placing.whyUnplaced(runner.id)
-      return viewOfLive(
-        withLoad(runner, load),
-        { app: apps.byId(runner.appId)?.app, appName: nameOf(runner.appId), requests, replacement, waitsFor },
-        clock.now(),
-      )
-    })
-  }
-
   async #ask(id: RunnerId, wish: Wish): Promise<void> {
     if (this.#fleet.get(id) === undefined) throw unknownRunner(id)
     const granted = this.#pass.ask({ id, wish })
@@ -322,7 +287,7 @@ class PlatformScheduler implements Scheduler {
     this.#checking.delete(id)
     if (wrong === undefined) return
     const what = declared ? `health check ${declared.method} ${declared.path}` : 'port'
-    this.#say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
+    this.#voices.say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
     this.#replace(id, reason)
   }
 
@@ -349,24 +314,6 @@ class PlatformScheduler implements Scheduler {
     this.#loop.wake()
   }
 
-  #said(output: RunnerOutput): void {
-    const runner = this.#fleet.get(output.runnerId) ?? this.#memory.former(output.runnerId)
-    if (runner === undefined) return
-    const text = this.#masks.mask(output.runnerId, output.text)
-    const line = this.#runs.heard(logLineOf({ ...output, text }, runner, this.#parts.clock.now()))
-    if (line !== undefined) this.#log(line)
-  }
-
-  /** The platform's own word about a runner, among the runner's. */
-  #say(message: string, runner: Identity): void {
-    this.#log(bridgeLine(message, runner, this.#parts.clock.now()))
-  }
-
-  #log(line: LogLine): void {
-    this.#parts.logs.append(line)
-    this.#runs.said(line)
-  }
-
   /** Only timelines tell of it, so a store that cannot take it is no reason to stop. */
   async #launched(id: RunnerId): Promise<void> {
     const { store, clock, log } = this.#parts
@@ -377,7 +324,7 @@ class PlatformScheduler implements Scheduler {
 
   #refused({ runner }: RunnerStart, error: unknown): void {
     const why = error instanceof Error ? error.message : String(error)
-    this.#say(`The runner could not be started: ${why}`, runner)
+    this.#voices.say(`The runner could not be started: ${why}`, runner)
     this.#pass.refused(runner.id)
     this.#loop.wake()
   }

@@ -18,7 +18,8 @@ export interface WorldParts {
   readonly placing: Pick<Placing, 'whyUnplaced' | 'costliestFirst'>
 }
 
-const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
+/** Of an app that has no home. */
+export const noLoad: Load = { waiting: 0, running: 0, runners: new Map() }
 
 /** Every app that exists or has runners, as a plan needs to see it. */
 export function worlds(parts: WorldParts & { readonly fleet: Pick<Fleet, 'apps'> }): ReadonlyMap<AppId, AppWorld> {
