@@ -5,7 +5,7 @@ import type { RunResults } from '../blobs/run-results.ts'
 import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Hardware } from '../domain/hardware.ts'
-import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { BuiltEnvironment, EnvironmentDefinition } from '../domain/revision.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { StopReason, Terminated } from '../domain/runner.ts'
@@ -109,8 +109,8 @@ export interface Builds {
   ): Promise<EnvironmentId>
   /** Whether it is there, ready for a runner. */
   has(id: EnvironmentId): Promise<boolean>
-  /** Where it is: each build of it has a folder of its own. */
-  folderOf(id: EnvironmentId): string
+  /** Where it is: each build of it is elsewhere. */
+  placeOf(id: EnvironmentId): Promise<BuiltEnvironment>
 }
 
 /** What operations ask of the scheduler. */

@@ -1,4 +1,4 @@
-import type { AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Sighting } from '../domain/runner.ts'
 
 /** What a backend needs to make a runner exist. Programs are lists of arguments, never a line for a shell. */
@@ -6,7 +6,14 @@ export interface RunnerSpec {
   readonly id: RunnerId
   readonly appId: AppId
   readonly revisionId: RevisionId
+  /** Whose it is: only runners of one account may share anything. */
+  readonly accountId: AccountId
+  /** None where the image says what runs. */
   readonly command: readonly string[]
+  /** What it runs in. Absent where it is a program of this machine. */
+  readonly image?: RunnerImage
+  /** The port that its server binds whatever PORT says. Absent: PORT. */
+  readonly exposedPort?: number
   /** All the environment the runner gets besides PORT, METRICS_PORT, CARRICK_RUNNER_ID and CARRICK_INSTALLATION. */
   readonly variables: Readonly<Record<string, string>>
   /** What it may use of the machine at most. Absent: all of it. */
@@ -17,6 +24,15 @@ export interface RunnerSpec {
   readonly sees?: readonly string[]
   /** Folders of the platform that it may write to. */
   readonly leaves?: readonly string[]
+}
+
+/** An image that a runner runs in. `sees`, `leaves` and `mounts` are there too, at the same paths. */
+export interface RunnerImage {
+  /** By digest. */
+  readonly reference: string
+  /** Instead of the image's own; an empty list is none. Without them a `command` is all that runs. */
+  readonly entrypoint?: readonly string[]
+  readonly cmd?: readonly string[]
 }
 
 /** What of the machine is a runner's own. */

@@ -64,6 +64,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       id: randomUUID(),
       appId: 'app',
       revisionId: 'revision',
+      accountId: 'account',
       command: [...backend.node, program],
       variables,
       mounts: [],

@@ -1,5 +1,5 @@
 import type { EnvironmentId } from '../domain/ids.ts'
-import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { BuiltEnvironment, EnvironmentDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
 
 /** Turns definitions into environments on disk. Equal definitions are built once, also when asked for at the same time. */
@@ -9,8 +9,8 @@ export interface Builder {
    * line. Rejects with `build_failed` and the failing lines, or with `bad_request` for a Python that is not here.
    */
   build(definition: EnvironmentDefinition, options: BuildOptions): Promise<EnvironmentId>
-  /** The folder of an environment, whether it exists or not. Its interpreter is `bin/python` below. */
-  folderOf(id: EnvironmentId): string
+  /** Where a finished environment is: each build of it is elsewhere. */
+  placeOf(id: EnvironmentId): Promise<BuiltEnvironment>
   /** Whether its marker is on disk. */
   has(id: EnvironmentId): Promise<boolean>
 }
@@ -20,6 +20,15 @@ export interface BuildOptions {
   readonly force?: boolean
   /** What `${NAME}` in requirements stands for. Values stay out of ids, arguments, variables, lines, errors, and files that stay. */
   readonly secrets?: SecretValues
+  /** What build secrets of a Dockerfile hold, by their ids. As secret as the others. */
+  readonly buildSecrets?: SecretValues
+  /** By whom images are pulled, by host of their registry. As secret as the others. */
+  readonly registries?: Readonly<Record<string, RegistryCredentials>>
   readonly onLine: (line: string) => void
   readonly signal: AbortSignal
+}
+
+export interface RegistryCredentials {
+  readonly username: string
+  readonly password: string
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
-import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { FolderDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import { checkConda } from './conda-specs.ts'
 import { usedSecrets } from './filling.ts'
@@ -19,7 +19,7 @@ const mostLayers = 100
  * The definition without comments and empty layers, `${NAME}` still in it. Throws `bad_request` when something in it is
  * refused, also when what a secret makes of it would be.
  */
-export function checkDefinition(definition: EnvironmentDefinition, secrets: SecretValues = {}): EnvironmentDefinition {
+export function checkDefinition(definition: FolderDefinition, secrets: SecretValues = {}): FolderDefinition {
   if (!/^3\.\d{1,2}$/.test(definition.pythonVersion)) {
     const asked = JSON.stringify(definition.pythonVersion)
     throw new CarrickError('bad_request', `The Python version ${asked} is not a minor version, such as "3.11".`)
@@ -48,7 +48,7 @@ const nothing: Filling = { secrets: {}, fingerprint: () => '' }
  * requirement names counts by its fingerprint.
  */
 export function environmentIdOf(
-  definition: EnvironmentDefinition,
+  definition: FolderDefinition,
   { secrets, fingerprint }: Filling = nothing,
 ): EnvironmentId {
   const checked = checkDefinition(definition, secrets)

@@ -6,7 +6,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
-import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { BuiltEnvironment, EnvironmentDefinition, FolderDefinition } from '../domain/revision.ts'
 import { type Clock, type Moment, systemClock } from '../kit/clock.ts'
 import { type Logger, silent } from '../kit/logger.ts'
 import type { Builder, BuildOptions } from './builder.ts'
@@ -70,6 +70,7 @@ export class LocalBuilder implements Builder {
   }
 
   async build(asked: EnvironmentDefinition, options: BuildOptions): Promise<EnvironmentId> {
+    if (asked.kind === 'container') throw needsEngine()
     const { force = false, secrets: given = {}, onLine, signal } = options
     const definition = checkDefinition(asked, given)
     const secrets = usedSecrets(definition.layers, given)
@@ -83,6 +84,11 @@ export class LocalBuilder implements Builder {
     return await this.#shared(`${id} ${force}`, work).join(onLine, signal)
   }
 
+  async placeOf(id: EnvironmentId): Promise<BuiltEnvironment> {
+    return { kind: 'folder', path: this.folderOf(id) }
+  }
+
+  /** The folder of an environment, whether it exists or not. */
   folderOf(id: EnvironmentId): string {
     return this.#places.folderOf(id)
   }
@@ -126,14 +132,14 @@ export class LocalBuilder implements Builder {
     return build
   }
 
-  async #build(id: EnvironmentId, definition: EnvironmentDefinition, options: BuildOptions): Promise<EnvironmentId> {
+  async #build(id: EnvironmentId, definition: FolderDefinition, options: BuildOptions): Promise<EnvironmentId> {
     const { onLine, signal } = options
     const wait = (ahead: number) => onLine(`Waiting for ${ahead} other ${ahead === 1 ? 'build' : 'builds'}`)
     await this.#turns.run(() => this.#makeWithinTime(id, definition, options), signal, wait)
     return id
   }
 
-  async #makeWithinTime(id: EnvironmentId, definition: EnvironmentDefinition, options: BuildOptions): Promise<void> {
+  async #makeWithinTime(id: EnvironmentId, definition: FolderDefinition, options: BuildOptions): Promise<void> {
     const startedAt = this.#clock.now()
     const limit = AbortSignal.timeout(this.#timeoutMs)
     try {
@@ -151,6 +157,13 @@ export class LocalBuilder implements Builder {
       `The environment could not be built within ${seconds} seconds: the build was ended.`,
     )
   }
+}
+
+function needsEngine(): CarrickError {
+  return new CarrickError(
+    'unimplemented',
+    'Images need a container engine, and this server runs processes: start it with --backend docker, or use requirements (kind "virtualenv")',
+  )
 }
 
 function fingerprintOfThisStart(): (value: string) => string {

@@ -1,6 +1,6 @@
 import { CarrickError } from '../domain/errors.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
-import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { FolderDefinition } from '../domain/revision.ts'
 import type { BuildOptions } from './builder.ts'
 import { clearFor, condaArguments } from './conda.ts'
 import { leash } from './leash.ts'
@@ -37,7 +37,7 @@ export class Maker {
   }
 
   /** Builds an environment in a new place. It counts from the moment at which this resolves; before, nothing is left. */
-  async make(id: EnvironmentId, definition: EnvironmentDefinition, options: BuildOptions): Promise<void> {
+  async make(id: EnvironmentId, definition: FolderDefinition, options: BuildOptions): Promise<void> {
     const { places, variables } = this.#parts
     const { force: refresh = false, secrets = {}, onLine, signal } = options
     const interpreter = await this.#interpreterFor(definition)
@@ -58,7 +58,7 @@ export class Maker {
   }
 
   /** Where the environment's interpreter comes from. Throws what to do when it comes from nowhere. */
-  async #interpreterFor(definition: EnvironmentDefinition): Promise<Interpreter> {
+  async #interpreterFor(definition: FolderDefinition): Promise<Interpreter> {
     const { variables, toolsFolder, condaFolder: root } = this.#parts
     if (definition.kind === 'virtualenv') {
       const { path, version } = await findPython(definition.pythonVersion, variables)

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CarrickError } from '../domain/errors.ts'
-import type { EnvironmentDefinition } from '../domain/revision.ts'
+import type { FolderDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
 import { ourPackages } from './definition.ts'
 import { filled, masking } from './filling.ts'
@@ -23,7 +23,7 @@ export interface VenvOptions {
   readonly uv: readonly string[]
   /** Where the environment is and stays: it cannot be moved. */
   readonly folder: string
-  readonly definition: EnvironmentDefinition
+  readonly definition: FolderDefinition
   /** Those that the definition names, and no others. */
   readonly secrets: SecretValues
   /** Ask the index again about everything. */

@@ -23,8 +23,56 @@ export interface CondaDefinition extends Requirements {
   readonly packages: readonly string[]
 }
 
-/** A Python environment, as deploys describe it. Its hash is its id. */
-export type EnvironmentDefinition = VirtualenvDefinition | CondaDefinition
+/** What an image is made of, before requirements. */
+export type ImageSource =
+  /** As its registry names it: `python:3.11-slim`, `ghcr.io/owner/name@sha256:…`. */
+  | { readonly from: 'reference'; readonly reference: string }
+  | {
+      readonly from: 'dockerfile'
+      /** Its text. */
+      readonly dockerfile: string
+      readonly buildArgs: Readonly<Record<string, string>>
+      /** What COPY and ADD find: paths relative to the build context. */
+      readonly context: readonly AppFile[]
+      /** Names of the secrets that RUN instructions may mount. What they hold comes with each build and is stored nowhere. */
+      readonly buildSecrets: readonly string[]
+    }
+  /** The platform's own, which has an interpreter and nothing else. */
+  | { readonly from: 'base' }
+
+/**
+ * An image, and requirements on top of it (control-protocol §4.4, kind `container`). An account's own: equal definitions
+ * of two accounts are two environments, for a registry may give one of them what it refuses to the other.
+ */
+export interface ContainerDefinition extends Omit<Requirements, 'pythonVersion'> {
+  readonly kind: 'container'
+  readonly accountId: AccountId
+  readonly source: ImageSource
+  /** The minor version that the image must hold. Absent: whatever it holds, or none. */
+  readonly pythonVersion?: string
+  /** Instead of the image's own ENTRYPOINT; none is an empty list. */
+  readonly entrypoint?: readonly string[]
+  /** Instead of the image's own CMD. */
+  readonly cmd?: readonly string[]
+}
+
+/** What can be made in a folder of this machine, and in an image as well. */
+export type FolderDefinition = VirtualenvDefinition | CondaDefinition
+
+/** An environment, as deploys describe it. Its hash is its id. */
+export type EnvironmentDefinition = FolderDefinition | ContainerDefinition
+
+/** Where a finished environment is: in a folder of this machine, or in an image. */
+export type BuiltEnvironment =
+  /** Its interpreter is `bin/python` below. */
+  | { readonly kind: 'folder'; readonly path: string }
+  | {
+      readonly kind: 'image'
+      /** As the engine pulls and finds it: `127.0.0.1:8700/owner/environment@sha256:…`. */
+      readonly reference: string
+      /** A path inside it. Absent: it has none that requirements were installed for. */
+      readonly python?: string
+    }
 
 /** What the runner loads: pickled bytes, and the module whose `loads` reads them. Never read by the control plane. */
 export interface PickledCallable {
@@ -35,6 +83,11 @@ export interface PickledCallable {
 /** What the runner imports: `module:attribute`. Its code is one of the environment's requirements. */
 export interface EntryPoint {
   readonly entrypoint: string
+}
+
+/** Nothing: the environment is an image that serves by itself, with its own ENTRYPOINT and CMD or the definition's. */
+export interface OwnServer {
+  readonly serves: 'image'
 }
 
 export type RetryCondition = 'timeout' | 'server_error' | 'connection_error'
@@ -72,7 +125,9 @@ export interface StoredWorkflow {
 export interface RevisionSpec {
   readonly environment: EnvironmentDefinition
   readonly environmentId: EnvironmentId
-  readonly callable: PickledCallable | EntryPoint
+  readonly callable: PickledCallable | EntryPoint | OwnServer
+  /** The port that its server binds. Absent: the one that it is told, 8080 where the SDK has its own way. */
+  readonly exposedPort?: number
   /** Present on what `Run` made: an app that ends with its caller's connection, or the host whose runners call functions. */
   readonly run?: 'app' | 'host'
   /** Present on a workflow, which the platform runs itself: it has no runner, no environment and no code. */

@@ -6,7 +6,7 @@ import { testSpec } from '../testing/scheduler.ts'
 import { createLaunch, type LaunchParts, type RunnerStart } from './launch.ts'
 
 const parts: LaunchParts = {
-  environments: { folderOf: (id) => `/environments/${id}` },
+  environments: { placeOf: async (id) => ({ kind: 'folder', path: `/environments/${id}` }) },
   blobs: { pathOf: async (key) => `/blobs/${key}` },
   results: { pathOf: (id) => `/results/${id}`, limit: 1_000 },
   vault: {

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { PreparedKey } from '../access/keyring.ts'
 import type { Vault } from '../access/vault.ts'
 import type { RunnerSpec } from '../backends/backend.ts'
@@ -7,10 +7,11 @@ import type { RunResults } from '../blobs/run-results.ts'
 import type { App } from '../domain/app.ts'
 import type { EnvironmentId, RunnerId } from '../domain/ids.ts'
 import { splitRevision } from '../domain/names.ts'
-import type { Revision } from '../domain/revision.ts'
+import type { BuiltEnvironment, Revision } from '../domain/revision.ts'
 import type { Setup } from '../domain/runner.ts'
 import { gpuVariables, limitsOf } from './hardware.ts'
 import { placesOf, type PlaceParts } from './places.ts'
+import { programOf } from './program.ts'
 
 /** A runner that is about to start, and all that decides how. */
 export interface RunnerStart {
@@ -21,8 +22,8 @@ export interface RunnerStart {
 }
 
 export interface LaunchParts extends PlaceParts {
-  /** Knows the folder of an environment; its interpreter is `bin/python` below. */
-  readonly environments: { folderOf(id: EnvironmentId): string }
+  /** Knows where a finished environment is. */
+  readonly environments: { placeOf(id: EnvironmentId): Promise<BuiltEnvironment> }
   readonly blobs: Pick<BlobStore, 'pathOf'>
   readonly results: Pick<RunResults, 'pathOf' | 'limit'>
   readonly vault: Pick<Vault, 'exposed'>
@@ -63,21 +64,22 @@ export function createLaunch(parts: LaunchParts): Launch {
   const { environments, blobs, results, vault, bootstrap, surroundings, jobKeyOf } = parts
   return async (start) => {
     const { app, runner, revision, key } = start
-    const { environment, environmentId, callable } = revision.spec
-    const folder = environments.folderOf(environmentId)
+    const { environmentId, callable, exposedPort } = revision.spec
+    const program = programOf(revision, await environments.placeOf(environmentId), bootstrap)
     const places = await placesOf(parts, start)
     const secrets = await vault.exposed(app, revision.spec.secrets)
     const spec = {
       id: runner.id,
       appId: runner.appId,
       revisionId: runner.revisionId,
-      command: [join(folder, 'bin', 'python'), join(bootstrap, '__main__.py')],
+      accountId: app.accountId,
+      command: program.command,
+      ...(program.image === undefined ? {} : { image: program.image }),
+      ...(exposedPort === undefined ? {} : { exposedPort }),
       variables: {
         ...secrets, // first: what the platform says comes before what a secret is called
         ...(await codeVariables(callable, blobs)),
-        CARRICK_PYTHON: environment.pythonVersion,
-        [environment.kind === 'conda' ? 'CONDA_PREFIX' : 'VIRTUAL_ENV']: folder,
-        PYTHONUNBUFFERED: '1',
+        ...program.variables,
         ...runVariables(start, { results, jobKeyOf }),
         ...identityVariables(start),
         ...platformVariables(surroundings()),
@@ -86,8 +88,7 @@ export function createLaunch(parts: LaunchParts): Launch {
       },
       mounts: places.mounts,
       sees: [
-        folder,
-        bootstrap,
+        ...program.sees,
         surroundings().bundle,
         ...('blob' in callable ? [await blobs.pathOf(callable.blob)] : []),
       ],
@@ -102,6 +103,7 @@ async function codeVariables(
   callable: Revision['spec']['callable'],
   blobs: LaunchParts['blobs'],
 ): Promise<Record<string, string>> {
+  if ('serves' in callable) return {}
   // What an entry point returns goes back by the module that needs no requirement.
   if ('entrypoint' in callable) return { CARRICK_ENTRYPOINT: callable.entrypoint, CARRICK_METHOD: 'pickle' }
   return { CARRICK_CALLABLE: await blobs.pathOf(callable.blob), CARRICK_METHOD: callable.method }

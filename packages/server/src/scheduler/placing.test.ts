@@ -140,7 +140,15 @@ test('after a restart the places are those of the runners that there are now, an
   const former = start(place(pend({ ...machine, id: 'former' }, 1), placement), 1_000, 1)
   await store.commit(addRunner(former))
   const backend = new FakeBackend()
-  await backend.start({ id: 'former', appId: 'hello', revisionId: 'r1', command: [], variables: {}, mounts: [] })
+  await backend.start({
+    id: 'former',
+    appId: 'hello',
+    revisionId: 'r1',
+    accountId: 'a1',
+    command: [],
+    variables: {},
+    mounts: [],
+  })
 
   at = await openTestScheduler({ store, backend, hardware: testHardware({ gpus: gpus(2) }) })
   await at.settled()

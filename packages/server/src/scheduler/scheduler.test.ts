@@ -432,7 +432,15 @@ test('after an unclean end every former runner is gone before anything else, str
   const backend = new FakeBackend()
   await Promise.all([store.commit(addRunner(waiting)), store.commit(addRunner(starting))])
   for (const id of ['starting', 'stranger']) {
-    await backend.start({ id, appId: 'hello', revisionId: 'r1', command: [], variables: {}, mounts: [] })
+    await backend.start({
+      id,
+      appId: 'hello',
+      revisionId: 'r1',
+      accountId: 'a1',
+      command: [],
+      variables: {},
+      mounts: [],
+    })
   }
 
   await using at = await openTestScheduler({ store, backend })

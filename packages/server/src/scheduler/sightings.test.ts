@@ -4,7 +4,15 @@ import { FakeBackend } from '../testing/fake-backend.ts'
 import { Sightings } from './sightings.ts'
 
 const never = new AbortController().signal
-const spec = (id: string) => ({ id, appId: 'app', revisionId: 'r', command: [], variables: {}, mounts: [] })
+const spec = (id: string) => ({
+  id,
+  appId: 'app',
+  revisionId: 'r',
+  accountId: 'a1',
+  command: [],
+  variables: {},
+  mounts: [],
+})
 
 async function watched() {
   const [backend, clock] = [new FakeBackend(), manualClock(1_000)]

@@ -68,9 +68,12 @@ function namedAfter(id: RevisionId, limit: number): Read<readonly Named[]> {
          order by revision.id
          limit ${limit}`,
     (row) => {
-      const { callable, files = [], environmentId } = json<RevisionSpec>(row, 'spec')
+      const { callable, files = [], environment, environmentId } = json<RevisionSpec>(row, 'spec')
       const pickles = 'blob' in callable ? [callable.blob] : []
-      return { revisionId: text(row, 'id'), environmentId, blobs: [...pickles, ...files.map(({ blob }) => blob)] }
+      const context =
+        environment.kind === 'container' && environment.source.from === 'dockerfile' ? environment.source.context : []
+      const blobs = [...pickles, ...[...files, ...context].map(({ blob }) => blob)]
+      return { revisionId: text(row, 'id'), environmentId, blobs }
     },
   )
 }

@@ -96,7 +96,11 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     blobs,
     logs,
     vault: createVault({ store, clock, encryptionKey: new Uint8Array(32) }),
-    builder: { build: (definition, how) => script.build(definition, how), has: async () => true, folderOf: (id) => id },
+    builder: {
+      build: (definition, how) => script.build(definition, how),
+      has: async () => true,
+      placeOf: async (id) => ({ kind: 'folder', path: id }),
+    },
     runners: runnersOf(script),
     queues: {
       flush: async (appId, callerId) => {

@@ -26,6 +26,7 @@ export const testLaunch: Launch = async ({ runner, key }) => ({
     id: runner.id,
     appId: runner.appId,
     revisionId: runner.revisionId,
+    accountId: runner.accountId,
     command: ['serve'],
     variables: { FAL_KEY: `${key.credentials.keyId}:${key.credentials.secret}` },
     mounts: [],

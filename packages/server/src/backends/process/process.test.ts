@@ -34,7 +34,15 @@ const server = `
 
 function specOf(before: string): RunnerSpec {
   const command = [process.execPath, '-e', `${before};${server}`]
-  return { id: randomUUID(), appId: 'app', revisionId: 'revision', command, variables: {}, mounts: [] }
+  return {
+    id: randomUUID(),
+    appId: 'app',
+    revisionId: 'revision',
+    accountId: 'account',
+    command,
+    variables: {},
+    mounts: [],
+  }
 }
 
 test('a survivor whose record was never written is found by its environment', async () => {
@@ -69,7 +77,7 @@ test.skipIf(noGroups)('a control group holds also those that shed every mark', a
 test('a record whose process id belongs to somebody else by now names nobody', async () => {
   const id = randomUUID()
   await mkdir(join(place.folder, id))
-  const record = { id, appId: 'app', revisionId: 'revision', pid: process.pid, bootId: bootId() }
+  const record = { id, appId: 'app', revisionId: 'revision', accountId: 'account', pid: process.pid, bootId: bootId() }
   await writeFile(join(place.folder, id, 'runner.json'), JSON.stringify({ ...record, startTime: '1' }))
   const runners = await openWithoutCgroups(place)
   expect(await runners.list(never)).toEqual(new Map())
