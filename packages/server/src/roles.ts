@@ -40,7 +40,7 @@ export async function startRoles(
   const { config, log, folder, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const finding = openHardware(config, log) // a driver may take seconds to answer: the rest does not wait for it
-  const { backend, builder } = await openRuntime(foundation, addresses, closing)
+  const { backend, builder, engine } = await openRuntime(foundation, addresses, closing)
 
   const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
   closing.defer(() => usageKeeper.stop())
@@ -139,6 +139,7 @@ export async function startRoles(
     server: {
       version,
       backend: backend.name,
+      ...(engine === undefined ? {} : { engine }),
       confinement: backend.confinement,
       folder: folder.path,
       currency: config.CARRICK_CURRENCY,
@@ -163,6 +164,7 @@ export async function startRoles(
     scheduler,
     workflows,
     webhooks,
+    engine,
   }
 }
 
