@@ -25,6 +25,15 @@ export const settings = z.object({
   CARRICK_PORT: whole.min(0).max(65_535).default(8700).describe('The one port; 0 takes a free one'),
   CARRICK_HOST: z.string().default('127.0.0.1').describe('The address to listen on'),
   CARRICK_BACKEND: z.enum(['process']).default('process').describe('Where runners run'),
+  CARRICK_CLIENT_PYTHON: z
+    .string()
+    .regex(/^(?:3\.\d{1,2})?$/)
+    .default('')
+    .meta({
+      allowed: 'a minor version such as 3.12',
+      description:
+        'The Python that `carrick deploy` and `carrick fal` run on, which apps that they deploy need too (default: the newest of this machine)',
+    }),
   CARRICK_OWNER: z
     .string()
     .optional()
