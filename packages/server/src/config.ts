@@ -171,6 +171,14 @@ export const settings = z.object({
     .min(0)
     .default(1024 ** 3)
     .describe('Bytes of the disk that uploads of files leave free'),
+  CARRICK_IMAGE_BLOB_LIMIT: bytes
+    .default(64 * 1024 ** 3)
+    .describe('Largest layer of an image that is pushed to the registry, in bytes'),
+  CARRICK_IMAGE_GRACE_HOURS: z.coerce
+    .number()
+    .min(0.01)
+    .default(24)
+    .describe('How long the registry keeps what no tag, no image and no app names any more'),
   CARRICK_FETCH_ALLOW: z.string().default('').meta({
     list: true,
     description: 'Address ranges that `fal files upload-url` may fetch from although they are not public',

@@ -44,7 +44,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
   )
   starting.defer(() => people.close({ graceMs: 0 }))
   // Runners reach the platform on a port of their own, on loopback, whatever address people reach it at.
-  const ingress = openPort(foundation, { identities: createIdentities(foundation.certificates) }, () => roles)
+  const ingress = openPort(
+    foundation,
+    { identities: createIdentities(foundation.certificates), serves: 'runners' },
+    () => roles,
+  )
   starting.defer(() => ingress.close({ graceMs: 0 }))
   const addresses = {
     names: namesOf(foundation, await people.listen({ host: config.CARRICK_HOST, port: config.CARRICK_PORT })),

@@ -5,6 +5,7 @@ import type { ServerNames } from './domain/addresses.ts'
 import type { EnvironmentId } from './domain/ids.ts'
 import type { Foundation } from './foundation.ts'
 import type { Moment } from './kit/clock.ts'
+import type { ImageRegistry } from './registry/image-registry.ts'
 
 /** What runners and answers have to know: the ports are open before the roles start. */
 export interface Addresses {
@@ -29,9 +30,14 @@ export interface SweptBuilder extends Builder {
   close(): Promise<void>
 }
 
+/** What a runtime has to know besides: by whom images are named, pushed and pulled. */
+export interface Surroundings extends Addresses {
+  readonly registry: ImageRegistry
+}
+
 export type OpenRuntime = (
   foundation: Foundation,
-  addresses: Addresses,
+  addresses: Surroundings,
   closing: AsyncDisposableStack,
 ) => Promise<Runtime>
 
