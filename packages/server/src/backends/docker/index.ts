@@ -77,6 +77,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     const id = runnerIn(attributes) ?? ''
     const runner = runners.get(id)
     if (action === 'oom') runner?.ranOutOfMemory()
+    if (action === 'exec_die') runner?.commandEnded(attributes['execID'] ?? '', Number(attributes['exitCode']))
     if (action !== 'die') return
     void runner?.died(Number(attributes['exitCode'] ?? NaN))
     survivors.delete(id)
@@ -124,10 +125,15 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const ids = only === undefined ? all : [...only].filter((id) => survivors.has(id) || runners.has(id))
       return new Map(ids.map((id) => [id, sightingOf(id)]))
     },
-    usage: async () => new Map(),
-    exec: async (id, _command, signal) => {
+    usage: async () => {
+      const used = await Promise.all(Array.from(runners, async ([id, runner]) => [id, await runner.usage()] as const))
+      return new Map(used.flatMap(([id, usage]) => (usage === undefined ? [] : [[id, usage] as const])))
+    },
+    exec: async (id, command, signal) => {
       signal.throwIfAborted()
-      throw notAlive(id)
+      const runner = runners.get(id)
+      if (runner === undefined) throw notAlive(id)
+      return runner.exec(command)
     },
     forget: async (id) => {
       const runner = runners.get(id)
