@@ -40,8 +40,10 @@ function mountsOf({ mounts, sees = [], leaves = [] }: RunnerSpec, work: string) 
   }))
 }
 
+const mostTasks = 8_192
+
 function boundsOf(limits: Limits | undefined) {
-  if (limits === undefined) return {}
+  if (limits === undefined) return { PidsLimit: mostTasks }
   const { memoryBytes, cpus } = limits
-  return { Memory: memoryBytes, MemorySwap: memoryBytes, NanoCpus: Math.round(cpus * 1e9) }
+  return { PidsLimit: mostTasks, Memory: memoryBytes, MemorySwap: memoryBytes, NanoCpus: Math.round(cpus * 1e9) }
 }
