@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import type { Container } from 'dockerode'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Exceeded, Exit, Sighting } from '../../domain/runner.ts'
+import type { Address, Exceeded, Exit, Sighting } from '../../domain/runner.ts'
 import { aborted } from '../../kit/aborted.ts'
 import type { ExecCommand, ExecSession, RunnerSpec, RunnerUsage } from '../backend.ts'
 import { tooManyTasks, tooMuchMemory } from '../too-much.ts'
@@ -88,7 +88,15 @@ export class RunnerContainer {
       this.#commands.delete(execId)
       return code
     }
-    const place = { container, init: this.#init, engine: this.#setting.engine, over: this.#over.signal, whenEnded }
+    const isEnding = () => this.#isKilled || this.#exceeded !== undefined
+    const place = {
+      container,
+      init: this.#init,
+      engine: this.#setting.engine,
+      over: this.#over.signal,
+      isEnding,
+      whenEnded,
+    }
     return this.#sessions.open(() => startSession(place, command))
   }
 
@@ -265,9 +273,17 @@ export class RunnerContainer {
       this.#say(
         `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,
       )
-    void whenListening(listener, onHidden, this.#over.signal).then(
-      (is) => is && this.#see({ kind: 'accepting', address }),
-    )
+    void whenListening(listener, onHidden, this.#over.signal).then((is) => is && this.#accept(container, address))
+  }
+
+  #accept(container: Container, address: Address): void {
+    this.#see({ kind: 'accepting', address })
+    const bounds = this.#setting.walls.onceServing(this.spec)
+    if (bounds === undefined) return
+    container.update(bounds).catch((error: unknown) => {
+      if (this.#over.signal.aborted) return
+      this.#setting.log.warn({ err: error, runner: this.spec.id }, 'the CPU of a runner could not be bounded')
+    })
   }
 
   /** The engine cannot make or start it. */

@@ -13,7 +13,9 @@ import { RunnerContainer } from './container.ts'
 import { answerMs, unless, type Engine } from './engine.ts'
 import { watchEngine, type EngineEvent, type EngineWatch } from './engine-watch.ts'
 import { filterFor, runnerIn } from './labels.ts'
+import type { IngressDoor } from './network.ts'
 import type { ContainerSetting, PullCredentials } from './setting.ts'
+import { openWalls, type WallSettings } from './walls.ts'
 
 export interface DockerBackendOptions {
   readonly engine: Engine
@@ -22,6 +24,10 @@ export interface DockerBackendOptions {
   /** Tells our containers from those of another installation on this engine. */
   readonly installation: string
   readonly log: Logger
+  /** Where runners reach the platform. Absent: nowhere. */
+  readonly ingress?: IngressDoor
+  /** What keeps runners within their bounds and apart, where it is not as usual. */
+  readonly walls?: Partial<WallSettings>
   /** By whom an image is pulled that the engine does not have. Absent: by nobody in particular. */
   readonly authFor?: (reference: string) => Promise<PullCredentials | undefined>
 }
@@ -30,6 +36,7 @@ export interface DockerBackendOptions {
 export async function createDockerBackend(options: DockerBackendOptions): Promise<RunnerBackend> {
   const { engine, folder, installation, log, authFor = async () => undefined } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  const walls = await openWalls(options)
   const changeListeners: ((id: RunnerId) => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const runners = new Map<RunnerId, RunnerContainer>()
@@ -38,6 +45,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
   let watch: EngineWatch | undefined
   const setting: ContainerSetting = {
     engine,
+    walls,
     installation,
     log,
     authFor,
@@ -46,6 +54,8 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     changed: (id) => changeListeners.forEach((tell) => tell(id)),
     said: (output) => outputListeners.forEach((tell) => tell(output)),
   }
+
+  walls.onFull((id, sentence) => runners.get(id)?.exceed('disk', sentence))
 
   const remove = (container: string) =>
     unless([404, 409], engine.docker.getContainer(container).remove({ force: true, v: true }))
@@ -98,7 +108,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
   return {
     name: 'docker',
     withoutMounts: undefined,
-    confinement: [],
+    confinement: walls.confinement,
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return
@@ -131,6 +141,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const runner = runners.get(id)
       if (runner?.sighting().kind !== 'exited') return
       await runner.forget()
+      await walls.forget(id)
       runners.delete(id)
     },
     onChange: (listener) => void changeListeners.push(listener),
@@ -140,6 +151,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(answerMs))))
       await Promise.all(Array.from(runners.values(), (runner) => runner.forget()))
       await watch.close()
+      await walls.close()
     },
   }
 }
