@@ -109,6 +109,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     name: 'docker',
     withoutMounts: undefined,
     confinement: walls.confinement,
+    requireRuntime: (name) => walls.requireRuntime(name),
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return
@@ -141,7 +142,6 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const runner = runners.get(id)
       if (runner?.sighting().kind !== 'exited') return
       await runner.forget()
-      await walls.forget(id)
       runners.delete(id)
     },
     onChange: (listener) => void changeListeners.push(listener),

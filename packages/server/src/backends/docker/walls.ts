@@ -79,6 +79,8 @@ export interface Walled {
 
 export interface Walls {
   readonly confinement: readonly Confinement[]
+  /** Throws `bad_request` for a runtime that an app may not choose here. */
+  requireRuntime(name: string): void
   /** Makes what one container needs. Throws the engine's 404 when its image is not there yet. */
   surround(spec: RunnerSpec, place: ContainerPlace): Promise<Walled>
   /** What to tell the engine of a runner from the moment it serves, if anything. */
@@ -113,6 +115,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
 
   return {
     confinement: confinementOf(facts, { firewall: firewall.why, runtime: set.runtime }),
+    requireRuntime: (name) => void runtimeOf(name, runtimes),
     async surround(spec, place) {
       const runtime = runtimeOf(spec.runtime, runtimes)
       const image = await wishesOf(spec.image?.reference ?? '')
@@ -120,12 +123,14 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
       const user = userOf({ accountId: spec.accountId, imageUser: image.user, server, rootless })
       await giveAccess(spec, user)
       const own = await scratch.make(spec.id, place.folder, image.volumes)
+      const network = await networks.join(spec.accountId, spec.id)
+      const isOurs = spec.command.length > 0
       const config = hostConfigOf({
         ...set,
         ...place,
         spec,
         user,
-        network: await networks.join(spec.accountId, spec.id),
+        network: isOurs ? { ...network, hosts: [...network.hosts, ...network.forwarded] } : network,
         scratch: [...own, { from: place.work, to: place.work, readOnly: false }],
         ports: [place.port],
         gpus: facts.hasCdi ? 'cdi' : 'request',
@@ -137,7 +142,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
           Hostname: spec.id,
           ...(user.user === undefined ? {} : { User: user.user }),
         },
-        variables: { ...variablesOf(spec, user, place.work), ...networkVariables(ingress) },
+        variables: { ...variablesOf(spec, user, place.work), ...(isOurs ? networkVariables(ingress) : {}) },
       }
     },
     onceServing: ({ limits }) => limits && boundsOnceServing(limits, set.hardCpu),
