@@ -2,12 +2,13 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { labelsOfInstallation } from '../../backends/docker/labels.ts'
 import type { ContainerDefinition, EnvironmentDefinition, ImageSource } from '../../domain/revision.ts'
 import { imageHelper } from '../../runner-programs.ts'
 import { openTestStore, type TestStore } from '../../testing/store.ts'
 import type { BuildOptions } from '../builder.ts'
 import { createImageBuilder, type ImageBuilder, type ImageBuilderOptions } from './image-builder.ts'
-import { labelNames, repositoryOf } from './names.ts'
+import { repositoryOf } from './names.ts'
 
 const engine = new Docker()
 const base = 'python:3.11-slim'
@@ -28,7 +29,7 @@ afterEach(async () => {
 afterAll(removeOurs)
 
 async function removeOurs(): Promise<void> {
-  const label = [`${labelNames.installation}=${installation}`]
+  const label = Object.entries(labelsOfInstallation(installation)).map(([name, value]) => `${name}=${value}`)
   for (const { Id } of await engine.listContainers({ all: true, filters: { label } })) {
     await engine.getContainer(Id).remove({ force: true })
   }

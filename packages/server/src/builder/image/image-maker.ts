@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type Docker from 'dockerode'
+import { labelsOfInstallation } from '../../backends/docker/labels.ts'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { EnvironmentId } from '../../domain/ids.ts'
 import type { EnvironmentDefinition, ImageSource } from '../../domain/revision.ts'
 import type { SecretValues } from '../../domain/secret.ts'
 import type { EnvironmentImage } from '../../store/environment-images.ts'
+import { present } from '../../store/rows.ts'
 import type { RegistryCredentials } from '../builder.ts'
 import { condaArguments } from '../conda.ts'
 import { ourPackages } from '../definition.ts'
@@ -21,7 +23,7 @@ import { layerFiles, layersDockerfile, layerStepName, venv, venvPython, type Lay
 import { labelNames, newTag, repositoryOf } from './names.ts'
 import { bundleSecret, settingsSecret, settingsVariables } from './packages-settings.ts'
 import { findImage, localImage, pullImage, type FoundImage } from './pulls.ts'
-import { pushImage, type Push } from './push.ts'
+import type { Push } from './push.ts'
 import { cycloneDx } from './sbom.ts'
 import { systemPackages } from './system-packages.ts'
 import { stepName } from './trace.ts'
@@ -126,7 +128,7 @@ class ImageRun {
   async make(base: string): Promise<Made> {
     const on = await this.#startingPoint(base)
     const tag = this.#needsLayers() ? await this.#addLayers(on) : on
-    const { engine, push } = this.#parts
+    const { engine } = this.#parts
     const { signal, onLine } = this.#options
     const imageId = await localImage(engine, tag)
     if (imageId === undefined) throw new Error(`the engine lost ${tag}`)
@@ -137,14 +139,16 @@ class ImageRun {
       id: this.#id,
       digest: imageId,
       system,
-      ...(described === undefined ? {} : { python: described }),
+      ...present('python', described),
     })
     const accountId = this.#accountId()
-    const given = { id: this.#id, image: imageId, tag: tag.slice(tag.lastIndexOf(':') + 1), onLine, signal }
-    const pushed =
-      push === undefined
-        ? undefined
-        : await pushImage(engine, push, { ...given, ...(accountId === undefined ? {} : { accountId }) })
+    const pushed = await this.#parts.push?.push({
+      environment: this.#id,
+      image: imageId,
+      onLine,
+      signal,
+      ...present('accountId', accountId),
+    })
     await this.#forgetAllBut(tag)
     return {
       sbom,
@@ -152,9 +156,9 @@ class ImageRun {
         imageId,
         tag,
         ...(this.#definition.kind === 'container' ? {} : { base }),
-        ...(pushed === undefined ? {} : { pushed }),
-        ...(described === undefined ? {} : { python: described.executable }),
-        ...(accountId === undefined ? {} : { accountId }),
+        ...present('pushed', pushed),
+        ...present('python', described?.executable),
+        ...present('accountId', accountId),
       },
     }
   }
@@ -188,7 +192,7 @@ class ImageRun {
   #labels(): Record<string, string> {
     const accountId = this.#accountId()
     return {
-      [labelNames.installation]: this.#parts.installation,
+      ...labelsOfInstallation(this.#parts.installation),
       [labelNames.environment]: this.#id,
       [labelNames.source]: `sha256:${createHash('sha256').update(JSON.stringify(this.#definition)).digest('hex')}`,
       ...(accountId === undefined ? {} : { [labelNames.account]: accountId }),
