@@ -45,6 +45,8 @@ export interface ImageBuilderOptions {
   readonly baseImage?: string
   /** By whom the base is pulled. */
   readonly registries?: ImageMakerParts['registries']
+  /** This server's own addresses, as `host:port`: a build cannot reach them. */
+  readonly hosts?: () => readonly string[]
   /** Absent: images stay in the engine. */
   readonly push?: Push
   readonly log?: Logger
@@ -92,6 +94,7 @@ export class ImageBuilder implements Builder {
       fingerprint: options.fingerprint,
       baseImage: options.baseImage ?? 'python:{version}-slim',
       push: options.push,
+      hosts: options.hosts ?? (() => []),
       registries: options.registries ?? {},
       variables: buildVariables(options.variables ?? process.env, options.toolsFolder),
     })
