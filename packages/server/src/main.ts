@@ -21,6 +21,8 @@ export interface Platform {
   /** The first address to give to people: `https://localhost:8700`. */
   readonly url: string
   readonly owner: string
+  /** The container engine that runs its runners, and its version. */
+  readonly engine: string | undefined
   /** What to know about who can reach it, in lines; none when nobody else can. */
   readonly warnings: readonly string[]
   /** Lets what runs finish, within CARRICK_SHUTDOWN_MS, lets runners tear down, within their grace, and stops. */
@@ -72,6 +74,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
   return {
     url,
     owner: installation.nickname,
+    engine: started.engine,
     warnings: exposure({
       host: config.CARRICK_HOST,
       port: addresses.names.port,

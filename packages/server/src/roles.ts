@@ -42,7 +42,11 @@ export async function startRoles(
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const finding = openHardware(config, log) // a driver may take seconds to answer: the rest does not wait for it
   const images = openImages(foundation, addresses.names, () => readiness() !== 'draining', closing)
-  const { backend, builder } = await openRuntime(foundation, { ...addresses, registry: images.registry }, closing)
+  const { backend, builder, engine } = await openRuntime(
+    foundation,
+    { ...addresses, registry: images.registry },
+    closing,
+  )
 
   const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
   closing.defer(() => usageKeeper.stop())
@@ -141,6 +145,7 @@ export async function startRoles(
     server: {
       version,
       backend: backend.name,
+      ...(engine === undefined ? {} : { engine }),
       confinement: backend.confinement,
       folder: folder.path,
       currency: config.CARRICK_CURRENCY,
@@ -169,6 +174,7 @@ export async function startRoles(
     scheduler,
     workflows,
     webhooks,
+    engine,
   }
 }
 

@@ -18,6 +18,8 @@ export interface Addresses {
 export interface Runtime {
   readonly backend: RunnerBackend
   readonly builder: SweptBuilder
+  /** The container engine that runs them, for people: its name and version. */
+  readonly engine?: string
 }
 
 /** A builder whose environments go when nothing names them. */

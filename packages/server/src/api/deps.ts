@@ -158,6 +158,8 @@ export interface ServerFacts {
   readonly version: string
   /** The name of the backend. */
   readonly backend: string
+  /** The container engine that runs them, and its version. */
+  readonly engine?: string
   readonly confinement: readonly Confinement[]
   /** The data folder. */
   readonly folder: string

@@ -33,10 +33,12 @@ export interface BuildContext {
 export function containerOf(configuration: unknown, { accountId, context }: BuildContext): SentContainer {
   const { image: sent, python_version, requirements, compile_bytecode } = parsedBy(Container, configuration)
   const image = sent ?? {}
-  const layers = layersOf(requirements)
+  const asked = layersOf(requirements)
   const servesItself = image.use_isolate === false
+  // An image without layers stays as it is, and code needs a reader.
+  const layers = asked.length === 0 && !servesItself ? [[]] : asked
   // The client always names the Python that it runs on itself. Where nothing of ours runs in the image, it says nothing.
-  const pythonVersion = servesItself && layers.length === 0 ? undefined : (python_version ?? undefined)
+  const pythonVersion = servesItself && asked.length === 0 ? undefined : (python_version ?? undefined)
   const credentials = { registries: registriesOf(image.registries ?? {}), buildSecrets: image.secrets ?? {} }
   const source = sourceOf(sent ?? undefined, context)
   if (source.from !== 'dockerfile' && Object.keys(credentials.buildSecrets).length > 0) throw noBuild('secrets')

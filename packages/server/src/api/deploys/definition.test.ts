@@ -140,7 +140,8 @@ describe('an image', () => {
   })
 
   test("is the platform's own where none is named", () => {
-    expect(without(undefined).definition).toMatchObject({ source: { from: 'base' }, pythonVersion: '3.11' })
+    const platforms = { source: { from: 'base' }, pythonVersion: '3.11', layers: [[]] }
+    expect(without(undefined).definition).toMatchObject(platforms)
     expect(without(null).definition).toMatchObject({ source: { from: 'base' } })
   })
 
@@ -153,6 +154,7 @@ describe('an image', () => {
     const { definition, servesItself } = without({ image: 'x', use_isolate: false })
     expect(servesItself).toBe(true)
     expect(definition).not.toHaveProperty('pythonVersion')
+    expect(definition.layers).toEqual([])
     expect(without({ image: 'x', use_isolate: false }, { requirements: ['six'] }).definition).toMatchObject({
       pythonVersion: '3.11',
     })

@@ -112,7 +112,7 @@ async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Atte
   return {
     ...spec,
     callable,
-    ...('serves' in callable && input.exposedPort !== undefined ? { exposedPort: input.exposedPort } : {}),
+    ...(input.exposedPort === undefined ? {} : { exposedPort: input.exposedPort }),
     scale,
     ...resilience,
     privateLogs,

@@ -115,7 +115,7 @@ async function runApp(
   if (input.setup !== undefined) throw setupOfServer()
   const scale = appScale(input.asked)
   const callable = await storedCode(deps, input, { servesItself })
-  const port = 'serves' in callable && input.exposedPort !== undefined ? { exposedPort: input.exposedPort } : {}
+  const port = input.exposedPort === undefined ? {} : { exposedPort: input.exposedPort }
   const spec: RevisionSpec = { ...prepared, callable, ...port, run: 'app', scale }
   const app = newApp(deps, caller, input)
   const ended = deps.runners.followRun(app.id, say)
