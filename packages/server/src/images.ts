@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from './config.ts'
 import type { ServerNames } from './domain/addresses.ts'
 import type { Foundation } from './foundation.ts'
+import { keptDigests } from './pushed-images.ts'
 import { externalRegistry } from './registry/external.ts'
 import { createRegistry } from './registry/registry.ts'
 import type { ImageRegistry } from './registry/image-registry.ts'
@@ -27,6 +28,7 @@ export function openImages(
     limits: { blobBytes: config.CARRICK_IMAGE_BLOB_LIMIT, keepFree: config.CARRICK_KEEP_FREE },
     graceMs: config.CARRICK_IMAGE_GRACE_HOURS * hourMs,
     accepting,
+    pinned: (digests) => keptDigests(foundation, digests),
   })
   closing.defer(() => ours.close())
   return { registry: operators(config) ?? ours, handle: ours.handle }

@@ -14,7 +14,7 @@ export interface ImageRegistry {
   /** What the engine needs to pull it or to push it; undefined for images of other registries. */
   authFor(reference: string): RegistryAuth | undefined
   /** Whether it is known to hold what was pushed; absent where only those who pull ask it. */
-  has?(repository: string, digest: string): Promise<boolean>
+  readonly has?: (repository: string, digest: string) => Promise<boolean>
   /**
    * Pushes an image of the engine to a repository, and answers the digest that it has there. Rejects with `build_failed`
    * and the registry's own words.
