@@ -31,7 +31,9 @@ export async function keptDigests(
   digests: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const images = await store.read(keptImages())
-  const kept = new Set(images.flatMap(({ image: { pushed } }) => (pushed === undefined ? [] : [partsOf(pushed).digest])))
+  const kept = new Set(
+    images.flatMap(({ image: { pushed } }) => (pushed === undefined ? [] : [partsOf(pushed).digest])),
+  )
   return new Set(digests.filter((digest) => kept.has(digest)))
 }
 

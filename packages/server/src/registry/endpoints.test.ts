@@ -282,8 +282,8 @@ describe('a list', () => {
       next = /<(.*)>; rel="next"/.exec(answer.headers.get('link') ?? '')?.[1]
     }
     expect(found).toEqual(all)
-    const none = await registry.ask('/v2/ann/many/tags/list?n=0')
-    expect(await none.json()).toEqual({ name: 'ann/many', tags: [] })
+    const nothing = await registry.ask('/v2/ann/many/tags/list?n=0')
+    expect(await nothing.json()).toEqual({ name: 'ann/many', tags: [] })
   })
 
   test('of repositories holds those of the caller', async () => {
