@@ -166,7 +166,7 @@ describe('a blob', () => {
     expect(await part('bytes=299000-')).toEqual([206, 'bytes 299000-299999/300000', 1_000])
     expect(await part('bytes=-5')).toEqual([206, 'bytes 299995-299999/300000', 5])
     expect((await part('bytes=300000-'))[0]).toBe(416)
-    expect((await part('bytes=5-1'))[0]).toBe(200)
+    expect((await part('bytes=5-1'))[0]).toBe(416)
     expect((await part('lines=1-2'))[0]).toBe(200)
     const known = await registry.ask(at, { headers: { 'if-none-match': `"${digest}"` } })
     expect(known.status).toBe(304)
