@@ -19,6 +19,7 @@ import { publicOr } from './domain/public-address.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { openHardware } from './hardware.ts'
+import { openImages } from './images.ts'
 import { startLoop } from './kit/loop.ts'
 import { bootstrap } from './runner-programs.ts'
 import { openRuntime, type Addresses } from './runtime.ts'
@@ -40,7 +41,12 @@ export async function startRoles(
   const { config, log, folder, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const finding = openHardware(config, log) // a driver may take seconds to answer: the rest does not wait for it
-  const { backend, builder, engine } = await openRuntime(foundation, addresses, closing)
+  const images = openImages(foundation, addresses.names, () => readiness() !== 'draining', closing)
+  const { backend, builder, engine } = await openRuntime(
+    foundation,
+    { ...addresses, registry: images.registry },
+    closing,
+  )
 
   const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
   closing.defer(() => usageKeeper.stop())
@@ -148,7 +154,7 @@ export async function startRoles(
     },
     storage: storageLimits(config),
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
-    publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
+    publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress.authority),
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
     swept: () => ({ ...retention.swept(), ...fileSweep.swept() }),
@@ -156,9 +162,13 @@ export async function startRoles(
   await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
   closing.defer(() => expiry.stop())
+  const rest = createRest(control)
   return {
     gateway,
-    listener: createListener(gateway, createRest(control), readiness),
+    listeners: {
+      people: createListener(gateway, rest, readiness, images.handle),
+      runners: createListener(gateway, rest, readiness),
+    },
     grpc: createGrpcHandler(control, { messageLimit: config.CARRICK_MESSAGE_LIMIT }),
     dispatcher,
     scheduler,
@@ -180,7 +190,10 @@ function storageLimits({
 }
 
 /** How the platform looks to a runner. */
-function surroundings({ bundleFile, config }: Foundation, { names, ingress }: Addresses): Surroundings {
+function surroundings(
+  { bundleFile, config }: Foundation,
+  { names, ingress: { authority: ingress } }: Addresses,
+): Surroundings {
   return {
     grpcHost: `${names.hosts[0]}:${names.port}`,
     restHost: ingress,

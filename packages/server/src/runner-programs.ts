@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 export const bootstrap = programFolder('carrick_runner')
 export const execHelper = programFolder('carrick_exec')
 export const launchHelper = programFolder('carrick_launch')
+/** What makes and describes environments inside images. */
+export const imageHelper = programFolder('carrick_image')
 
 function programFolder(name: string): string {
   return fileURLToPath(new URL(`../../../runners/python/${name}`, import.meta.url))

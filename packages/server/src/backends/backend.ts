@@ -14,6 +14,8 @@ export interface RunnerSpec {
   readonly image?: RunnerImage
   /** The port that its server binds whatever PORT says. Absent: PORT. */
   readonly exposedPort?: number
+  /** The engine's runtime that its app asks for, such as `runsc`. Absent: the installation's. */
+  readonly runtime?: string
   /** All the environment the runner gets besides PORT, METRICS_PORT, CARRICK_RUNNER_ID and CARRICK_INSTALLATION. */
   readonly variables: Readonly<Record<string, string>>
   /** What it may use of the machine at most. Absent: all of it. */

@@ -2,17 +2,22 @@ import { readFile, rm } from 'node:fs/promises'
 import type { Container } from 'dockerode'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Exit, Sighting } from '../../domain/runner.ts'
-import type { RunnerSpec } from '../backend.ts'
+import { aborted } from '../../kit/aborted.ts'
+import type { ExecCommand, ExecSession, RunnerSpec, RunnerUsage } from '../backend.ts'
 import { drain, whenDrained, type Drain } from '../process/output.ts'
 import { Pace } from '../process/pace.ts'
 import { bootId, isAlive, procOf, type ProcIdentity } from '../process/proc.ts'
+import { notAlive, Sessions } from '../process/sessions.ts'
+import { ContainerGroups } from './container-groups.ts'
 import { portsOf } from './container-config.ts'
 import { answerMs, isAway, statusOf, unless, wordsOf } from './engine.ts'
+import { startSession } from './exec.ts'
 import { exitOf } from './exit.ts'
 import { apart, type Said } from './frames.ts'
 import { whenListening } from './listening.ts'
 import { makeContainer } from './make-container.ts'
 import type { ContainerSetting } from './setting.ts'
+import { usageOf } from './usage.ts'
 
 /** As docker run tells that it is the engine that could not do it. */
 const couldNotStart: Exit = { code: 125, signal: null }
@@ -32,9 +37,14 @@ export class RunnerContainer {
   readonly #begun = Promise.withResolvers<void>()
   readonly #exited = Promise.withResolvers<void>()
   readonly #life: Promise<void>
+  readonly #sessions = new Sessions()
+  /** Whoever waits for the end of a command, by the engine's id of that. */
+  readonly #commands = new Map<string, (code: number) => void>()
   #sighting: Sighting = { kind: 'starting' }
   #container: Container | undefined
   #init: ProcIdentity | undefined
+  #groups: ContainerGroups | undefined
+  #isMet = false
   #pipes: readonly (() => Promise<void>)[] = []
   #stopSignal = 'SIGTERM'
   #isTerminated = false
@@ -56,18 +66,32 @@ export class RunnerContainer {
     return this.#begun.promise
   }
 
-  /** Its engine id, while it lives. */
-  get container(): Container | undefined {
-    return this.#over.signal.aborted ? undefined : this.#container
+  /** Its container, while that runs. */
+  get #living(): Container | undefined {
+    return this.#isMet && !this.#over.signal.aborted ? this.#container : undefined
   }
 
-  /** Its first process, where this machine's numbers are known. */
-  get init(): ProcIdentity | undefined {
-    return this.#init
+  async usage(): Promise<RunnerUsage | undefined> {
+    const container = this.#living
+    return container && usageOf(container, this.#groups).catch(() => undefined)
   }
 
-  get over(): AbortSignal {
-    return this.#over.signal
+  /** Runs a command beside it. */
+  async exec(command: ExecCommand): Promise<ExecSession> {
+    const container = this.#living
+    if (container === undefined) throw notAlive(this.spec.id)
+    const whenEnded = async (execId: string) => {
+      const code = await new Promise<number>((resolve) => this.#commands.set(execId, resolve))
+      this.#commands.delete(execId)
+      return code
+    }
+    const place = { container, init: this.#init, engine: this.#setting.engine, over: this.#over.signal, whenEnded }
+    return this.#sessions.open(() => startSession(place, command))
+  }
+
+  /** A command beside it has ended. */
+  commandEnded(execId: string, code: number): void {
+    this.#commands.get(execId)?.(code)
   }
 
   async terminate(signal: AbortSignal): Promise<void> {
@@ -107,7 +131,7 @@ export class RunnerContainer {
 
   /** The engine is heard again, and this is what it knows: nothing where it knows it no more. */
   async hears(state: string | undefined): Promise<void> {
-    const container = this.container
+    const container = this.#living
     if (container === undefined || this.#sighting.kind === 'pulling' || state === 'created') return
     if (state === 'running' || state === 'paused') return this.#listenTo(container)
     const known = state === undefined ? undefined : await unless([404], container.inspect())
@@ -199,6 +223,8 @@ export class RunnerContainer {
     this.#stopSignal = (Config as { readonly StopSignal?: string }).StopSignal ?? this.#stopSignal
     if (!State.Running) return this.died(State.ExitCode)
     this.#init = await identityOf(State.Pid, container.id)
+    if (this.#init !== undefined) this.#groups = await ContainerGroups.of(this.#init.pid)
+    this.#isMet = true
     const port = Number(NetworkSettings.Ports[`${app}/tcp`]?.[0]?.HostPort)
     const address = { host: '127.0.0.1', port }
     const listener = { port: app, address, ...(this.#init === undefined ? {} : { pid: this.#init.pid }) }
@@ -245,9 +271,3 @@ async function identityOf(pid: number, container: string): Promise<ProcIdentity 
   const startTime = groups.includes(container) ? procOf(pid)?.startTime : undefined
   return startTime === undefined ? undefined : { pid, startTime, bootId: bootId() }
 }
-
-const aborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })

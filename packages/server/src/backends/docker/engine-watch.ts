@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as pause } from 'node:timers/promises'
+import { aborted } from '../../kit/aborted.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import { answerMs, wordsOf, type Engine } from './engine.ts'
@@ -99,9 +100,3 @@ function eventOf(line: string): EngineEvent {
   }
   return { action: Action, attributes: Actor?.Attributes ?? {} }
 }
-
-const aborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })

@@ -13,7 +13,9 @@ import { RunnerContainer } from './container.ts'
 import { answerMs, unless, type Engine } from './engine.ts'
 import { watchEngine, type EngineEvent, type EngineWatch } from './engine-watch.ts'
 import { filterFor, runnerIn } from './labels.ts'
+import type { IngressDoor } from './network.ts'
 import type { ContainerSetting, PullCredentials } from './setting.ts'
+import { openWalls, type WallSettings } from './walls.ts'
 
 export interface DockerBackendOptions {
   readonly engine: Engine
@@ -22,6 +24,10 @@ export interface DockerBackendOptions {
   /** Tells our containers from those of another installation on this engine. */
   readonly installation: string
   readonly log: Logger
+  /** Where runners reach the platform. Absent: nowhere. */
+  readonly ingress?: IngressDoor
+  /** What keeps runners within their bounds and apart, where it is not as usual. */
+  readonly walls?: Partial<WallSettings>
   /** By whom an image is pulled that the engine does not have. Absent: by nobody in particular. */
   readonly authFor?: (reference: string) => Promise<PullCredentials | undefined>
 }
@@ -30,6 +36,7 @@ export interface DockerBackendOptions {
 export async function createDockerBackend(options: DockerBackendOptions): Promise<RunnerBackend> {
   const { engine, folder, installation, log, authFor = async () => undefined } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  const walls = await openWalls(options)
   const changeListeners: ((id: RunnerId) => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const runners = new Map<RunnerId, RunnerContainer>()
@@ -38,6 +45,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
   let watch: EngineWatch | undefined
   const setting: ContainerSetting = {
     engine,
+    walls,
     installation,
     log,
     authFor,
@@ -69,6 +77,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     const id = runnerIn(attributes) ?? ''
     const runner = runners.get(id)
     if (action === 'oom') runner?.ranOutOfMemory()
+    if (action === 'exec_die') runner?.commandEnded(attributes['execID'] ?? '', Number(attributes['exitCode']))
     if (action !== 'die') return
     void runner?.died(Number(attributes['exitCode'] ?? NaN))
     survivors.delete(id)
@@ -97,7 +106,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
   return {
     name: 'docker',
     withoutMounts: undefined,
-    confinement: [],
+    confinement: walls.confinement,
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return
@@ -116,15 +125,21 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const ids = only === undefined ? all : [...only].filter((id) => survivors.has(id) || runners.has(id))
       return new Map(ids.map((id) => [id, sightingOf(id)]))
     },
-    usage: async () => new Map(),
-    exec: async (id, _command, signal) => {
+    usage: async () => {
+      const used = await Promise.all(Array.from(runners, async ([id, runner]) => [id, await runner.usage()] as const))
+      return new Map(used.flatMap(([id, usage]) => (usage === undefined ? [] : [[id, usage] as const])))
+    },
+    exec: async (id, command, signal) => {
       signal.throwIfAborted()
-      throw notAlive(id)
+      const runner = runners.get(id)
+      if (runner === undefined) throw notAlive(id)
+      return runner.exec(command)
     },
     forget: async (id) => {
       const runner = runners.get(id)
       if (runner?.sighting().kind !== 'exited') return
       await runner.forget()
+      await walls.forget(id)
       runners.delete(id)
     },
     onChange: (listener) => void changeListeners.push(listener),
@@ -134,6 +149,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(answerMs))))
       await Promise.all(Array.from(runners.values(), (runner) => runner.forget()))
       await watch.close()
+      await walls.close()
     },
   }
 }

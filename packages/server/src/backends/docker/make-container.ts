@@ -4,7 +4,6 @@ import type { Container } from 'dockerode'
 import type { RunnerSpec } from '../backend.ts'
 import { nameOf, needsInit, portsOf, programConfigOf } from './container-config.ts'
 import { statusOf, unless } from './engine.ts'
-import { surroundingsOf } from './host-config.ts'
 import { pullImage } from './pull.ts'
 import type { ContainerSetting } from './setting.ts'
 
@@ -22,23 +21,24 @@ export async function makeContainer(spec: RunnerSpec, setting: ContainerSetting,
   await mkdir(setting.folderOf(spec.id), { recursive: true, mode: 0o700 })
   await mkdir(work, { recursive: true })
   await chmod(work, 0o777) // whoever the image runs as; nobody else can enter the folder above
-  const options = await optionsOf(spec, work, setting)
   const { docker } = setting.engine
   for (;;) {
     try {
-      return await docker.createContainer({ ...options })
+      return await docker.createContainer(await optionsOf(spec, work, setting))
     } catch (error) {
       if (statusOf(error) === 409)
         await unless([404], docker.getContainer(nameOf(spec)).remove({ force: true, v: true }))
-      else if (statusOf(error) === 404) await pullImage(options.Image ?? '', setting, making)
+      else if (statusOf(error) === 404) await pullImage(spec.image?.reference ?? '', setting, making)
       else throw error
       making.signal.throwIfAborted()
     }
   }
 }
 
-async function optionsOf(spec: RunnerSpec, work: string, { installation, engine }: ContainerSetting) {
+async function optionsOf(spec: RunnerSpec, work: string, { installation, folderOf, walls }: ContainerSetting) {
   const { app: port } = portsOf(spec)
-  const surroundings = await surroundingsOf(spec, { work, port, init: needsInit(spec), facts: engine.facts })
-  return { ...programConfigOf(spec, { installation, work }), ...surroundings }
+  const place = { folder: folderOf(spec.id), work, port, init: needsInit(spec) }
+  const { options, variables } = await walls.surround(spec, place)
+  const walled = { ...spec, variables: { ...spec.variables, ...variables } }
+  return { ...programConfigOf(walled, { installation, work }), ...options }
 }

@@ -2,6 +2,7 @@ import type { RunnerId } from '../../domain/ids.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { RunnerOutput } from '../backend.ts'
 import type { Engine } from './engine.ts'
+import type { Walls } from './walls.ts'
 
 /** By whom an image is pulled. */
 export interface PullCredentials {
@@ -12,6 +13,7 @@ export interface PullCredentials {
 /** What all runners of a backend have in common. */
 export interface ContainerSetting {
   readonly engine: Engine
+  readonly walls: Walls
   readonly installation: string
   readonly log: Logger
   /** Of this machine, the runner's own. */
