@@ -55,6 +55,8 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     said: (output) => outputListeners.forEach((tell) => tell(output)),
   }
 
+  walls.onFull((id, sentence) => runners.get(id)?.exceed('disk', sentence))
+
   const remove = (container: string) =>
     unless([404, 409], engine.docker.getContainer(container).remove({ force: true, v: true }))
 
