@@ -180,6 +180,7 @@ export class RunnerContainer {
     const abortSignal = AbortSignal.timeout(answerMs)
     await this.#life
     if (this.#container) await unless([404, 409], this.#container.remove({ force: true, v: true, abortSignal }))
+    await this.#setting.walls.forget(this.spec.id)
     await rm(this.#setting.folderOf(this.spec.id), { recursive: true, force: true })
   }
 

@@ -141,7 +141,6 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const runner = runners.get(id)
       if (runner?.sighting().kind !== 'exited') return
       await runner.forget()
-      await walls.forget(id)
       runners.delete(id)
     },
     onChange: (listener) => void changeListeners.push(listener),
