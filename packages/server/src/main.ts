@@ -9,7 +9,7 @@ import { baseUrl, type ServerNames } from './domain/addresses.ts'
 import { exposure } from './exposure.ts'
 import type { Readiness } from './doors.ts'
 import { openFoundation, type Foundation } from './foundation.ts'
-import { createIdentities } from './front/identities.ts'
+import { ingressName, openIngress } from './ingress.ts'
 import { networksOf } from './kit/networks.ts'
 import { openPort } from './port.ts'
 import { startRoles, type Roles } from './roles.ts'
@@ -21,6 +21,8 @@ export interface Platform {
   /** The first address to give to people: `https://localhost:8700`. */
   readonly url: string
   readonly owner: string
+  /** The container engine that runs its runners, and its version. */
+  readonly engine: string | undefined
   /** What to know about who can reach it, in lines; none when nobody else can. */
   readonly warnings: readonly string[]
   /** Lets what runs finish, within CARRICK_SHUTDOWN_MS, lets runners tear down, within their grace, and stops. */
@@ -41,12 +43,10 @@ export async function startPlatform(config: Config): Promise<Platform> {
     () => roles,
   )
   starting.defer(() => people.close({ graceMs: 0 }))
-  // Runners reach the platform on a port of their own, on loopback, whatever address people reach it at.
-  const ingress = openPort(foundation, { identities: createIdentities(foundation.certificates) }, () => roles)
-  starting.defer(() => ingress.close({ graceMs: 0 }))
+  const ingress = await openIngress(foundation, () => roles, starting)
   const addresses = {
     names: namesOf(foundation, await people.listen({ host: config.CARRICK_HOST, port: config.CARRICK_PORT })),
-    ingress: `localhost:${(await ingress.listen({ host: '127.0.0.1', port: 0 })).port}`,
+    ingress,
   }
   const started = await startRoles(foundation, addresses, () => readiness, starting)
   await started.dispatcher.recover()
@@ -61,13 +61,14 @@ export async function startPlatform(config: Config): Promise<Platform> {
     port: addresses.names.port,
     pid: process.pid,
     version,
-    ingress: addresses.ingress,
+    ingress: ingress.authority,
   })
 
   const running = starting.move()
   return {
     url,
     owner: installation.nickname,
+    engine: started.engine,
     warnings: exposure({
       host: config.CARRICK_HOST,
       port: addresses.names.port,
@@ -98,8 +99,9 @@ export async function startPlatform(config: Config): Promise<Platform> {
 }
 
 /** Names given with `--name` come before those that every machine has. */
-function namesOf({ names }: Foundation, { port }: { port: number }): ServerNames {
-  return { hosts: [...names, 'localhost', '127.0.0.1', '::1'], port }
+function namesOf({ names, config }: Foundation, { port }: { port: number }): ServerNames {
+  const ofRunners = ingressName(config)
+  return { hosts: [...names, 'localhost', '127.0.0.1', '::1', ...(ofRunners === undefined ? [] : [ofRunners])], port }
 }
 
 const isReachable = ({ internal, scopeid }: NetworkInterfaceInfo) => !internal && !scopeid
