@@ -1,5 +1,6 @@
 import { version } from '@carrick/server/version'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { loadLean } from './load-lean.ts'
 
 const url = () =>
   new Option('--url <address>', 'a server that you logged in to (default: CARRICK_URL)').conflicts('data')
@@ -47,7 +48,7 @@ function up(): Command {
   return settingFlags(new Command('up'))
     .description('Runs the whole platform in this terminal. The first start makes everything it needs')
     .option('--takeover', 'asks the server that runs on the data folder to finish and go, and takes its place')
-    .action(async (flags) => (await import('./up.ts')).up(flags))
+    .action(async (flags) => (await loadLean(() => import('./up.ts'))).up(flags))
 }
 
 function config(): Command {

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Limits } from '../backend.ts'
 import { chainsOf, rulesIPv4, rulesIPv6 } from './firewall-rules.ts'
 import { boundsOnceServing, hostConfigOf, variablesOf, type Walled } from './host-config.ts'
 import { freeSubnets } from './network-addresses.ts'
@@ -27,8 +28,8 @@ const walled: Walled = {
   runtime: undefined,
   gpus: 'request',
 }
-const limits = { cpus: 0.5, memoryBytes: 2 ** 30, gpus: [], machineType: 'S' }
-const withLimits = (more: Partial<typeof limits> & { gpus?: number[] }) =>
+const limits: Limits = { cpus: 0.5, memoryBytes: 2 ** 30, gpus: [], machineType: 'S' }
+const withLimits = (more: Partial<Limits>) =>
   hostConfigOf({ ...walled, spec: { ...walled.spec, limits: { ...limits, ...more } } })
 
 test('no container is given rights, a writable root, another namespace or an address that others reach', () => {

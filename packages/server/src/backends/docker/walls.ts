@@ -112,7 +112,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
   const server = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
   return {
-    confinement: confinementOf(facts, { firewall: firewall.why, egress: set.egress, runtime: set.runtime }),
+    confinement: confinementOf(facts, { firewall: firewall.why, runtime: set.runtime }),
     async surround(spec, place) {
       const runtime = runtimeOf(spec.runtime, runtimes)
       const image = await wishesOf(spec.image?.reference ?? '')
