@@ -1,4 +1,9 @@
 import { defineConfig } from 'vitest/config'
+import { whyNoEngine } from './test/engine/engine.ts'
+
+/** Tests that need a container engine, wherever they stand. */
+const withEngine = '**/*.docker.test.ts'
+const isEngineHere = whyNoEngine() === undefined
 
 /** Unit tests stand beside the code; `test/e2e` drives a real server. Limits are generous: machines are noisy. */
 export default defineConfig({
@@ -23,6 +28,7 @@ export default defineConfig({
             'test/crash/checker.test.ts',
             'test/simulation/*.test.ts',
           ],
+          exclude: ['**/node_modules/**', withEngine],
         },
       },
       {
@@ -30,6 +36,16 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/crash/crash.test.ts'],
+          exclude: ['**/node_modules/**', withEngine],
+          testTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'docker',
+          include: isEngineHere ? [`{packages,test}/${withEngine}`] : ['test/engine/absent.test.ts'],
+          globalSetup: isEngineHere ? ['test/engine/setup.ts'] : [],
           testTimeout: 300_000,
         },
       },
