@@ -1,15 +1,20 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick } from './carrick.ts'
+import { Carrick, root } from './carrick.ts'
 
-/** What `carrick migrate cog` writes, deployed by the stock `fal` and called: the predictors are those of Cog, unchanged. */
+/** Predictors of Cog and handlers of RunPod, unchanged, in the apps that are made for them, deployed by the stock `fal`. */
 let carrick: Carrick
+let parent: string
 beforeAll(async () => {
   carrick = await Carrick.start()
-  const parent = await mkdtemp(join(tmpdir(), 'carrick-cog-'))
-  await Promise.all([deployed(join(parent, 'media'), media), deployed(join(parent, 'tokens'), tokens)])
+  parent = await mkdtemp(join(tmpdir(), 'carrick-cog-'))
+  await Promise.all([
+    deployed(join(parent, 'media'), media),
+    deployed(join(parent, 'tokens'), tokens),
+    deployedWorker(),
+  ])
 }, 240_000)
 afterAll(() => carrick[Symbol.asyncDispose]())
 
@@ -25,6 +30,28 @@ async function deployed(folder: string, predictor: string): Promise<void> {
   const ended = await carrick.falIn(folder, ['deploy', name])
   expect(ended.code, ended.stderr + ended.stdout).toBe(0)
 }
+
+async function deployedWorker(): Promise<void> {
+  const folder = join(parent, 'worker')
+  await cp(join(root, 'examples/runpod'), folder, { recursive: true })
+  await writeFile(join(folder, 'handler.py'), handler)
+  const ended = await carrick.falIn(folder, ['deploy', 'app.py::App'])
+  expect(ended.code, ended.stderr + ended.stdout).toBe(0)
+}
+
+const handler = `
+import os, runpod
+
+async def handler(job):
+    what = job["input"]
+    if what == "raise":
+        raise ValueError("it raised")
+    if what == "error":
+        return {"error": "it says so"}
+    return {"runner": os.environ["FAL_JOB_ID"], "job": job["id"], "refresh_worker": what == "refresh"}
+
+runpod.serverless.start({"handler": handler, "concurrency_modifier": lambda now: min(now + 1, 4)})
+`
 
 const media = `
 import os, tempfile
@@ -146,5 +173,63 @@ describe('a predictor that gives its output bit by bit', () => {
   test('checks what Input says, and a failure is one', async () => {
     expect((await call('/tester/tokens', { text: 'no' })).status).toBe(422)
     expect((await call('/tester/tokens', { text: 'fail' })).status).toBe(500)
+  })
+})
+
+describe('a handler of RunPod', () => {
+  interface Done {
+    readonly id: string
+    readonly status: string
+    readonly output: { runner: string; job: string }
+  }
+  const run = async (input: string) => (await (await call('/tester/worker/runsync', { input })).json()) as Done
+
+  test('knows its job, and its answer is that of /runsync', async () => {
+    const { id, status, output } = await run('x')
+    expect(status).toBe('COMPLETED')
+    expect(output).toEqual({ job: id, runner: expect.any(String) })
+    expect(id).not.toBe('')
+  })
+
+  test('may have its worker renewed, and its answer is kept', async () => {
+    const first = await run('x')
+    const refreshed = await run('refresh')
+    expect(refreshed.output.runner).toBe(first.output.runner)
+    expect((await run('x')).output.runner).not.toBe(first.output.runner)
+  })
+
+  test.each([
+    ['raise', 'ValueError: it raised'],
+    ['error', 'it says so'],
+  ])('that fails (%s) is a request that failed', async (input, detail) => {
+    const response = await call('/tester/worker/runsync', { input })
+    expect([response.status, await response.json()]).toEqual([500, { detail }])
+  })
+
+  const kinds = {
+    'a function': 'def handler(job): return job["input"] + 1',
+    'a coroutine': 'async def handler(job): return job["input"] + 1',
+    'a generator': 'def handler(job): yield from range(job["input"])',
+    'an async generator': 'async def handler(job):\n    for n in range(job["input"]): yield n',
+    'a function, renewed each time': 'def handler(job): return False',
+  }
+  test.each([
+    ['a function', [3, false]],
+    ['a coroutine', [3, false]],
+    ['a generator', [[0, 1], false]],
+    ['an async generator', [[0, 1], false]],
+    ['a function, renewed each time', [false, true]],
+  ] as const)('may be %s', async (kind, answer) => {
+    const folder = await mkdtemp(join(parent, 'kind-'))
+    await cp(join(root, 'examples/runpod/runpod'), join(folder, 'runpod'), { recursive: true })
+    const refresh = kind.endsWith('each time') ? 'True' : 'False'
+    const start = `if __name__ == "__main__":\n    runpod.serverless.start({"handler": handler, "refresh_worker": ${refresh}})`
+    await writeFile(join(folder, 'handler.py'), `import runpod\n${kinds[kind]}\n${start}\n`)
+    const program = `
+import asyncio, json, sys
+sys.path.insert(0, sys.argv[1])
+from runpod.worker import Worker
+print(json.dumps(asyncio.run(Worker("handler.py").answer({"id": "1", "input": 2}))))`
+    expect(await carrick.python(program, folder)).toEqual(answer)
   })
 })
