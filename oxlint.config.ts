@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
   scheduler: meeting,
   workflows: meeting,
   webhooks: meeting,
+  registry: [...left, 'store', 'blobs', 'access'],
 }
 const folders = [...Object.keys(mayImport), 'testing']
 

@@ -44,6 +44,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'docker',
+          env: { CARRICK_TEST_BACKEND: 'docker' },
           include: isEngineHere ? [`{packages,test}/${withEngine}`] : ['test/engine/absent.test.ts'],
           globalSetup: isEngineHere ? ['test/engine/setup.ts'] : [],
           testTimeout: 300_000,

@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
@@ -11,6 +11,12 @@ export const root = fileURLToPath(new URL('../../', import.meta.url))
 const bin = join(root, 'packages', 'cli', 'bin', 'carrick.js')
 const cache = join(root, '.cache')
 const patienceMs = 240_000
+
+/** Where the runners of all servers are: `CARRICK_TEST_BACKEND=docker` has every test run with containers. */
+export const backend = process.env['CARRICK_TEST_BACKEND'] ?? 'process'
+
+/** Why a test does not hold with containers, for `test.skipIf(onDocker)` and the test's name. */
+export const onDocker = backend === 'docker'
 
 /** How a command ended, and what it said. */
 export interface Ended {
@@ -198,6 +204,8 @@ export class Carrick implements AsyncDisposable {
       // Tests open gates for their apps, and read what these noted, by files.
       CARRICK_SHARED_FOLDERS: [tmpdir(), this.shared].join(','),
       CARRICK_CACHE: cache,
+      CARRICK_BACKEND: backend,
+      ...clientPython(),
       ...this.#settings,
       ...this.variables,
     }
@@ -220,11 +228,18 @@ export class Carrick implements AsyncDisposable {
   }
 }
 
+/** Pickled code needs the Python that it came from, and the base image of the tests has the machine's own alone. */
+function clientPython(): Record<string, string> {
+  if (!onDocker || process.env['CARRICK_CLIENT_PYTHON'] !== undefined) return {}
+  const program = 'import sys; print("%d.%d" % sys.version_info[:2])'
+  return { CARRICK_CLIENT_PYTHON: execFileSync('python3', ['-c', program], { encoding: 'utf8' }).trim() }
+}
+
 let environment: Promise<string> | undefined
 
 /** The folder of the environment with the official Python tools, built once. */
 export function clients(): Promise<string> {
-  process.env['CARRICK_CACHE'] = cache
+  Object.assign(process.env, { CARRICK_CACHE: cache, ...clientPython() })
   environment ??= import('../../packages/cli/src/client-environment.ts').then((module) =>
     module.clientEnvironment(() => {}),
   )

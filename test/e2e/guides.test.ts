@@ -1,11 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick, root } from './carrick.ts'
+import { Carrick } from './carrick.ts'
+import { follow, guides, needsEngine, needsOwnServer, ownServer } from './guide-server.ts'
 import { GuideSession } from './guide-session.ts'
-import { missingLines, readGuide, type Guide } from './guide.ts'
+import { missingLines, readGuide } from './guide.ts'
 
 /*
  * Runs the marked blocks of every guide in docs/guides, in order, in one bash for each guide, against a real server: the
@@ -20,26 +17,13 @@ import { missingLines, readGuide, type Guide } from './guide.ts'
  *     ```text output            lines that the block before printed (on either output), in any order; `…` is anything
  *                               within a line, and spaces and rules may be of any length. Any language will do
  *     ```python file=app.py     is written there when its turn comes. Any language will do
- *     ```toml server            the carrick.toml of the guide's server: that guide has a server of its own
+ *     ```toml server            the carrick.toml of the guide's server: that guide has a server of its own. With
+ *                               `backend = "docker"` it is followed by docker/guides.docker.test.ts
  *
  * A folder `test/e2e/guides/NAME` holds programs that the guide NAME.md needs and a machine may lack (such as nvidia-smi):
  * it comes first on the PATH, and of a server of the guide's own too. Blocks without a mark are not run. Alone:
  * `npx vitest run --project e2e test/e2e/guides.test.ts -t NAME`.
  */
-
-interface Written extends Guide {
-  readonly name: string
-}
-
-const guides: Written[] = readdirSync(join(root, 'docs/guides'))
-  .filter((file) => file.endsWith('.md'))
-  .map((file) => ({ name: file.slice(0, -3), ...readGuide(readFileSync(join(root, 'docs/guides', file), 'utf8')) }))
-
-const toolsOf = ({ name }: Written) => {
-  const folder = join(root, 'test/e2e/guides', name)
-  return existsSync(folder) ? folder : undefined
-}
-const needsOwnServer = (guide: Written) => guide.serverSettings !== undefined || toolsOf(guide) !== undefined
 
 describe('the commands of the guide', () => {
   let shared: Promise<Carrick> | undefined
@@ -49,40 +33,13 @@ describe('the commands of the guide', () => {
   })
   afterAll(async () => (await shared)?.[Symbol.asyncDispose]())
 
-  for (const guide of guides.filter(({ steps }) => steps.length > 0))
+  for (const guide of guides.filter((each) => each.steps.length > 0 && !needsEngine(each)))
     test(`${guide.name} do what it says`, { timeout: 600_000 }, async () => {
       if (!needsOwnServer(guide)) return follow(guide, await (shared ??= Carrick.start()))
       await using own = await ownServer(guide)
       await follow(guide, own)
     })
 })
-
-async function ownServer(guide: Written): Promise<Carrick> {
-  const tools = toolsOf(guide)
-  const path = [tools, process.env['PATH']].filter((each) => each !== undefined).join(delimiter)
-  const folder = await mkdtemp(join(tmpdir(), 'carrick-e2e-'))
-  await writeFile(join(folder, 'carrick.toml'), guide.serverSettings ?? '', { mode: 0o600 })
-  return Carrick.startIn(folder, { PATH: path })
-}
-
-async function follow(guide: Written, carrick: Carrick): Promise<void> {
-  await using session = await GuideSession.start(carrick, toolsOf(guide))
-  for (const [index, step] of guide.steps.entries()) await session.take(step, guide.steps[index + 1])
-  await deleteApps(carrick)
-}
-
-/** So that the next guide finds the machine free. */
-async function deleteApps(carrick: Carrick): Promise<void> {
-  const answer = async <T>(path: string) => (await (await carrick.ask(path)).json()) as T
-  const { environments } = await answer<{ environments: { name: string }[] }>('/v1/serverless/environments')
-  for (const { name } of environments) {
-    const { apps } = await answer<{ apps: { endpoint_id: string }[] }>(`/v1/serverless/apps?environment=${name}`)
-    for (const app of apps) {
-      const deleted = await carrick.ask(`/v1/serverless/apps/${app.endpoint_id}`, { method: 'DELETE' })
-      expect(deleted.ok, app.endpoint_id).toBe(true)
-    }
-  }
-}
 
 describe('a guide is read:', () => {
   const fence = '```'

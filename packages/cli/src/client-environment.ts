@@ -24,7 +24,7 @@ export async function clientEnvironment(say: (line: string) => void): Promise<st
   const id = await builder.build(
     {
       kind: 'virtualenv',
-      pythonVersion: await builder.newestPython(),
+      pythonVersion: config.CARRICK_CLIENT_PYTHON || (await builder.newestPython()),
       layers: [clientPackages],
       compileBytecode: true,
     },

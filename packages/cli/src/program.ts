@@ -69,10 +69,12 @@ function settingFlags(command: Command): Command {
     .option('--port <number>', 'the one port; 0 takes a free one (default: 8700)', port)
     .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
     .addOption(data())
-    .addOption(new Option('--backend <name>', 'where runners run').choices(['process']))
+    .addOption(backend())
     .option('--owner <name>', "the first account's nickname (default: your login name)")
     .option('--name <host...>', 'more host names of this server')
 }
+
+const backend = () => new Option('--backend <name>', 'where runners run').choices(['process', 'docker'])
 
 function port(text: string): string {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return text
@@ -359,7 +361,8 @@ function machines(): Command {
 function demo(): Command {
   return new Command('demo')
     .description('Deploys a real model to a throw-away server, calls it, rolls it back, and shows every command')
-    .action(async () => (await import('./demo/demo.ts')).demo())
+    .addOption(backend())
+    .action(async (flags) => (await import('./demo/demo.ts')).demo(flags))
 }
 
 function migrate(): Command {

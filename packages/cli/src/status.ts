@@ -9,7 +9,7 @@ export async function status(flags: Where & { json?: boolean }): Promise<void> {
   const connection = await connectTo(flags)
   const now = ServerStatus.parse(await ask(connection, '/v1/status'))
   const text =
-    `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}): ${count(now.apps, 'app')}, ` +
+    `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}${now.engine === undefined ? '' : `: ${now.engine}`}): ${count(now.apps, 'app')}, ` +
     `${count(now.runners, 'runner')}, ${now.queued} waiting, ${now.running} running, ${gibibytes(now.disk_free_bytes)} GiB free`
   const paused = now.paused.length === 0 ? '' : `\nPaused: the queue of ${now.paused.join(', ')}`
   print({ text: text + paused + confined(now), json: { url: connection.url, ...now } }, flags)

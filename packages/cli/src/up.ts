@@ -16,8 +16,9 @@ export async function up({ takeover = false, ...flags }: SettingFlags & { takeov
     )
   }
   const platform = await startPlatform(config)
+  const containers = platform.engine === undefined ? '' : `, runners are containers of ${platform.engine}`
   console.log(
-    `Carrick is ready at ${platform.url} (owner ${platform.owner}). In another terminal: eval "$(npx carrick env)"`,
+    `Carrick is ready at ${platform.url} (owner ${platform.owner}${containers}). In another terminal: eval "$(npx carrick env)"`,
   )
   for (const line of platform.warnings) console.error(line)
   await askedToStop()

@@ -132,6 +132,8 @@ export type RunnerList = z.infer<typeof RunnerList>
 export const ServerStatus = z.object({
   version: z.string(),
   backend: z.string(),
+  /** The container engine that runs them, such as `Docker 28.2.2`. */
+  engine: z.string().optional(),
   apps: z.number(),
   runners: z.number(),
   queued: z.number(),

@@ -25,6 +25,15 @@ export const settings = z.object({
   CARRICK_PORT: whole.min(0).max(65_535).default(8700).describe('The one port; 0 takes a free one'),
   CARRICK_HOST: z.string().default('127.0.0.1').describe('The address to listen on'),
   CARRICK_BACKEND: z.enum(['process']).default('process').describe('Where runners run'),
+  CARRICK_CLIENT_PYTHON: z
+    .string()
+    .regex(/^(?:3\.\d{1,2})?$/)
+    .default('')
+    .meta({
+      allowed: 'a minor version such as 3.12',
+      description:
+        'The Python that `carrick deploy` and `carrick fal` run on, which apps that they deploy need too (default: the newest of this machine)',
+    }),
   CARRICK_OWNER: z
     .string()
     .optional()
@@ -162,6 +171,14 @@ export const settings = z.object({
     .min(0)
     .default(1024 ** 3)
     .describe('Bytes of the disk that uploads of files leave free'),
+  CARRICK_IMAGE_BLOB_LIMIT: bytes
+    .default(64 * 1024 ** 3)
+    .describe('Largest layer of an image that is pushed to the registry, in bytes'),
+  CARRICK_IMAGE_GRACE_HOURS: z.coerce
+    .number()
+    .min(0.01)
+    .default(24)
+    .describe('How long the registry keeps what no tag, no image and no app names any more'),
   CARRICK_FETCH_ALLOW: z.string().default('').meta({
     list: true,
     description: 'Address ranges that `fal files upload-url` may fetch from although they are not public',

@@ -7,13 +7,21 @@ import type { Gateway } from './gateway/gateway.ts'
 /** Whether work may be sent here: not while starting, not while draining. */
 export type Readiness = 'starting' | 'ready' | 'draining'
 
-/** One listener for all of HTTP/1.1: probes first, then calls to apps, and what is left is control. */
-export function createListener(gateway: Gateway, rest: Hono, readiness: () => Readiness): RequestListener {
+/**
+ * One listener for all of HTTP/1.1: probes first, then images where there is a registry, then calls to apps, and what is
+ * left is control.
+ */
+export function createListener(
+  gateway: Gateway,
+  rest: Hono,
+  readiness: () => Readiness,
+  images: (req: IncomingMessage, res: ServerResponse) => boolean = () => false,
+): RequestListener {
   const control = getRequestListener(rest.fetch, { overrideGlobalObjects: false })
   return (req, res) => {
     if (req.url === '/healthz') answer(res, 200, 'ok')
     else if (req.url === '/readyz') answer(res, readiness() === 'ready' ? 200 : 503, readiness())
-    else if (!gateway.handle(req, res)) void control(req, res)
+    else if (!images(req, res) && !gateway.handle(req, res)) void control(req, res)
   }
 }
 

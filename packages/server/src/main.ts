@@ -21,6 +21,8 @@ export interface Platform {
   /** The first address to give to people: `https://localhost:8700`. */
   readonly url: string
   readonly owner: string
+  /** The container engine that runs its runners, and its version. */
+  readonly engine: string | undefined
   /** What to know about who can reach it, in lines; none when nobody else can. */
   readonly warnings: readonly string[]
   /** Lets what runs finish, within CARRICK_SHUTDOWN_MS, lets runners tear down, within their grace, and stops. */
@@ -42,7 +44,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
   )
   starting.defer(() => people.close({ graceMs: 0 }))
   // Runners reach the platform on a port of their own, on loopback, whatever address people reach it at.
-  const ingress = openPort(foundation, { identities: createIdentities(foundation.certificates) }, () => roles)
+  const ingress = openPort(
+    foundation,
+    { identities: createIdentities(foundation.certificates), serves: 'runners' },
+    () => roles,
+  )
   starting.defer(() => ingress.close({ graceMs: 0 }))
   const addresses = {
     names: namesOf(foundation, await people.listen({ host: config.CARRICK_HOST, port: config.CARRICK_PORT })),
@@ -68,6 +74,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
   return {
     url,
     owner: installation.nickname,
+    engine: started.engine,
     warnings: exposure({
       host: config.CARRICK_HOST,
       port: addresses.names.port,

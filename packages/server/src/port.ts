@@ -18,12 +18,14 @@ export interface PortOptions {
   readonly challenges?: Challenges
   /** The proxies whose word is taken; none when absent. */
   readonly isTrusted?: Networks
+  /** Whom it is for. Runners push no images and pull none. */
+  readonly serves?: 'people' | 'runners'
 }
 
 /** A port whose connections are told to come again until the roles are there. */
 export function openPort(
   { config, log, rejected }: Foundation,
-  { identities, challenges, isTrusted = networksOf([]) }: PortOptions,
+  { identities, challenges, isTrusted = networksOf([]), serves = 'people' }: PortOptions,
   roles: () => Roles | undefined,
 ): Front {
   const onRejected = (reason: Rejection) => void (rejected[reason] += 1)
@@ -36,7 +38,7 @@ export function openPort(
       http: createHttpDoor(
         (req, res) => {
           unproxied(req, isTrusted)
-          if (challenges?.answer(req, res) !== true) (roles()?.listener ?? notYet)(req, res)
+          if (challenges?.answer(req, res) !== true) (roles()?.listeners[serves] ?? notYet)(req, res)
         },
         (req, socket, head) => {
           unproxied(req, isTrusted)

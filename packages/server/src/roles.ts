@@ -1,5 +1,4 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import type { StorageLimits } from './api/deps.ts'
 import { dropExpired } from './api/storage/expiry.ts'
 import { createFunctions } from './api/runs/functions.ts'
@@ -11,36 +10,24 @@ import { startUsageKeeper } from './api/usage/keeper.ts'
 import { recordPrices } from './api/usage/prices.ts'
 import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
-import { lacks } from './backends/confinement.ts'
-import { createProcessBackend } from './backends/process/index.ts'
-import { createBuilder } from './builder/local-builder.ts'
 import { listOf, type Config } from './config.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
-import { baseUrl, publicUrl, type Connection, type ServerNames } from './domain/addresses.ts'
+import { baseUrl, publicUrl, type Connection } from './domain/addresses.ts'
 import { createListener, type Readiness } from './doors.ts'
 import type { RunnerId } from './domain/ids.ts'
 import { publicOr } from './domain/public-address.ts'
 import type { Foundation } from './foundation.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { openHardware } from './hardware.ts'
+import { openImages } from './images.ts'
 import { startLoop } from './kit/loop.ts'
+import { bootstrap } from './runner-programs.ts'
+import { openRuntime, type Addresses } from './runtime.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import { version } from './version.ts'
 import { startWebhooks } from './webhooks/webhooks.ts'
 import { createWorkflows } from './workflows/workflows.ts'
-
-/** What runs inside a Python runner first, and beside one. A published package brings it along beside its own code. */
-const bootstrap = fileURLToPath(new URL('../../../runners/python/carrick_runner', import.meta.url))
-const execHelper = fileURLToPath(new URL('../../../runners/python/carrick_exec', import.meta.url))
-const launchHelper = fileURLToPath(new URL('../../../runners/python/carrick_launch', import.meta.url))
-
-/** What runners and answers have to know: the ports are open before the roles start. */
-export interface Addresses {
-  readonly names: ServerNames
-  /** Where runners reach the platform: `localhost:port`. */
-  readonly ingress: string
-}
 
 export type Roles = Awaited<ReturnType<typeof startRoles>>
 
@@ -51,44 +38,15 @@ export async function startRoles(
   readiness: () => Readiness,
   closing: AsyncDisposableStack,
 ) {
-  const { config, log, vault, folder, installation, bundleFile, certificates } = foundation
+  const { config, log, folder, certificates } = foundation
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const finding = openHardware(config, log) // a driver may take seconds to answer: the rest does not wait for it
-  const builder = await createBuilder({
-    ...foundation,
-    folder: folder.environments,
-    cacheFolder: config.CARRICK_CACHE === '' ? folder.cache : config.CARRICK_CACHE,
-    parallel: config.CARRICK_PARALLEL_BUILDS,
-    timeoutMs: config.CARRICK_BUILD_TIMEOUT_MS,
-    variables: { ...process.env, SSL_CERT_FILE: bundleFile },
-    fingerprint: (value) => vault.fingerprint(value),
-  })
-  closing.defer(() => builder.close())
-  const backend = await createProcessBackend({
-    folder: folder.runners,
-    installation: installation.id,
-    execHelper,
-    launchHelper,
-    isolation: config.CARRICK_ISOLATION,
-    shared: listOf(config.CARRICK_SHARED_FOLDERS),
-    hidden: [folder.path, ...(config.CARRICK_CACHE === '' ? [] : [config.CARRICK_CACHE])],
-    ingress: {
-      port: Number(addresses.ingress.split(':').at(-1)),
-      insteadOf: { port: addresses.names.port, names: addresses.names.hosts },
-    },
-    tasks: config.CARRICK_RUNNER_TASKS,
-    hardCpu: config.CARRICK_CPU_LIMIT === 'hard',
-    log,
-    mounts: config.CARRICK_MOUNTS === 'auto',
-    needed: [folder.path, bootstrap, execHelper, launchHelper],
-  })
-  const { withoutMounts } = backend
-  if (withoutMounts !== undefined) {
-    log.warn({}, `runners see no /data, only its real path in CARRICK_DATA_FOLDER, because ${withoutMounts}`)
-  }
-  const lacking = lacks(backend.confinement)
-  if (lacking !== undefined) log.warn({}, lacking)
-  closing.defer(() => backend.close())
+  const images = openImages(foundation, addresses.names, () => readiness() !== 'draining', closing)
+  const { backend, builder, engine } = await openRuntime(
+    foundation,
+    { ...addresses, registry: images.registry },
+    closing,
+  )
 
   const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
   closing.defer(() => usageKeeper.stop())
@@ -100,7 +58,7 @@ export async function startRoles(
   const launch = createLaunch({
     ...foundation,
     environments: builder,
-    withoutMounts,
+    withoutMounts: backend.withoutMounts,
     results,
     bootstrap,
     jobKeyOf,
@@ -178,7 +136,7 @@ export async function startRoles(
     queueLimit: config.CARRICK_QUEUE_LIMIT,
     webhooks,
     results,
-    withoutMounts,
+    withoutMounts: backend.withoutMounts,
     fileLimits: {
       bytes: config.CARRICK_FILE_LIMIT,
       archiveBytes: config.CARRICK_UNZIP_LIMIT,
@@ -187,6 +145,7 @@ export async function startRoles(
     server: {
       version,
       backend: backend.name,
+      ...(engine === undefined ? {} : { engine }),
       confinement: backend.confinement,
       folder: folder.path,
       currency: config.CARRICK_CURRENCY,
@@ -203,14 +162,19 @@ export async function startRoles(
   await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
   closing.defer(() => expiry.stop())
+  const rest = createRest(control)
   return {
     gateway,
-    listener: createListener(gateway, createRest(control), readiness),
+    listeners: {
+      people: createListener(gateway, rest, readiness, images.handle),
+      runners: createListener(gateway, rest, readiness),
+    },
     grpc: createGrpcHandler(control, { messageLimit: config.CARRICK_MESSAGE_LIMIT }),
     dispatcher,
     scheduler,
     workflows,
     webhooks,
+    engine,
   }
 }
 

@@ -52,6 +52,7 @@ class Door:
     """Answers binds. To be called in the network to which the port shall belong."""
 
     def __init__(self, listener, ports):
+        """`ports` are those of the machine by those that the runner asks for."""
         self.listener = listener
         self._ports = ports
 
@@ -92,7 +93,9 @@ class Door:
         try:
             if with_.getsockopt(_socket.SOL_SOCKET, _socket.SO_TYPE) != _socket.SOCK_STREAM:
                 return None
-            new = _bound(family, port, with_.getsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEPORT))
+            new = _bound(family, self._ports[port], with_)
+            if new is None:
+                return None
             fcntl.fcntl(new.fileno(), fcntl.F_SETFL, flags & os.O_NONBLOCK)
         finally:
             with_.close()
@@ -117,16 +120,36 @@ def _socket_of(task, number):
         os.close(pidfd)
 
 
-def _bound(family, port, shared):
-    """A socket on the machine's loopback. One for IPv6 answers to the same IPv4 address, which is where the platform looks."""
+def _bound(family, port, asked):
+    """
+    A socket on the machine's loopback. One for IPv6 answers to the same IPv4 address, which is where the platform looks.
+    A server that listens for each family by itself has that already: then it is for IPv6 alone, and none without that.
+    """
+    shared = asked.getsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEPORT)
+    if family == _socket.AF_INET:
+        return _made(family, ("127.0.0.1", port), shared)
+    try:
+        return _made(family, ("::ffff:127.0.0.1", port), shared)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not asked.getsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY):
+            raise
+    try:
+        return _made(family, ("::1", port), shared, 1)
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            return None
+        raise
+
+
+def _made(family, address, shared, only=0):
     new = _socket.socket(family, _socket.SOCK_STREAM)
     try:
         new.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
         if shared:
             new.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEPORT, 1)
         if family == _socket.AF_INET6:
-            new.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0)
-        new.bind(("127.0.0.1" if family == _socket.AF_INET else "::ffff:127.0.0.1", port))
+            new.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, only)
+        new.bind(address)
     except OSError:
         new.close()
         raise

@@ -111,7 +111,7 @@ class Watch:
                 self._program = struct.unpack_from("i", data)[0]
             elif level == _socket.SOL_SOCKET and kind == _RIGHTS:
                 listener = struct.unpack_from("i", data)[0]
-                self._door = Door(listener, {int(port) for port in self._options.get("port", [])})
+                self._door = Door(listener, _ports(self._options.get("port", [])))
                 poll.register(listener, select.POLLIN)
         draft = self._options["main"][0] + ".draft"
         with open(draft, "w") as file:
@@ -119,6 +119,11 @@ class Watch:
         os.replace(draft, self._options["main"][0])
         if self._asked is not None:
             _send(self._program, self._asked)
+
+
+def _ports(pairs):
+    """`8080:20001`: what binds 8080 has 20001 of the machine's ports. By one number alone both are meant."""
+    return {int(pair.split(":")[0]): int(pair.split(":")[-1]) for pair in pairs}
 
 
 def _be_first(options, channel, in_user_namespace, become):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ _loop: Optional[asyncio.AbstractEventLoop] = None
 
 def call(target: Any, *given: Any) -> Any:
     """Calls it here, on the main thread, where its server can hear SIGTERM. Answers what it returns, awaited if need be."""
-    result = target(*given, **_ports_for(target))
+    ports = _ports_for(target)
+    if "exposed_port" not in ports and "CARRICK_RUNNER_SHARED_PORT" in os.environ:
+        print(os.environ["CARRICK_RUNNER_SHARED_PORT"], file=sys.stderr, flush=True)
+    result = target(*given, **ports)
     return _main_loop().run_until_complete(_awaited(result)) if inspect.isawaitable(result) else result
 
 

@@ -9,6 +9,12 @@ import unittest
 from runner import Runner
 
 
+RETURNED = (
+    "The function returned, so this runner ends and the result is dropped. "
+    "A deployed function must keep serving on its port.\n"
+)
+
+
 def ran(source, **variables):
     """Runs a callable to its end: exit code, standard output, standard error."""
     with Runner(source, **variables) as runner:
@@ -46,6 +52,11 @@ class Calling(unittest.TestCase):
             METRICS_PORT="9123",
         )
         self.assertEqual((code, out), (0, "8123 9123 {}\n"))
+
+    def test_one_that_binds_a_port_of_its_own_is_told_when_runners_share_a_network(self):
+        told = {"CARRICK_RUNNER_SHARED_PORT": "one at a time"}
+        self.assertEqual(ran("def target(): print('called')", **told)[1:], ("called\n", "one at a time\n" + RETURNED))
+        self.assertEqual(ran("def target(exposed_port): pass", **told)[2], RETURNED)
 
     def test_a_function_that_returns_ends_the_runner_and_its_author_is_told(self):
         code, _, err = ran("def target(): return 42")

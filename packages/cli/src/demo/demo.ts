@@ -17,10 +17,11 @@ interface Reading {
 }
 
 /** `carrick demo`: the main job on a throw-away server, each command shown as it runs. Throws when any step is wrong. */
-export async function demo(): Promise<void> {
+export async function demo({ backend }: { readonly backend?: string }): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-demo-'))
   process.env['CARRICK_DATA'] = folder
   process.env['CARRICK_CACHE'] ??= join(root, '.cache')
+  if (backend !== undefined) process.env['CARRICK_BACKEND'] = backend
   try {
     title('A server of its own, with a throw-away data folder')
     await using server = await startServer(folder, owner)

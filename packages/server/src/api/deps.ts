@@ -5,7 +5,7 @@ import type { RunResults } from '../blobs/run-results.ts'
 import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Hardware } from '../domain/hardware.ts'
-import type { BuiltEnvironment, EnvironmentDefinition } from '../domain/revision.ts'
+import type { BuiltEnvironment, EnvironmentDefinition, ImageCredentials } from '../domain/revision.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { StopReason, Terminated } from '../domain/runner.ts'
@@ -103,6 +103,10 @@ export interface Builds {
       readonly force?: boolean
       /** What `${NAME}` in requirements stands for. */
       readonly secrets: SecretValues
+      /** What build secrets of a Dockerfile hold, by their ids. */
+      readonly buildSecrets: SecretValues
+      /** By whom images are pulled, by host of their registry. */
+      readonly registries: ImageCredentials['registries']
       readonly onLine: (line: string) => void
       readonly signal: AbortSignal
     },
@@ -154,6 +158,8 @@ export interface ServerFacts {
   readonly version: string
   /** The name of the backend. */
   readonly backend: string
+  /** The container engine that runs them, and its version. */
+  readonly engine?: string
   readonly confinement: readonly Confinement[]
   /** The data folder. */
   readonly folder: string

@@ -1,5 +1,5 @@
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
-import type { Sighting } from '../domain/runner.ts'
+import type { Address, Sighting } from '../domain/runner.ts'
 
 /** What a backend needs to make a runner exist. Programs are lists of arguments, never a line for a shell. */
 export interface RunnerSpec {
@@ -14,6 +14,8 @@ export interface RunnerSpec {
   readonly image?: RunnerImage
   /** The port that its server binds whatever PORT says. Absent: PORT. */
   readonly exposedPort?: number
+  /** The engine's runtime that its app asks for, such as `runsc`. Absent: the installation's. */
+  readonly runtime?: string
   /** All the environment the runner gets besides PORT, METRICS_PORT, CARRICK_RUNNER_ID and CARRICK_INSTALLATION. */
   readonly variables: Readonly<Record<string, string>>
   /** What it may use of the machine at most. Absent: all of it. */
@@ -131,6 +133,11 @@ export interface RunnerBackend {
    * that costs does not grow with the others.
    */
   list(signal: AbortSignal, only?: ReadonlySet<RunnerId>): Promise<ReadonlyMap<RunnerId, Sighting>>
+  /**
+   * Where a live runner's own programs listen, as they asked for it, however it ends up there: a start that takes too long
+   * is explained by it. Undefined where that cannot be seen. Absent: nowhere.
+   */
+  listening?(id: RunnerId): Promise<readonly Address[] | undefined>
   /** What the live runners use. One about which nothing can be learnt is left out. */
   usage(signal: AbortSignal): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /**

@@ -25,15 +25,21 @@ export interface BackendUnderTest {
   readonly exported: string
   /** The start of a command that runs a JavaScript program given as the next argument. */
   readonly node: readonly string[]
+  /** What every specification has besides: an image, and what of this machine is in it. */
+  readonly spec?: Partial<RunnerSpec>
+  /** Where a program binds in order to be reached. Absent: on loopback. */
+  readonly bind?: string
+  /** Those of a runner's processes that run, of some known by ids of its own. Absent: they count as this machine does. */
+  readonly running?: (id: RunnerId, pids: readonly number[]) => readonly number[]
 }
 
 const never = new AbortController().signal
 const patience = { timeout: 20_000, interval: 10 }
 
 /** Serves its environment as JSON, and starts whatever the program before it asks for. */
-const server = `
+const serverAt = (host: string) => `
 require('node:http').createServer((_, answer) => answer.end(JSON.stringify({ pid: process.pid, children, env: process.env })))
-  .listen(Number(process.env.PORT), '127.0.0.1')`
+  .listen(Number(process.env.PORT), '${host}')`
 
 /** Two processes below the server: one in its process group, one that left it. */
 const family = `
@@ -45,6 +51,8 @@ const alone = 'const children = []'
 
 export function describeBackend(name: string, backend: BackendUnderTest, skip: string | false = false): void {
   describe.skipIf(skip !== false)(`backend ${name}`, () => {
+    const server = serverAt(backend.bind ?? '127.0.0.1')
+    const running = backend.running ?? ((_: RunnerId, pids: readonly number[]) => pids.filter(isRunning))
     let place: Place
     let runners: RunnerBackend
     let output: RunnerOutput[]
@@ -68,6 +76,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       command: [...backend.node, program],
       variables,
       mounts: [],
+      ...backend.spec,
     })
 
     async function started(program: string, variables?: Record<string, string>): Promise<RunnerId> {
@@ -146,7 +155,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       const { pid, children } = await state((await sighted(id, 'accepting')).address)
       await runners.kill(id, never)
       expect(await sightingOf(id)).toEqual({ kind: 'exited', exit: { code: null, signal: 'SIGKILL' } })
-      expect([pid, ...children].filter(isRunning)).toEqual([])
+      expect(running(id, [pid, ...children])).toEqual([])
       await runners.kill(id, never)
       await runners.kill(randomUUID(), never)
     })
@@ -154,7 +163,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
     test('a runner that ends by itself leaves nothing behind', async () => {
       const id = await started(`${family};console.log(JSON.stringify(children));process.exit(0)`)
       expect(await sighted(id, 'exited')).toEqual({ kind: 'exited', exit: { code: 0, signal: null } })
-      expect((JSON.parse(output[0]?.text ?? '') as number[]).filter(isRunning)).toEqual([])
+      expect(running(id, JSON.parse(output[0]?.text ?? '') as number[])).toEqual([])
     })
 
     test('its lines arrive whole and in order, with the request that wrote them, before its end is told', async () => {
@@ -329,17 +338,21 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       })
 
       test('ends with all that it started when it is let go', async () => {
-        const { session } = await besides(shell(`${detached} & echo $! $$; wait`))
+        const { id, session } = await besides(shell(`${detached} & echo $! $$; wait`))
         const seen = spoken(session)
         await vi.waitFor(() => expect(seen.text).toMatch(/\d+ \d+\n/), patience)
+        const pids = seen.text.trim().split(' ').map(Number)
+        expect(running(id, pids)).toEqual(pids)
         await session[Symbol.asyncDispose]()
-        expect(seen.text.trim().split(' ').map(Number).filter(isRunning)).toEqual([])
+        expect(running(id, pids)).toEqual([])
       })
 
       test('does not wait for what it left behind, and ends that', async () => {
-        const { stdout, code } = await run(shell(`${detached} & echo $!`))
+        const { id, session } = await besides(shell(`${detached} & echo $!`))
+        session.endInput()
+        const { stdout, code } = await ended(session)
         expect(code).toBe(0)
-        await vi.waitFor(() => expect(isRunning(Number(stdout))).toBe(false), patience)
+        await vi.waitFor(() => expect(running(id, [Number(stdout)])).toEqual([]), patience)
       })
 
       test('ends with the runner', async () => {
@@ -348,7 +361,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
         await vi.waitFor(() => expect(seen.text).toMatch(/\d+\n/), patience)
         await runners.kill(id, never)
         expect(await session.exitCode).toBeUndefined()
-        expect(isRunning(Number(seen.text))).toBe(false)
+        expect(running(id, [Number(seen.text)])).toEqual([])
       })
 
       test('is refused for a runner that is not alive', async () => {
@@ -374,20 +387,20 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       const id = await started(`${family};${server}`)
       const { pid, children } = await state((await sighted(id, 'accepting')).address)
       await runners.close()
-      expect([pid, ...children].filter(isRunning)).toEqual([])
+      expect(running(id, [pid, ...children])).toEqual([])
     })
 
     test('after a kill -9 of the server the next one lists what it left behind, and can end it', async () => {
       const spec = specOf(`${family};${server}`)
       const { pid, children } = await state(await startInAnotherProcess(backend, place, spec))
-      expect([pid, ...children].filter(isRunning)).toEqual([pid, ...children])
+      expect(running(spec.id, [pid, ...children])).toEqual([pid, ...children])
 
       const next = await backend.open(place)
       expect([...(await next.list(never))]).toEqual([[spec.id, { kind: 'starting' }]])
       await next.start(spec, never)
       expect((await next.list(never)).size).toBe(1)
       await next.kill(spec.id, never)
-      expect([pid, ...children].filter(isRunning)).toEqual([])
+      expect(running(spec.id, [pid, ...children])).toEqual([])
       expect((await next.list(never)).size).toBe(0)
       await next.close()
     })

@@ -14,6 +14,30 @@ export interface BlobStore {
   pathOf(key: BlobKey): string | Promise<string>
 }
 
+/** Some of a blob's bytes: from `start` to `end`, both included. */
+export interface BlobRange {
+  readonly start: number
+  readonly end: number
+}
+
+/** A file that holds what is to be a blob. */
+export interface BlobDraft {
+  readonly path: string
+  readonly length: number
+  /** Of its bytes, as whoever wrote them found: it is not computed again. */
+  readonly key: BlobKey
+}
+
+/** What is there for those who write a blob piece by piece, or read pieces of it. */
+export interface PieceBlobs extends BlobStore {
+  /** Where a new draft may be written: on the same disk where there is one. What is there at a start is deleted. */
+  draftPath(): string
+  /** Takes over a draft. It lasts when this resolves, and the file is gone; when it rejects the file may be there. */
+  adopt(draft: BlobDraft): Promise<void>
+  /** Of a blob that is that long at least. Unlike a whole one, what comes is not compared with its key. */
+  openRange(key: BlobKey, range: BlobRange): Promise<Readable>
+}
+
 /** Blobs, and how work that must not be lost looks at them. */
 export interface LastingBlobs extends BlobStore {
   /** The same blobs, which are tried for minutes where the others reject with `storage_unavailable`; until the signal, whose reason is the error then. */

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import { systemClock, type Clock, type Moment } from '../kit/clock.ts'
 import { syncFolder } from '../kit/files.ts'
-import type { BlobStore, LastingBlobs } from './blob-store.ts'
+import type { BlobDraft, BlobRange, BlobStore, LastingBlobs, PieceBlobs } from './blob-store.ts'
 import { copy, isDiskLost, orDiskFull, shards } from './copy.ts'
 import { blobPath, isBlobKey } from './places.ts'
 
@@ -30,7 +30,10 @@ interface LocalBlobOptions {
   readonly clock?: Clock
 }
 
-export class LocalBlobs implements LastingBlobs {
+/** Fewer turns for what is sent on as it is. */
+const largeRead = 1024 * 1024
+
+export class LocalBlobs implements LastingBlobs, PieceBlobs {
   /** What keys begin with: together they lead to all blobs. */
   readonly prefixes = shards
   readonly #folder: string
@@ -47,7 +50,7 @@ export class LocalBlobs implements LastingBlobs {
   }
 
   async put(source: Readable | Uint8Array, limit = Infinity): Promise<{ key: BlobKey; length: number }> {
-    const draft = join(this.#folder, 'incoming', randomUUID())
+    const draft = this.draftPath()
     try {
       const { key, length } = await this.#write(draft, source, limit)
       await this.#place(draft, key)
@@ -62,6 +65,25 @@ export class LocalBlobs implements LastingBlobs {
   async open(key: BlobKey): Promise<Readable> {
     const file = await open(this.pathOf(key), 'r')
     return file.createReadStream()
+  }
+
+  async openRange(key: BlobKey, { start, end }: BlobRange): Promise<Readable> {
+    const file = await open(this.pathOf(key), 'r')
+    return file.createReadStream({ start, end, highWaterMark: largeRead })
+  }
+
+  draftPath(): string {
+    return join(this.#folder, 'incoming', randomUUID())
+  }
+
+  async adopt({ path, key }: BlobDraft): Promise<void> {
+    try {
+      await this.#sync(path)
+      await this.#place(path, key)
+    } catch (error) {
+      if (isDiskLost(error)) this.#onFatal(error)
+      throw orDiskFull(error)
+    }
   }
 
   pathOf(key: BlobKey): string {
@@ -118,10 +140,19 @@ export class LocalBlobs implements LastingBlobs {
   async #write(draft: string, source: Readable | Uint8Array, limit: number): Promise<{ key: BlobKey; length: number }> {
     await using file = await open(draft, 'wx', 0o600)
     const { digest, length } = await copy(source, file, { limit, algorithm: 'sha256' })
+    await this.#last(file)
+    return { key: digest, length }
+  }
+
+  async #sync(draft: string): Promise<void> {
+    await using file = await open(draft, 'r+')
+    await this.#last(file)
+  }
+
+  async #last(file: FileHandle): Promise<void> {
     const putAt = this.#clock.now() / 1_000
     await file.utimes(putAt, putAt)
     await file.sync()
-    return { key: digest, length }
   }
 }
 

@@ -22,18 +22,18 @@ export function usedSecrets(layers: readonly (readonly string[])[], secrets: Sec
 
 /** Hides these secrets in a text, also as they stand in an address. */
 export function masking(secrets: SecretValues): (text: string) => string {
-  const hidden = spellings(secrets)
+  const hidden = spellingsOf(secrets)
   return (text) => hidden.reduce((masked, [spelling]) => masked.replaceAll(spelling, mask), text)
 }
 
 /** Puts `${NAME}` back where a secret stands. */
 export function unfilling(secrets: SecretValues): (text: string) => string {
-  const hidden = spellings(secrets)
+  const hidden = spellingsOf(secrets)
   return (text) => hidden.reduce((kept, [spelling, name]) => kept.replaceAll(spelling, () => `\${${name}}`), text)
 }
 
 /** Each way to write a secret, with its name; the longest come first, because one may stand in another. */
-function spellings(secrets: SecretValues): readonly (readonly [spelling: string, name: string])[] {
+export function spellingsOf(secrets: SecretValues): readonly (readonly [spelling: string, name: string])[] {
   const all = Object.entries(secrets).flatMap(([name, value]) =>
     [...new Set([value, encodeURI(value), encodeURIComponent(value)])].map((spelling) => [spelling, name] as const),
   )

@@ -41,16 +41,20 @@ export class Attempt {
   #path: string | undefined
   #callerId = ''
   #cancelled = false
+  /** Present where the app is a server of its own. */
+  readonly #hangUp: AbortController | undefined
 
-  constructor(requestId: RequestId, slot: Slot, app: { owner: string; name: string }) {
+  constructor(requestId: RequestId, slot: Slot, app: { owner: string; name: string; isOwnServer?: boolean }) {
     this.requestId = requestId
     this.#slot = slot
     this.#app = app
+    if (app.isOwnServer === true) this.#hangUp = new AbortController()
   }
 
-  /** Keeps it from being sent; once it was, asks the app to stop. */
+  /** Keeps it from being sent; once it was, asks the app to stop, or hangs up where nothing of ours could be asked. */
   cancel(caller: Caller): void {
     this.#cancelled = true
+    if (this.#hangUp !== undefined) return this.#hangUp.abort()
     if (this.#path === undefined) return
     void askToStop(caller, this.#slot.address, { ...this.#origin(this.#path), path: this.#path })
   }
@@ -65,15 +69,17 @@ export class Attempt {
     this.#callerId = payload.callerId
     const collector = new Collector(blobs, resultBytes)
     crashPoint('before_send')
-    const answer = await caller.relay(this.#slot.address, call, limits, () => {
+    const answer = await caller.relay(this.#slot.address, call, this.#within(limits), () => {
       crashPoint('mid_stream')
       return collector
     })
     if (answer.kind !== 'answered') {
+      if (this.#hasHungUp(answer.kind)) return this.#cancelledNow(onRunnerDone)
       onRunnerDone(answer)
       return this.#broken(answer)
     }
     const end = answer.end.kind === 'complete' ? answered(answer.status, answer.headers) : answer.end
+    if (this.#hasHungUp(end.kind)) return this.#cancelledNow(onRunnerDone)
     onRunnerDone(end)
     const stored = await settled(collector.stored)
     crashPoint('after_answer')
@@ -97,6 +103,14 @@ export class Attempt {
       return { method, path, headers: plain, body: body.inline.byteLength === 0 ? null : body.inline }
     const sized = [...plain, ['content-length', String(body.length)] as const]
     return { method, path, headers: sized, body: await blobs.open(body.blob) }
+  }
+
+  #within(limits: CallLimits): CallLimits {
+    return this.#hangUp ? { ...limits, signal: AbortSignal.any([limits.signal, this.#hangUp.signal]) } : limits
+  }
+
+  #hasHungUp(kind: AttemptEnd['kind']): boolean {
+    return kind === 'aborted' && this.#hangUp?.signal.aborted === true
   }
 
   #origin(path: string): Origin {
@@ -124,6 +138,10 @@ export class Attempt {
 
   #unsent({ body }: Call, onRunnerDone: (end: AttemptEnd) => void): Ended {
     if (body instanceof Readable) body.destroy()
+    return this.#cancelledNow(onRunnerDone)
+  }
+
+  #cancelledNow(onRunnerDone: (end: AttemptEnd) => void): Ended {
     const outcome = cancelledOutcome(this.requestId)
     const end: AttemptEnd = { kind: 'answered', status: outcome.status }
     onRunnerDone(end)

@@ -2,9 +2,11 @@ import type { LastingBlobs } from '../blobs/blob-store.ts'
 import type { Caller } from '../calls/call.ts'
 import type { RequestId, RunnerId } from '../domain/ids.ts'
 import { failedOutcome } from '../domain/outcome.ts'
+import { isOwnServer } from '../domain/own-server.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import { runnerVerdict } from '../domain/retry.ts'
 import type { AttemptEnd, Judged } from '../domain/retry.ts'
+import type { KnownApp } from '../home/apps.ts'
 import type { Home, Match } from '../home/home.ts'
 import { payloadOf } from '../store/bodies.ts'
 import { startAttempt } from '../store/requests.ts'
@@ -30,8 +32,9 @@ export type InFlight = Map<RequestId, Attempt>
 /** Sees one match through: the attempt's start made durable, the call, and what follows from how it ended. */
 export async function serve(match: Match, home: Home, parts: ServeParts, inFlight: InFlight): Promise<void> {
   using slot = match.slot
-  const app = parts.apps.byId(home.appId)?.app
-  const attempt = new Attempt(match.request.id, slot, app ?? { owner: '', name: '' })
+  const known = parts.apps.byId(home.appId)
+  const app = known?.app
+  const attempt = new Attempt(match.request.id, slot, calledOf(known))
   inFlight.set(attempt.requestId, attempt)
   try {
     const payload = settled(match.payload ?? readPatiently(payloadOf(match.request.id), parts))
@@ -45,6 +48,14 @@ export async function serve(match: Match, home: Home, parts: ServeParts, inFligh
   } finally {
     inFlight.delete(attempt.requestId)
   }
+}
+
+function calledOf(known: KnownApp | undefined): ConstructorParameters<typeof Attempt>[2] {
+  if (known === undefined) return { owner: '', name: '' }
+  const { app, active } = known
+  return active !== undefined && isOwnServer(active.spec)
+    ? { owner: app.owner, name: app.name, isOwnServer: true }
+    : app
 }
 
 /** The request with its attempt counted; undefined when it may not run now. */

@@ -56,6 +56,14 @@ export interface ContainerDefinition extends Omit<Requirements, 'pythonVersion'>
   readonly cmd?: readonly string[]
 }
 
+/** By whom the images of an environment are pulled, and what its build may mount; a value `$NAME` stands for a secret. */
+export interface ImageCredentials {
+  /** By host of the registry. */
+  readonly registries: Readonly<Record<string, { readonly username: string; readonly password: string }>>
+  /** By the ids that a Dockerfile has for them. */
+  readonly buildSecrets: Readonly<Record<string, string>>
+}
+
 /** What can be made in a folder of this machine, and in an image as well. */
 export type FolderDefinition = VirtualenvDefinition | CondaDefinition
 
@@ -125,6 +133,8 @@ export interface StoredWorkflow {
 export interface RevisionSpec {
   readonly environment: EnvironmentDefinition
   readonly environmentId: EnvironmentId
+  /** For another build of it: those that name secrets. What a deploy sent in clear is kept nowhere. */
+  readonly imageCredentials?: ImageCredentials
   readonly callable: PickledCallable | EntryPoint | OwnServer
   /** The port that its server binds. Absent: the one that it is told, 8080 where the SDK has its own way. */
   readonly exposedPort?: number

@@ -1,9 +1,11 @@
 import type { BeginAnswer, Failure, Relayed } from '../calls/call.ts'
 import { askToStop } from '../calls/cancel.ts'
 import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
+import { isRedirect, redirectBelow } from '../calls/location.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { serverTiming } from '../domain/request-timeline.ts'
 import { httpStatus, troubles } from '../domain/outcome.ts'
+import { isOwnServer } from '../domain/own-server.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
 import type { Use } from '../home/usage-meter.ts'
@@ -65,14 +67,16 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
   const call = { method: req.method ?? 'GET', path, headers, body: body?.stream ?? null }
 
-  // The app decides what becomes of its work; the slot stays taken until it is done.
+  // The app decides what becomes of its work; the slot stays taken until it is done. A server of its own sees who leaves.
+  const hangsUp = isOwnServer(known.active.spec)
   const stop = () => void askToStop(deps.caller, slot.address, { ...origin, path })
-  gone.addEventListener('abort', stop, { once: true })
+  if (!hangsUp) gone.addEventListener('abort', stop, { once: true })
   const begin: BeginAnswer = (status, answerHeaders) => {
     use.answered(answerHeaders)
     if (gone.aborted) return undefined
     const timing = serverTiming({ cameAt, slotAt, firstByteAt: deps.clock.now(), runner: slot.cameUp })
-    const kept = headersToCaller(answerHeaders, { status, requestId, runnerId: slot.runnerId })
+    const shown = isRedirect(status) ? redirectBelow(known.app, slot.address, answerHeaders) : answerHeaders
+    const kept = headersToCaller(shown, { status, requestId, runnerId: slot.runnerId })
     // Beside the app's own, where it sent one.
     beginAnswer(res, status, [...kept, ['server-timing', timing]])
     if (!fitsOnePiece(answerHeaders)) sendHeaders(res)
@@ -81,6 +85,7 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
   const limits = {
     requestTimeoutMs: known.app.scale.request_timeout * 1_000,
     connectTimeoutMs: deps.limits.connectTimeoutMs,
+    ...(hangsUp ? { signal: gone } : {}),
   }
   try {
     const relayed = await deps.caller.relay(slot.address, call, limits, begin)

@@ -24,7 +24,7 @@ export async function namedByRows(store: Store): Promise<{
   }
 }
 
-/** The blobs that requests, results and uploaded app files name. */
+/** The blobs that requests, results, uploaded app files and the images of the registry name. */
 export function bodiesUnder(prefix: string): Read<readonly BlobKey[]> {
   const end = `${prefix}g`
   return read(
@@ -32,7 +32,11 @@ export function bodiesUnder(prefix: string): Read<readonly BlobKey[]> {
         union
         select blob from result where blob >= ${prefix} and blob < ${end}
         union
-        select blob from app_file where blob >= ${prefix} and blob < ${end}`,
+        select blob from app_file where blob >= ${prefix} and blob < ${end}
+        union
+        select blob from registry_blob where blob >= ${prefix} and blob < ${end}
+        union
+        select blob from registry_manifest where blob >= ${prefix} and blob < ${end}`,
     (row) => text(row, 'blob'),
   )
 }

@@ -69,6 +69,8 @@ export interface AppOptions {
   readonly privateLogs?: boolean
   /** What its deploy said of its paths. */
   readonly openapi?: object
+  /** It is an image with a server of its own. */
+  readonly isOwnServer?: boolean
   /** What serves it; without one it has no runner. */
   readonly runner?: RequestListener
   readonly upgrade?: Parameters<typeof openTestRunner>[1]
@@ -160,7 +162,13 @@ export async function openTestGateway(options: Partial<GatewayDeps> = {}) {
     await store.commit(
       registerRevision(
         { id: `app-${name}`, accountId: 'account-ann', name, environment: 'main' },
-        { ...spec, scale: all, privateLogs: rest.privateLogs ?? false, metadata: { openapi: rest.openapi } },
+        {
+          ...spec,
+          scale: all,
+          privateLogs: rest.privateLogs ?? false,
+          metadata: { openapi: rest.openapi },
+          ...(rest.isOwnServer === true ? { callable: { serves: 'image' } as const, exposedPort: 80 } : {}),
+        },
         { revisionId: `revision-${name}`, strategy: 'recreate', scale: all, basedOn: all, authMode, now: clock.now() },
       ),
     )

@@ -15,6 +15,7 @@ export const serverStatus = operation({ permission: 'account:read', input: z.obj
   return {
     version: deps.server.version,
     backend: deps.server.backend,
+    ...(deps.server.engine === undefined ? {} : { engine: deps.server.engine }),
     apps: known.filter(({ app, active }) => app.revisionOf === undefined && (!active || isApp(active.spec))).length,
     runners: runners.length,
     queued: sum([...loads.map(({ waiting }) => waiting), ...held]),

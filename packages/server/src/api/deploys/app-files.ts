@@ -78,12 +78,13 @@ async function hashOf(path: string, mode: number): Promise<string> {
 
 /** A file of a deploy or a run. */
 export const SentFile = z.object({ hash: Hash, relativePath: z.string() })
+export type SentFile = z.output<typeof SentFile>
 
 /** What runners will find below /app. Throws `bad_request` for a path that leads elsewhere, or a file that was not uploaded. */
 export async function storedFiles(
   { store, clock }: Pick<Deps, 'store' | 'clock'>,
   { accountId }: Caller,
-  sent: readonly z.output<typeof SentFile>[],
+  sent: readonly SentFile[],
 ): Promise<readonly AppFile[]> {
   if (sent.length === 0) return []
   const paths = sent.map(({ relativePath }) => relativePathOf(relativePath))

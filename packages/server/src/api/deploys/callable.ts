@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
-import type { EntryPoint, PickledCallable } from '../../domain/revision.ts'
+import type { EntryPoint, OwnServer, PickledCallable } from '../../domain/revision.ts'
 import type { Deps } from '../deps.ts'
+import type { AskedEnvironment } from './definition.ts'
 
 /** Bytes that only a runner reads, and the module that reads them. */
 export const Pickled = z.object({
@@ -18,6 +19,15 @@ export const SentCode = z.object({
     .optional(),
 })
 
+/** Where a server listens that is told nothing; 0 is as if nothing was said. */
+export const Port = z
+  .number()
+  .int()
+  .min(0)
+  .max(65_535)
+  .transform((port) => (port === 0 ? undefined : port))
+  .optional()
+
 type SentPickle = z.output<typeof Pickled>
 
 /** The code as it came. Throws `bad_request` when nothing came. */
@@ -27,11 +37,20 @@ export function sentCode({ callable, entrypoint }: z.output<typeof SentCode>): S
   throw new CarrickError('bad_request', 'The code of the app is missing: send a pickled callable or an entry point')
 }
 
-/** What a runner will load, on disk when this returns. Throws `bad_request` when nothing came. */
+/** Whether no code came. */
+export const isCodeless = ({ callable, entrypoint }: z.output<typeof SentCode>): boolean =>
+  entrypoint === undefined && (callable === undefined || callable.definition.length === 0)
+
+/**
+ * What a runner will load, on disk when this returns; nothing where an image serves by itself. Throws `bad_request`
+ * when nothing came and the environment does not.
+ */
 export async function storedCode(
   { blobs }: Pick<Deps, 'blobs'>,
   sent: z.output<typeof SentCode>,
-): Promise<PickledCallable | EntryPoint> {
+  { servesItself }: Pick<AskedEnvironment, 'servesItself'>,
+): Promise<PickledCallable | EntryPoint | OwnServer> {
+  if (servesItself && isCodeless(sent)) return { serves: 'image' }
   const code = sentCode(sent)
   if ('entrypoint' in code) return code
   return { method: code.method, blob: (await blobs.put(code.definition)).key }

@@ -9,15 +9,14 @@ import { scaleForDeploy, scaleInCode } from '../../domain/scale.ts'
 import { requireHardware } from '../../domain/sought-hardware.ts'
 import { uuidv7 } from '../../kit/ids.ts'
 import { appByName, begunTurn, lastTurn, registerRevision, takeTurn } from '../../store/apps.ts'
-import { checkedSecrets } from './allowed-secrets.ts'
-import { SentCode, storedCode } from './callable.ts'
-import { definitionOf } from './definition.ts'
+import { Port, SentCode, storedCode } from './callable.ts'
 import type { Deps } from '../deps.ts'
-import { build, checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
+import { checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from '../operation.ts'
 import type { Attention } from '../operation.ts'
 import { isKeptBack, keepBack } from './keep-back.ts'
-import { Places, placesOf } from './places.ts'
+import { Places } from './places.ts'
+import { askedEnvironment, prepared } from './prepared.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { rolledOut, superseded } from './rollout.ts'
 import { ScaleInput } from './scale-input.ts'
@@ -30,6 +29,7 @@ const Deploy = z.object({
   environment: EnvironmentName,
   environments: z.array(SentEnvironment),
   ...SentCode.shape,
+  exposedPort: Port,
   asked: ScaleInput,
   resetScale: z.boolean().default(false),
   authMode: z.enum(['private', 'public', 'shared']).default('private'),
@@ -105,24 +105,18 @@ async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Atte
   const { asked, metadata, sourceCode, privateLogs } = input
   const scale = scaleInCode(asked)
   requireHardware(scale, deps.hardware)
-  const places = await placesOf(deps, caller, input)
-  const callable = await storedCode(deps, input)
-  const environment = definitionOf(input.environments)
-  const resilience = resilienceOf(input)
-  const force = input.environments.some((sent) => sent.force)
-  const secrets = await checkedSecrets(deps, caller, input)
-  const values = await deps.vault.exposed({ accountId: caller.accountId, environment: input.environment }, secrets)
-  const environmentId = await build(deps, environment, { force, secrets: values, attention })
+  const wanted = await askedEnvironment(deps, caller, input)
+  const callable = await storedCode(deps, input, wanted)
+  const resilience = resilienceOf(input, 'serves' in callable ? 'GET' : 'POST')
+  const { spec } = await prepared(deps, caller, input, wanted, attention)
   return {
-    environment,
-    environmentId,
+    ...spec,
     callable,
+    ...(input.exposedPort === undefined ? {} : { exposedPort: input.exposedPort }),
     scale,
     ...resilience,
     privateLogs,
     metadata,
-    ...places,
-    ...(secrets === undefined ? {} : { secrets }),
     ...(sourceCode === undefined ? {} : { sourceCode }),
   }
 }

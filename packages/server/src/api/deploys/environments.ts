@@ -3,15 +3,12 @@ import { CarrickError } from '../../domain/errors.ts'
 import type { EnvironmentId } from '../../domain/ids.ts'
 import { checkAppName, mainEnvironment, splitAlias } from '../../domain/names.ts'
 import type { Caller } from '../../domain/permissions.ts'
-import type { EnvironmentDefinition } from '../../domain/revision.ts'
-import type { SecretValues } from '../../domain/secret.ts'
 import { noteBegun, takeTurn } from '../../store/apps.ts'
 import { environmentExists, environmentsOfAccount } from '../../store/environments.ts'
-import { checkedSecrets } from './allowed-secrets.ts'
-import { definitionOf } from './definition.ts'
 import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'
-import type { Attention } from '../operation.ts'
+import { SentFile } from './app-files.ts'
+import { askedEnvironment, buildAsked } from './prepared.ts'
 import { SentEnvironment } from './sent-environment.ts'
 
 /** An `--env`: absent means main. Whether there is such an environment is for `requireEnvironment` to say. */
@@ -52,31 +49,20 @@ export const buildEnvironment = operation(
       environment: EnvironmentName,
       environments: z.array(SentEnvironment),
       secrets: z.array(z.string()).optional(),
+      files: z.array(SentFile).max(20_000).default([]),
     }),
   },
-  async (deps, caller, { name, environment, environments, secrets }, attention): Promise<EnvironmentId> => {
+  async (deps, caller, { name, ...wanted }, attention): Promise<EnvironmentId> => {
+    const { environment } = wanted
     await requireEnvironment(deps, caller, environment)
     const turn = await deps.store.commit(takeTurn(caller.accountId))
-    const allowed = await checkedSecrets(deps, caller, { environment, secrets })
-    const definition = definitionOf(environments)
-    const values = await deps.vault.exposed({ accountId: caller.accountId, environment }, allowed)
-    const force = environments.some((sent) => sent.force)
-    const environmentId = await build(deps, definition, { force, secrets: values, attention })
+    const asked = await askedEnvironment(deps, caller, wanted)
+    const { environmentId } = await buildAsked(deps, caller, wanted, asked, attention)
     const begun = { accountId: caller.accountId, name: name ?? '', environmentId }
     if (name !== undefined) await deps.store.commit(noteBegun(begun, turn, deps.clock.now()))
     return environmentId
   },
 )
-
-/** Builds an environment, its requirements filled in from these secrets, and passes on what the build says, line by line. */
-export function build(
-  deps: Pick<Deps, 'builder' | 'clock'>,
-  definition: EnvironmentDefinition,
-  { force, secrets, attention }: { force: boolean; secrets: SecretValues; attention: Attention },
-): Promise<EnvironmentId> {
-  const onLine = (message: string) => attention.say({ at: deps.clock.now(), source: 'builder', level: 'info', message })
-  return deps.builder.build(definition, { force, secrets, onLine, signal: attention.signal })
-}
 
 /** Throws `invalid_app` unless an app of this environment can have this name, which carries the environment's suffix already. */
 export function checkAlias({ name, environment }: { readonly name: string; readonly environment: string }): void {

@@ -17,7 +17,7 @@ export const Places = z.object({
 export async function placesOf(
   deps: Pick<Deps, 'store' | 'clock' | 'withoutMounts'>,
   caller: Caller,
-  { files, dataMounts }: z.output<typeof Places>,
+  { files, dataMounts }: Readonly<{ files: readonly SentFile[]; dataMounts: readonly string[] }>,
 ): Promise<Pick<RevisionSpec, 'files' | 'dataMounts'>> {
   const asked = files.length > 0 ? 'app_files' : dataMounts.length > 0 ? 'data_mounts' : undefined
   if (asked !== undefined && deps.withoutMounts !== undefined) {

@@ -10,7 +10,8 @@ export const Resilience = z.object({
   healthCheck: z
     .object({
       path: z.string().startsWith('/'),
-      method: z.enum(['GET', 'POST']).default('POST'),
+      /** Absent: POST, and GET where an image serves by itself. */
+      method: z.enum(['GET', 'POST']).optional(),
       startPeriodSeconds: seconds.default(30),
       timeoutSeconds: seconds.min(1).default(5),
       failureThreshold: z.number().int().min(1).default(3),
@@ -36,9 +37,9 @@ const RetryConfig = z.strictObject({ timeout: budget, server_error: budget, conn
 
 type Part = Pick<RevisionSpec, 'healthCheck' | 'skipRetryConditions' | 'retryBudgets' | 'terminationGracePeriodSeconds'>
 
-export function resilienceOf(input: z.output<typeof Resilience>): Part {
+export function resilienceOf(input: z.output<typeof Resilience>, method: HealthCheck['method']): Part {
   return {
-    ...(input.healthCheck === undefined ? {} : { healthCheck: checkOf(input.healthCheck) }),
+    ...(input.healthCheck === undefined ? {} : { healthCheck: checkOf(input.healthCheck, method) }),
     // Client errors are never repeated anyway.
     skipRetryConditions: input.skipRetryConditions.filter((condition) => condition !== 'client_error'),
     retryBudgets: input.retryConfig === undefined ? {} : budgetsOf(input.retryConfig),
@@ -46,7 +47,10 @@ export function resilienceOf(input: z.output<typeof Resilience>): Part {
   }
 }
 
-function checkOf({ allowOnBusy, ...check }: NonNullable<z.output<typeof Resilience>['healthCheck']>): HealthCheck {
+type SentCheck = NonNullable<z.output<typeof Resilience>['healthCheck']>
+
+function checkOf({ allowOnBusy, method, ...sent }: SentCheck, usual: HealthCheck['method']): HealthCheck {
+  const check = { ...sent, method: method ?? usual }
   return allowOnBusy === undefined ? check : { ...check, allowOnBusy }
 }
 

@@ -8,8 +8,9 @@ import { revisionsById, revisionsOfAccount, revisionsOfApp } from '../../store/r
 import { active, findApp, NamedApp, showApp } from '../apps/apps.ts'
 import type { AppView } from '../apps/apps.ts'
 import type { Deps } from '../deps.ts'
-import { build, EnvironmentName, requireEnvironment } from './environments.ts'
+import { EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from '../operation.ts'
+import { rebuilt } from './prepared.ts'
 import { rolledOut, superseded } from './rollout.ts'
 
 export interface RevisionView {
@@ -86,8 +87,7 @@ export const setRevision = operation(
     async function requireBuilt({ spec }: Revision): Promise<void> {
       if (await deps.builder.has(spec.environmentId)) return
       const scope = { accountId: caller.accountId, environment: named.environment }
-      const secrets = await deps.vault.exposed(scope, spec.secrets)
-      const built = await build(deps, spec.environment, { force: false, secrets, attention })
+      const built = await rebuilt(deps, scope, spec, attention)
       if (built === spec.environmentId) return
       const message = `Revision "${revisionId}" was built with secrets that have changed since: deploy it again`
       throw new CarrickError('deploy_failed', message)

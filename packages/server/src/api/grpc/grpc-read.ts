@@ -15,13 +15,14 @@ import { authModes, healthMethods, keyScopes, retryConditions, strategies, wordO
 
 /** How the gRPC door reads requests. Nothing is checked here: operations do that. */
 
-/** No file is part of a build. The name says only of which app a deploy may follow: `fal run` sends a function's. */
+/** Files are what an image is made of. The name says only of which app a deploy may follow: `fal run` sends a function's. */
 export function buildInput(request: BuildEnvironmentRequest) {
   return {
     name: request.applicationName,
     environment: request.environmentName,
     environments: request.environments.map(sentEnvironment),
     secrets: request.secrets?.names,
+    files: request.files.map(({ hash, relativePath }) => ({ hash, relativePath })),
   }
 }
 
@@ -33,6 +34,7 @@ export function deployInput(request: RegisterApplicationRequest) {
     environments: request.environments.map(sentEnvironment),
     ...(callable.case === 'function' ? { callable: callable.value } : {}),
     ...(callable.case === 'entrypoint' ? { entrypoint: callable.value } : {}),
+    exposedPort: machineRequirements?.exposedPort,
     asked: askedScale(machineRequirements, request.maxConcurrency),
     resetScale: request.scale,
     authMode: wordOf(authModes, request.authMode),
@@ -65,6 +67,7 @@ export function runInput(request: HostedRun) {
     ...(callable.case === 'function' ? { callable: callable.value } : {}),
     ...(callable.case === 'entrypoint' ? { entrypoint: callable.value } : {}),
     ...(setupFunc === undefined ? {} : { setup: setupFunc }),
+    exposedPort: machineRequirements?.exposedPort,
     serves: machineRequirements?.exposedPort !== undefined && !asksForMetadata(callable),
     asked: askedScale(machineRequirements, undefined),
     authMode: wordOf(authModes, request.authMode),

@@ -11,15 +11,14 @@ import { requireHardware } from '../../domain/sought-hardware.ts'
 import type { SecretValues } from '../../domain/secret.ts'
 import { uuidv7 } from '../../kit/ids.ts'
 import { deleteApp, registerRevision } from '../../store/apps.ts'
-import { checkedSecrets } from '../deploys/allowed-secrets.ts'
-import { Pickled, SentCode, sentCode, storedCode } from '../deploys/callable.ts'
-import { definitionOf } from '../deploys/definition.ts'
+import { isCodeless, Pickled, Port, SentCode, sentCode, storedCode } from '../deploys/callable.ts'
 import type { Deps } from '../deps.ts'
-import { build, EnvironmentName, requireEnvironment, unknownEnvironment } from '../deploys/environments.ts'
+import { EnvironmentName, requireEnvironment, unknownEnvironment } from '../deploys/environments.ts'
 import { hostSpec } from './host-spec.ts'
 import { operation } from '../operation.ts'
 import type { Attention } from '../operation.ts'
-import { Places, placesOf } from '../deploys/places.ts'
+import { Places } from '../deploys/places.ts'
+import { askedEnvironment, prepared as preparedFor } from '../deploys/prepared.ts'
 import { Resilience, resilienceOf } from '../deploys/resilience.ts'
 import { outcomeOf, valueOf } from './run-outcome.ts'
 import { ScaleInput } from '../deploys/scale-input.ts'
@@ -35,6 +34,7 @@ const Run = z.object({
   environments: z.array(SentEnvironment),
   ...SentCode.shape,
   setup: Pickled.optional(),
+  exposedPort: Port,
   /** It is an app: nobody waits for it to return. */
   serves: z.boolean(),
   asked: ScaleInput,
@@ -61,7 +61,8 @@ export const run = operation(
     const prepared = await prepare(deps, caller, input, attention)
     using leaving = whenLeft(deps, attention)
     const how = { ...attention, signal: leaving.signal }
-    const work = input.serves ? runApp : callFunction
+    const isApp = input.serves || (prepared.servesItself && isCodeless(input))
+    const work = isApp ? runApp : callFunction
     return await work(deps, caller, input, prepared, how)
   },
   { action: 'run', about: ({ name, environment, serves }) => ({ subject: name, environment, serves }) },
@@ -71,22 +72,15 @@ export const run = operation(
 interface Prepared {
   readonly spec: Omit<RevisionSpec, 'callable' | 'run' | 'scale'>
   readonly values: SecretValues
+  readonly servesItself: boolean
 }
 
 async function prepare(deps: Deps, caller: Caller, input: Run, attention: Attention): Promise<Prepared> {
-  const { environments } = input
-  const places = await placesOf(deps, caller, input)
-  const environment = definitionOf(environments)
-  const resilience = resilienceOf(input)
-  const secrets = await checkedSecrets(deps, caller, input)
-  const values = await deps.vault.exposed({ accountId: caller.accountId, environment: input.environment }, secrets)
-  const force = environments.some((sent) => sent.force)
-  const environmentId = await build(deps, environment, { force, secrets: values, attention })
-  const named = secrets === undefined ? {} : { secrets }
-  return {
-    spec: { environment, environmentId, ...resilience, ...places, ...named, privateLogs: false, metadata: {} },
-    values,
-  }
+  const asked = await askedEnvironment(deps, caller, input)
+  const { servesItself } = asked
+  const resilience = resilienceOf(input, servesItself && isCodeless(input) ? 'GET' : 'POST')
+  const { spec, values } = await preparedFor(deps, caller, input, asked, attention)
+  return { spec: { ...spec, ...resilience, privateLogs: false, metadata: {} }, values, servesItself }
 }
 
 async function callFunction(
@@ -115,12 +109,14 @@ async function runApp(
   deps: Deps,
   caller: Caller,
   input: Run,
-  { spec: prepared }: Prepared,
+  { spec: prepared, servesItself }: Prepared,
   { say, signal, reached }: Attention,
 ): Promise<RunValue> {
   if (input.setup !== undefined) throw setupOfServer()
   const scale = appScale(input.asked)
-  const spec: RevisionSpec = { ...prepared, callable: await storedCode(deps, input), run: 'app', scale }
+  const callable = await storedCode(deps, input, { servesItself })
+  const port = input.exposedPort === undefined ? {} : { exposedPort: input.exposedPort }
+  const spec: RevisionSpec = { ...prepared, callable, ...port, run: 'app', scale }
   const app = newApp(deps, caller, input)
   const ended = deps.runners.followRun(app.id, say)
   try {

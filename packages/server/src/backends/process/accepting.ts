@@ -25,11 +25,13 @@ export async function whenTold(pipe: Readable): Promise<boolean> {
  * The loopback address at which the port answers, as soon as it does; nothing when aborted before. It looks when it is
  * told to, for a word alone is not believed, and now and then anyway: every 10 ms at first, and adds at most a hundredth to
  * a start that takes long. While a word may come it looks less often, for the looks of fifty starts at once are felt.
+ * `elsewhere` is asked beside it, for programs that choose their port themselves.
  */
 export async function whenAccepting(
   port: number,
   told: Promise<boolean>,
   signal: AbortSignal,
+  elsewhere?: () => Promise<Address | undefined>,
 ): Promise<Address | undefined> {
   let isAwaited = true
   const word = told.then(() => (isAwaited = false))
@@ -37,6 +39,8 @@ export async function whenAccepting(
     for (const host of ['127.0.0.1', '::1']) {
       if (await accepts({ host, port })) return { host, port }
     }
+    const found = await elsewhere?.()
+    if (found !== undefined) return found
     const { share, soonestMs } = isAwaited ? awaitingWord : alone
     const wait = Math.min(Math.max(waited * share, soonestMs), latestMs)
     await (isAwaited ? sooner(word, wait, signal) : pause(wait, undefined, { signal }).catch(() => {}))

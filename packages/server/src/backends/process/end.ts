@@ -33,7 +33,8 @@ export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
 
 const census = new Census()
 
-async function procsOf({ id, installation, main }: Tree): Promise<Proc[]> {
+/** The live processes of a runner, also those that left its session. */
+export async function procsOf({ id, installation, main }: Tree): Promise<Proc[]> {
   const procs = await census.take()
   const leader = main && isAlive(main) ? main.pid : undefined
   const marked = procs.filter((proc) => {

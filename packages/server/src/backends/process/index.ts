@@ -160,6 +160,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
       const ids = only === undefined ? all() : [...only].filter((id) => survivors.has(id) || runners.has(id))
       return new Map(await Promise.all(ids.map(async (id) => [id, await sightingOf(id)] as const)))
     },
+    listening: async (id) => (await runnerOf(id))?.listening(),
     usage: async () => usageOf(await living(), place),
     exec: async (id, command, signal) => {
       signal.throwIfAborted()

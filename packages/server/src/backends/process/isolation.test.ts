@@ -254,6 +254,70 @@ serve()`
   },
 )
 
+const ownPort = (port: number, more = '') => `${serving}
+import socket, threading, urllib.request
+def answer(): return os.environ['CARRICK_RUNNER_ID']
+${more}
+http.server.HTTPServer(('0.0.0.0', ${port}), Handler).serve_forever()`
+
+test.skipIf(noNetwork).each([8080, 80])(
+  'runners whose server binds port %i whatever they are told serve side by side, each reached at its own',
+  async (exposedPort) => {
+    const specs = Array.from({ length: 3 }, () => specOf(ownPort(exposedPort), { exposedPort }))
+    await Promise.all(specs.map((spec) => runners.start(spec, never)))
+    const addresses = await Promise.all(specs.map(async ({ id }) => (await sighted(id, 'accepting')).address))
+    expect(await Promise.all(addresses.map(ask))).toEqual(specs.map(({ id }) => id))
+    expect(new Set(addresses.map(({ port }) => port)).size).toBe(3)
+    expect(addresses.some(({ port }) => port === exposedPort)).toBe(false)
+  },
+)
+
+test.skipIf(noNetwork)('inside, what binds such a port is found at it, also by what runs beside it', async () => {
+  const calls = `
+def look():
+    while True:
+        try: return print(urllib.request.urlopen('http://localhost:8080/').read().decode(), flush=True)
+        except OSError: pass
+threading.Thread(target=look, daemon=True).start()`
+  const spec = specOf(ownPort(8080, calls), { exposedPort: 8080 })
+  await runners.start(spec, never)
+  await sighted(spec.id, 'accepting')
+  await expect.poll(() => said, patience).toEqual([spec.id])
+  const url = 'http://127.0.0.1:8080/'
+  const program = `import urllib.request; print(urllib.request.urlopen('${url}').read().decode())`
+  await using session = await runners.exec(spec.id, { command: ['/usr/bin/python3', '-c', program] }, never)
+  const heard: string[] = []
+  for await (const { data } of session.output) heard.push(Buffer.from(data).toString())
+  expect(heard.join('').trim()).toBe(spec.id)
+})
+
+test.skipIf(noNetwork)('a server that listens for each family by itself gets both at such a port', async () => {
+  const both = `
+class Six(http.server.HTTPServer):
+    address_family = socket.AF_INET6
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+threading.Thread(target=http.server.HTTPServer(('0.0.0.0', 8080), Handler).serve_forever, daemon=True).start()
+Six(('::', 8080), Handler).serve_forever()`
+  const spec = specOf(ownPort(8080, both), { exposedPort: 8080 })
+  await runners.start(spec, never)
+  expect(await ask((await sighted(spec.id, 'accepting')).address)).toBe(spec.id)
+  expect(said).toEqual([])
+})
+
+test.skipIf(notApart)('of a runner that listens somewhere else than it should it can be told where', async () => {
+  const spec = specOf(
+    `${serving}\nprint('begun', flush=True)\nhttp.server.HTTPServer(('0.0.0.0', 5017), Handler).serve_forever()`,
+    { exposedPort: 8080 },
+  )
+  await runners.start(spec, never)
+  await expect.poll(() => said, patience).toEqual(['begun'])
+  await expect.poll(() => runners.listening?.(spec.id), patience).toMatchObject([{ host: '0.0.0.0', port: 5017 }])
+  await runners.kill(spec.id, never)
+  expect(await runners.listening?.(spec.id)).toBeUndefined()
+})
+
 test.skipIf(noNetwork).for([
   ['a child of the program', `import subprocess\nsubprocess.run([sys.executable, '-c', serve_source])`],
   [

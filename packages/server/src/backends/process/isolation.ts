@@ -15,12 +15,20 @@ export interface Isolation {
   readonly ownNetwork: boolean
   /** The launcher's options for one runner, whose folder is there. None where runners are not apart. */
   optionsFor(spec: RunnerSpec, place: IsolatedPlace): Promise<readonly string[]>
+  /** The ports of a runner's own network that lead to the machine's: they are open before any program of it is there. */
+  waysOut(ports: readonly number[], exposedPort: number | undefined): ReadonlyMap<number, number>
 }
 
 export interface IsolatedPlace {
   readonly folder: string
-  /** What the platform connects to. */
+  /** What the platform connects to: the first one takes the place of the port that the server binds. */
   readonly ports: readonly number[]
+}
+
+/** A port that the runner asks for, and what it has of the machine's ports instead. */
+interface Door {
+  readonly inside: number
+  readonly outside: number
 }
 
 /** Where runners reach the platform: on loopback. */
@@ -61,6 +69,7 @@ export async function openIsolation(wanted: IsolationParts): Promise<Isolation> 
       apart: false,
       ownNetwork: false,
       optionsFor: async () => [],
+      waysOut: () => new Map(),
     }
   }
   if (noNetwork !== undefined) insist(wanted, `runners cannot have networks of their own: ${noNetwork}`)
@@ -73,6 +82,7 @@ export async function openIsolation(wanted: IsolationParts): Promise<Isolation> 
     apart: true,
     ownNetwork: network !== undefined,
     optionsFor: (spec, place) => optionsFor(wanted, network, spec, place),
+    waysOut: (ports, exposedPort) => waysOut(doorsOf(ports, exposedPort), wanted.ingress),
   }
 }
 
@@ -109,7 +119,7 @@ const readyFile = (folder: string) => join(folder, 'tmp', '.network')
 async function optionsFor(
   { hidden, shared, ingress, program }: IsolationParts,
   network: WayOut | undefined,
-  { id, command, mounts, sees = [], leaves = [] }: RunnerSpec,
+  { id, command, mounts, sees = [], leaves = [], exposedPort }: RunnerSpec,
   { folder, ports }: IsolatedPlace,
 ): Promise<readonly string[]> {
   const hosts = join(folder, 'hosts')
@@ -134,26 +144,44 @@ async function optionsFor(
       ...named('mount-to', to),
       ...named('mount-read-only', readOnly ? '1' : '0'),
     ]),
-    ...(network ? networkOptions(network, readyFile(folder), ports, ingress) : []),
+    ...(network ? networkOptions(network, readyFile(folder), doorsOf(ports, exposedPort), ingress) : []),
   ]
+}
+
+function doorsOf(ports: readonly number[], exposedPort: number | undefined): readonly Door[] {
+  const own = ports.map((port) => ({ inside: port, outside: port }))
+  const [app] = ports
+  const isFixed = app !== undefined && exposedPort !== undefined && !ports.includes(exposedPort)
+  return isFixed ? [...own, { inside: exposedPort, outside: app }] : own
 }
 
 function networkOptions(
   { pasta, resolver }: WayOut,
   ready: string,
-  ports: readonly number[],
+  doors: readonly Door[],
   ingress: Ingress | undefined,
 ): readonly string[] {
-  const toIngress = ingress === undefined ? [] : [`${ingress.port}`, `${ingress.insteadOf.port}:${ingress.port}`]
-  const forwarded = [...ports.map(String), ...new Set(toIngress)]
+  const forwarded = Array.from(waysOut(doors, ingress), ([inside, outside]) => `${inside}:${outside}`)
   return [
     ...named('pasta', pasta),
     ...named('ready', ready),
-    ...named('port', ...ports.map(String)),
+    ...named('port', ...doors.map(({ inside, outside }) => `${inside}:${outside}`)),
     ...named('forward', forwarded.length === 0 ? 'none' : forwarded.join(',')),
     ...named('deny', ...denied()),
     ...(resolver === undefined ? [] : [...named('put-at', '/etc/resolv.conf'), ...named('put', resolver)]),
   ]
+}
+
+/**
+ * A socket that was made outside is found inside as if it were there, and so is the ingress. A port that the app binds is
+ * its own, also where a deployer knows the platform by that number.
+ */
+function waysOut(doors: readonly Door[], ingress: Ingress | undefined): ReadonlyMap<number, number> {
+  return new Map([
+    ...(ingress === undefined ? [] : [[ingress.insteadOf.port, ingress.port] as const]),
+    ...doors.map(({ inside, outside }) => [inside, outside] as const),
+    ...(ingress === undefined ? [] : [[ingress.port, ingress.port] as const]),
+  ])
 }
 
 /** Where the machine's own keys are told by clouds, and the machine itself, by all its names. */

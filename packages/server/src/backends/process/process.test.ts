@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -287,3 +289,34 @@ test('once a runner serves, the next one is a process that waits already, with a
   await runners.close()
   await expect.poll(waitingLaunchers, { timeout: 20_000 }).toEqual([])
 })
+
+test('where runners share the network, one at a time serves at a port of its own choice, and a stranger there is not taken for it', async () => {
+  const runners = await openWithCgroups(place)
+  const stranger = createServer().listen(0, '127.0.0.1')
+  await once(stranger, 'listening')
+  const exposedPort = portOf(stranger)
+  const program = `require('node:http').createServer((_, res) => res.end(process.env.CARRICK_RUNNER_ID)).listen(${exposedPort}, '127.0.0.1')`
+  const kept = `setInterval(() => {}, 1000); process.on('uncaughtException', ({ code }) => console.log(code)); ${program}`
+  const fixed = () => ({ ...specOf('const children = []'), exposedPort, command: [process.execPath, '-e', kept] })
+  const said: string[] = []
+  runners.onOutput(({ text }) => said.push(text))
+  const [late, early] = [fixed(), fixed()]
+  const kind = async (id: string) => (await runners.list(never)).get(id)?.kind
+
+  await runners.start(late, never)
+  await expect.poll(() => said, { timeout: 20_000 }).toEqual(['EADDRINUSE'])
+  expect([await kind(late.id), await runners.listening?.(late.id)]).toEqual(['starting', []])
+  stranger.close()
+  await runners.start(early, never)
+  await expect.poll(() => kind(early.id), { timeout: 20_000 }).toBe('accepting')
+  const seen = (await runners.list(never)).get(early.id)
+  expect(seen).toMatchObject({ address: { host: '127.0.0.1', port: exposedPort } })
+  expect(await (await fetch(`http://127.0.0.1:${exposedPort}/`)).text()).toBe(early.id)
+  expect(await kind(late.id)).toBe('starting')
+  await runners.close()
+})
+
+function portOf(opened: Server): number {
+  const address = opened.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

@@ -5,10 +5,12 @@ import type { RunnerId } from '../../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
+import { listenersOf } from '../listeners.ts'
 import { whenAccepting, whenTold } from './accepting.ts'
 import type { Bounds } from './bounds.ts'
-import { endTree } from './end.ts'
+import { endTree, type Tree } from './end.ts'
 import { startSession } from './exec.ts'
+import { onFixedPort, thoseOf } from './fixed-port.ts'
 import { mainFile, type Isolation } from './isolation.ts'
 import type { Launcher } from './launcher.ts'
 import { drain, whenDrained, type Drain } from './output.ts'
@@ -30,6 +32,8 @@ export interface RunnerProcess {
   kill(signal: AbortSignal): Promise<void>
   /** The main process, while it lives. */
   main(): ProcIdentity | undefined
+  /** Where its programs listen, besides the port that they are told. */
+  listening(): Promise<readonly Address[] | undefined>
   /** Runs a command beside it. */
   exec(command: ExecCommand): Promise<ExecSession>
   /** Removes its folder and gives its ports back. Only for one that exited. */
@@ -78,8 +82,10 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     changed(spec.id)
   }
 
-  const endAll = (leader: ProcIdentity | undefined, signal: AbortSignal) =>
-    endTree({ id: spec.id, installation: place.installation, main: leader, cgroups: place.cgroups }, signal)
+  const treeBelow = (leader: ProcIdentity | undefined): Tree => {
+    return { id: spec.id, installation: place.installation, main: leader, cgroups: place.cgroups }
+  }
+  const endAll = (leader: ProcIdentity | undefined, signal: AbortSignal) => endTree(treeBelow(leader), signal)
 
   /** Sees it off: whatever it left behind would hold its pipes, its port and its memory; its last words come first. */
   async function follow(child: Spawned, pipes: Record<'stdout' | 'stderr', Drain>): Promise<void> {
@@ -120,7 +126,11 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       stderr: drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }), pace),
     }
     exited = follow(spawned, pipes)
-    void whenAccepting(given.app, whenTold(word), over.signal).then((address) => address && accept(address))
+    const chosen =
+      spec.exposedPort === undefined || setting.isolation.ownNetwork
+        ? undefined
+        : onFixedPort(spec.exposedPort, () => treeBelow(main))
+    void whenAccepting(given.app, whenTold(word), over.signal, chosen).then((address) => address && accept(address))
     const startTime = procOf(pid)?.startTime
     if (startTime) {
       main = { pid, startTime, bootId: bootId() }
@@ -141,6 +151,14 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       await exited
     },
     main: () => (main && isAlive(main) ? main : undefined),
+    listening: async () => {
+      if (over.signal.aborted || main === undefined) return undefined
+      if (!setting.isolation.ownNetwork) return thoseOf(treeBelow(main), await listenersOf(main.pid))
+      const program = await programIn(folder)
+      if (program === undefined) return undefined
+      const ways = setting.isolation.waysOut(Object.values(given), spec.exposedPort)
+      return (await listenersOf(program.pid)).filter(({ port }) => !ways.has(port))
+    },
     exec: async (command) => {
       await noted
       const program = setting.isolation.apart ? await programIn(folder) : main

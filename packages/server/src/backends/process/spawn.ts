@@ -60,6 +60,7 @@ export async function spawnRunner(
     CARRICK_LISTENING_FD: String(wordFd),
     ...(spec.mounts.length === 0 || isolation.apart ? {} : { CARRICK_RUNNER_MOUNTS: mountsFor(spec, folder) }),
     ...waitFor(networkFile(isolation, folder)),
+    ...(spec.exposedPort === undefined || isolation.ownNetwork ? {} : oneAtATime(spec.exposedPort, isolation)),
   }
   const how = { cwd: join(folder, 'work') }
   try {
@@ -75,6 +76,15 @@ export async function spawnRunner(
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error)) // such as a zero byte in a variable
   }
+}
+
+/** What the bootstrap says when the app turns out to bind a port of its own choice. */
+function oneAtATime(port: number, { confinement }: Isolation): Record<string, string> {
+  const why = confinement.find(({ part }) => part === 'network')?.why ?? 'this machine gives them none'
+  const said =
+    `This app binds port ${port} by itself, and runners share this machine's network (${why}): ` +
+    'only one runner of it can serve at a time. Set max_concurrency to 1, or let it bind the port that PORT names'
+  return { CARRICK_RUNNER_SHARED_PORT: said }
 }
 
 /** The bootstrap waits for it before it loads the app. */

@@ -21,7 +21,7 @@ import { parseAddress, type S3Options } from './options.ts'
 export interface Bucket {
   readonly address: string
   /** Resolves when the server has acknowledged all of it, and found it to be what was sent. */
-  put(key: string, draft: Draft): Promise<void>
+  put(key: string, draft: WholeFile): Promise<void>
   /** The bytes from `start` to `end`, both included, or to the last. */
   get(key: string, start: number, end?: number): Promise<Answer>
   /** A small text; undefined when there is none. */
@@ -39,6 +39,8 @@ export interface Bucket {
   readonly closed: AbortSignal
   close(): void
 }
+
+type WholeFile = Pick<Draft, 'path' | 'length' | 'sha256'>
 
 /** Some bytes, and how many there will be. */
 export interface Answer {
@@ -61,7 +63,7 @@ export function openBucket(options: S3Options): Bucket {
   const root = prefix === '' ? '' : `${prefix}/`
   const at = (key: string) => ({ Bucket, Key: root + key })
 
-  async function putWhole(key: string, { length, sha256 }: Draft, body: Readable): Promise<void> {
+  async function putWhole(key: string, { length, sha256 }: WholeFile, body: Readable): Promise<void> {
     const command = new PutObjectCommand({ ...at(key), Body: body, ContentLength: length })
     // The signature covers it, and every server that speaks S3 compares it with what has arrived.
     command.middlewareStack.add(
@@ -74,7 +76,7 @@ export function openBucket(options: S3Options): Bucket {
     await client.send(command)
   }
 
-  async function putInParts(key: string, { length }: Draft, body: Readable): Promise<void> {
+  async function putInParts(key: string, { length }: WholeFile, body: Readable): Promise<void> {
     const partSize = Math.max(smallestPart, Math.ceil(length / mostParts))
     await new Upload({ client, params: { ...at(key), Body: body }, partSize, queueSize: 2 }).done()
   }

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { BlobKey } from '../../domain/ids.ts'
 import type { Moment } from '../../kit/clock.ts'
-import type { LastingBlobs } from '../blob-store.ts'
+import type { BlobDraft, BlobRange, LastingBlobs, PieceBlobs } from '../blob-store.ts'
 import { shards } from '../copy.ts'
 import { blobPath, isBlobKey } from '../places.ts'
 import type { Sweepable } from '../sweep.ts'
@@ -36,7 +36,7 @@ export async function openS3Blobs(parts: S3BlobParts): Promise<S3Blobs> {
 
 const patientMs = 10 * 60_000
 
-export class S3Blobs implements LastingBlobs, Sweepable {
+export class S3Blobs implements LastingBlobs, PieceBlobs, Sweepable {
   readonly prefixes = shards
   readonly #parts: Opened
   readonly #fetching = new Map<BlobKey, Promise<string>>()
@@ -65,6 +65,20 @@ export class S3Blobs implements LastingBlobs, Sweepable {
 
   async open(key: BlobKey): Promise<Readable> {
     return verified(await this.#reach(() => openResumed(this.#parts.bucket, placeOf(key))), key)
+  }
+
+  openRange(key: BlobKey, { start, end }: BlobRange): Promise<Readable> {
+    return this.#reach(() => openResumed(this.#parts.bucket, placeOf(key), start, end))
+  }
+
+  draftPath(): string {
+    return join(this.#parts.folder, 'incoming', randomUUID())
+  }
+
+  async adopt({ path, key, length }: BlobDraft): Promise<void> {
+    const { bucket, turns } = this.#parts
+    await turns.place(key, () => this.#reach(() => bucket.put(placeOf(key), { path, length, sha256: key })))
+    await rm(path, { force: true })
   }
 
   pathOf(key: BlobKey): Promise<string> {

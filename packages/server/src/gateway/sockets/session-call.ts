@@ -4,6 +4,7 @@ import type { Exchange as Answer, Failure } from '../../calls/call.ts'
 import { askToStop } from '../../calls/cancel.ts'
 import { answered, endpointOf, headersToCaller, headersToRunner, type Origin } from '../../calls/headers.ts'
 import { httpStatus } from '../../domain/outcome.ts'
+import { isOwnServer } from '../../domain/own-server.ts'
 import type { HeaderPairs } from '../../domain/request.ts'
 import type { Answered } from '../../domain/retry.ts'
 import type { Slot } from '../../home/home.ts'
@@ -86,9 +87,10 @@ async function serve(
   { body, answer, slot, use, known, origin }: Serving,
 ): Promise<void> {
   const headers = [...headersToRunner(ofTheCall(req), origin), ['content-type', 'application/json'] as const]
-  // The app decides what becomes of its work; the slot stays taken until it is done.
+  // The app decides what becomes of its work; the slot stays taken until it is done. A server of its own sees who leaves.
+  const hangsUp = isOwnServer(known.active.spec)
   const stop = () => void askToStop(deps.caller, slot.address, { ...origin, path })
-  gone.addEventListener('abort', stop, { once: true })
+  if (!hangsUp) gone.addEventListener('abort', stop, { once: true })
   try {
     const exchange = await deps.caller.exchange(
       slot.address,
@@ -96,7 +98,7 @@ async function serve(
       {
         requestTimeoutMs: known.app.scale.request_timeout * 1_000,
         connectTimeoutMs: deps.limits.connectTimeoutMs,
-        signal: new AbortController().signal,
+        signal: hangsUp ? gone : new AbortController().signal,
       },
     )
     if (exchange.kind === 'answered') use.answered(exchange.headers)

@@ -1,0 +1,4 @@
+import { describeBackend } from '../conformance.ts'
+import { dockerBackend } from './testing.ts'
+
+describeBackend('docker', dockerBackend)

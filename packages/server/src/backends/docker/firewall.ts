@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chainsOf, rulesIPv4, rulesIPv6, type Walls } from './firewall-rules.ts'
+
+/** Rules of the machine's firewall about our bridges. Rules of others are neither read nor touched. */
+export interface Firewall {
+  /** Why there is none, as half a sentence. */
+  readonly why: string | undefined
+  /** Puts back what is missing: an engine or a firewall that was started again may have taken it away. */
+  ensure(): Promise<void>
+  /** Takes ours away. */
+  close(): Promise<void>
+}
+
+interface Family {
+  readonly program: 'iptables' | 'ip6tables'
+  readonly rules: string
+}
+
+/** Sets the rules, or finds out why it may not. */
+export async function openFirewall(walls: Walls): Promise<Firewall> {
+  const families: readonly Family[] = [
+    { program: 'iptables', rules: rulesIPv4(walls) },
+    ...(existsSync('/proc/net/if_inet6') ? [{ program: 'ip6tables', rules: rulesIPv6(walls) } as const] : []),
+  ]
+  const ensure = async () => {
+    for (const family of families) await set(family, walls)
+  }
+  const close = async () => {
+    for (const { program } of families) await remove(program, walls)
+  }
+  const why = await ensure().then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
+  return why === undefined ? { why, ensure, close } : { why, ensure: async () => {}, close: async () => {} }
+}
+
+async function set({ program, rules }: Family, walls: Walls): Promise<void> {
+  await run(`${program}-restore`, ['--noflush', ...patience], rules)
+  for (const jump of await jumpsOf(program, walls)) {
+    const [chain = '', ...rule] = jump
+    if (!(await may(program, '--check', ...jump))) await run(program, [...patience, '--insert', chain, '1', ...rule])
+  }
+}
+
+async function remove(program: Family['program'], walls: Walls): Promise<void> {
+  for (const jump of await jumpsOf(program, walls)) await may(program, '--delete', ...jump)
+  for (const chain of Object.values(chainsOf(walls))) {
+    await may(program, '--flush', chain)
+    await may(program, '--delete-chain', chain)
+  }
+}
+
+/** An engine asks the operator's chain before its own, also when it starts again; one that sets no rules has none. */
+async function jumpsOf(program: Family['program'], walls: Walls): Promise<readonly (readonly string[])[]> {
+  const { toMachine, through } = chainsOf(walls)
+  const forward = (await may(program, '--list', 'DOCKER-USER', '--numeric')) ? 'DOCKER-USER' : 'FORWARD'
+  const ours = ['--in-interface', `${walls.prefix}+`, '--jump']
+  return [
+    ['INPUT', ...ours, toMachine],
+    [forward, ...ours, through],
+  ]
+}
+
+/** Others change the firewall too: one waits for them. */
+const patience = ['--wait', '10']
+const limitMs = 20_000
+const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
+
+const may = (program: string, ...args: readonly string[]): Promise<boolean> =>
+  run(program, [...patience, ...args]).then(
+    () => true,
+    () => false,
+  )
+
+/** Throws half a sentence. */
+function run(program: string, args: readonly string[], input = ''): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, args, { env, timeout: limitMs }, (error, _out, said) => {
+      if (error === null) resolve()
+      else reject(new Error(reasonOf(program, error, said)))
+    })
+    child.stdin?.on('error', () => {}) // it ended before it read all: its exit tells why
+    child.stdin?.end(input)
+  })
+}
+
+function reasonOf(program: string, error: Error, said: string): string {
+  if ('code' in error && error.code === 'ENOENT') return `the program \`${program}\` is not there`
+  const last = said.trim().split('\n').at(-1)
+  return `\`${program}\` refuses: ${last === undefined || last === '' ? error.message : last}`
+}

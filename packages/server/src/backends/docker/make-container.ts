@@ -1,0 +1,44 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Container } from 'dockerode'
+import type { RunnerSpec } from '../backend.ts'
+import { nameOf, needsInit, portsOf, programConfigOf } from './container-config.ts'
+import { statusOf, unless } from './engine.ts'
+import { pullImage } from './pull.ts'
+import type { ContainerSetting } from './setting.ts'
+
+export interface Making {
+  readonly signal: AbortSignal
+  /** Called when its image is not there, and is pulled. */
+  readonly onPulling: () => void
+  /** Told what people are to read of it. */
+  readonly say: (text: string) => void
+}
+
+/** Makes a runner's container, which does not run yet; pulls its image first where the engine does not have that. */
+export async function makeContainer(spec: RunnerSpec, setting: ContainerSetting, making: Making): Promise<Container> {
+  const work = join(setting.folderOf(spec.id), 'work')
+  await mkdir(setting.folderOf(spec.id), { recursive: true, mode: 0o700 })
+  await mkdir(work, { recursive: true })
+  await chmod(work, 0o777) // whoever the image runs as; nobody else can enter the folder above
+  const { docker } = setting.engine
+  for (;;) {
+    try {
+      return await docker.createContainer(await optionsOf(spec, work, setting))
+    } catch (error) {
+      if (statusOf(error) === 409)
+        await unless([404], docker.getContainer(nameOf(spec)).remove({ force: true, v: true }))
+      else if (statusOf(error) === 404) await pullImage(spec.image?.reference ?? '', setting, making)
+      else throw error
+      making.signal.throwIfAborted()
+    }
+  }
+}
+
+async function optionsOf(spec: RunnerSpec, work: string, { installation, folderOf, walls }: ContainerSetting) {
+  const { app: port } = portsOf(spec)
+  const place = { folder: folderOf(spec.id), work, port, init: needsInit(spec) }
+  const { options, variables } = await walls.surround(spec, place)
+  const walled = { ...spec, variables: { ...spec.variables, ...variables } }
+  return { ...programConfigOf(walled, { installation, work }), ...options }
+}

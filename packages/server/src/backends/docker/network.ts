@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto'
+import { isIP } from 'node:net'
+import type Dockerode from 'dockerode'
+import type { AccountId, RunnerId } from '../../domain/ids.ts'
+import type { Logger } from '../../kit/logger.ts'
+import type { Egress } from './firewall-rules.ts'
+import { labelsOfInstallation } from './labels.ts'
+import { freeSubnets } from './network-addresses.ts'
+import { takenNetworks } from './network-taken.ts'
+
+/** Where runners in containers reach the platform. */
+export interface IngressDoor {
+  /** The host name by which they know it. */
+  readonly name: string
+  /** The same at every address. */
+  readonly port: number
+  /** Listens at one more address of this machine, until it is disposed. Throws a sentence. */
+  readonly listenAt: (address: string) => Promise<AsyncDisposable>
+  /** What a deployer's code has frozen inside: the platform's own port, and its names. */
+  readonly insteadOf: { readonly port: number; readonly names: readonly string[] }
+}
+
+export interface NetworksOptions {
+  readonly docker: Dockerode
+  readonly installation: string
+  readonly ingress: IngressDoor | undefined
+  /** The addresses of all accounts' networks. */
+  readonly pool: string
+  readonly egress: Egress
+  readonly firewall: { ensure(): Promise<void> }
+  readonly log: Logger
+}
+
+/** What a container needs to know of its network. */
+export interface RunnerNetwork {
+  readonly name: string
+  /** Names that lead somewhere else in it, as `--add-host` takes them. */
+  readonly hosts: readonly string[]
+  /** Instead of the machine's servers of names; none for the same. */
+  readonly dns: readonly string[]
+}
+
+/** One network for each account, as long as a runner of it is there, and for a while after. */
+export interface Networks {
+  /** The network of an account, for one more of its runners. */
+  join(account: AccountId, runner: RunnerId): Promise<RunnerNetwork>
+  /** The runner is gone. */
+  leave(runner: RunnerId): void
+  /** Takes away what nobody uses. A network with a container in it stays. */
+  close(): Promise<void>
+}
+
+interface Network {
+  readonly id: string
+  readonly name: string
+  readonly gateway: string
+  readonly door: AsyncDisposable | undefined
+}
+
+const accountLabel = 'carrick.account'
+/** A new network takes the engine some 200 ms: an app that scales to zero is not to pay them each time. */
+const lingerMs = 10 * 60_000
+
+/** How the names of the bridges of one installation begin. */
+export const bridgePrefix = (installation: string): string => `cr${hashed(installation).slice(0, 5)}`
+
+export async function openNetworks(options: NetworksOptions): Promise<Networks> {
+  const { docker, installation, ingress, log } = options
+  const networks = new Map<AccountId, Promise<Network>>()
+  const members = new Map<RunnerId, AccountId>()
+  const departures = new Map<AccountId, NodeJS.Timeout>()
+  await removeUnused(docker, installation)
+
+  async function take(account: AccountId): Promise<Network> {
+    const found = (await ours(docker, installation, account))[0]
+    const made = found ?? (await create(options, account))
+    try {
+      await options.firewall.ensure()
+      return { ...made, door: await ingress?.listenAt(made.gateway) }
+    } catch (error) {
+      await docker.getNetwork(made.id).remove().catch(ignore)
+      throw error
+    }
+  }
+
+  async function giveUp(account: AccountId): Promise<void> {
+    const network = await networks.get(account)?.catch(ignore)
+    networks.delete(account)
+    if (network === undefined) return
+    await network.door?.[Symbol.asyncDispose]()
+    await docker
+      .getNetwork(network.id)
+      .remove()
+      .catch((error: unknown) => log.warn({ err: error, network: network.name }, 'a network could not be removed'))
+  }
+
+  const isUsed = (account: AccountId) => [...members.values()].includes(account)
+
+  return {
+    async join(account, runner) {
+      members.set(runner, account)
+      clearTimeout(departures.get(account))
+      const taking = networks.get(account) ?? take(account)
+      networks.set(account, taking)
+      try {
+        const { name, gateway } = await taking
+        return { name, hosts: hostsOf(ingress, gateway), dns: options.egress === 'none' ? ['127.0.0.1'] : [] }
+      } catch (error) {
+        members.delete(runner)
+        if (networks.get(account) === taking) networks.delete(account)
+        throw error
+      }
+    },
+    leave(runner) {
+      const account = members.get(runner)
+      members.delete(runner)
+      if (account === undefined || isUsed(account)) return
+      clearTimeout(departures.get(account))
+      const timer = setTimeout(() => void (isUsed(account) || giveUp(account)), lingerMs)
+      departures.set(account, timer.unref())
+    },
+    async close() {
+      departures.forEach((timer) => clearTimeout(timer))
+      await Promise.all([...networks.keys()].map(giveUp))
+    },
+  }
+}
+
+/** The ingress by its name, and the platform's own names at the loopback of the container, where a forwarder listens. */
+function hostsOf(ingress: IngressDoor | undefined, gateway: string): readonly string[] {
+  if (ingress === undefined) return []
+  const { name, insteadOf } = ingress
+  const frozen = insteadOf.names.filter((each) => isIP(each) === 0 && each !== 'localhost')
+  return [`${name}:${gateway}`, ...frozen.map((each) => `${each}:127.0.0.1`)]
+}
+
+type Made = Omit<Network, 'door'>
+
+async function create(options: NetworksOptions, account: AccountId): Promise<Made> {
+  const { docker, installation, pool, egress } = options
+  const bridge = `${bridgePrefix(installation)}${hashed(account).slice(0, 8)}`
+  const places = freeSubnets(pool, await takenNetworks(docker), installation + account)
+  for (const { subnet, gateway } of places.slice(0, mostTries)) {
+    const made = await docker
+      .createNetwork({
+        Name: `carrick-${bridge.slice(2)}`,
+        Driver: 'bridge',
+        CheckDuplicate: true,
+        EnableIPv6: false,
+        IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+        Labels: { ...labelsOfInstallation(installation), [accountLabel]: account },
+        Options: {
+          'com.docker.network.bridge.name': bridge,
+          'com.docker.network.bridge.enable_icc': 'false',
+          'com.docker.network.bridge.enable_ip_masquerade': egress === 'none' ? 'false' : 'true',
+        },
+      })
+      .catch((error: unknown) => {
+        if (isOverlap(error)) return undefined // another server took the place meanwhile
+        throw error
+      })
+    if (made !== undefined) return { id: made.id, name: `carrick-${bridge.slice(2)}`, gateway }
+  }
+  throw new Error(
+    `There is no room for one more account's network in ${pool}: give runners more addresses by CARRICK_CONTAINER_NETWORKS`,
+  )
+}
+
+const mostTries = 32
+
+/** The network of an account that a former server process made. */
+async function ours(docker: Dockerode, installation: string, account?: AccountId): Promise<readonly Made[]> {
+  const labels = {
+    ...labelsOfInstallation(installation),
+    ...(account === undefined ? {} : { [accountLabel]: account }),
+  }
+  const label = [...Object.entries(labels).map(([name, value]) => `${name}=${value}`), accountLabel]
+  const found = await docker.listNetworks({ filters: { label } })
+  return found.flatMap(({ Id: id, Name: name, IPAM }) => {
+    const gateway = IPAM?.Config?.[0]?.['Gateway']
+    return gateway === undefined ? [] : [{ id, name, gateway }]
+  })
+}
+
+/** The engine keeps what containers run in. */
+async function removeUnused(docker: Dockerode, installation: string): Promise<void> {
+  const left = await ours(docker, installation)
+  await Promise.all(left.map(({ id }) => docker.getNetwork(id).remove().catch(ignore)))
+}
+
+const isOverlap = (error: unknown): boolean => error instanceof Error && /overlap/i.test(error.message)
+const hashed = (text: string): string => createHash('sha256').update(text).digest('hex')
+const ignore = () => undefined

@@ -1,0 +1,26 @@
+import type { RunnerId } from '../../domain/ids.ts'
+import type { Logger } from '../../kit/logger.ts'
+import type { RunnerOutput } from '../backend.ts'
+import type { Engine } from './engine.ts'
+import type { Walls } from './walls.ts'
+
+/** By whom an image is pulled. */
+export interface PullCredentials {
+  readonly username: string
+  readonly password: string
+}
+
+/** What all runners of a backend have in common. */
+export interface ContainerSetting {
+  readonly engine: Engine
+  readonly walls: Walls
+  readonly installation: string
+  readonly log: Logger
+  /** Of this machine, the runner's own. */
+  readonly folderOf: (id: RunnerId) => string
+  readonly authFor: (reference: string) => Promise<PullCredentials | undefined>
+  /** Resolves when the engine is heard, or when aborted. */
+  readonly whenBack: (signal: AbortSignal) => Promise<void>
+  readonly changed: (id: RunnerId) => void
+  readonly said: (output: RunnerOutput) => void
+}

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { chmod, chown, mkdir, stat } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import type { RunnerSpec } from '../backend.ts'
+import type { RunnerUser } from './walls-user.ts'
+
+/**
+ * Lets a runner read and write what it is given although it is not the server's user. Nobody else of the machine gets to
+ * it: the folders above are the server's alone.
+ */
+export async function giveAccess(
+  { sees = [], leaves = [], mounts }: Pick<RunnerSpec, 'sees' | 'leaves' | 'mounts'>,
+  { owner }: RunnerUser,
+): Promise<void> {
+  await Promise.all(leaves.map((path) => mkdir(path, { recursive: true })))
+  if (owner === undefined) return
+  const written = [...leaves, ...mounts.filter(({ readOnly }) => !readOnly).map(({ from }) => from)]
+  await Promise.all([...sees.map(letRead), ...written.map((path) => giveTo(path, owner))])
+}
+
+const othersRead = 0o004
+
+async function letRead(path: string): Promise<void> {
+  const seen = await stat(path)
+  if (seen.isFile() && (seen.mode & othersRead) === 0) await chmod(path, (seen.mode & 0o777) | 0o444)
+}
+
+/** With all that is in it, the first time: what the server puts there later belongs to whom the folder belongs to. */
+async function giveTo(path: string, { uid, gid }: NonNullable<RunnerUser['owner']>): Promise<void> {
+  const seen = await stat(path)
+  if (seen.uid === uid && seen.gid === gid) return
+  await promisify(execFile)('chown', ['-R', '--no-dereference', '--from=0', `${uid}:${gid}`, '--', path])
+  await chown(path, uid, gid)
+  await chmod(path, 0o2775) // an image's own user writes there as one of the group
+}

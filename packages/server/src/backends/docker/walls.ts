@@ -1,0 +1,162 @@
+/**
+ * Walls around the runners of a container engine: what each may do, see, reach and use. All of it is made before a
+ * container is, and nothing inside can change it.
+ */
+import type { ContainerCreateOptions, HostConfig } from 'dockerode'
+import type { RunnerId } from '../../domain/ids.ts'
+import type { Logger } from '../../kit/logger.ts'
+import type { Confinement, RunnerSpec } from '../backend.ts'
+import type { Engine } from './engine.ts'
+import type { Egress } from './firewall-rules.ts'
+import { openFirewall } from './firewall.ts'
+import { boundsOnceServing, hostConfigOf, variablesOf } from './host-config.ts'
+import { bridgePrefix, openNetworks, type IngressDoor } from './network.ts'
+import { resolvers } from './network-taken.ts'
+import { giveAccess } from './walls-access.ts'
+import { confinementOf, wallFacts } from './walls-confinement.ts'
+import { createImageWishes } from './walls-image.ts'
+import { checkStandard, runtimeOf } from './walls-runtime.ts'
+import { openScratch } from './walls-scratch.ts'
+import { userOf } from './walls-user.ts'
+
+export interface WallsOptions {
+  readonly engine: Engine
+  readonly installation: string
+  readonly log: Logger
+  /** Absent: runners reach no platform. */
+  readonly ingress?: IngressDoor
+  readonly walls?: Partial<WallSettings>
+}
+
+/** What operators choose. */
+export interface WallSettings {
+  /** Most processes and threads of one runner. */
+  readonly tasks: number
+  /** Whether a runner that serves may use no more CPU than its machine type has. */
+  readonly hardCpu: boolean
+  /** Most bytes that one runner may write outside of `/data`. */
+  readonly scratchBytes: number
+  readonly egress: Egress
+  /** The addresses of runners' networks. */
+  readonly pool: string
+  /** Folders of the machine that every runner sees, and may write to. */
+  readonly shared: readonly string[]
+  /** The engine's runtime for runners; empty for its own. */
+  readonly runtime: string
+  /** Those that apps may choose instead. */
+  readonly runtimes: readonly string[]
+}
+
+const usual: WallSettings = {
+  tasks: 8_192,
+  hardCpu: true,
+  scratchBytes: 32 * 1024 ** 3,
+  egress: 'open',
+  pool: '10.212.0.0/14',
+  shared: [],
+  runtime: '',
+  runtimes: [],
+}
+
+/** What is true of a runner's container besides. */
+export interface ContainerPlace {
+  /** Of the machine, the runner's own: all that it writes outside of `/data` is below it. */
+  readonly folder: string
+  /** Below it: where it is, and its HOME. It is at the same path inside. */
+  readonly work: string
+  /** Where its server listens, in the container. */
+  readonly port: number
+  /** Whether what runs needs somebody to reap what it leaves. */
+  readonly init: boolean
+}
+
+/** All of a container's configuration but what runs in it. */
+export interface Walled {
+  readonly options: Pick<ContainerCreateOptions, 'HostConfig' | 'User' | 'Hostname'>
+  /** They come last: none of them is an app's to choose. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+export interface Walls {
+  readonly confinement: readonly Confinement[]
+  /** Makes what one container needs. Throws the engine's 404 when its image is not there yet. */
+  surround(spec: RunnerSpec, place: ContainerPlace): Promise<Walled>
+  /** What to tell the engine of a runner from the moment it serves, if anything. */
+  onceServing(spec: RunnerSpec): HostConfig | undefined
+  /** Its container is gone: so is what it wrote, and in a while its network, when it was the last there. */
+  forget(id: RunnerId): Promise<void>
+  /** Calls back with one that has written more than it may, again and again until it is forgotten, and a sentence why. */
+  onFull(listener: (id: RunnerId, sentence: string) => void): void
+  close(): Promise<void>
+}
+
+/** Throws a sentence for settings that cannot be had here. */
+export async function openWalls({ engine, installation, log, ingress, walls }: WallsOptions): Promise<Walls> {
+  const set: WallSettings = { ...usual, ...walls }
+  const { docker } = engine
+  const facts = wallFacts(await docker.info())
+  const runtimes = { known: engine.facts.runtimes, standard: set.runtime, allowed: set.runtimes }
+  checkStandard(runtimes)
+  const firewall = await openFirewall({
+    prefix: bridgePrefix(installation),
+    pool: set.pool,
+    ingressPort: ingress?.port ?? 0,
+    egress: set.egress,
+    resolvers: await resolvers(),
+  })
+  if (firewall.why !== undefined && set.egress !== 'open')
+    throw new Error(`CARRICK_EGRESS is "${set.egress}", which needs the machine's firewall, and ${firewall.why}`)
+  const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, log })
+  const scratch = openScratch({ mostBytes: set.scratchBytes, log })
+  const wishesOf = createImageWishes(docker)
+  const server = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+
+  return {
+    confinement: confinementOf(facts, { firewall: firewall.why, runtime: set.runtime }),
+    async surround(spec, place) {
+      const runtime = runtimeOf(spec.runtime, runtimes)
+      const image = await wishesOf(spec.image?.reference ?? '')
+      const { isRootless: rootless } = engine.facts
+      const user = userOf({ accountId: spec.accountId, imageUser: image.user, server, rootless })
+      await giveAccess(spec, user)
+      const own = await scratch.make(spec.id, place.folder, image.volumes)
+      const config = hostConfigOf({
+        ...set,
+        ...place,
+        spec,
+        user,
+        network: await networks.join(spec.accountId, spec.id),
+        scratch: [...own, { from: place.work, to: place.work, readOnly: false }],
+        ports: [place.port],
+        gpus: facts.hasCdi ? 'cdi' : 'request',
+        runtime,
+      })
+      return {
+        options: {
+          HostConfig: config,
+          Hostname: spec.id,
+          ...(user.user === undefined ? {} : { User: user.user }),
+        },
+        variables: { ...variablesOf(spec, user, place.work), ...networkVariables(ingress) },
+      }
+    },
+    onceServing: ({ limits }) => limits && boundsOnceServing(limits, set.hardCpu),
+    async forget(id) {
+      networks.leave(id)
+      await scratch.forget(id)
+    },
+    onFull: (listener) => scratch.onFull(listener),
+    async close() {
+      await scratch.close()
+      await networks.close()
+      await firewall.close()
+    },
+  }
+}
+
+/** The bootstrap leaves servers where they bind, and listens where code knows the platform by an address of the deployer's. */
+function networkVariables(ingress: IngressDoor | undefined): Record<string, string> {
+  const own = { CARRICK_RUNNER_OWN_NETWORK: '1' }
+  if (ingress === undefined) return own
+  return { ...own, CARRICK_RUNNER_FORWARD: `${ingress.insteadOf.port}=${ingress.name}:${ingress.port}` }
+}

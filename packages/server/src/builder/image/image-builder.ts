@@ -1,0 +1,260 @@
+/**
+ * Builder: definitions become images of a container engine. Reads and writes the engine's images of this installation and
+ * the store's record of them. One per installation; of its builds a bounded number at a time.
+ */
+import type Docker from 'dockerode'
+import { CarrickError } from '../../domain/errors.ts'
+import type { EnvironmentId } from '../../domain/ids.ts'
+import type { BuiltEnvironment, EnvironmentDefinition } from '../../domain/revision.ts'
+import { type Clock, type Moment, systemClock } from '../../kit/clock.ts'
+import { type Logger, silent } from '../../kit/logger.ts'
+import {
+  type EnvironmentImage,
+  forgetImage,
+  imageOf,
+  keepImage,
+  keptImages,
+  sbomOf,
+  useImage,
+} from '../../store/environment-images.ts'
+import type { Store } from '../../store/store.ts'
+import type { Builder, BuildOptions } from '../builder.ts'
+import { checkDefinition, environmentIdOf } from '../definition.ts'
+import { usedSecrets } from '../filling.ts'
+import { SharedBuild, type Work } from '../shared-build.ts'
+import { Turns } from '../turns.ts'
+import { buildVariables, type Variables } from '../variables.ts'
+import { checkContainer, containerIdOf } from './container-definition.ts'
+import { ImageMaker, type ImageMakerParts, removeName } from './image-maker.ts'
+import { localImage, findImage, type FoundImage } from './pulls.ts'
+import { repositoryOf } from './names.ts'
+import type { Push } from './push.ts'
+
+export interface ImageBuilderOptions {
+  readonly engine: Docker
+  readonly store: Store
+  readonly blobs: ImageMakerParts['blobs']
+  /** Tells images of this installation from others' on the same engine. */
+  readonly installation: string
+  /** The folder of `install.py` and `describe.py`. */
+  readonly programs: string
+  /** Where uv is kept when the machine has none. */
+  readonly toolsFolder: string
+  /** What virtualenv and conda go on. `{version}` in it is the minor version of Python. */
+  readonly baseImage?: string
+  /** By whom the base is pulled. */
+  readonly registries?: ImageMakerParts['registries']
+  /** Absent: images stay in the engine. */
+  readonly push?: Push
+  readonly log?: Logger
+  readonly clock?: Clock
+  readonly parallel?: number
+  readonly timeoutMs?: number
+  /** The environment from which index, proxy and certificate settings are taken, and nothing else. */
+  readonly variables?: Variables
+  /** Tells secrets apart in ids without showing them. */
+  readonly fingerprint: (value: string) => string
+}
+
+/** Takes over the installation's images: names that an earlier builder left and that nothing keeps are taken away. */
+export async function createImageBuilder(options: ImageBuilderOptions): Promise<ImageBuilder> {
+  const builder = new ImageBuilder(options)
+  await builder.forgetLeftovers()
+  return builder
+}
+
+/** A definition that was checked, and what is known of it before it is built. */
+interface Asked {
+  readonly id: EnvironmentId
+  readonly definition: EnvironmentDefinition
+  readonly found?: FoundImage
+}
+
+export class ImageBuilder implements Builder {
+  readonly #options: ImageBuilderOptions
+  readonly #maker: ImageMaker
+  readonly #turns: Turns
+  readonly #timeoutMs: number
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #repository: string
+  readonly #builds = new Map<string, SharedBuild>()
+
+  constructor(options: ImageBuilderOptions) {
+    this.#options = options
+    this.#maker = new ImageMaker({
+      engine: options.engine,
+      installation: options.installation,
+      programs: options.programs,
+      toolsFolder: options.toolsFolder,
+      blobs: options.blobs,
+      fingerprint: options.fingerprint,
+      baseImage: options.baseImage ?? 'python:{version}-slim',
+      push: options.push,
+      registries: options.registries ?? {},
+      variables: buildVariables(options.variables ?? process.env, options.toolsFolder),
+    })
+    this.#turns = new Turns(options.parallel ?? 2)
+    this.#timeoutMs = options.timeoutMs ?? 30 * 60_000
+    this.#log = options.log ?? silent
+    this.#clock = options.clock ?? systemClock()
+    this.#repository = repositoryOf(options.installation)
+  }
+
+  async build(definition: EnvironmentDefinition, options: BuildOptions): Promise<EnvironmentId> {
+    const { force = false, onLine, signal } = options
+    signal.throwIfAborted()
+    const asked = await this.#asked(definition, options)
+    if (!force && (await this.#hit(asked))) {
+      await this.#options.store.commit(useImage(asked.id, this.#clock.now()))
+      return asked.id
+    }
+    const work: Work = (say, stop) => this.#build(asked, { ...options, force, onLine: say, signal: stop })
+    return await this.#shared(`${asked.id} ${force}`, work).join(onLine, signal)
+  }
+
+  async placeOf(id: EnvironmentId): Promise<BuiltEnvironment> {
+    const image = await this.#options.store.read(imageOf(id))
+    if (image === undefined)
+      throw new CarrickError('build_failed', `Environment ${id} was never built as an image: deploy again`)
+    const { pushed, imageId, python } = image
+    const { push } = this.#options
+    const reference =
+      pushed === undefined || push === undefined ? imageId : `${push.host()}/${pushed.repository}@${pushed.digest}`
+    return { kind: 'image', reference, ...(python === undefined ? {} : { python }) }
+  }
+
+  async has(id: EnvironmentId): Promise<boolean> {
+    const image = await this.#options.store.read(imageOf(id))
+    return image !== undefined && (await this.#isThere(image))
+  }
+
+  /** What is installed in an environment: CycloneDX, JSON. */
+  async sbomOf(id: EnvironmentId): Promise<string | undefined> {
+    return await this.#options.store.read(sbomOf(id))
+  }
+
+  /** Takes away what nothing names, and nobody asked for since then. Answers how many environments. What runs stays. */
+  async sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number> {
+    const { store } = this.#options
+    let gone = 0
+    for (const { id, image, usedAt } of await store.read(keptImages())) {
+      if (named.has(id) || usedAt >= before || !(await store.commit(forgetImage(id, before)))) continue
+      await this.#removeNames(image)
+      gone += 1
+    }
+    return gone
+  }
+
+  /** Gives up what is being built. */
+  async close(): Promise<void> {
+    const builds = [...this.#builds.values()]
+    for (const build of builds)
+      build.stop(new CarrickError('draining', 'the server is stopping: deploy again when it is back'))
+    await Promise.allSettled(builds.map(({ ended }) => ended))
+  }
+
+  /** Takes away names of ours that no record has: of builds that ended with their server. */
+  async forgetLeftovers(): Promise<void> {
+    const { engine, store } = this.#options
+    const kept = new Set((await store.read(keptImages())).map(({ image }) => image.tag))
+    const ours = await engine.listImages({ filters: { reference: [this.#repository] } })
+    const left = ours
+      .flatMap(({ RepoTags }) => RepoTags ?? [])
+      .filter((name) => name.startsWith(`${this.#repository}:`) && !kept.has(name))
+    await Promise.all(left.map((name) => removeName(engine, name)))
+  }
+
+  async #asked(given: EnvironmentDefinition, options: BuildOptions): Promise<Asked> {
+    const { secrets = {}, buildSecrets = {}, registries = {}, force = false } = options
+    const { fingerprint, engine } = this.#options
+    if (given.kind !== 'container') {
+      const definition = checkDefinition(given, secrets)
+      const used = usedSecrets(definition.layers, secrets)
+      return { id: environmentIdOf(definition, { secrets: used, fingerprint }), definition }
+    }
+    const definition = checkContainer(given, secrets)
+    const { source } = definition
+    const found =
+      source.from === 'reference' ? await findImage(engine, source.reference, { registries, anew: force }) : undefined
+    const digest = found?.digest ?? (source.from === 'base' ? this.#maker.baseFor(definition.pythonVersion) : undefined)
+    const facts = { secrets, buildSecrets, fingerprint, ...(digest === undefined ? {} : { digest }) }
+    return { id: containerIdOf(definition, facts), definition, ...(found === undefined ? {} : { found }) }
+  }
+
+  /** Whether what is asked for is there already, and would be the same today. */
+  async #hit({ id, definition }: Asked): Promise<boolean> {
+    const image = await this.#options.store.read(imageOf(id))
+    if (image === undefined || !(await this.#isThere(image))) return false
+    return definition.kind === 'container' || image.base === this.#maker.baseFor(definition.pythonVersion)
+  }
+
+  async #isThere({ imageId, pushed }: EnvironmentImage): Promise<boolean> {
+    const { engine, push } = this.#options
+    if ((await localImage(engine, imageId)) !== undefined) return push === undefined || pushed !== undefined
+    return pushed !== undefined && push?.has !== undefined && (await push.has(pushed.repository, pushed.digest))
+  }
+
+  async #removeNames({ tag, pushed }: EnvironmentImage): Promise<void> {
+    const { engine, push } = this.#options
+    await removeName(engine, tag)
+    if (pushed !== undefined && push !== undefined) {
+      await removeName(engine, `${push.host()}/${pushed.repository}:${pushed.tag}`)
+    }
+  }
+
+  /** The build of this name that is under way, or a new one. */
+  #shared(name: string, work: Work): SharedBuild {
+    const underWay = this.#builds.get(name)
+    if (underWay !== undefined && !underWay.isStopped) return underWay
+    const build = new SharedBuild(work)
+    this.#builds.set(name, build)
+    const forget = () => this.#builds.get(name) === build && this.#builds.delete(name)
+    build.ended.then(forget, forget)
+    return build
+  }
+
+  async #build(asked: Asked, options: BuildOptions): Promise<EnvironmentId> {
+    const { onLine, signal } = options
+    const wait = (ahead: number) => onLine(`Waiting for ${ahead} other ${ahead === 1 ? 'build' : 'builds'}`)
+    await this.#turns.run(() => this.#makeWithinTime(asked, options), signal, wait)
+    return asked.id
+  }
+
+  async #makeWithinTime(asked: Asked, options: BuildOptions): Promise<void> {
+    const startedAt = this.#clock.now()
+    const limit = AbortSignal.timeout(this.#timeoutMs)
+    try {
+      await this.#make(asked, { ...options, signal: AbortSignal.any([options.signal, limit]) })
+    } catch (error) {
+      throw limit.aborted && !options.signal.aborted ? this.#tooLong() : error
+    }
+    this.#log.info({ environment: asked.id, ms: this.#clock.now() - startedAt }, 'an image was built')
+  }
+
+  /** It counts from the moment at which its record is on disk. */
+  async #make({ id, definition, found }: Asked, options: BuildOptions): Promise<void> {
+    const { force = false, secrets = {}, buildSecrets = {}, registries = {}, onLine, signal } = options
+    const { store } = this.#options
+    const given = {
+      force,
+      secrets,
+      buildSecrets,
+      registries,
+      onLine,
+      signal,
+      ...(found === undefined ? {} : { found }),
+    }
+    const { image, sbom } = await this.#maker.make(id, definition, given)
+    signal.throwIfAborted()
+    const former = await store.read(imageOf(id))
+    await store.commit(keepImage(id, { image, sbom, now: this.#clock.now() }))
+    if (former !== undefined && former.tag !== image.tag) await this.#removeNames(former)
+  }
+
+  #tooLong(): CarrickError {
+    const seconds = Math.round(this.#timeoutMs / 1_000)
+    const message = `The image could not be built within ${seconds} seconds: the build was ended.`
+    return new CarrickError('build_failed', message)
+  }
+}

@@ -1,0 +1,373 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type Docker from 'dockerode'
+import type { BlobStore } from '../../blobs/blob-store.ts'
+import { CarrickError } from '../../domain/errors.ts'
+import type { EnvironmentId } from '../../domain/ids.ts'
+import type { EnvironmentDefinition, ImageSource } from '../../domain/revision.ts'
+import type { SecretValues } from '../../domain/secret.ts'
+import type { EnvironmentImage } from '../../store/environment-images.ts'
+import type { RegistryCredentials } from '../builder.ts'
+import { condaArguments } from '../conda.ts'
+import { ourPackages } from '../definition.ts'
+import { masking, usedSecrets } from '../filling.ts'
+import { findMicromamba } from '../micromamba.ts'
+import { provideUv } from '../uv.ts'
+import { contextOf, type ContextFile } from './context.ts'
+import { describePython, type Described } from './describe.ts'
+import { buildWithEngine, EngineBuildError, type EngineBuild } from './engine-build.ts'
+import { buildFailure } from './failure.ts'
+import { layerFiles, layersDockerfile, layerStepName, venv, venvPython, type LayerPlan } from './layers.ts'
+import { labelNames, newTag, repositoryOf } from './names.ts'
+import { bundleSecret, settingsSecret, settingsVariables } from './packages-settings.ts'
+import { findImage, localImage, pullImage, type FoundImage } from './pulls.ts'
+import { pushImage, type Push } from './push.ts'
+import { cycloneDx } from './sbom.ts'
+import { systemPackages } from './system-packages.ts'
+import { stepName } from './trace.ts'
+
+export interface ImageMakerParts {
+  readonly engine: Docker
+  readonly installation: string
+  /** Folder of `install.py` and `describe.py`. */
+  readonly programs: string
+  readonly toolsFolder: string
+  /** Index, proxy and uv settings, as the folder builder has them. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly blobs: Pick<BlobStore, 'pathOf'>
+  /** What virtualenv and conda go on; `{version}` in it is the minor version of Python. */
+  readonly baseImage: string
+  readonly push: Push | undefined
+  /** By whom the platform's own base is pulled. */
+  readonly registries: Readonly<Record<string, RegistryCredentials>>
+  readonly fingerprint: (value: string) => string
+}
+
+export interface MakeOptions {
+  readonly force: boolean
+  readonly secrets: SecretValues
+  readonly buildSecrets: SecretValues
+  readonly registries: Readonly<Record<string, RegistryCredentials>>
+  /** What the definition's reference means, found out before. */
+  readonly found?: FoundImage
+  readonly onLine: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+/** What one build made: it counts when it is kept. */
+export interface Made {
+  readonly image: EnvironmentImage
+  readonly sbom: string
+}
+
+/** The version of Python where a definition says none. */
+const usualPython = '3.11'
+
+/** Makes one image after the other; sharing, turns and limits are the builder's affair. */
+export class ImageMaker {
+  readonly #parts: ImageMakerParts
+  readonly #repository: string
+  /** Of images by id, which never change: which Python they have. */
+  readonly #pythons = new Map<string, Described | undefined>()
+
+  constructor(parts: ImageMakerParts) {
+    this.#parts = parts
+    this.#repository = repositoryOf(parts.installation)
+  }
+
+  /** The platform's own image for a version of Python. */
+  baseFor(pythonVersion = usualPython): string {
+    return this.#parts.baseImage.replaceAll('{version}', pythonVersion)
+  }
+
+  /** Builds an image, describes it, and pushes it. Until what this answers is kept, nothing of it counts; rejecting it leaves nothing. */
+  async make(id: EnvironmentId, definition: EnvironmentDefinition, given: MakeOptions): Promise<Made> {
+    const hidden = { ...given.secrets, ...given.buildSecrets, ...passwordsOf(given.registries) }
+    const masked = masking(hidden)
+    const options = { ...given, onLine: (line: string) => given.onLine(masked(line)) }
+    const run = new ImageRun(id, definition, options, this.#parts, this.#repository, this.#pythons)
+    try {
+      return await run.make(this.baseFor(definition.pythonVersion))
+    } catch (error) {
+      await run.undo()
+      if (error instanceof CarrickError)
+        throw new CarrickError(error.code, masked(error.message), { cause: error.cause })
+      throw error
+    }
+  }
+}
+
+/** One build, step by step, and the names that it gave. */
+class ImageRun {
+  readonly #id: EnvironmentId
+  readonly #definition: EnvironmentDefinition
+  readonly #options: MakeOptions
+  readonly #parts: ImageMakerParts
+  readonly #repository: string
+  readonly #pythons: Map<string, Described | undefined>
+  readonly #named: string[] = []
+
+  constructor(
+    id: EnvironmentId,
+    definition: EnvironmentDefinition,
+    options: MakeOptions,
+    parts: ImageMakerParts,
+    repository: string,
+    pythons: Map<string, Described | undefined>,
+  ) {
+    this.#id = id
+    this.#definition = definition
+    this.#options = options
+    this.#parts = parts
+    this.#repository = repository
+    this.#pythons = pythons
+  }
+
+  async make(base: string): Promise<Made> {
+    const on = await this.#startingPoint(base)
+    const tag = this.#needsLayers() ? await this.#addLayers(on) : on
+    const { engine, push } = this.#parts
+    const { signal, onLine } = this.#options
+    const imageId = await localImage(engine, tag)
+    if (imageId === undefined) throw new Error(`the engine lost ${tag}`)
+    const described = await this.#pythonIn(imageId, this.#needsLayers() ? [venvPython] : this.#programs())
+    this.#checkVersion(described, tag)
+    const system = await systemPackages(engine, imageId, this.#labels())
+    const sbom = cycloneDx({
+      id: this.#id,
+      digest: imageId,
+      system,
+      ...(described === undefined ? {} : { python: described }),
+    })
+    const accountId = this.#accountId()
+    const given = { id: this.#id, image: imageId, tag: tag.slice(tag.lastIndexOf(':') + 1), onLine, signal }
+    const pushed =
+      push === undefined
+        ? undefined
+        : await pushImage(engine, push, { ...given, ...(accountId === undefined ? {} : { accountId }) })
+    await this.#forgetAllBut(tag)
+    return {
+      sbom,
+      image: {
+        imageId,
+        tag,
+        ...(this.#definition.kind === 'container' ? {} : { base }),
+        ...(pushed === undefined ? {} : { pushed }),
+        ...(described === undefined ? {} : { python: described.executable }),
+        ...(accountId === undefined ? {} : { accountId }),
+      },
+    }
+  }
+
+  /** Takes back the names that it gave: what has no name goes when the engine is tidied. */
+  async undo(): Promise<void> {
+    await this.#forgetAllBut(undefined)
+  }
+
+  async #forgetAllBut(kept: string | undefined): Promise<void> {
+    const gone = this.#named.filter((name) => name !== kept)
+    await Promise.all(gone.map((name) => removeName(this.#parts.engine, name)))
+  }
+
+  #newName(): string {
+    const name = `${this.#repository}:${newTag(this.#id)}`
+    this.#named.push(name)
+    return name
+  }
+
+  #accountId(): string | undefined {
+    return this.#definition.kind === 'container' ? this.#definition.accountId : undefined
+  }
+
+  /** An image that serves by itself stays as it is; all others have what we need in them. */
+  #needsLayers(): boolean {
+    const { kind, layers } = this.#definition
+    return kind !== 'container' || layers.length > 0
+  }
+
+  #labels(): Record<string, string> {
+    const accountId = this.#accountId()
+    return {
+      [labelNames.installation]: this.#parts.installation,
+      [labelNames.environment]: this.#id,
+      [labelNames.source]: `sha256:${createHash('sha256').update(JSON.stringify(this.#definition)).digest('hex')}`,
+      ...(accountId === undefined ? {} : { [labelNames.account]: accountId }),
+    }
+  }
+
+  /** What the requirements go on, under a name of ours. */
+  async #startingPoint(base: string): Promise<string> {
+    const { definition, found, registries } = { definition: this.#definition, ...this.#options }
+    if (definition.kind !== 'container' || definition.source.from === 'base') return await this.#ownBase(base)
+    if (definition.source.from === 'dockerfile') return await this.#fromDockerfile(definition.source)
+    const { reference } = definition.source
+    const image = found ?? (await findImage(this.#parts.engine, reference, { registries, anew: this.#options.force }))
+    return await this.#fetch(image, registries)
+  }
+
+  async #ownBase(base: string): Promise<string> {
+    const { registries } = this.#parts
+    const image = await findImage(this.#parts.engine, base, { registries, anew: this.#options.force })
+    return await this.#fetch(image, registries)
+  }
+
+  async #fetch({ digest, pull }: FoundImage, registries: MakeOptions['registries']): Promise<string> {
+    const { engine } = this.#parts
+    const { onLine, signal } = this.#options
+    if (pull !== undefined) await pullImage(engine, pull, { registries, onLine, signal })
+    const name = this.#newName()
+    await engine.getImage(pull ?? digest).tag({ repo: this.#repository, tag: name.slice(this.#repository.length + 1) })
+    // By its digest others could begin a Dockerfile with it whom its registry would not give it.
+    if (pull !== undefined) await removeName(engine, pull)
+    return name
+  }
+
+  async #fromDockerfile(source: Extract<ImageSource, { from: 'dockerfile' }>): Promise<string> {
+    const { dockerfile, buildArgs, context } = source
+    const { buildSecrets, registries, force } = this.#options
+    const taken = new Set(context.map(({ path }) => path.split('/', 1)[0]))
+    const path = ['Dockerfile', ...Array.from(taken, (name) => `${name}.dockerfile`)].find((name) => !taken.has(name))!
+    const files: ContextFile[] = context.map(({ path: to, mode, blob }) => ({
+      path: to,
+      mode,
+      content: { file: () => Promise.resolve(this.#parts.blobs.pathOf(blob)) },
+    }))
+    const hasSecrets = Object.keys(buildSecrets).length > 0
+    const name = this.#newName()
+    await this.#build(
+      {
+        context: contextOf([{ path, mode: 0o644, content: dockerfile }, ...files]),
+        dockerfile: path,
+        // Caches that RUN instructions mount are an account's own.
+        buildArgs: { ...buildArgs, BUILDKIT_CACHE_MOUNT_NS: this.#accountId() ?? '' },
+        // What a step made of a secret is nobody's but who has it, and the engine's cache knows no secrets.
+        noCache: force || hasSecrets,
+        secrets: new Map(Object.entries(buildSecrets)),
+        registries,
+        tag: name,
+        nameOf: stepName,
+      },
+      dockerfile,
+    )
+    return name
+  }
+
+  async #addLayers(on: string): Promise<string> {
+    const { force, secrets: given } = this.#options
+    const definition = this.#definition
+    const python = await this.#interpreterOf(on)
+    const used = usedSecrets(definition.layers, given)
+    const accountId = this.#accountId()
+    const { installation, fingerprint } = this.#parts
+    const plan: LayerPlan = {
+      definition,
+      on,
+      python: python.executable,
+      cacheName: ['carrick', installation, accountId ?? 'all'].join('-'),
+      fingerprint: Object.keys(used).length === 0 ? '' : fingerprint(JSON.stringify(used)),
+      ...(definition.kind === 'conda'
+        ? { conda: condaArguments(definition, { folder: venv, root: '/dev/carrick/cache/micromamba' }) }
+        : {}),
+    }
+    const variables = settingsVariables(this.#parts.variables)
+    const name = this.#newName()
+    await this.#build({
+      context: contextOf([
+        { path: 'Dockerfile', mode: 0o644, content: layersDockerfile(plan) },
+        ...(await this.#tools()),
+        ...layerFiles(plan, ourPackages),
+      ]),
+      dockerfile: 'Dockerfile',
+      buildArgs: {},
+      noCache: force,
+      secrets: new Map([
+        ['carrick-settings', settingsSecret(definition, { variables, secrets: used, refresh: force })],
+        ['carrick-bundle', await bundleSecret(this.#parts.variables['SSL_CERT_FILE'])],
+      ]),
+      registries: {},
+      tag: name,
+      nameOf: layerStepName,
+    })
+    return name
+  }
+
+  async #build(build: Omit<EngineBuild, 'labels' | 'onLine' | 'signal'>, dockerfile?: string): Promise<void> {
+    const { onLine, signal } = this.#options
+    try {
+      await buildWithEngine(this.#parts.engine, { ...build, labels: this.#labels(), onLine, signal })
+    } catch (error) {
+      throw error instanceof EngineBuildError ? buildFailure(error, dockerfile) : error
+    }
+  }
+
+  /** What lies beside the layers while they are made. */
+  async #tools(): Promise<ContextFile[]> {
+    const { toolsFolder, variables, programs } = this.#parts
+    const { onLine, signal } = this.#options
+    const uv = await provideUv({ toolsFolder, variables, onLine, signal })
+    const conda = this.#definition.kind === 'conda' ? await findMicromamba(toolsFolder, variables) : undefined
+    const program = (name: string, file: string): ContextFile => ({
+      path: `tools/${name}`,
+      mode: 0o755,
+      content: { file: () => Promise.resolve(file) },
+    })
+    return [
+      program('install.py', join(programs, 'install.py')),
+      program('uv', uv),
+      ...(conda === undefined ? [] : [program('micromamba', conda)]),
+    ]
+  }
+
+  #programs(): string[] {
+    const { pythonVersion } = this.#definition
+    return [...(pythonVersion === undefined ? [] : [`python${pythonVersion}`]), 'python3', 'python']
+  }
+
+  async #pythonIn(image: string, programs: readonly string[]): Promise<Described | undefined> {
+    const { engine, programs: folder } = this.#parts
+    const key = `${image} ${programs.join(' ')}`
+    if (this.#pythons.has(key)) return this.#pythons.get(key)
+    const script = join(folder, 'describe.py')
+    const asked = { script, programs, labels: this.#labels(), signal: this.#options.signal }
+    const described = await describePython(engine, image, asked)
+    if (this.#pythons.size >= mostRemembered) this.#pythons.clear()
+    this.#pythons.set(key, described)
+    return described
+  }
+
+  async #interpreterOf(on: string): Promise<Described> {
+    const image = (await localImage(this.#parts.engine, on)) ?? on
+    const found = await this.#pythonIn(image, this.#programs())
+    this.#checkVersion(found, on)
+    if (found !== undefined) return found
+    const message =
+      'There is no Python in this image (no `python3` or `python` on its PATH), and requirements were to be installed: use an image that has one'
+    throw new CarrickError('build_failed', message)
+  }
+
+  /** Pickles are read by the minor version that wrote them. */
+  #checkVersion(found: Described | undefined, name: string): void {
+    const { pythonVersion: wanted, kind } = this.#definition
+    if (wanted === undefined || kind === 'conda' || found?.version.startsWith(`${wanted}.`) === true) return
+    const there = found === undefined ? 'no Python' : `Python ${found.version}`
+    const which = kind === 'virtualenv' ? `base image (CARRICK_BASE_IMAGE, here ${name})` : 'image'
+    throw new CarrickError(
+      'build_failed',
+      `Python ${wanted} was asked for, and the ${which} has ${there}: use an image with Python ${wanted}, or deploy with the version that the image has`,
+    )
+  }
+}
+
+const mostRemembered = 1_000
+
+/** Takes a name away from an image, and the image with its last one. One that is not there is no matter, nor one in use. */
+export async function removeName(engine: Docker, name: string): Promise<void> {
+  await engine
+    .getImage(name)
+    .remove()
+    .catch(() => {})
+}
+
+function passwordsOf(registries: MakeOptions['registries']): SecretValues {
+  return Object.fromEntries(Object.entries(registries).map(([host, { password }]) => [`registry ${host}`, password]))
+}

@@ -1,0 +1,76 @@
+import type { EnvironmentDefinition } from '../../domain/revision.ts'
+import type { ContextFile } from './context.ts'
+
+/** Where an environment is in its image: the same in all, so that nothing that names it changes with a build. */
+export const venv = '/opt/carrick/venv'
+export const venvPython = `${venv}/bin/python`
+
+/** In no layer: the engine has a file system of its own there for each RUN. */
+const given = '/dev/carrick'
+
+export interface LayerPlan {
+  readonly definition: EnvironmentDefinition
+  /** A name by which the engine finds the image that they go on. */
+  readonly on: string
+  /** The interpreter in it, by which the environment is made. */
+  readonly python: string
+  /** Keeps what builds share apart from the builds of others. */
+  readonly cacheName: string
+  /** Differs when what a secret in a layer stands for does. */
+  readonly fingerprint: string
+  /** By which conda's base is made. */
+  readonly conda?: readonly string[]
+}
+
+const mount = (words: string) => `--mount=type=${words}`
+
+/** A Dockerfile that puts a definition's requirements on an image: one layer for the environment, one for each list. */
+export function layersDockerfile({ definition, on, python, cacheName, conda }: LayerPlan): string {
+  const cache = mount(`cache,id=${cacheName},target=${given}/cache`)
+  const tools = mount(`bind,source=tools,target=${given}/tools`)
+  const secrets = ['settings', 'bundle'].map((id) =>
+    mount(`secret,id=carrick-${id},target=${given}/${id},required=true`),
+  )
+  const run = (mounts: readonly string[], ...words: readonly string[]) => {
+    const command = [python, '-I', `${given}/tools/install.py`, ...words]
+    return `RUN ${[tools, cache, ...secrets, ...mounts].join(' ')} ${JSON.stringify(command)}`
+  }
+  const onImage = definition.kind === 'container' ? ['--system-site-packages'] : []
+  const base = conda === undefined ? run([], 'venv', python, ...onImage) : run([], 'conda', ...conda)
+  const layers = layersOf(definition).map((_, index) =>
+    run([mount(`bind,source=layers/${index}.json,target=${given}/layer`)], 'layer'),
+  )
+  // What the image runs as stays as it is; only that installs as root.
+  return [`FROM ${on}`, 'USER root', base, ...layers, ''].join('\n')
+}
+
+/** What the layers of a build find: a file each, in which all stands that makes one differ from another. */
+export function layerFiles({ definition, fingerprint }: LayerPlan, ours: readonly string[]): ContextFile[] {
+  const layers = layersOf(definition)
+  return layers.map((layer, index) => ({
+    path: `layers/${index}.json`,
+    mode: 0o644,
+    content: JSON.stringify({
+      index,
+      requirements: [...ours, ...layer],
+      compile: definition.compileBytecode && index === layers.length - 1,
+      fingerprint,
+    }),
+  }))
+}
+
+/** One at least: what we need is in it. */
+export function layersOf({ layers }: Pick<EnvironmentDefinition, 'layers'>): EnvironmentDefinition['layers'] {
+  return layers.length > 0 ? layers : [[]]
+}
+
+/** How a step of this Dockerfile is called for people; of another one, as the engine has it. */
+export function layerStepName(name: string): string {
+  const [, words = ''] = /install\.py([^\]]*)\]?$/.exec(name) ?? []
+  const [step] = words.match(/[a-z]+/) ?? []
+  const place = /^\[[^\]]*\]/.exec(name)?.[0] ?? ''
+  if (step === 'venv') return `${place} Making the environment`
+  if (step === 'conda') return `${place} Installing conda packages`
+  if (step === 'layer') return `${place} Installing requirements`
+  return name.replace(/\s--mount=\S+/g, '').trim()
+}

@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto'
+import type { EnvironmentId } from '../../domain/ids.ts'
+
+/** Labels of images and containers of ours: by them, and by nothing else, they are known to be ours. */
+export const labelNames = {
+  installation: 'dev.carrick.installation',
+  environment: 'dev.carrick.environment',
+  account: 'dev.carrick.account',
+  source: 'dev.carrick.source',
+} as const
+
+/** Images of one installation, apart from those of others on the same engine. */
+export function repositoryOf(installation: string): string {
+  return `carrick-${installation
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
+    .slice(0, 16)}/environment`
+}
+
+/**
+ * A name that keeps an image, and that nobody can guess: a Dockerfile of another account could begin with it. Each build
+ * has one of its own.
+ */
+export function newTag(id: EnvironmentId): string {
+  return `${id.slice(0, 16)}-${randomBytes(16).toString('hex')}`
+}

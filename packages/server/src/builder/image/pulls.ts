@@ -1,0 +1,142 @@
+import { createInterface } from 'node:readline'
+import type Docker from 'dockerode'
+import { z } from 'zod'
+import type { RegistryCredentials } from '../builder.ts'
+import { engineWords, statusOf, streamOf } from './engine-calls.ts'
+import { pullFailure } from './failure.ts'
+import { credentialsFor, parseImageName } from './registries.ts'
+
+type Registries = Readonly<Record<string, RegistryCredentials>>
+
+/** An image that the engine has under a name of its own, or that a registry has told of. */
+export interface FoundImage {
+  readonly digest: string
+  /** What to pull. Absent: the engine has it, by its id. */
+  readonly pull?: string
+}
+
+/** The id of an image that the engine has; undefined when it has none of that name. */
+export async function localImage(engine: Docker, name: string): Promise<string | undefined> {
+  try {
+    return (await engine.getImage(name).inspect()).Id
+  } catch (error) {
+    if (statusOf(error) === 404 || statusOf(error) === 400) return undefined
+    throw error
+  }
+}
+
+/**
+ * What a name means now. A tag that the engine has is the operator's, for what is pulled here for somebody keeps no name
+ * that others could guess; `anew` asks the registry first. All else is for the registry to say, to whom it likes.
+ */
+export async function findImage(
+  engine: Docker,
+  name: string,
+  { registries, anew }: { registries: Registries; anew: boolean },
+): Promise<FoundImage> {
+  const parsed = parseImageName(name)
+  if (parsed === undefined) throw new Error(`not the name of an image: ${name}`)
+  const { host, repository, tag = 'latest', digest } = parsed
+  const here = digest === undefined ? await localImage(engine, `${repository}:${tag}`) : undefined
+  if (here !== undefined && !anew) return { digest: here }
+  try {
+    const asked = digest === undefined ? `${repository}:${tag}` : `${repository}@${digest}`
+    const told = await digestAt(engine, asked, credentialsFor(host, registries))
+    return { digest: told, pull: `${repository}@${told}` }
+  } catch (error) {
+    if (here !== undefined) return { digest: here }
+    throw pullFailure(error, name)
+  }
+}
+
+async function digestAt(engine: Docker, name: string, credentials: RegistryCredentials | undefined): Promise<string> {
+  const told: unknown = await engine.getImage(name).distribution(withAuth(name, credentials))
+  return z.object({ Descriptor: z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) }) }).parse(told)
+    .Descriptor.digest
+}
+
+export function withAuth(name: string, credentials: RegistryCredentials | undefined) {
+  if (credentials === undefined) return {}
+  const host = parseImageName(name)?.host ?? ''
+  const serveraddress = host === 'docker.io' ? 'https://index.docker.io/v1/' : host
+  return { authconfig: { ...credentials, serveraddress } }
+}
+
+const Progress = z.object({
+  status: z.string().optional(),
+  id: z.string().optional(),
+  progressDetail: z.object({ current: z.number().optional(), total: z.number().optional() }).optional(),
+  error: z.string().optional(),
+  errorDetail: z.object({ message: z.string().optional() }).optional(),
+  aux: z.looseObject({}).optional(),
+})
+
+export interface PullOptions {
+  readonly registries: Registries
+  readonly onLine: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+/** Pulls an image by digest. Rejects with the registry's own words. */
+export async function pullImage(
+  engine: Docker,
+  name: string,
+  { registries, onLine, signal }: PullOptions,
+): Promise<void> {
+  onLine(`Pulling ${name}`)
+  const credentials = credentialsFor(parseImageName(name)?.host ?? '', registries)
+  const colon = name.includes('@') ? name.length : name.lastIndexOf(':')
+  try {
+    const answer = await streamOf(engine, {
+      path: '/images/create?',
+      method: 'POST',
+      options: {
+        _query: { fromImage: name.slice(0, colon), ...(colon < name.length ? { tag: name.slice(colon + 1) } : {}) },
+        _body: {},
+      },
+      abortSignal: signal,
+      ...withAuth(name, credentials),
+    })
+    await followTransfer(answer, onLine)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw pullFailure(error, name)
+  }
+}
+
+/** Reads the engine's progress of a pull or a push to its end; answers what came beside it. Throws what it says went wrong. */
+export async function followTransfer(
+  answer: NodeJS.ReadableStream,
+  onLine: (line: string) => void,
+): Promise<readonly Record<string, unknown>[]> {
+  const layers = new Map<string, { current: number; total: number }>()
+  const beside: Record<string, unknown>[] = []
+  let told = 0
+  for await (const line of createInterface({ input: answer, crlfDelay: Infinity })) {
+    if (line.trim() === '') continue
+    const {
+      status,
+      id = '',
+      progressDetail: { current, total } = {},
+      error,
+      errorDetail,
+      aux,
+    } = Progress.parse(JSON.parse(line))
+    if (error !== undefined) throw new Error(engineWords(new Error(errorDetail?.message ?? error)))
+    if (aux !== undefined) beside.push(aux)
+    if ((status !== 'Downloading' && status !== 'Pushing') || total === undefined || current === undefined) continue
+    layers.set(id, { current: Math.min(current, total), total })
+    const percent = percentOf([...layers.values()])
+    if (percent < told + everyPercent) continue
+    told = percent
+    onLine(`${status} ${percent}%`)
+  }
+  return beside
+}
+
+const everyPercent = 10
+
+function percentOf(layers: readonly { current: number; total: number }[]): number {
+  const sum = (of: 'current' | 'total') => layers.reduce((all, layer) => all + layer[of], 0)
+  return Math.floor((100 * sum('current')) / Math.max(1, sum('total')))
+}

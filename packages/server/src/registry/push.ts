@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { createInterface } from 'node:readline'
+import { z } from 'zod'
+import { CarrickError } from '../domain/errors.ts'
+import type { PushEngine, PushOptions, RegistryAuth } from './image-registry.ts'
+
+/** A line of the engine's progress (Engine API, `POST /images/{name}/push`). */
+const progressForm = z.object({
+  status: z.string().optional(),
+  id: z.string().optional(),
+  progress: z.string().optional(),
+  error: z.string().optional(),
+  aux: z.object({ Digest: z.string() }).optional(),
+})
+
+interface Pushed extends PushOptions {
+  /** With its host. */
+  readonly name: string
+  readonly auth: RegistryAuth | undefined
+}
+
+/**
+ * Pushes an image of the engine under another name, and answers its digest there. The name is taken away from the engine
+ * again. Rejects with `build_failed` and the registry's own words.
+ */
+export async function pushImage(
+  engine: PushEngine,
+  image: string,
+  { name, auth, onLine, signal }: Pushed,
+): Promise<string> {
+  // A tag of its own: two pushes to one repository do not meet.
+  const tag = `push-${createHash('sha256').update(image).digest('hex').slice(0, 16)}`
+  await engine.getImage(image).tag({ repo: name, tag, abortSignal: signal })
+  const stream = await engine.getImage(name).push({ tag, authconfig: auth ?? {}, abortSignal: signal })
+  let digest: string | undefined
+  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+    const { error, status, id, aux } = progressOf(line)
+    if (error !== undefined) throw new CarrickError('build_failed', `${name} refused the image: ${error}`)
+    digest = aux?.Digest ?? digest
+    if (status !== undefined && !isTicking(status)) onLine?.(id === undefined ? status : `${id}: ${status}`)
+  }
+  signal.throwIfAborted()
+  if (digest === undefined)
+    throw new CarrickError('build_failed', `${name} did not say under which digest it has the image`)
+  return digest
+}
+
+const progressOf = (line: string) => {
+  try {
+    return progressForm.parse(JSON.parse(line))
+  } catch {
+    return {}
+  }
+}
+
+/** Said again and again while a layer goes over. */
+const isTicking = (status: string): boolean => status === 'Pushing' || status === 'Waiting' || status === 'Preparing'

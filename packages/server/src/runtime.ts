@@ -1,0 +1,57 @@
+import type { RunnerBackend } from './backends/backend.ts'
+import { lacks } from './backends/confinement.ts'
+import type { Builder } from './builder/builder.ts'
+import type { ServerNames } from './domain/addresses.ts'
+import type { EnvironmentId } from './domain/ids.ts'
+import type { Foundation } from './foundation.ts'
+import type { Moment } from './kit/clock.ts'
+import type { ImageRegistry } from './registry/image-registry.ts'
+
+/** What runners and answers have to know: the ports are open before the roles start. */
+export interface Addresses {
+  readonly names: ServerNames
+  /** Where runners reach the platform: `localhost:port`. */
+  readonly ingress: string
+}
+
+/** Where runners run, and what makes the environments that they run in. */
+export interface Runtime {
+  readonly backend: RunnerBackend
+  readonly builder: SweptBuilder
+  /** The container engine that runs them, for people: its name and version. */
+  readonly engine?: string
+}
+
+/** A builder whose environments go when nothing names them. */
+export interface SweptBuilder extends Builder {
+  /** Takes away what nothing names, and nobody asked for since then. Answers how many environments. */
+  sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number>
+  /** Gives up what is being built. */
+  close(): Promise<void>
+}
+
+/** What a runtime has to know besides: by whom images are named, pushed and pulled. */
+export interface Surroundings extends Addresses {
+  readonly registry: ImageRegistry
+}
+
+export type OpenRuntime = (
+  foundation: Foundation,
+  addresses: Surroundings,
+  closing: AsyncDisposableStack,
+) => Promise<Runtime>
+
+/** Each is loaded only where runners run like that: a server of processes knows no container engine. */
+const runtimes = {
+  process: async () => (await import('./process-runtime.ts')).openProcessRuntime,
+} satisfies Record<string, () => Promise<OpenRuntime>>
+
+/** Opens the backend that CARRICK_BACKEND names, with its builder; `closing` closes both. Throws a sentence when it cannot be had. */
+export const openRuntime: OpenRuntime = async (foundation, addresses, closing) => {
+  const { config, log } = foundation
+  const open = await runtimes[config.CARRICK_BACKEND]()
+  const runtime = await open(foundation, addresses, closing)
+  const lacking = lacks(runtime.backend.confinement)
+  if (lacking !== undefined) log.warn({}, lacking)
+  return runtime
+}
