@@ -24,7 +24,13 @@ export const settings = z.object({
     .describe('Downloads and tools that may be deleted at any time (default: cache/ in the data folder)'),
   CARRICK_PORT: whole.min(0).max(65_535).default(8700).describe('The one port; 0 takes a free one'),
   CARRICK_HOST: z.string().default('127.0.0.1').describe('The address to listen on'),
-  CARRICK_BACKEND: z.enum(['process']).default('process').describe('Where runners run'),
+  CARRICK_BACKEND: z.enum(['process', 'docker']).default('process').describe('Where runners run'),
+  CARRICK_BASE_IMAGE: z
+    .string()
+    .default('python:{version}-slim')
+    .describe(
+      'With `--backend docker`: the image that requirements are installed on; `{version}` in it is the minor version of Python that an app asks for',
+    ),
   CARRICK_CLIENT_PYTHON: z
     .string()
     .regex(/^(?:3\.\d{1,2})?$/)

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerNames } from './domain/addresses.ts'
 import type { Foundation } from './foundation.ts'
+import { keptDigests } from './pushed-images.ts'
 import { createRegistry } from './registry/registry.ts'
 import type { ImageRegistry } from './registry/image-registry.ts'
 
@@ -25,6 +26,7 @@ export function openImages(
     limits: { blobBytes: config.CARRICK_IMAGE_BLOB_LIMIT, keepFree: config.CARRICK_KEEP_FREE },
     graceMs: config.CARRICK_IMAGE_GRACE_HOURS * hourMs,
     accepting,
+    pinned: (digests) => keptDigests(foundation, digests),
   })
   closing.defer(() => registry.close())
   return { registry, handle: registry.handle }

@@ -154,7 +154,7 @@ export async function startRoles(
     },
     storage: storageLimits(config),
     baseUrl: (connection: Connection) => baseUrl(connection, addresses.names),
-    publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress),
+    publicUrl: (connection: Connection) => publicUrl(connection, addresses.names, addresses.ingress.authority),
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
     swept: () => ({ ...retention.swept(), ...fileSweep.swept() }),
@@ -190,7 +190,10 @@ function storageLimits({
 }
 
 /** How the platform looks to a runner. */
-function surroundings({ bundleFile, config }: Foundation, { names, ingress }: Addresses): Surroundings {
+function surroundings(
+  { bundleFile, config }: Foundation,
+  { names, ingress: { authority: ingress } }: Addresses,
+): Surroundings {
   return {
     grpcHost: `${names.hosts[0]}:${names.port}`,
     restHost: ingress,
