@@ -18,6 +18,7 @@ import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
 import { planApp, type Action, type AppWorld, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
+import type { PostMortems } from './post-mortems.ts'
 import type { Runs } from './runs.ts'
 import type { Look, Sightings } from './sightings.ts'
 import { boundDraining, boundSetup, deadlinesOf } from './time-limits.ts'
@@ -28,6 +29,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly homes: Homes
   readonly hands: Hands
   readonly runs: Runs
+  readonly postMortems: PostMortems
   readonly sightings: Sightings
   readonly decisions: DecisionLog
   readonly health: HealthChecks
@@ -268,6 +270,7 @@ export class Pass {
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)
+      this.#parts.postMortems.ended(change.to)
     }
     this.#offers.tell(worldsOf(concerned, this.#parts))
     if (failure !== undefined) throw failure
