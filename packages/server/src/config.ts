@@ -24,7 +24,13 @@ export const settings = z.object({
     .describe('Downloads and tools that may be deleted at any time (default: cache/ in the data folder)'),
   CARRICK_PORT: whole.min(0).max(65_535).default(8700).describe('The one port; 0 takes a free one'),
   CARRICK_HOST: z.string().default('127.0.0.1').describe('The address to listen on'),
-  CARRICK_BACKEND: z.enum(['process']).default('process').describe('Where runners run'),
+  CARRICK_BACKEND: z.enum(['process', 'docker']).default('process').describe('Where runners run'),
+  CARRICK_BASE_IMAGE: z
+    .string()
+    .default('python:{version}-slim')
+    .describe(
+      'With `--backend docker`: the image that requirements are installed on; `{version}` in it is the minor version of Python that an app asks for',
+    ),
   CARRICK_CLIENT_PYTHON: z
     .string()
     .regex(/^(?:3\.\d{1,2})?$/)
@@ -171,6 +177,19 @@ export const settings = z.object({
     .min(0)
     .default(1024 ** 3)
     .describe('Bytes of the disk that uploads of files leave free'),
+  CARRICK_REGISTRY: z
+    .string()
+    .regex(/^(?:[a-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9][a-z0-9._-]*)*|\[[0-9a-f:]+\]:\d{1,5})?$/)
+    .default('')
+    .meta({
+      allowed: 'a host, and what stands before the names of images: `registry.example.com/team`',
+      description: 'The registry that images are pushed to and pulled from; empty is the one that this server is',
+    }),
+  CARRICK_REGISTRY_USERNAME: z.string().default('').describe('By whom the server logs in to CARRICK_REGISTRY'),
+  CARRICK_REGISTRY_PASSWORD: z
+    .string()
+    .default('')
+    .meta({ secret: true, description: 'The password or token for that' }),
   CARRICK_IMAGE_BLOB_LIMIT: bytes
     .default(64 * 1024 ** 3)
     .describe('Largest layer of an image that is pushed to the registry, in bytes'),

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Address, Exceeded, Exit, Sighting } from '../../domain/runner.ts'
 import { aborted } from '../../kit/aborted.ts'
 import type { ExecCommand, ExecSession, RunnerSpec, RunnerUsage } from '../backend.ts'
+import { listenersOf } from '../listeners.ts'
 import { tooManyTasks, tooMuchMemory } from '../too-much.ts'
 import { drain, whenDrained, type Drain } from '../process/output.ts'
 import { Pace } from '../process/pace.ts'
@@ -27,6 +28,9 @@ const noSuchProgram: Exit = { code: 127, signal: null }
 const killed: Exit = { code: null, signal: 'SIGKILL' }
 const drainMs = 1_000
 const retryMs = 100
+
+/** Where an engine answers questions for names, in each network of a container. */
+const enginesOwn = '127.0.0.11'
 
 /** A runner of this server, from before its container exists until it is forgotten. */
 export class RunnerContainer {
@@ -74,6 +78,12 @@ export class RunnerContainer {
   /** Its container, while that runs. */
   get #living(): Container | undefined {
     return this.#isMet && !this.#over.signal.aborted ? this.#container : undefined
+  }
+
+  /** Where its programs listen, in its own network; undefined where that cannot be seen. */
+  async listening(): Promise<readonly Address[] | undefined> {
+    if (this.#living === undefined || this.#init === undefined) return undefined
+    return (await listenersOf(this.#init.pid)).filter(({ host }) => host !== enginesOwn)
   }
 
   async usage(): Promise<RunnerUsage | undefined> {
@@ -182,6 +192,7 @@ export class RunnerContainer {
     const abortSignal = AbortSignal.timeout(answerMs)
     await this.#life
     if (this.#container) await unless([404, 409], this.#container.remove({ force: true, v: true, abortSignal }))
+    await this.#setting.walls.forget(this.spec.id)
     await rm(this.#setting.folderOf(this.spec.id), { recursive: true, force: true })
   }
 
