@@ -57,6 +57,17 @@ test('only what a runner may write to is writable', () => {
   })
 })
 
+test('what the operator or the platform puts at a place is there, whatever an image wants there', () => {
+  const scratch = ['/tmp', '/data', '/models'].map((to) => ({ from: `/srv/own${to}`, to, readOnly: false }))
+  const mounts = hostConfigOf({ ...walled, scratch }).Mounts?.map(({ Source, Target }) => [Target, Source]) ?? []
+  expect(Object.fromEntries(mounts)).toMatchObject({
+    '/tmp': '/srv/own/tmp',
+    '/data': '/srv/data/account',
+    '/models': '/models',
+  })
+  expect(mounts).toHaveLength(4)
+})
+
 test('memory is bounded with what is in shared memory, and without swap', () => {
   expect(withLimits({})).toMatchObject({ Memory: 2 ** 30, MemorySwap: 2 ** 30, ShmSize: 2 ** 30 })
 })
