@@ -8,7 +8,7 @@ import { boundsOnceServing, hostConfigOf, variablesOf, type Walled } from './hos
 import { freeSubnets } from './network-addresses.ts'
 import { routesIn } from './network-taken.ts'
 import { confinementOf, wallFacts } from './walls-confinement.ts'
-import { checkStandard, runtimeOf } from './walls-runtime.ts'
+import { checkStandard, hasOwnKernel, runtimeOf } from './walls-runtime.ts'
 import { sizeOf } from './walls-size.ts'
 import { userOf } from './walls-user.ts'
 
@@ -178,6 +178,11 @@ test('an app chooses among the runtimes that its operator lists, and no other', 
   expect(() => runtimeOf('runc', choice)).toThrow('"runc" (annotation carrick.runtime) is not among those')
   expect(() => runtimeOf('kata', choice)).toThrow('no runtime "kata" (annotation carrick.runtime), but runc, runsc')
   expect(() => checkStandard({ ...choice, standard: 'kata' })).toThrow('CARRICK_CONTAINER_RUNTIME is "kata"')
+})
+
+test('the sockets of gVisor and Kata are looked for by connecting, those of others in the kernel', () => {
+  expect(['runsc', 'kata', 'kata-runtime', 'mine'].filter(hasOwnKernel)).toHaveLength(4)
+  expect([undefined, '', 'runc', 'crun', 'nvidia'].filter(hasOwnKernel)).toEqual([])
 })
 
 test('what the engine cannot do is named', () => {
