@@ -119,7 +119,7 @@ export async function runIn(
   try {
     await made.start()
     await made.wait()
-    return (await made.logs({ stdout: true, stderr: true })).toString('utf8').trim()
+    return String(await made.logs({ stdout: true, stderr: true })).trim()
   } finally {
     await made.remove({ force: true })
   }
