@@ -15,7 +15,7 @@ import {
   runIn,
   start,
   type TestBuilders,
-} from './testing.ts'
+} from '../../testing/image-builders.ts'
 
 let folder = ''
 let there: TestBuilders
@@ -174,7 +174,7 @@ describe('a build that nobody waits for any longer', () => {
     const words = forever()
     const script = `
       const [, installation, seconds] = process.argv
-      import('./packages/server/src/builder/image/testing.ts').then(async ({ openTestBuilders, container, dockerfile }) => {
+      import('./packages/server/src/testing/image-builders.ts').then(async ({ openTestBuilders, container, dockerfile }) => {
         const builder = await (await openTestBuilders({ installation })).open()
         const options = { onLine: () => {}, signal: AbortSignal.timeout(1e6) }
         await builder.build(container({ from: 'reference', reference: '${baseImage}' }), options)

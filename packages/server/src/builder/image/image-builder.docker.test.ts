@@ -8,7 +8,7 @@ import {
   start,
   withLayers,
   type TestBuilders,
-} from './testing.ts'
+} from '../../testing/image-builders.ts'
 import type { ImageBuilder } from './image-builder.ts'
 
 let there: TestBuilders
