@@ -24,7 +24,13 @@ export const settings = z.object({
     .describe('Downloads and tools that may be deleted at any time (default: cache/ in the data folder)'),
   CARRICK_PORT: whole.min(0).max(65_535).default(8700).describe('The one port; 0 takes a free one'),
   CARRICK_HOST: z.string().default('127.0.0.1').describe('The address to listen on'),
-  CARRICK_BACKEND: z.enum(['process']).default('process').describe('Where runners run'),
+  CARRICK_BACKEND: z.enum(['process', 'docker']).default('process').describe('Where runners run'),
+  CARRICK_BASE_IMAGE: z
+    .string()
+    .default('python:{version}-slim')
+    .describe(
+      'With `--backend docker`: the image that requirements are installed on; `{version}` in it is the minor version of Python that an app asks for',
+    ),
   CARRICK_CLIENT_PYTHON: z
     .string()
     .regex(/^(?:3\.\d{1,2})?$/)
@@ -171,6 +177,19 @@ export const settings = z.object({
     .min(0)
     .default(1024 ** 3)
     .describe('Bytes of the disk that uploads of files leave free'),
+  CARRICK_REGISTRY: z
+    .string()
+    .regex(/^(?:[a-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9][a-z0-9._-]*)*|\[[0-9a-f:]+\]:\d{1,5})?$/)
+    .default('')
+    .meta({
+      allowed: 'a host, and what stands before the names of images: `registry.example.com/team`',
+      description: 'The registry that images are pushed to and pulled from; empty is the one that this server is',
+    }),
+  CARRICK_REGISTRY_USERNAME: z.string().default('').describe('By whom the server logs in to CARRICK_REGISTRY'),
+  CARRICK_REGISTRY_PASSWORD: z
+    .string()
+    .default('')
+    .meta({ secret: true, description: 'The password or token for that' }),
   CARRICK_IMAGE_BLOB_LIMIT: bytes
     .default(64 * 1024 ** 3)
     .describe('Largest layer of an image that is pushed to the registry, in bytes'),
@@ -202,13 +221,6 @@ export const settings = z.object({
   CARRICK_CONNECT_TIMEOUT_MS: milliseconds.default(5_000).describe('Longest wait for a runner to accept a connection'),
   CARRICK_MAX_CONNECTIONS: whole.min(1).default(10_000).describe('Most connections at a time'),
   CARRICK_PARALLEL_BUILDS: whole.min(1).default(2).describe('Most environment builds at a time'),
-  CARRICK_BASE_IMAGE: z
-    .string()
-    .min(1)
-    .default('python:{version}-slim')
-    .describe(
-      'With --backend docker: the image that requirements go on; {version} is the version of Python, as in 3.11',
-    ),
   CARRICK_BUILD_TIMEOUT_MS: milliseconds.default(30 * 60_000).describe('Longest time of one environment build'),
   CARRICK_LOG_LINES_PER_APP: whole.min(1).default(1_000_000).describe('Most log lines kept per app and day'),
   CARRICK_LOG_RETENTION_DAYS: whole.min(1).default(30).describe('How long log lines are kept'),

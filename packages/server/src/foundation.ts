@@ -18,6 +18,7 @@ import { openAccountFiles } from './files/account-files.ts'
 import { openAppTrees } from './files/app-trees.ts'
 import { createFetch } from './files/fetch-from.ts'
 import { openUploads } from './files/uploads.ts'
+import { ingressName } from './ingress.ts'
 import { createHomes } from './home/memory-home.ts'
 import { createApps } from './home/store-apps.ts'
 import { systemClock } from './kit/clock.ts'
@@ -56,7 +57,9 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   const callTokens = createCallTokens({ keyring, clock, encryptionKey: installation.encryptionKey })
   const signer = createSigner({ store, encryptionKey: installation.encryptionKey })
   const names = namesIn(config)
-  const certificates = await ensureCertificates({ folder: folder.tls, names, now: clock.now() })
+  const ofRunners = ingressName(config)
+  const certified = ofRunners === undefined ? names : [...names, ofRunners]
+  const certificates = await ensureCertificates({ folder: folder.tls, names: certified, now: clock.now() })
   const bundleFile = join(folder.tls, 'bundle.pem')
   await writeBundle({ caPem: certificates.caPem, file: bundleFile, inherited: process.env['SSL_CERT_FILE'] })
 

@@ -9,7 +9,7 @@ import { baseUrl, type ServerNames } from './domain/addresses.ts'
 import { exposure } from './exposure.ts'
 import type { Readiness } from './doors.ts'
 import { openFoundation, type Foundation } from './foundation.ts'
-import { createIdentities } from './front/identities.ts'
+import { ingressName, openIngress } from './ingress.ts'
 import { networksOf } from './kit/networks.ts'
 import { openPort } from './port.ts'
 import { startRoles, type Roles } from './roles.ts'
@@ -43,16 +43,10 @@ export async function startPlatform(config: Config): Promise<Platform> {
     () => roles,
   )
   starting.defer(() => people.close({ graceMs: 0 }))
-  // Runners reach the platform on a port of their own, on loopback, whatever address people reach it at.
-  const ingress = openPort(
-    foundation,
-    { identities: createIdentities(foundation.certificates), serves: 'runners' },
-    () => roles,
-  )
-  starting.defer(() => ingress.close({ graceMs: 0 }))
+  const ingress = await openIngress(foundation, () => roles, starting)
   const addresses = {
     names: namesOf(foundation, await people.listen({ host: config.CARRICK_HOST, port: config.CARRICK_PORT })),
-    ingress: `localhost:${(await ingress.listen({ host: '127.0.0.1', port: 0 })).port}`,
+    ingress,
   }
   const started = await startRoles(foundation, addresses, () => readiness, starting)
   await started.dispatcher.recover()
@@ -67,7 +61,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
     port: addresses.names.port,
     pid: process.pid,
     version,
-    ingress: addresses.ingress,
+    ingress: ingress.authority,
   })
 
   const running = starting.move()
@@ -105,8 +99,9 @@ export async function startPlatform(config: Config): Promise<Platform> {
 }
 
 /** Names given with `--name` come before those that every machine has. */
-function namesOf({ names }: Foundation, { port }: { port: number }): ServerNames {
-  return { hosts: [...names, 'localhost', '127.0.0.1', '::1'], port }
+function namesOf({ names, config }: Foundation, { port }: { port: number }): ServerNames {
+  const ofRunners = ingressName(config)
+  return { hosts: [...names, 'localhost', '127.0.0.1', '::1', ...(ofRunners === undefined ? [] : [ofRunners])], port }
 }
 
 const isReachable = ({ internal, scopeid }: NetworkInterfaceInfo) => !internal && !scopeid

@@ -26,7 +26,7 @@ export const openProcessRuntime: OpenRuntime = async (foundation, addresses, clo
     shared: listOf(config.CARRICK_SHARED_FOLDERS),
     hidden: [folder.path, ...(config.CARRICK_CACHE === '' ? [] : [config.CARRICK_CACHE])],
     ingress: {
-      port: Number(addresses.ingress.split(':').at(-1)),
+      port: Number(addresses.ingress.authority.split(':').at(-1)),
       insteadOf: { port: addresses.names.port, names: addresses.names.hosts },
     },
     tasks: config.CARRICK_RUNNER_TASKS,

@@ -4,14 +4,15 @@ import type { Builder } from './builder/builder.ts'
 import type { ServerNames } from './domain/addresses.ts'
 import type { EnvironmentId } from './domain/ids.ts'
 import type { Foundation } from './foundation.ts'
+import type { Ingress } from './ingress.ts'
 import type { Moment } from './kit/clock.ts'
 import type { ImageRegistry } from './registry/image-registry.ts'
 
 /** What runners and answers have to know: the ports are open before the roles start. */
 export interface Addresses {
   readonly names: ServerNames
-  /** Where runners reach the platform: `localhost:port`. */
-  readonly ingress: string
+  /** Where runners reach the platform. */
+  readonly ingress: Ingress
 }
 
 /** Where runners run, and what makes the environments that they run in. */
@@ -44,6 +45,7 @@ export type OpenRuntime = (
 /** Each is loaded only where runners run like that: a server of processes knows no container engine. */
 const runtimes = {
   process: async () => (await import('./process-runtime.ts')).openProcessRuntime,
+  docker: async () => (await import('./docker-runtime.ts')).openDockerRuntime,
 } satisfies Record<string, () => Promise<OpenRuntime>>
 
 /** Opens the backend that CARRICK_BACKEND names, with its builder; `closing` closes both. Throws a sentence when it cannot be had. */

@@ -42,7 +42,6 @@ export function wallFacts(info: EngineInfo): WallFacts {
 export interface WallsHad {
   /** Why there is no firewall of ours. */
   readonly firewall: string | undefined
-  readonly egress: string
   readonly runtime: string
 }
 

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Limits } from '../backend.ts'
 import { chainsOf, rulesIPv4, rulesIPv6 } from './firewall-rules.ts'
 import { boundsOnceServing, hostConfigOf, variablesOf, type Walled } from './host-config.ts'
 import { freeSubnets } from './network-addresses.ts'
@@ -27,8 +28,8 @@ const walled: Walled = {
   runtime: undefined,
   gpus: 'request',
 }
-const limits = { cpus: 0.5, memoryBytes: 2 ** 30, gpus: [], machineType: 'S' }
-const withLimits = (more: Partial<typeof limits> & { gpus?: number[] }) =>
+const limits: Limits = { cpus: 0.5, memoryBytes: 2 ** 30, gpus: [], machineType: 'S' }
+const withLimits = (more: Partial<Limits>) =>
   hostConfigOf({ ...walled, spec: { ...walled.spec, limits: { ...limits, ...more } } })
 
 test('no container is given rights, a writable root, another namespace or an address that others reach', () => {
@@ -113,6 +114,7 @@ test('of the machine only the ingress is accepted, and the last rule refuses', (
   expect(lines).toEqual([
     `-A ${toMachine} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`,
     `-A ${toMachine} -d 10.212.0.0/14 -p tcp --dport 4000 -j ACCEPT`,
+    `-A ${toMachine} -p tcp -j REJECT --reject-with tcp-reset`,
     `-A ${toMachine} -j REJECT`,
   ])
 })
@@ -132,7 +134,7 @@ test('no way out is the last word, also for names; the public internet is what i
 })
 
 test('IPv6 is refused whole', () => {
-  expect(rulesIPv6(rules).match(/-j REJECT/g)).toHaveLength(2)
+  expect(rulesIPv6(rules).match(/-j REJECT/g)).toHaveLength(4)
 })
 
 test('a network is where nothing else is, at the same place each time', () => {

@@ -1,0 +1,59 @@
+import { join } from 'node:path'
+import { openEngine, type EngineFacts } from './backends/docker/engine.ts'
+import { createDockerBackend } from './backends/docker/index.ts'
+import { createImageBuilder } from './builder/image/image-builder.ts'
+import { listOf } from './config.ts'
+import { ingressName } from './ingress.ts'
+import { imageHelper } from './runner-programs.ts'
+import type { OpenRuntime } from './runtime.ts'
+import { pushTo } from './pushed-images.ts'
+
+/** Runners as containers of this machine's engine, environments as its images. */
+export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingress, registry }, closing) => {
+  const { config, log, vault, folder, installation, bundleFile, store, blobs, clock } = foundation
+  const engine = await openEngine()
+  const builder = await createImageBuilder({
+    engine: engine.docker,
+    store,
+    blobs,
+    log,
+    clock,
+    installation: installation.id,
+    programs: imageHelper,
+    toolsFolder: join(config.CARRICK_CACHE === '' ? folder.cache : config.CARRICK_CACHE, 'tools'),
+    baseImage: config.CARRICK_BASE_IMAGE,
+    push: pushTo(registry, engine.docker, foundation),
+    parallel: config.CARRICK_PARALLEL_BUILDS,
+    timeoutMs: config.CARRICK_BUILD_TIMEOUT_MS,
+    variables: { ...process.env, SSL_CERT_FILE: bundleFile },
+    fingerprint: (value) => vault.fingerprint(value),
+  })
+  closing.defer(() => builder.close())
+  const port = Number(ingress.authority.split(':').at(-1))
+  const name = ingressName(config) ?? ''
+  const backend = await createDockerBackend({
+    engine,
+    folder: folder.runners,
+    installation: installation.id,
+    log,
+    authFor: async (reference) => registry.authFor(reference),
+    ingress: {
+      name,
+      port,
+      listenAt: (address) => ingress.listenAt(address),
+      insteadOf: { port: names.port, names: names.hosts.filter((host) => host !== name) },
+    },
+    walls: {
+      tasks: config.CARRICK_RUNNER_TASKS,
+      hardCpu: config.CARRICK_CPU_LIMIT === 'hard',
+      shared: listOf(config.CARRICK_SHARED_FOLDERS),
+    },
+  })
+  closing.defer(() => backend.close())
+  return { backend, builder, engine: nameOf(engine.facts) }
+}
+
+function nameOf({ kind, version, isRootless }: EngineFacts): string {
+  const name = kind === 'podman' ? 'Podman' : 'Docker'
+  return `${name} ${version}${isRootless ? ', rootless' : ''}`
+}

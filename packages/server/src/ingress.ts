@@ -1,0 +1,40 @@
+import { createIdentities } from './front/identities.ts'
+import type { Config } from './config.ts'
+import type { Foundation } from './foundation.ts'
+import { openPort } from './port.ts'
+import type { Roles } from './roles.ts'
+
+/** Where runners reach the platform: a port of their own, whatever address people reach it at. */
+export interface Ingress {
+  /** `host:port`, as runners know it. */
+  readonly authority: string
+  /** Listens at one more address of this machine, at the same port, until it is let go of. Throws a sentence. */
+  listenAt(address: string): Promise<AsyncDisposable>
+}
+
+/** By which containers know the machine that they are on: to them, `localhost` is their own. */
+const nameInContainers = 'carrick.internal'
+
+/** The name of the platform that only its runners use; undefined where it is a name like any other. */
+export function ingressName({ CARRICK_BACKEND: backend }: Pick<Config, 'CARRICK_BACKEND'>): string | undefined {
+  return backend === 'docker' ? nameInContainers : undefined
+}
+
+/** Opens it on loopback, at a free port; `closing` closes it. */
+export async function openIngress(
+  foundation: Foundation,
+  roles: () => Roles | undefined,
+  closing: AsyncDisposableStack,
+): Promise<Ingress> {
+  const identities = createIdentities(foundation.certificates)
+  const listen = async (host: string, port: number) => {
+    const front = openPort(foundation, { identities, serves: 'runners' }, roles)
+    const bound = await front.listen({ host, port })
+    return { port: bound.port, [Symbol.asyncDispose]: () => front.close({ graceMs: 0 }) }
+  }
+  const { port } = closing.use(await listen('127.0.0.1', 0))
+  return {
+    authority: `${ingressName(foundation.config) ?? 'localhost'}:${port}`,
+    listenAt: (address) => listen(address, port),
+  }
+}
