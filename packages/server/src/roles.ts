@@ -139,6 +139,7 @@ export async function startRoles(
     webhooks,
     results,
     withoutMounts: backend.withoutMounts,
+    ...(backend.requireRuntime && { requireRuntime: backend.requireRuntime }),
     fileLimits: {
       bytes: config.CARRICK_FILE_LIMIT,
       archiveBytes: config.CARRICK_UNZIP_LIMIT,

@@ -51,6 +51,8 @@ export class RunnerContainer {
   #init: ProcIdentity | undefined
   #groups: ContainerGroups | undefined
   #isMet = false
+  /** What it says is read, and not for the second time. */
+  #isHeard = false
   #pipes: readonly (() => Promise<void>)[] = []
   #stopSignal = 'SIGTERM'
   #isTerminated = false
@@ -180,7 +182,7 @@ export class RunnerContainer {
   async hears(state: string | undefined): Promise<void> {
     const container = this.#living
     if (container === undefined || this.#sighting.kind === 'pulling' || state === 'created') return
-    if (state === 'running' || state === 'paused') return this.#listenTo(container)
+    if (state === 'running' || state === 'paused') return this.#isHeard ? undefined : this.#listenTo(container)
     const known = state === undefined ? undefined : await unless([404], container.inspect())
     await this.died(known?.State.ExitCode ?? null)
   }
@@ -255,6 +257,8 @@ export class RunnerContainer {
   async #listenTo(container: Container): Promise<void> {
     const { said } = this.#setting
     const connection = await container.attach({ stream: true, stdout: true, stderr: true, hijack: true })
+    this.#isHeard = true
+    connection.once('close', () => (this.#isHeard = false))
     const pace = new Pace()
     const pipes = apart(connection as unknown as Parameters<typeof apart>[0])
     const read = (stream: Said['stream']) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Container } from 'dockerode'
 import type { RunnerSpec } from '../backend.ts'
 import { nameOf, needsInit, portsOf, programConfigOf } from './container-config.ts'
-import { statusOf, unless } from './engine.ts'
+import { statusOf, unless, wordsOf } from './engine.ts'
 import { pullImage } from './pull.ts'
 import type { ContainerSetting } from './setting.ts'
 
@@ -28,7 +28,8 @@ export async function makeContainer(spec: RunnerSpec, setting: ContainerSetting,
     } catch (error) {
       if (statusOf(error) === 409)
         await unless([404], docker.getContainer(nameOf(spec)).remove({ force: true, v: true }))
-      else if (statusOf(error) === 404) await pullImage(spec.image?.reference ?? '', setting, making)
+      else if (statusOf(error) === 404 && /image/i.test(wordsOf(error)))
+        await pullImage(spec.image?.reference ?? '', setting, making)
       else throw error
       making.signal.throwIfAborted()
     }

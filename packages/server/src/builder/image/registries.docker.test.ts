@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { followTransfer } from './pulls.ts'
-import { baseImage, container, dockerfile, openTestBuilders, start, type TestBuilders } from '../../testing/image-builders.ts'
+import {
+  baseImage,
+  container,
+  dockerfile,
+  openTestBuilders,
+  start,
+  type TestBuilders,
+} from '../../testing/image-builders.ts'
 
 /** `let-me-in`, as the registry's file of users has it. */
 const users = 'ann:$2b$04$VhWPT84wMMFah17E8OTSMOB4gBb4kXixwT6Yk.RquhjOmwHX493aK\n'
