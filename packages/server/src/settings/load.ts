@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { settings, type Config } from '../config.ts'
-import { fromFile } from './file.ts'
 import { fromVariables, settle, type Givens, type Settled } from './given.ts'
 
 export interface Sources {
@@ -39,5 +38,5 @@ async function fromFileIfThere(file: string): Promise<Givens> {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined
     throw new Error(`the settings in ${file} cannot be read: ${cause.message}`, { cause })
   })
-  return text === undefined ? {} : fromFile(text, file)
+  return text === undefined ? {} : (await import('./file.ts')).fromFile(text, file)
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Committer, type CommitterOptions, type Ended } from './committer.ts'
 import { done, patiently, sql, write } from './sql.ts'
 import type { Topic } from './store.ts'
@@ -149,17 +149,21 @@ test('a write that nobody waits for is alone when nobody else comes', async () =
 })
 
 test('one that may wait long does, and not beyond the end', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
   const { committer, groups, finishGroup } = slowDisk()
   const long = committer.commit(patiently(one('long'), 3_600_000))
   const short = committer.commit(patiently(one('short')))
-  await expect.poll(() => groups).toEqual([['long', 'short']]) // it goes along with one that waits less
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(groups).toEqual([['long', 'short']]) // it goes along with one that waits less
   await finishGroup()
   await Promise.all([long, short])
   const last = committer.commit(patiently(one('last'), 3_600_000))
-  await new Promise((wake) => setTimeout(wake, 50))
+  await vi.advanceTimersByTimeAsync(3_599_000)
   expect(groups).toHaveLength(1)
   const drained = committer.drained()
-  await expect.poll(() => groups.at(-1)).toEqual(['last'])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(groups.at(-1)).toEqual(['last'])
   await finishGroup()
   await Promise.all([last, drained])
 })
