@@ -34,6 +34,7 @@ export function program(): Command {
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
   carrick.addCommand(usage())
+  carrick.addCommand(system())
   carrick.addCommand(backup())
   carrick.addCommand(restore())
   carrick.addCommand(login())
@@ -98,6 +99,21 @@ function status(): Command {
     .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./status.ts')).status(flags))
+}
+
+function system(): Command {
+  const group = new Command('system').description('What whoever looks after the server does to all of it')
+  group
+    .command('prune')
+    .description('Takes away what no revision, no row and no runner needs: environments, images, blobs, containers')
+    .option('--dry-run', 'tell what would go, and take nothing away')
+    .option('--all', 'caches of builds too, and what is an hour old instead of a day')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (flags) => (await import('./system.ts')).prune(flags))
+  return group
 }
 
 /** How a backup is opened and what is said of it. */

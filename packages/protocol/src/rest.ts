@@ -47,6 +47,20 @@ export const LogPage = z.object({
 })
 export type LogPage = z.infer<typeof LogPage>
 
+/** POST /v1/system/prune */
+export const PruneRequest = z.object({
+  dry_run: z.boolean().default(false).describe('Tells what would go and takes nothing away'),
+  all: z.boolean().default(false).describe('Caches too, and what is an hour old instead of a day'),
+})
+
+/** What went, or would go. `bytes` is null where nobody knows how many. */
+export const PruneAnswer = z.object({
+  dry_run: z.boolean(),
+  pruned: z.array(z.object({ kind: z.string(), name: z.string(), count: z.number(), bytes: z.number().nullable() })),
+  bytes: z.number(),
+})
+export type PruneAnswer = z.infer<typeof PruneAnswer>
+
 /** POST /v1/accounts */
 export const AccountRequest = z.object({ nickname: z.string() })
 

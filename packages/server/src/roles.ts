@@ -22,6 +22,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { openHardware } from './hardware.ts'
 import { openImages } from './images.ts'
 import { startLoop } from './kit/loop.ts'
+import { prunesOf } from './prunes.ts'
 import { bootstrap } from './runner-programs.ts'
 import { openRuntime, type Addresses } from './runtime.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
@@ -43,11 +44,8 @@ export async function startRoles(
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const finding = openHardware(config, log) // a driver may take seconds to answer: the rest does not wait for it
   const images = openImages(foundation, addresses.names, () => readiness() !== 'draining', closing)
-  const { backend, builder, engine } = await openRuntime(
-    foundation,
-    { ...addresses, registry: images.registry },
-    closing,
-  )
+  const runtime = await openRuntime(foundation, { ...addresses, registry: images.registry }, closing)
+  const { backend, builder, engine } = runtime
 
   const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
   closing.defer(() => usageKeeper.stop())
@@ -160,6 +158,7 @@ export async function startRoles(
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
     swept: () => ({ ...retention.swept(), ...fileSweep.swept() }),
+    prunes: prunesOf({ foundation, runtime, standIns: onDemand.standIns }),
   }
   await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })
