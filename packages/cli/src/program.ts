@@ -189,7 +189,24 @@ function accounts(): Command {
     .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./accounts.ts')).listAccounts(flags))
+  group
+    .command('set')
+    .description('Changes what an account may have')
+    .argument('<name>', 'its nickname')
+    .requiredOption('--data-quota <size>', 'how much it may keep in /data: 500MB, 2TB, none, or default', bytes)
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .action(async (name, flags) => (await import('./accounts.ts')).setAccount(name, flags))
   return group
+}
+
+function bytes(text: string): number | null {
+  if (text === 'default') return null
+  if (text === 'none') return 0
+  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text) ?? []
+  if (amount === '') throw new InvalidArgumentError('It must be a size such as 500MB or 2TB, or `none`, or `default`.')
+  return Math.floor(Number(amount) * 1_024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
 }
 
 function runners(): Command {

@@ -5,6 +5,7 @@ import { createFunctions } from './api/runs/functions.ts'
 import { createGrpcHandler } from './api/grpc/grpc.ts'
 import { startEventSweep } from './api/account/event-sweep.ts'
 import { startFileSweep } from './api/retention/file-sweep.ts'
+import { startQuotaWatch } from './api/files/quota-watch.ts'
 import { startRetention } from './api/retention/sweep.ts'
 import { startUsageKeeper } from './api/usage/keeper.ts'
 import { recordPrices } from './api/usage/prices.ts'
@@ -69,6 +70,8 @@ export async function startRoles(
   // From here on no former runner is left, so nothing runs twice by accident.
   const everyMs = config.CARRICK_RECONCILE_EVERY_MS
   const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, everyMs })
+  const quotaWatch = startQuotaWatch({ ...foundation, runners: scheduler, withoutMounts: backend.withoutMounts })
+  closing.defer(() => quotaWatch.stop())
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
   const accepting = () => readiness() === 'ready'
   const workflows = createWorkflows({

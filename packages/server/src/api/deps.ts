@@ -17,6 +17,7 @@ import type { Signer } from '../access/signer.ts'
 import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
 import type { AccountFiles } from '../files/account-files.ts'
+import type { DataQuotas } from '../files/data-quotas.ts'
 import type { Fetch } from '../files/fetch-from.ts'
 import type { Uploads } from '../files/uploads.ts'
 import type { Apps } from '../home/apps.ts'
@@ -59,6 +60,7 @@ export interface Deps {
   readonly results: Pick<RunResults, 'take'>
   readonly functions: Functions
   readonly files: AccountFiles
+  readonly quotas: DataQuotas
   readonly uploads: Uploads
   readonly fetch: Fetch
   readonly fileLimits: FileLimits
