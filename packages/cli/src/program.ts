@@ -41,6 +41,7 @@ export function program(): Command {
   carrick.addCommand(logout())
   carrick.addCommand(servers())
   carrick.addCommand(demo())
+  carrick.addCommand(migrate())
   for (const command of carrick.commands.flatMap((each) => [each, ...each.commands])) command.exitOverride()
   return carrick
 }
@@ -425,6 +426,19 @@ function demo(): Command {
     .description('Deploys a real model to a throw-away server, calls it, rolls it back, and shows every command')
     .addOption(backend())
     .action(async (flags) => (await import('./demo/demo.ts')).demo(flags))
+}
+
+function migrate(): Command {
+  const group = new Command('migrate').description('Makes apps of what was written for another platform')
+  group
+    .command('cog')
+    .description('Makes an app of a Cog project (Replicate): reads its cog.yaml and its predictor, runs nothing of it')
+    .argument('<folder>', 'where cog.yaml is; the app is written beside it')
+    .option('--into <folder>', 'copy the project into this empty folder, and write there')
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (folder, flags) => (await import('./migrate/cog.ts')).migrateCog(folder, flags))
+  return group
 }
 
 /** The one flag of ours: the stock tool hands an annotation on, which the server takes for it. */
