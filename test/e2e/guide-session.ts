@@ -40,6 +40,7 @@ export class GuideSession implements AsyncDisposable {
       HOME: folder,
       COLUMNS: '2000',
       CARRICK_DATA: carrick.folder,
+      CARRICK_CHECKOUT: root,
       CARRICK_CACHE: join(root, '.cache'),
       PATH: path.filter((each) => each !== undefined).join(delimiter),
     }

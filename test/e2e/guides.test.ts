@@ -7,8 +7,8 @@ import { missingLines, readGuide } from './guide.ts'
 /*
  * Runs the marked blocks of every guide in docs/guides, in order, in one bash for each guide, against a real server: the
  * stock `fal`, `fal_client` (`python`) and `carrick` are on its PATH, its folder is empty, and the variables of
- * `carrick env` are set. The account is `tester`. What a block exports or defines lasts; what is there of a guide's apps at
- * its end is deleted. A block is marked after the language of its fence:
+ * `carrick env` are set, and CARRICK_CHECKOUT, from where examples are copied. The account is `tester`. What a block exports
+ * or defines lasts; what is there of a guide's apps at its end is deleted. A block is marked after the language of its fence:
  *
  *     ```sh run                 must end well (`set -eo pipefail`), within three minutes
  *     ```sh run fails           must end badly; in a shell of its own, so what it exports is gone

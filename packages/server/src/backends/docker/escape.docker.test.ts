@@ -384,3 +384,55 @@ test('shared memory is its own, and as large as its memory', async () => {
   )
   expect(found).toBe("256 ['new']")
 })
+
+/** How one ends that does this once it serves, and its last words. */
+async function ends(code: string, more?: Partial<RunnerSpec>) {
+  const { id, address } = await inhabit(more)
+  void tell({ id, address, inside: '' }, code).catch(() => {})
+  const { exceeded } = await sighted(id, 'exited')
+  return { exceeded, words: said.get(id)?.at(-1), id }
+}
+
+test('one that forks without end is ended as pids, and the others go on', async () => {
+  const { exceeded, words } = await ends(`
+while True:
+    try:
+        if os.fork() == 0:
+            import time; time.sleep(1000)
+    except OSError: pass`)
+  expect(exceeded).toBe('pids')
+  expect(words).toContain('100 processes')
+  expect(await attempt('print(1)')).toBe('1')
+})
+
+test('one that takes all memory is ended as oom, also by way of shared memory', async () => {
+  const { exceeded, words } = await ends(`
+held = open('/dev/shm/held', 'wb')
+while True: held.write(bytes(2**20))`)
+  expect(exceeded).toBe('oom')
+  expect(words).toContain('256 MiB of memory')
+  expect(await attempt('print(1)')).toBe('1')
+})
+
+test('one that fills the disk is ended as disk, wherever it writes outside of /data, and nothing of it stays', async () => {
+  const { exceeded, words, id } = await ends(`
+places = [open(path + '/full', 'wb', 0) for path in ('/tmp', '/var/tmp', '/run', os.environ['HOME'])]
+for step in range(40): [place.write(bytes(2**20)) for place in places]
+import time; time.sleep(1000)`)
+  expect(exceeded).toBe('disk')
+  expect(words).toMatch(/wrote more than the 0.0 GiB that it may outside \/data \(CARRICK_SCRATCH_LIMIT\)/)
+  await backend.forget(id)
+  await expect(stat(join(folder, 'runners', id))).rejects.toThrow('ENOENT')
+})
+
+test('folders too deep to be measured count as too much, and are taken away', async () => {
+  const { exceeded, id } = await ends(`
+os.chdir('/tmp')
+for step in range(60):
+    os.mkdir('d' * 200); os.chdir('d' * 200)
+open('hidden', 'w').write('here')
+import time; time.sleep(1000)`)
+  expect(exceeded).toBe('disk')
+  await backend.forget(id)
+  await expect(stat(join(folder, 'runners', id))).rejects.toThrow('ENOENT')
+})

@@ -55,6 +55,8 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     said: (output) => outputListeners.forEach((tell) => tell(output)),
   }
 
+  walls.onFull((id, sentence) => runners.get(id)?.exceed('disk', sentence))
+
   const remove = (container: string) =>
     unless([404, 409], engine.docker.getContainer(container).remove({ force: true, v: true }))
 
@@ -140,7 +142,6 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const runner = runners.get(id)
       if (runner?.sighting().kind !== 'exited') return
       await runner.forget()
-      await walls.forget(id)
       runners.delete(id)
     },
     onChange: (listener) => void changeListeners.push(listener),

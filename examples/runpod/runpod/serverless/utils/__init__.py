@@ -1,0 +1,1 @@
+"""Of RunPod's helpers for workers only `rp_validator` is here."""
