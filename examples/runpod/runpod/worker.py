@@ -1,6 +1,7 @@
 """Runs a worker's handler for the app: sync or async, with one answer or many."""
 
 import asyncio
+import contextlib
 import inspect
 import json
 import pathlib
@@ -27,7 +28,7 @@ class Worker:
         self.handler = self.config["handler"]
         is_async = inspect.iscoroutinefunction(self.handler) or inspect.isasyncgenfunction(self.handler)
         # RunPod runs a sync handler for one job at a time, so it need not be safe for more.
-        self.turn = asyncio.Semaphore(MOST_ROUNDS if is_async else 1)
+        self.turn = contextlib.nullcontext() if is_async else asyncio.Semaphore(1)
 
     def concurrency(self):
         """How many jobs `concurrency_modifier` comes to want at a time."""

@@ -1,4 +1,4 @@
-import { oneLine, secretName, type Conversion } from './conversion.ts'
+import { hasFractions, oneLine, secretName, type Conversion } from './conversion.ts'
 import type { CogInput, CogType } from './predictor.ts'
 import { docstring, python, pythonList } from './python-text.ts'
 
@@ -61,9 +61,7 @@ function withChoices(type: CogType, choices: readonly unknown[]): CogType {
   const values = choices.filter(
     (each) => typeof each === 'string' || typeof each === 'number' || typeof each === 'boolean',
   )
-  return values.length === 0 || values.some((each) => !Number.isInteger(each) && typeof each === 'number')
-    ? type
-    : { kind: 'literal', values }
+  return values.length === 0 || hasFractions(values) ? type : { kind: 'literal', values }
 }
 
 function isFile(type: CogType): boolean {

@@ -1,5 +1,5 @@
 import { keysNotRead, predictorOf, type CogConfig } from './cog-config.ts'
-import type { CogPredictor } from './predictor.ts'
+import type { CogPredictor, CogType } from './predictor.ts'
 
 /** What lies in a Cog project's folder, as far as it matters. */
 export interface Project {
@@ -34,6 +34,8 @@ export interface Conversion {
 /** Decides what a project becomes. Pure. Throws a sentence for what no app can be made of. */
 export function convert(project: Project): Conversion {
   const { config, predictor } = project
+  const hidden = predictor.inputs.find(({ name }) => name.startsWith('_') || name === 'model_config')
+  if (hidden !== undefined) throw new Error(`an app cannot have an input that is called ${hidden.name}: rename it`)
   const { requirements, refused, dropped } = requirementsOf(project)
   const kind = imageReasons(config, refused).length > 0 ? 'container' : 'virtualenv'
   const python = /^\d+\.\d+/.exec(config.build.python_version ?? '')?.[0] ?? newestPython
@@ -175,11 +177,28 @@ function notMappedOf(made: Decided, dropped: readonly string[]) {
       'larger than the 1 GiB that `fal` uploads: put it under /data, or download it in setup',
     ],
   ]
-  const unread = predictor.inputs.flatMap(({ name, unread: left }) =>
-    left.map(({ what, source }) => ({ key: `${name}: ${what}`, why: whyUnread(what, oneLine(source)) })),
-  )
-  return [...said.filter(([is]) => is).map(([, key, why]) => ({ key, why })), ...keysNotRead(project.config), ...unread]
+  const ofInputs = predictor.inputs.flatMap(({ name, type, constraints, unread }) => [
+    ...unread.map(({ what, source }) => ({ key: `${name}: ${what}`, why: whyUnread(what, oneLine(source)) })),
+    ...(isOpen(type)
+      ? [{ key: `${name}: type`, why: 'not one of those that Cog has: the app takes anything there' }]
+      : []),
+    ...(hasFractions(constraints['choices'])
+      ? [{ key: `${name}: choices`, why: 'numbers with fractions: the app does not check them' }]
+      : []),
+  ])
+  return [
+    ...said.filter(([is]) => is).map(([, key, why]) => ({ key, why })),
+    ...keysNotRead(project.config),
+    ...ofInputs,
+  ]
 }
+
+const isOpen = (type: CogType): boolean =>
+  'of' in type ? isOpen(type.of) : type.kind === 'any' || type.kind === 'model'
+
+/** Whether choices have numbers of which no type can be made. */
+export const hasFractions = (choices: unknown): boolean =>
+  Array.isArray(choices) && choices.some((each) => typeof each === 'number' && !Number.isInteger(each))
 
 function whyUnread(what: string, source: string): string {
   if (what === 'default')
