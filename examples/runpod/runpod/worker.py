@@ -19,8 +19,13 @@ class JobFailed(Exception):
     """What the handler answered as `error`, or raised."""
 
 
+class JobCancelled(Exception):
+    """Its caller wants it no more."""
+
+
 class Worker:
     def __init__(self, file):
+        self.running = {}
         self.module = run(pathlib.Path(__file__).parent.parent / file)
         self.config = dict(serverless.config)
         if not self.config:
@@ -41,6 +46,24 @@ class Worker:
 
     async def answer(self, job):
         """The output, and whether the handler wants its worker renewed. Many outputs become a list."""
+        task = self.running[job["id"]] = asyncio.ensure_future(self._answer(job))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if job["id"] in self.running:  # it is this call that is cancelled, and not the job
+                raise
+            raise JobCancelled("the job was cancelled") from None
+        finally:
+            self.running.pop(job["id"], None)
+
+    def cancel(self, job_id):
+        """Whether the job ran. Its handler sees asyncio.CancelledError if it is async; another goes on to its end."""
+        task = self.running.pop(job_id, None)
+        if task is not None:
+            task.cancel()
+        return task is not None
+
+    async def _answer(self, job):
         chunks = [chunk async for chunk in self.chunks(job)]
         if self.gives_chunks():
             return chunks, bool(self.config.get("refresh_worker"))

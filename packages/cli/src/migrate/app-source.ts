@@ -25,6 +25,7 @@ function imports({ kind }: Conversion, body: string): string {
     'import fal',
     ...from('fal.container', ['ContainerImage']),
     'from fal.toolkit import File',
+    ...from('fastapi', ['Request']),
     ...from('fastapi.responses', ['StreamingResponse']),
     ...from('pydantic', ['BaseModel', 'ConfigDict', 'Field', 'SecretStr']),
   ]
@@ -160,18 +161,28 @@ function setupLines({ kind, file, project, environment }: Conversion): string[] 
 
 function endpointLines(output: CogType): string[] {
   const many = output.kind === 'iterator'
-  const answer = [
+  const given = 'request, input.model_dump(exclude_unset=True)'
+  const predict = [
     '    @fal.endpoint("/")',
-    '    async def predict(self, input: Input) -> Answer:',
-    `        return Answer(output=await self.serving.${many ? 'answers' : 'answer'}(input.model_dump(exclude_unset=True)))`,
+    '    async def predict(self, input: Input, request: Request) -> Answer:',
+    `        return Answer(output=await self.serving.${many ? 'answers' : 'answer'}(${given}))`,
+    ...cancelLines('/cancel', 'cancel'),
   ]
-  if (!many) return answer
+  if (!many) return predict
   return [
-    ...answer,
+    ...predict,
     '',
     '    @fal.endpoint("/stream")',
-    '    async def stream(self, input: Input) -> StreamingResponse:',
-    '        events = self.serving.events(input.model_dump(exclude_unset=True))',
-    '        return StreamingResponse(events, media_type="text/event-stream")',
+    '    async def stream(self, input: Input, request: Request) -> StreamingResponse:',
+    `        return StreamingResponse(self.serving.events(${given}), media_type="text/event-stream")`,
+    ...cancelLines('/stream/cancel', 'cancel_stream'),
   ]
 }
+
+/** What the platform calls, on the same runner, for a request that is cancelled while it runs. */
+const cancelLines = (path: string, method: string): string[] => [
+  '',
+  `    @fal.endpoint("${path}")`,
+  `    async def ${method}(self, request: Request) -> dict[str, bool]:`,
+  '        return self.serving.cancel(request)',
+]

@@ -41,7 +41,7 @@ name of the input. The folder of the app can be read and not written to: write t
 | \`replicate.run("owner/model", input={…})\` | \`fal_client.subscribe("owner/${name}", arguments={…})["output"]\` |
 | \`replicate.predictions.create(…)\`, \`prediction.reload()\` | \`fal_client.submit(…)\`, \`.status()\`, \`.get()\` |
 | \`webhook=\` | \`webhook_url=\`; it is told of the end only |
-| \`prediction.cancel()\` | \`fal_client.cancel("owner/${name}", id)\`; a prediction that runs goes on to its end |
+| \`prediction.cancel()\` | \`fal_client.cancel("owner/${name}", id)\`: the predictor sees the same exception |
 `
 }
 
