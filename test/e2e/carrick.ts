@@ -195,16 +195,20 @@ export class Carrick implements AsyncDisposable {
     await rm(`${this.folder}-shared`, { recursive: true, force: true })
   }
 
+  get #backend(): string {
+    return this.#settings['CARRICK_BACKEND'] ?? backend
+  }
+
   #environment(): NodeJS.ProcessEnv {
     // The stock tools wrap what they print, JSON too, at the width of the terminal.
     return {
       ...process.env,
       COLUMNS: '2000',
       CARRICK_DATA: this.folder,
-      // Tests open gates for their apps, and read what these noted, by files.
-      CARRICK_SHARED_FOLDERS: [tmpdir(), this.shared].join(','),
+      // Tests open gates for their apps, and read what these noted, by files. A container's /tmp is its own.
+      CARRICK_SHARED_FOLDERS: [...(this.#backend === 'docker' ? [] : [tmpdir()]), this.shared].join(','),
       CARRICK_CACHE: cache,
-      CARRICK_BACKEND: backend,
+      CARRICK_BACKEND: this.#backend,
       ...clientPython(),
       ...this.#settings,
       ...this.variables,

@@ -34,6 +34,8 @@ export function program(): Command {
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
   carrick.addCommand(usage())
+  carrick.addCommand(backup())
+  carrick.addCommand(restore())
   carrick.addCommand(login())
   carrick.addCommand(logout())
   carrick.addCommand(servers())
@@ -97,6 +99,34 @@ function status(): Command {
     .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./status.ts')).status(flags))
+}
+
+/** How a backup is opened and what is said of it. */
+function archived(command: Command): Command {
+  return command
+    .option('--passphrase-file <file>', 'a file whose first line is the passphrase (else: CARRICK_BACKUP_PASSPHRASE)')
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+}
+
+function backup(): Command {
+  return archived(new Command('backup'))
+    .description('Puts a whole installation into one file, while its server runs or not')
+    .argument('<file>', 'where to, such as carrick.tar.zst; - is standard output')
+    .addOption(data())
+    .option('--logs', 'log lines too')
+    .option('--encrypt', 'encrypt it, with a passphrase that is asked for unless it is given')
+    .option('--force', 'take the place of a file that is there')
+    .action(async (file, flags) => (await import('./backup.ts')).backup(file, flags))
+}
+
+function restore(): Command {
+  return archived(new Command('restore'))
+    .description('Makes a data folder from a backup')
+    .argument('<file>', 'the backup; - is standard input')
+    .requiredOption('--data <folder>', 'the data folder to make: new, or empty')
+    .option('--replaces-original', 'the server that it is a backup of never runs again: take its bucket over')
+    .action(async (file, flags) => (await import('./restore.ts')).restore(file, flags))
 }
 
 function login(): Command {

@@ -177,6 +177,19 @@ export const settings = z.object({
     .min(0)
     .default(1024 ** 3)
     .describe('Bytes of the disk that uploads of files leave free'),
+  CARRICK_REGISTRY: z
+    .string()
+    .regex(/^(?:[a-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9][a-z0-9._-]*)*|\[[0-9a-f:]+\]:\d{1,5})?$/)
+    .default('')
+    .meta({
+      allowed: 'a host, and what stands before the names of images: `registry.example.com/team`',
+      description: 'The registry that images are pushed to and pulled from; empty is the one that this server is',
+    }),
+  CARRICK_REGISTRY_USERNAME: z.string().default('').describe('By whom the server logs in to CARRICK_REGISTRY'),
+  CARRICK_REGISTRY_PASSWORD: z
+    .string()
+    .default('')
+    .meta({ secret: true, description: 'The password or token for that' }),
   CARRICK_IMAGE_BLOB_LIMIT: bytes
     .default(64 * 1024 ** 3)
     .describe('Largest layer of an image that is pushed to the registry, in bytes'),

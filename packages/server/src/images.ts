@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Config } from './config.ts'
 import type { ServerNames } from './domain/addresses.ts'
 import type { Foundation } from './foundation.ts'
 import { keptDigests } from './pushed-images.ts'
+import { externalRegistry } from './registry/external.ts'
 import { createRegistry } from './registry/registry.ts'
 import type { ImageRegistry } from './registry/image-registry.ts'
 
@@ -20,7 +22,7 @@ export function openImages(
   closing: AsyncDisposableStack,
 ): Images {
   const { config } = foundation
-  const registry = createRegistry({
+  const ours = createRegistry({
     ...foundation,
     host: engineHost(config.CARRICK_HOST, names.port),
     limits: { blobBytes: config.CARRICK_IMAGE_BLOB_LIMIT, keepFree: config.CARRICK_KEEP_FREE },
@@ -28,8 +30,14 @@ export function openImages(
     accepting,
     pinned: (digests) => keptDigests(foundation, digests),
   })
-  closing.defer(() => registry.close())
-  return { registry, handle: registry.handle }
+  closing.defer(() => ours.close())
+  return { registry: operators(config) ?? ours, handle: ours.handle }
+}
+
+/** Undefined where the operator has none. */
+function operators(config: Config): ImageRegistry | undefined {
+  const { CARRICK_REGISTRY: address, CARRICK_REGISTRY_USERNAME: username, CARRICK_REGISTRY_PASSWORD: password } = config
+  return address === '' ? undefined : externalRegistry({ address, login: { username, password } })
 }
 
 const hourMs = 60 * 60_000

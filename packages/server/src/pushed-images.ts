@@ -1,24 +1,27 @@
+import type { PushEngine } from './registry/image-registry.ts'
 import type { Push } from './builder/image/push.ts'
 import type { Foundation } from './foundation.ts'
 import type { ImageRegistry } from './registry/image-registry.ts'
 import { accountById } from './store/accounts.ts'
 import { keptImages } from './store/environment-images.ts'
-import { manifestAt } from './store/registry.ts'
 
 /** All environments of an owner are images of one repository, so that what they share is pushed and kept once. */
 const repositoryName = 'environments'
 
 /** How the images that are built get to the registry: those of requirements are nobody's alone, all others an account's. */
-export function pushTo(registry: ImageRegistry, { store }: Pick<Foundation, 'store'>): Push {
+export function pushTo(registry: ImageRegistry, engine: PushEngine, { store }: Pick<Foundation, 'store'>): Push {
   return {
-    host: () => registry.host(),
-    async to({ accountId }) {
+    async push({ accountId, image, onLine, signal }) {
       const owner = accountId === undefined ? undefined : (await store.read(accountById(accountId)))?.nickname
       const repository = registry.nameFor(owner, repositoryName)
-      const credentials = registry.authFor(registry.referenceOf(repository))
-      return { repository, ...(credentials === undefined ? {} : { credentials }) }
+      return `${repository}@${await registry.push(engine, image, repository, { onLine, signal })}`
     },
-    has: async (repository, digest) => (await store.read(manifestAt(repository, digest))) !== undefined,
+    referenceOf: (stored) => registry.referenceOf(stored),
+    async has(stored) {
+      const { repository, digest } = partsOf(stored)
+      // Whoever cannot be asked is believed to keep what it was given; who pulls is told otherwise.
+      return (await registry.has?.(repository, digest)) ?? true
+    },
   }
 }
 
@@ -27,6 +30,14 @@ export async function keptDigests(
   { store }: Pick<Foundation, 'store'>,
   digests: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  const kept = new Set((await store.read(keptImages())).map(({ image }) => image.pushed?.digest))
+  const images = await store.read(keptImages())
+  const kept = new Set(
+    images.flatMap(({ image: { pushed } }) => (pushed === undefined ? [] : [partsOf(pushed).digest])),
+  )
   return new Set(digests.filter((digest) => kept.has(digest)))
+}
+
+function partsOf(stored: string): { readonly repository: string; readonly digest: string } {
+  const [repository = '', digest = ''] = stored.split('@')
+  return { repository, digest }
 }

@@ -10,6 +10,7 @@ import { startUsageKeeper } from './api/usage/keeper.ts'
 import { recordPrices } from './api/usage/prices.ts'
 import { createRest } from './api/rest/rest.ts'
 import { openRunResults } from './blobs/run-results.ts'
+import { builtOnDemand } from './built-on-demand.ts'
 import { listOf, type Config } from './config.ts'
 import { startDispatcher } from './dispatcher/dispatcher.ts'
 import { baseUrl, publicUrl, type Connection } from './domain/addresses.ts'
@@ -55,9 +56,10 @@ export async function startRoles(
   // Every runner of a former process is gone, so the words may be others at each start.
   const jobSecret = randomBytes(32)
   const jobKeyOf = (id: RunnerId) => createHmac('sha256', jobSecret).update(id).digest('hex')
+  const onDemand = builtOnDemand(foundation, builder)
   const launch = createLaunch({
     ...foundation,
-    environments: builder,
+    environments: onDemand.environments,
     withoutMounts: backend.withoutMounts,
     results,
     bootstrap,

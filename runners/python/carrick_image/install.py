@@ -10,6 +10,7 @@ of the build: `settings`, by which packages are fetched, and `bundle`, whom to t
 
 import json
 import os
+import site
 import subprocess
 import sys
 
@@ -29,12 +30,23 @@ def main(step, *arguments):
     if step == "venv":
         options = ["--quiet", "--python", arguments[0]] + list(arguments[1:])
         run([UV, "venv"] + options + [VENV], variables)
+        if "--system-site-packages" in options:
+            see_packages_of_image()
     elif step == "conda":
         run([os.path.join(TOOLS, "micromamba")] + list(arguments), variables)
         forget_conda()
     else:
         install(settings, variables)
     settle(os.path.dirname(VENV))
+
+
+def see_packages_of_image():
+    """The image's Python may itself be that of an environment, whose packages are not the system's."""
+    if sys.prefix == sys.base_prefix:
+        return
+    place = os.path.join(VENV, "lib", "python%d.%d" % sys.version_info[:2], "site-packages", "carrick_image.pth")
+    with open(place, "w", encoding="utf-8") as file:
+        file.write("\n".join(site.getsitepackages()) + "\n")
 
 
 def install(settings, variables):

@@ -10,6 +10,8 @@ Reads  CARRICK_CALLABLE  file with the pickled callable
        CARRICK_RUNNER_MOUNTS    optional: the folders to see at paths of its own, as mounts.py takes them;
                          CARRICK_RUNNER_WITHOUT_MOUNTS instead: a sentence for the log that says why there are none
        CARRICK_RUNNER_NETWORK    optional: a file that is not empty once the runner's own network works
+       CARRICK_RUNNER_OWN_NETWORK    optional: it shares its network with nobody, so servers stay where they bind
+       CARRICK_RUNNER_FORWARD    optional: PORT=HOST:PORT, a port of its loopback, and where connections to it are carried
        CARRICK_RESULT    optional: it runs for one caller. The file to put what it returned or raised into, of at most
                          CARRICK_RESULT_LIMIT bytes
        CARRICK_JOB_KEY   for the entry point `carrick_runner.jobs:serve`, which calls functions for the platform: the word

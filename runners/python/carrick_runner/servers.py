@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import socket
 from typing import Any
@@ -16,11 +17,13 @@ _ANY_IPV6 = b"\0" * 16
 
 
 def adapt_servers() -> None:
-    _bind_to_loopback()
+    has_own_network = os.environ.pop("CARRICK_RUNNER_OWN_NETWORK", "") != ""
+    if not has_own_network:
+        _bind_to_loopback()
     tell_of_listening()
     after_import("uvicorn.config", _tag_requests)
     after_import("uvicorn.server", _end_at_once_before_ready)
-    after_import("uvloop", _bind_uvloop_to_loopback)
+    after_import("uvloop", _tell_of_uvloop if has_own_network else _bind_uvloop_to_loopback)
 
 
 def _bind_to_loopback() -> None:
@@ -57,6 +60,20 @@ def loopback_for(host: Any, family: int) -> Any:
     except OSError:
         pass  # a name, or an address of another kind
     return host
+
+
+def _tell_of_uvloop(uvloop: Any) -> None:
+    """uvloop listens in C, past the socket module."""
+    create_server = uvloop.Loop.create_server
+
+    @functools.wraps(create_server)
+    async def create_and_tell(self: Any, factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        server = await create_server(self, factory, host, port, **options)
+        if options.get("start_serving", True):
+            listens_on(port)
+        return server
+
+    uvloop.Loop.create_server = create_and_tell
 
 
 def _bind_uvloop_to_loopback(uvloop: Any) -> None:

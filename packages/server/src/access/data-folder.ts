@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { tryFileLock } from '../kit/file-lock.ts'
-import { replaceFile } from '../kit/files.ts'
+import { replaceFile, syncFolder } from '../kit/files.ts'
 
 const serverFile = z.object({
   url: z.string(),
@@ -47,6 +47,8 @@ export interface DataFolder {
 }
 
 const lockName = 'lock.sqlite'
+/** There while a backup is restored, and after a restore that did not come to its end. */
+const restoringName = 'restore.unfinished'
 /** Read before anything else, by who starts the server; it may be there before the rest is. */
 const settingsName = 'carrick.toml'
 
@@ -57,6 +59,7 @@ const settingsName = 'carrick.toml'
 export async function openDataFolder(folder: string): Promise<DataFolder> {
   const path = resolve(folder)
   await prepare(path)
+  await requireRestored(path)
   const held = lock(path)
   const files = pathsIn(path)
   await rm(files.serverFile, { force: true }) // of a server that ended without a word
@@ -98,6 +101,72 @@ function pathsIn(path: string) {
     serverFile: join(path, 'server.json'),
     credentialsFile: join(path, 'credentials.json'),
     encryptionKeyFile: join(path, 'encryption.key'),
+    /** What a backup holds while it reads. */
+    backingUp: join(path, 'backing-up'),
+  }
+}
+
+/** Throws a sentence unless there is an installation here that can be read. */
+export async function requireInstallation(path: string): Promise<void> {
+  await requireRestored(path)
+  const { storeFile } = pathsIn(path)
+  if (await isThere(storeFile)) return
+  throw new Error(`${path} is not the data folder of a Carrick server: there is no ${storeFile}. Name it with --data`)
+}
+
+async function requireRestored(path: string): Promise<void> {
+  if (!(await isThere(join(path, restoringName)))) return
+  throw new Error(
+    `the data folder ${path} cannot be used: a backup was being restored into it and that did not come to its end, so parts are missing. ` +
+      'Delete it, and restore again',
+  )
+}
+
+const isThere = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined
+
+/** A data folder that is being restored. No server starts on it until `finish`, also after a crash. */
+export interface RestoringFolder {
+  readonly path: string
+  finish(): Promise<void>
+  /** Takes away what is there. To be called instead of `finish`. */
+  giveUp(): Promise<void>
+}
+
+/** Makes a folder, or takes one that is empty, for a backup to be restored into. Throws a sentence for any other. */
+export async function openRestoringFolder(folder: string): Promise<RestoringFolder> {
+  const path = resolve(folder)
+  const was = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new Error(`${path} cannot be restored into: ${error.message}`, { cause: error })
+  })
+  if (was !== undefined) await requireRestored(path)
+  if (was !== undefined && was.length > 0)
+    throw new Error(
+      `${path} is not empty: a backup is restored into a new or an empty folder only. Nothing was changed`,
+    )
+  await makeFolder(path)
+  await chmod(path, 0o700)
+  const marker = join(path, restoringName)
+  await replaceFile(marker, 'A backup is being restored into this folder.\n')
+  const held = lock(path)
+  return {
+    path,
+    async finish() {
+      held[Symbol.dispose]()
+      await rm(marker)
+      await syncFolder(path)
+    },
+    async giveUp() {
+      held[Symbol.dispose]()
+      const names = await readdir(path)
+      await Promise.all(
+        names
+          .filter((name) => name !== restoringName)
+          .map((name) => rm(join(path, name), { recursive: true, force: true })),
+      )
+      await rm(marker)
+      if (was === undefined) await rm(path, { recursive: true })
+    },
   }
 }
 
@@ -105,7 +174,12 @@ async function prepare(path: string): Promise<void> {
   try {
     await makeFolder(path)
     // A folder that was there before and holds nothing of others becomes private too.
-    const ours = new Set([lockName, settingsName, ...Object.values(pathsIn('')).map((name) => name.split('/')[0])])
+    const ours = new Set([
+      lockName,
+      restoringName,
+      settingsName,
+      ...Object.values(pathsIn('')).map((name) => name.split('/')[0]),
+    ])
     const isOurs = (name: string) => ours.has(name) || /^(?:lock\.sqlite-|encryption\.key\.)/.test(name)
     const foreign = !(await readdir(path)).every(isOurs)
     if (!foreign) await chmod(path, 0o700)

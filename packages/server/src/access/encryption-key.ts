@@ -63,7 +63,7 @@ async function newKey(file: string): Promise<Uint8Array> {
 }
 
 /** What the store keeps to know the key again. It says nothing about it. */
-const markOf = (key: Uint8Array) => createHmac('sha256', key).update('carrick encryption key').digest('hex')
+export const markOf = (key: Uint8Array) => createHmac('sha256', key).update('carrick encryption key').digest('hex')
 
 async function readKey(file: string): Promise<Uint8Array | undefined> {
   const found = await readFile(file).catch((error: NodeJS.ErrnoException) => {

@@ -1,5 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
 import type { RevisionId, RunnerId } from './ids.ts'
+import { exceededWords } from './runner.ts'
 
 /** What can happen to an app, in the words of the platform API (platform-behaviour §9.4). */
 export const eventCategories = [
@@ -58,7 +59,13 @@ export interface RecordedChange {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-const failures: ReadonlySet<string> = new Set(['crash', 'oom', 'request_timeout', 'health_check', 'server_restart'])
+const failures: ReadonlySet<string> = new Set([
+  'crash',
+  ...Object.keys(exceededWords),
+  'request_timeout',
+  'health_check',
+  'server_restart',
+])
 const startupFailures: ReadonlySet<string> = new Set(['startup_failure', 'startup_timeout'])
 
 /** What happened to a runner. */

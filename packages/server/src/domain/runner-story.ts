@@ -2,7 +2,7 @@ import type { Moment } from '../kit/clock.ts'
 import type { Decision } from './decision.ts'
 import { formulaOf } from './decision-words.ts'
 import type { AppId, RevisionId, RunnerId } from './ids.ts'
-import type { Exit, Runner } from './runner.ts'
+import { exceededWords, type Exit, type Runner } from './runner.ts'
 import { spellExit, spellTime } from './spell.ts'
 
 /** What is on record of a runner. What has not happened is absent. */
@@ -107,7 +107,7 @@ const endReasons: ReadonlyMap<string, string> = new Map([
   ['request_timeout', 'a request ran longer than request_timeout'],
   ['health_check', 'it failed its health check'],
   ['crash', 'its process ended by itself while it served'],
-  ['oom', 'it used more memory than its machine type has'],
+  ...Object.entries(exceededWords).map(([reason, words]) => [reason, `it ${words}`] as const),
   ['shutdown', 'the server was stopped'],
   ['host_maintenance', 'its machine went down for maintenance'],
   ['startup_timeout', 'it did not open its port within startup_timeout'],

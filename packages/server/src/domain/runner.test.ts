@@ -1,5 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { bound, drain, isFailedStart, observe, pend, start, terminate, type Serving, type Sighting } from './runner.ts'
+import {
+  bound,
+  drain,
+  exceededWords,
+  isFailedStart,
+  observe,
+  pend,
+  start,
+  terminate,
+  type Exceeded,
+  type Serving,
+  type Sighting,
+} from './runner.ts'
 
 const now = 1_000_000
 const identity = { id: 'x', appId: 'a', accountId: 'b', revisionId: 'r', machineType: 'XS', createdAt: now, keyId: 'k' }
@@ -31,8 +43,10 @@ test.each([
 test.each([[setup], [serving], [draining]])(
   'one that took too much memory says so, whatever it was doing',
   (runner) => {
-    const end = observe(runner, { kind: 'exited', exit: { code: null, signal: 'SIGKILL' }, oom: true }, now)
-    expect(end).toMatchObject({ state: 'terminated', reason: 'oom', exit: { signal: 'SIGKILL' } })
+    for (const exceeded of Object.keys(exceededWords) as Exceeded[]) {
+      const end = observe(runner, { kind: 'exited', exit: { code: null, signal: 'SIGKILL' }, exceeded }, now)
+      expect(end).toMatchObject({ state: 'terminated', reason: exceeded, exit: { signal: 'SIGKILL' } })
+    }
   },
 )
 
@@ -67,6 +81,7 @@ describe('the end of draining', () => {
 test('only starts that failed make the next one wait', () => {
   expect(isFailedStart(terminate(setup, 'startup_failure', now))).toBe(true)
   expect(isFailedStart(terminate(setup, 'startup_timeout', now))).toBe(true)
-  expect(isFailedStart(terminate(setup, 'oom', now))).toBe(true)
+  for (const reason of Object.keys(exceededWords) as Exceeded[])
+    expect(isFailedStart(terminate(setup, reason, now))).toBe(true)
   expect(isFailedStart(terminate(setup, 'stopped', now))).toBe(false)
 })

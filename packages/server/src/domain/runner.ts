@@ -88,15 +88,18 @@ export type StopReason =
   | 'crash'
   | 'shutdown'
 
-/** Why it is gone: it was asked to end, it never began to serve, it took too much memory, or the platform itself went down. */
-export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | 'oom' | 'server_restart'
+/** What it wanted more of than it may have: memory, processes, room for its files. */
+export type Exceeded = 'oom' | 'pids' | 'disk'
+
+/** Why it is gone: it was asked to end, it never began to serve, it wanted too much, or the platform itself went down. */
+export type EndReason = StopReason | 'startup_timeout' | 'startup_failure' | Exceeded | 'server_restart'
 
 /** What a backend can say about a runner. */
 export type Sighting =
   | { readonly kind: 'unlisted' | 'pulling' | 'starting' }
   | { readonly kind: 'accepting'; readonly address: Address }
-  /** `oom`: it used more memory than its machine type has. */
-  | { readonly kind: 'exited'; readonly exit: Exit; readonly oom?: boolean }
+  /** `exceeded`: it ended, or was ended, for wanting more of that than it may have. */
+  | { readonly kind: 'exited'; readonly exit: Exit; readonly exceeded?: Exceeded }
 
 export function pend(identity: Identity, startAt: Moment): Pending {
   return { ...identityOf(identity), state: 'pending', startAt }
@@ -153,7 +156,7 @@ export function terminate(runner: LiveRunner, reason: EndReason, endedAt: Moment
 
 /** Folds a sighting into a runner. Late and repeated sightings change nothing. */
 export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner {
-  if (seen.kind === 'exited') return terminate(runner, exitReason(runner, seen.oom), now, seen.exit)
+  if (seen.kind === 'exited') return terminate(runner, exitReason(runner, seen.exceeded), now, seen.exit)
   switch (runner.state) {
     case 'pending':
       return runner
@@ -171,15 +174,27 @@ export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner
 
 /** Whether a start of its revision has failed with it, if it never served: such ends make the next start wait. */
 export function isFailedStart(runner: Terminated): boolean {
-  return runner.reason === 'startup_failure' || runner.reason === 'startup_timeout' || runner.reason === 'oom'
+  return runner.reason === 'startup_failure' || runner.reason === 'startup_timeout' || isExceeded(runner.reason)
+}
+
+/** Whether it wanted more than it may have. */
+export function isExceeded(reason: EndReason): reason is Exceeded {
+  return reason in exceededWords
+}
+
+/** What a runner did that ended like this, for the end of a sentence. */
+export const exceededWords: Readonly<Record<Exceeded, string>> = {
+  oom: 'used more memory than its machine type has',
+  pids: 'wanted more processes and threads than a runner may have',
+  disk: 'wrote more into its own files than a runner may keep',
 }
 
 function serve(runner: Setup, address: Address, readyAt: Moment): Serving {
   return { ...identityOf(runner), state: 'serving', address, readyAt }
 }
 
-function exitReason(runner: LiveRunner, oom = false): EndReason {
-  if (oom) return 'oom'
+function exitReason(runner: LiveRunner, exceeded?: Exceeded): EndReason {
+  if (exceeded !== undefined) return exceeded
   if (runner.state === 'draining') return runner.reason
   return runner.state === 'serving' ? 'crash' : 'startup_failure'
 }

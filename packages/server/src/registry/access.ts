@@ -17,6 +17,8 @@ export interface Visitor {
   readonly id: string
   /** Whose repositories it lists; undefined for all. */
   readonly owner: string | undefined
+  /** Whether its tags lead to what it pushes. */
+  readonly tags: boolean
   /** Throws `DENIED` unless this repository may be read. */
   mayRead(repository: string): void
   /** Throws `DENIED` unless this repository may be written to. */
@@ -53,6 +55,8 @@ const howToLogin =
 const ourselves: Visitor = {
   id: '',
   owner: undefined,
+  // What the server makes is named by digest, by its own records: a tag would keep it when those have gone.
+  tags: false,
   mayRead: () => {},
   mayWrite: () => {},
   isKnown: () => true,
@@ -69,6 +73,7 @@ function visiting(caller: Caller, keyring: Pick<Keyring, 'holderOf'>): Visitor {
   return {
     id: accountId,
     owner: nickname,
+    tags: true,
     mayRead(repository) {
       demand(access.pull, 'pull')
       if (!isOwn(repository) && !isShared(repository)) throw notYours(repository, nickname)

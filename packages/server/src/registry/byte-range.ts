@@ -7,7 +7,6 @@ export function byteRange(
   if (from === '' && to === '') return undefined
   const start = from === '' ? Math.max(0, length - Number(to)) : Number(from)
   const end = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1)
-  if (from !== '' && to !== '' && Number(to) < Number(from)) return undefined // not well-formed: as if it were not there
   return start > end ? 'unsatisfiable' : { start, end }
 }
 

@@ -13,6 +13,8 @@ export interface ImageRegistry {
   referenceOf(stored: string): string
   /** What the engine needs to pull it or to push it; undefined for images of other registries. */
   authFor(reference: string): RegistryAuth | undefined
+  /** Whether it is known to hold what was pushed; absent where only those who pull ask it. */
+  readonly has?: (repository: string, digest: string) => Promise<boolean>
   /**
    * Pushes an image of the engine to a repository, and answers the digest that it has there. Rejects with `build_failed`
    * and the registry's own words.

@@ -61,7 +61,7 @@ export async function storeManifest(
   const { named, ...read } = readManifest(bytes, exchange.req.headers['content-type'])
   await requireNamed(deps, repository, named)
   const { key, length } = await deps.blobs.put(bytes)
-  await put(deps, repository, { ...read, digest, blob: key, length }, named, tags)
+  await put(deps, repository, { ...read, digest, blob: key, length }, named, visitor.tags ? tags : [])
   answer(exchange, 201, {
     location: `/v2/${repository}/manifests/${digest}`,
     'docker-content-digest': digest,

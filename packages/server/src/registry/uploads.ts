@@ -37,6 +37,8 @@ interface UploadParts {
 export class Uploads {
   readonly #parts: UploadParts
   readonly #open = new Map<string, Upload>()
+  /** How many each visitor has, those that are being opened included. */
+  readonly #counts = new Map<string, number>()
 
   constructor(parts: UploadParts) {
     this.#parts = parts
@@ -44,21 +46,15 @@ export class Uploads {
 
   /** Throws `TOOMANYREQUESTS` where the account has too many open. */
   async begin(place: UploadPlace): Promise<Upload> {
-    const { limits, blobs } = this.#parts
-    const others = [...this.#open.values()].filter(({ place: { visitor } }) => visitor === place.visitor)
-    if (others.length >= limits.openUploads)
-      throw new RegistryError(
-        'TOOMANYREQUESTS',
-        `${limits.openUploads} uploads of yours are open: finish some, or wait`,
-      )
-    await this.#parts.requireRoom()
-    const id = randomBytes(18).toString('base64url')
-    const path = blobs.draftPath()
-    const upload = new Upload({ id, place, path, file: await open(path, 'wx+', 0o600) }, this.#parts, () =>
-      this.#open.delete(id),
-    )
-    this.#open.set(id, upload)
-    return upload
+    this.#count(place.visitor, 1)
+    try {
+      await this.#parts.requireRoom()
+      const path = this.#parts.blobs.draftPath()
+      return this.#opened({ id: newUploadId(), place, path, file: await open(path, 'wx', 0o600) })
+    } catch (error) {
+      this.#count(place.visitor, -1)
+      throw error
+    }
   }
 
   /** Throws `BLOB_UPLOAD_UNKNOWN` where there is none of this visitor in this repository. */
@@ -80,7 +76,27 @@ export class Uploads {
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((upload) => upload.drop()))
   }
+
+  #opened(file: UploadFile): Upload {
+    const forget = () => {
+      if (this.#open.delete(file.id)) this.#count(file.place.visitor, -1)
+    }
+    const upload = new Upload(file, this.#parts, forget)
+    this.#open.set(file.id, upload)
+    return upload
+  }
+
+  #count(visitor: string, by: 1 | -1): void {
+    const most = this.#parts.limits.openUploads
+    const count = (this.#counts.get(visitor) ?? 0) + by
+    if (count > most)
+      throw new RegistryError('TOOMANYREQUESTS', `${most} uploads of yours are open: finish some, or wait an hour`)
+    if (count === 0) this.#counts.delete(visitor)
+    else this.#counts.set(visitor, count)
+  }
 }
+
+const newUploadId = (): string => randomBytes(18).toString('base64url')
 
 /** After so many bytes it is asked again whether there is room for more. */
 const roomStep = 64 * 1024 * 1024

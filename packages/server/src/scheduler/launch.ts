@@ -22,8 +22,8 @@ export interface RunnerStart {
 }
 
 export interface LaunchParts extends PlaceParts {
-  /** Knows where a finished environment is. */
-  readonly environments: { placeOf(id: EnvironmentId): Promise<BuiltEnvironment> }
+  /** Knows where a finished environment is; one that is gone is built again for the runner, which waits. */
+  readonly environments: { placeOf(id: EnvironmentId, start: RunnerStart): Promise<BuiltEnvironment> }
   readonly blobs: Pick<BlobStore, 'pathOf'>
   readonly results: Pick<RunResults, 'pathOf' | 'limit'>
   readonly vault: Pick<Vault, 'exposed'>
@@ -65,7 +65,7 @@ export function createLaunch(parts: LaunchParts): Launch {
   return async (start) => {
     const { app, runner, revision, key } = start
     const { environmentId, callable, exposedPort } = revision.spec
-    const program = programOf(revision, await environments.placeOf(environmentId), bootstrap)
+    const program = programOf(revision, await environments.placeOf(environmentId, start), bootstrap)
     const places = await placesOf(parts, start)
     const secrets = await vault.exposed(app, revision.spec.secrets)
     const spec = {

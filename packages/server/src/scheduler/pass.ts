@@ -12,13 +12,16 @@ import { decisionOf, isWorthKeeping } from './decide.ts'
 import type { DecisionLog } from './decisions.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
+import type { Change } from './fleet.ts'
 import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
 import { planApp, type Action, type AppWorld, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
+import { isLateStart } from './late-starts.ts'
 import type { Runs } from './runs.ts'
+import type { ServedDocuments } from './served-documents.ts'
 import type { Look, Sightings } from './sightings.ts'
 import { boundDraining, boundSetup, deadlinesOf } from './time-limits.ts'
 import { wantsMore } from './wants-more.ts'
@@ -31,6 +34,9 @@ export interface PassParts extends RollParts, BirthParts {
   readonly sightings: Sightings
   readonly decisions: DecisionLog
   readonly health: HealthChecks
+  readonly documents: Pick<ServedDocuments, 'learn'>
+  /** Says what is to be said of runners before these changes are stored. */
+  readonly tell: (changes: readonly Change[]) => Promise<void>
   readonly log: Logger
   /** Makes a pass come soon. */
   readonly wake: () => void
@@ -252,7 +258,8 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, health, rollouts, hands, runs, placing } = this.#parts
+    const { fleet, clock, memory, health, documents, rollouts, hands, runs, placing } = this.#parts
+    if (changes.some(isLateStart)) await this.#parts.tell(changes) // while they still are where they are
     hands.prepare(changes)
     const concerned = new Set(changes.map(({ to }) => to.appId))
     // While this is on its way to the disk, nobody may be given a runner that was idle when its end was decided. One that
@@ -265,6 +272,7 @@ export class Pass {
       memory.learn(change, clock.now())
       placing.learn(change)
       health.learn(change)
+      documents.learn(change)
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)

@@ -2,7 +2,7 @@ import type { App } from '../domain/app.ts'
 import type { AppId, RevisionId } from '../domain/ids.ts'
 import type { Revision } from '../domain/revision.ts'
 import { rolloutStep, type RolloutStep } from '../domain/rollout.ts'
-import { isFailedStart, type LiveRunner, type Terminated } from '../domain/runner.ts'
+import { exceededWords, isExceeded, isFailedStart, type LiveRunner, type Terminated } from '../domain/runner.ts'
 import type { Unplaced } from '../domain/placement.ts'
 import { unplacedWords } from '../domain/unplaced-words.ts'
 import type { Moment } from '../kit/clock.ts'
@@ -88,7 +88,7 @@ function reasonOf(failed: Terminated | undefined, { spec }: Revision, unplaced: 
   }
   if (failed.reason === 'startup_timeout')
     return `Its first runner was not ready within ${seconds} s (startup_timeout).`
-  if (failed.reason === 'oom') return 'Its first runner used more memory than its machine type has.'
+  if (isExceeded(failed.reason)) return `Its first runner ${exceededWords[failed.reason]}.`
   const { code, signal } = failed.exit ?? { code: null, signal: null }
   const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by ${signal}`
   return `Its first runner ended${how} before it was ready.`

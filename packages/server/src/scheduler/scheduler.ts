@@ -10,7 +10,7 @@ import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Address, EndReason, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, EndReason, Identity, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -22,9 +22,10 @@ import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
 import { AppNews } from './app-news.ts'
 import { DecisionLog } from './decisions.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet, type Change } from './fleet.ts'
 import { Hands } from './hands.ts'
 import { HealthChecks } from './health-checks.ts'
+import { tellOfLateStarts } from './late-starts.ts'
 import type { Launch, RunnerStart } from './launch.ts'
 import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
@@ -35,6 +36,7 @@ import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
 import { Roster } from './roster.ts'
 import { Runs, type HostFollower } from './runs.ts'
+import { ServedDocuments } from './served-documents.ts'
 import { endAllRunners } from './shutdown.ts'
 import { Sightings } from './sightings.ts'
 import { Voices } from './voices.ts'
@@ -114,6 +116,7 @@ class PlatformScheduler implements Scheduler {
   readonly #runs = new Runs()
   readonly #decisions = new DecisionLog()
   readonly #health: HealthChecks
+  readonly #documents: ServedDocuments
   readonly #hands: Hands
   readonly #placing: Placing
   readonly #pass: Pass
@@ -147,6 +150,8 @@ class PlatformScheduler implements Scheduler {
       },
       this.#ending.signal,
     )
+    const say = (message: string, runner: Identity) => this.#voices.say(message, runner)
+    this.#documents = new ServedDocuments({ store, clock, log, memory: this.#memory })
     const hands = this.#hands
     this.#placing = new Placing({ fleet, clock, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
     this.#roster = new Roster({ ...parts, fleet, memory: this.#memory, placing: this.#placing })
@@ -160,6 +165,8 @@ class PlatformScheduler implements Scheduler {
       sightings,
       decisions: this.#decisions,
       health: this.#health,
+      documents: this.#documents,
+      tell: (changes: readonly Change[]) => tellOfLateStarts(changes, { backend, memory: this.#memory, say }),
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
@@ -251,6 +258,7 @@ class PlatformScheduler implements Scheduler {
     await this.#loop.stop()
     this.#pass.close()
     this.#health.close()
+    this.#documents.close()
     const { homes } = this.#parts
     await endAllRunners(
       {

@@ -11,7 +11,9 @@ import {
   pend,
   start,
   terminate,
+  exceededWords,
   type EndReason,
+  type Exceeded,
   type LiveRunner,
   type Runner,
   type Sighting,
@@ -171,7 +173,7 @@ const anySighting = fc.oneof(
   fc.record({
     kind: fc.constant('exited' as const),
     exit: fc.record({ code: fc.option(fc.nat(255)), signal: fc.constantFrom(null, 'SIGKILL') }),
-    oom: fc.boolean(),
+    exceeded: fc.constantFrom<Exceeded | undefined>(undefined, 'oom', 'pids', 'disk'),
   }),
 )
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
@@ -209,7 +211,7 @@ test('one that has ended has the reason for which it was asked to end, or of wha
       }, wanted(nothing))
       const [end, before] = [states.at(-1), states.findLast(({ state }) => state !== 'terminated')]
       if (end?.state !== 'terminated' || before?.state !== 'draining' || end.exit === undefined) return
-      expect([before.reason, 'oom']).toContain(end.reason)
+      expect([before.reason, ...Object.keys(exceededWords)]).toContain(end.reason)
     }),
   )
 })

@@ -66,6 +66,11 @@ export function begunInstallation(): Read<{ readonly id: string; readonly accoun
   )
 }
 
+/** Gives the installation another id: it is a copy of one that may still run. */
+export function renameInstallation(id: string): Write<void> {
+  return write([sql`update installation set value = ${id} where name = 'id'`], done)
+}
+
 function account(row: Row): Account {
   return {
     id: String(row['id']),

@@ -17,6 +17,7 @@ import {
 } from './apps.ts'
 import { addNamedRevision, addRevision } from './named-revisions.ts'
 import { deleteRevision, failureSince, revisionsOfApp, revisionsPage } from './revisions.ts'
+import { keepServedOpenapi, servedOpenapi, servedOpenapis } from './served-openapi.ts'
 import type { Store } from './store.ts'
 
 /** Revisions that come and go: who wins, what stays on record, and what serves one by its name. */
@@ -101,6 +102,28 @@ export function describeRollouts(store: () => Store): void {
       expect(await names()).toEqual([named('r1').name])
       expect(await store().commit(deleteApp(app.id, 10))).toBe(true)
       expect(await names()).toEqual([])
+    })
+
+    test('what a runner served of itself is kept once, apart from its deploy, and goes with the revision', async () => {
+      await register('r1', 'recreate', 1)
+      await register('r2', 'recreate', 2)
+      const keep = (revision: string, document: string) =>
+        store().commit(keepServedOpenapi(idOf(revision), document, 3))
+      await Promise.all([keep('r1', '{"paths":{}}'), keep('r2', '{}'), keep('nothing', '{}')])
+      await keep('r1', '{"paths":{"/later":{}}}')
+      const served = () => store().read(servedOpenapis(['r1', 'r2', 'nothing'].map(idOf)))
+      expect(new Map(await served())).toEqual(
+        new Map([
+          [idOf('r1'), '{"paths":{}}'],
+          [idOf('r2'), '{}'],
+        ]),
+      )
+      expect(await store().read(servedOpenapi(idOf('r1')))).toBe('{"paths":{}}')
+      const [newest] = await store().read(revisionsOfApp(app.id))
+      expect(newest?.spec.metadata).toEqual({})
+      expect(await store().commit(deleteRevision(idOf('r2'), 4))).toBe(false) // the app has it
+      expect(await store().commit(deleteRevision(idOf('r1'), 4))).toBe(true)
+      expect(await served()).toEqual([[idOf('r2'), '{}']])
     })
   })
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addTestAccount } from '../testing/store.ts'
 import type { CommitStats } from './committer.ts'
+import { describeRegistry } from './conformance-registry.ts'
 import { describeReports } from './conformance-reports.ts'
 import { describeUsage } from './conformance-usage.ts'
 import { describeRollouts } from './conformance-rollouts.ts'
@@ -47,6 +48,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeTimelines(() => store)
     describeRequestLists(() => store)
     describeObjects(() => store)
+    describeRegistry(() => store)
     describeRetention(() => store)
     describeWebhooks(() => store)
 

@@ -12,8 +12,8 @@ export interface EnvironmentImage {
   readonly tag: string
   /** What virtualenv and conda were built on; the platform's base may be another one since. */
   readonly base?: string
-  /** Where it was pushed to, below whichever host the registry has, and what it is there. */
-  readonly pushed?: { readonly repository: string; readonly tag: string; readonly digest: string }
+  /** What it is in the registry, whichever host that has: `owner/name@sha256:…`. */
+  readonly pushed?: string
   /** The path of its Python. */
   readonly python?: string
   /** Who may know of it. Absent: everybody who describes the same. */
@@ -33,10 +33,10 @@ export function keepImage(
 ): Write<void> {
   return write(
     [
-      sql`insert into environment_image (id, image, sbom, built_at, used_at)
-          values (${id}, ${image}, ${sbom}, ${now}, ${now})
+      sql`insert into environment_image (id, image, pushed, sbom, built_at, used_at)
+          values (${id}, ${image}, ${image.pushed}, ${sbom}, ${now}, ${now})
               on conflict (id) do update
-                set image = excluded.image, sbom = excluded.sbom, built_at = excluded.built_at,
+                set image = excluded.image, pushed = excluded.pushed, sbom = excluded.sbom, built_at = excluded.built_at,
                     used_at = excluded.used_at`,
     ],
     done,

@@ -86,6 +86,9 @@ export function deleteRevision(id: RevisionId, now: Moment): Write<boolean> {
              set deleted_at = ${now}, updated_at = ${now}
            where revision_of is not null and revision_id = ${id} and deleted_at is null
              and exists (select 1 from revision where id = ${id} and deleted_at is not null)`,
+      sql`delete from served_openapi
+           where revision_id = ${id}
+             and exists (select 1 from revision where id = ${id} and deleted_at is not null)`,
     ],
     firstWon,
     ['app'],

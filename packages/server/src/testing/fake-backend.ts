@@ -19,6 +19,8 @@ export class FakeBackend implements RunnerBackend {
   readonly started: RunnerSpec[] = []
   /** What the next starts are refused with. */
   refusal: Error | undefined
+  /** Where runners listen that are asked for it. Undefined: that cannot be seen. */
+  listensOn: readonly Address[] | undefined
   /** Whether SIGTERM ends a runner at once, as it does with one that has nothing to do. */
   obedient = true
   readonly #runners = new Map<RunnerId, FakeRunner>()
@@ -91,6 +93,10 @@ export class FakeBackend implements RunnerBackend {
   }
 
   /** Nothing can be run beside what has no process. */
+  async listening(): Promise<readonly Address[] | undefined> {
+    return this.listensOn
+  }
+
   async exec(id: RunnerId): Promise<ExecSession> {
     throw new CarrickError('exec_failed', `runner ${id} is a fake`)
   }

@@ -54,6 +54,8 @@ export interface Deploy {
   readonly strategy?: DeploymentStrategy
   readonly scale?: ScaleChanges
   readonly healthCheck?: HealthCheck
+  /** What else of the revision counts. */
+  readonly spec?: Partial<RevisionSpec>
 }
 
 /** A scheduler with real store, homes, keys and apps, a fake backend, and a clock that stands still. */
@@ -136,10 +138,10 @@ export class Call {
 /** Stores a revision and makes it the next one of its app, as a deploy does. */
 export async function registerTestRevision(
   store: Store,
-  { app: name = 'hello', revision: revisionId, strategy = 'recreate', scale = {}, healthCheck }: Deploy,
+  { app: name = 'hello', revision: revisionId, strategy = 'recreate', scale = {}, healthCheck, spec: more }: Deploy,
   now: number,
 ): Promise<AppId> {
-  const spec: RevisionSpec = { ...testSpec(scale), ...(healthCheck ? { healthCheck } : {}) }
+  const spec: RevisionSpec = { ...testSpec(scale), ...(healthCheck ? { healthCheck } : {}), ...more }
   const live = await store.read(appByName('account-1', name))
   const app = live ?? { id: name, accountId: 'account-1', name, environment: 'main' }
   const basedOn = live?.scale ?? spec.scale

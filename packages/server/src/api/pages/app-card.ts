@@ -4,6 +4,7 @@ import { mayCall, type Caller } from '../../domain/permissions.ts'
 import type { Revision } from '../../domain/revision.ts'
 import type { KnownApp } from '../../home/apps.ts'
 import { active } from '../apps/apps.ts'
+import { openapiOf } from '../apps/openapi.ts'
 import type { Deps } from '../deps.ts'
 
 /** What the page of an app shows, as far as its reader may know it. */
@@ -13,7 +14,7 @@ export interface AppCard {
   readonly auth_mode: AuthMode
   /** What its author says about it. */
   readonly about?: string
-  /** As the deploy sent it. */
+  /** As the deploy sent it, or else as its server served it. */
   readonly openapi: unknown
   /** For the app's own account. */
   readonly owned?: OwnedApp
@@ -42,7 +43,7 @@ export async function appCard(
   const known = deps.apps.find(owner, name)
   const revision = known?.active ?? known?.rolling
   if (known === undefined || revision === undefined || !mayLook(caller, known)) throw unseen(owner, name)
-  const { openapi } = revision.spec.metadata
+  const openapi = await openapiOf(deps, revision)
   const about = aboutIn(openapi)
   return {
     owner,

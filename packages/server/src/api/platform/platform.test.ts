@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { formatKey } from '../../access/credentials.ts'
 import { presets } from '../../domain/permissions.ts'
 import { addRunner, saveRunner } from '../../store/runners.ts'
+import { keepServedOpenapi } from '../../store/served-openapi.ts'
 import { openTestControl, testRunner, type TestControl } from '../../testing/control.ts'
 import { checkerOf } from '../../testing/openapi.ts'
 import { endTestRequest, type Ended } from '../../testing/requests.ts'
@@ -25,7 +26,16 @@ async function ask(path: string, { send, ...asked }: Asked = {}) {
   return { status, body: body as never }
 }
 
-async function deploy(name: string, { metadata = {}, environment = 'main' } = {}): Promise<string> {
+interface Deployed {
+  readonly metadata?: object
+  readonly environment?: string
+  readonly exposedPort?: number
+}
+
+async function deploy(
+  name: string,
+  { metadata = {}, environment = 'main', exposedPort }: Deployed = {},
+): Promise<string> {
   const environments = [{ kind: 'virtualenv', configuration: { python_version: '3.11', requirements: ['fal'] } }]
   const callable = { case: 'function', value: { method: 'cloudpickle', definition: new Uint8Array([1]) } } as const
   const request = {
@@ -33,8 +43,9 @@ async function deploy(name: string, { metadata = {}, environment = 'main' } = {}
     environmentName: environment,
     environments,
     callable,
-    metadata,
+    metadata: { ...metadata },
     deploymentStrategy: DeploymentStrategy.RECREATE,
+    ...(exposedPort === undefined ? {} : { machineRequirements: { exposedPort } }),
   }
   let revision = ''
   for await (const { result } of control.client().registerApplication(request)) revision = result?.applicationId ?? ''
@@ -98,6 +109,18 @@ describe('apps', () => {
     expect((await ask('/v1/serverless/apps?expand=endpoints')).body).toMatchObject({
       apps: [{ endpoint_id: 'ann/hello', auth_mode: 'private', endpoints: ['ann/hello', 'ann/hello/draw'] }],
     })
+  })
+
+  test('show what the server of an app says of itself where its deploy said nothing; its metadata stays as sent', async () => {
+    const revision = await deploy('hello', { exposedPort: 8080 })
+    const document = '{"paths":{"/v1/models":{"get":{}},"/__proto__":{}}}'
+    await control.store.commit(keepServedOpenapi(revision, document, control.clock.now()))
+    expect((await ask('/v1/serverless/apps?expand=endpoints')).body).toMatchObject({
+      apps: [{ endpoints: ['ann/hello/v1/models', 'ann/hello/__proto__'] }],
+    })
+    const page = await control.rest('/dashboard/data/ann/hello')
+    expect(page.body).toMatchObject({ openapi: JSON.parse(document) as object })
+    expect((await control.rest('/applications/ann/hello/metadata')).body).toEqual({})
   })
 
   test('a queue is shown and flushed; the same flush, sent again with its key, is not done twice', async () => {

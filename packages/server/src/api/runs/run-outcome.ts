@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { CarrickError } from '../../domain/errors.ts'
 import type { RunResult, RunValue } from '../../domain/run-value.ts'
-import type { Terminated } from '../../domain/runner.ts'
+import { exceededWords, type Terminated } from '../../domain/runner.ts'
 import type { ScaleSettings } from '../../domain/scale.ts'
 import type { Deps } from '../deps.ts'
 
@@ -35,6 +35,10 @@ export function failureOf({ reason, exit }: Terminated, scale: ScaleSettings, wo
   if (reason === 'startup_timeout') {
     const message = `The runner was not ready within ${scale.startup_timeout} s (startup_timeout), so it was ended.`
     return new CarrickError('startup_timeout', message)
+  }
+  if (reason === 'pids' || reason === 'disk') {
+    const message = `The runner of this run ${exceededWords[reason]}, so it was ended. Its last words:\n${words()}`
+    return new CarrickError('runner_disconnected', message)
   }
   if (reason !== 'crash' && reason !== 'startup_failure' && reason !== 'oom') {
     return new CarrickError('runner_disconnected', `The runner of this run was ended (${reason}) before it was done.`)

@@ -1,7 +1,10 @@
+import { readFileSync, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunnerUsage } from '../backend.ts'
 import { hierarchiesIn, type Hierarchy } from '../process/cgroup-places.ts'
+
+const lookEveryMs = 500
 
 /** The control groups that the engine made for a container, as far as this server can see them. */
 export class ContainerGroups {
@@ -30,9 +33,20 @@ export class ContainerGroups {
     return memory === '' || Number.isNaN(cpuSeconds) ? undefined : { cpuSeconds, memoryBytes: Number(memory) }
   }
 
-  /** The file that changes when the kernel refuses it another process or thread. */
-  get refusedTasks(): string | undefined {
-    return this.#fileOf('pids', 'pids.events', 'pids.events')
+  /** Calls back when the kernel has refused it another process or thread. */
+  whenTaskRefused(refused: () => void, signal: AbortSignal): void {
+    const file = this.#fileOf('pids', 'pids.events', 'pids.events')
+    if (file === undefined) return
+    const look = () => /^max [1-9]/m.test(textOf(file)) && refused()
+    // Version 1 has the file, and kernels that tell nobody when it changes.
+    const timer = this.#versionOf('pids') === 1 ? setInterval(look, lookEveryMs).unref() : undefined
+    signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+    try {
+      const watcher = watch(file, { signal, persistent: false }, look)
+      watcher.on('error', () => watcher.close()) // the group is gone
+    } catch {
+      // not every kernel has it
+    }
   }
 
   async #read(controller: string, v1: string | undefined, v2: string | undefined): Promise<string> {
@@ -46,5 +60,17 @@ export class ContainerGroups {
     const found = first ?? this.#hierarchies.find(({ version }) => version === 2)
     const name = first ? v1 : v2
     return found === undefined || name === undefined ? undefined : join(found.own, name)
+  }
+
+  #versionOf(controller: string): 1 | 2 {
+    return this.#hierarchies.some(({ controllers }) => controllers.includes(controller)) ? 1 : 2
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8') // a few bytes that are in memory: less than asking another thread for them
+  } catch {
+    return ''
   }
 }

@@ -1,9 +1,11 @@
 import { readFile, rm } from 'node:fs/promises'
 import type { Container } from 'dockerode'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Exit, Sighting } from '../../domain/runner.ts'
+import type { Address, Exceeded, Exit, Sighting } from '../../domain/runner.ts'
 import { aborted } from '../../kit/aborted.ts'
 import type { ExecCommand, ExecSession, RunnerSpec, RunnerUsage } from '../backend.ts'
+import { listenersOf } from '../listeners.ts'
+import { tooManyTasks, tooMuchMemory } from '../too-much.ts'
 import { drain, whenDrained, type Drain } from '../process/output.ts'
 import { Pace } from '../process/pace.ts'
 import { bootId, isAlive, procOf, type ProcIdentity } from '../process/proc.ts'
@@ -11,6 +13,7 @@ import { notAlive, Sessions } from '../process/sessions.ts'
 import { ContainerGroups } from './container-groups.ts'
 import { portsOf } from './container-config.ts'
 import { answerMs, isAway, statusOf, unless, wordsOf } from './engine.ts'
+import { ranOutOfMemory } from './end-reason.ts'
 import { startSession } from './exec.ts'
 import { exitOf } from './exit.ts'
 import { apart, type Said } from './frames.ts'
@@ -25,6 +28,9 @@ const noSuchProgram: Exit = { code: 127, signal: null }
 const killed: Exit = { code: null, signal: 'SIGKILL' }
 const drainMs = 1_000
 const retryMs = 100
+
+/** Where an engine answers questions for names, in each network of a container. */
+const enginesOwn = '127.0.0.11'
 
 /** A runner of this server, from before its container exists until it is forgotten. */
 export class RunnerContainer {
@@ -49,7 +55,8 @@ export class RunnerContainer {
   #stopSignal = 'SIGTERM'
   #isTerminated = false
   #isKilled = false
-  #ranOut = false
+  #ranOutAt: number | undefined
+  #exceeded: Exceeded | undefined
 
   constructor(spec: RunnerSpec, setting: ContainerSetting) {
     this.spec = spec
@@ -71,6 +78,12 @@ export class RunnerContainer {
     return this.#isMet && !this.#over.signal.aborted ? this.#container : undefined
   }
 
+  /** Where its programs listen, in its own network; undefined where that cannot be seen. */
+  async listening(): Promise<readonly Address[] | undefined> {
+    if (this.#living === undefined || this.#init === undefined) return undefined
+    return (await listenersOf(this.#init.pid)).filter(({ host }) => host !== enginesOwn)
+  }
+
   async usage(): Promise<RunnerUsage | undefined> {
     const container = this.#living
     return container && usageOf(container, this.#groups).catch(() => undefined)
@@ -85,7 +98,15 @@ export class RunnerContainer {
       this.#commands.delete(execId)
       return code
     }
-    const place = { container, init: this.#init, engine: this.#setting.engine, over: this.#over.signal, whenEnded }
+    const isEnding = () => this.#isKilled || this.#exceeded !== undefined
+    const place = {
+      container,
+      init: this.#init,
+      engine: this.#setting.engine,
+      over: this.#over.signal,
+      isEnding,
+      whenEnded,
+    }
     return this.#sessions.open(() => startSession(place, command))
   }
 
@@ -111,17 +132,43 @@ export class RunnerContainer {
 
   /** The kernel has ended a process of it for want of memory. */
   ranOutOfMemory(): void {
-    this.#ranOut = true
+    this.#ranOutAt = performance.now()
+  }
+
+  /** It wants more than it may have, and is ended; its log says so. */
+  exceed(what: Exceeded, sentence: string): void {
+    const container = this.#living
+    if (container === undefined || this.#isKilled || this.#exceeded !== undefined) return
+    this.#exceeded = what
+    this.#say(sentence)
+    this.#signalTo(container, 'SIGKILL', AbortSignal.timeout(answerMs)).catch((error: unknown) => {
+      this.#exceeded = undefined // it is told again
+      this.#setting.log.warn({ err: error, runner: this.spec.id }, 'a runner that wants too much could not be ended')
+    })
   }
 
   /** It has ended. Its last words come first. */
   async died(code: number | null): Promise<void> {
     if (this.#over.signal.aborted) return
     this.#over.abort()
-    await Promise.all(this.#pipes.map((drained) => drained()))
     const exit = exitOf(code)
-    const oom = this.#ranOut && !this.#isKilled && exit.code !== 0
-    this.#exit({ kind: 'exited', exit, ...(oom ? { oom } : {}) })
+    const [exceeded] = await Promise.all([this.#whatExceeded(exit), ...this.#pipes.map((drained) => drained())])
+    if (exceeded === 'oom') this.#say(tooMuchMemory(this.spec, this.spec.limits !== undefined))
+    this.#exit({ kind: 'exited', exit, ...(exceeded === undefined ? {} : { exceeded }) })
+  }
+
+  async #whatExceeded(exit: Exit): Promise<Exceeded | undefined> {
+    if (this.#exceeded !== undefined) return this.#exceeded
+    const mayBe = exit.signal === 'SIGKILL' && !this.#isKilled && this.#container !== undefined
+    const known = mayBe ? await this.#container?.inspect().catch(() => undefined) : undefined
+    const ending = {
+      exit,
+      isKilled: this.#isKilled,
+      isAsked: this.#isTerminated,
+      isSaidToHaveRunOut: known?.State.OOMKilled ?? false,
+      ...(this.#ranOutAt === undefined ? {} : { ranOutMsAgo: performance.now() - this.#ranOutAt }),
+    }
+    return ranOutOfMemory(ending) ? 'oom' : undefined
   }
 
   /** The engine is not heard: whether it has ended can be seen only of its process. */
@@ -143,6 +190,7 @@ export class RunnerContainer {
     const abortSignal = AbortSignal.timeout(answerMs)
     await this.#life
     if (this.#container) await unless([404, 409], this.#container.remove({ force: true, v: true, abortSignal }))
+    await this.#setting.walls.forget(this.spec.id)
     await rm(this.#setting.folderOf(this.spec.id), { recursive: true, force: true })
   }
 
@@ -219,12 +267,16 @@ export class RunnerContainer {
   /** Who it is and where it is reached. */
   async #meet(container: Container): Promise<void> {
     const { app } = portsOf(this.spec)
-    const { State, NetworkSettings, Config } = await container.inspect({ abortSignal: AbortSignal.timeout(answerMs) })
+    const { State, NetworkSettings, Config, HostConfig } = await container.inspect({
+      abortSignal: AbortSignal.timeout(answerMs),
+    })
     this.#stopSignal = (Config as { readonly StopSignal?: string }).StopSignal ?? this.#stopSignal
     if (!State.Running) return this.died(State.ExitCode)
     this.#init = await identityOf(State.Pid, container.id)
     if (this.#init !== undefined) this.#groups = await ContainerGroups.of(this.#init.pid)
     this.#isMet = true
+    const most = HostConfig.PidsLimit ?? undefined
+    this.#groups?.whenTaskRefused(() => this.exceed('pids', tooManyTasks(most)), this.#over.signal)
     const port = Number(NetworkSettings.Ports[`${app}/tcp`]?.[0]?.HostPort)
     const address = { host: '127.0.0.1', port }
     const listener = { port: app, address, ...(this.#init === undefined ? {} : { pid: this.#init.pid }) }
@@ -232,9 +284,17 @@ export class RunnerContainer {
       this.#say(
         `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,
       )
-    void whenListening(listener, onHidden, this.#over.signal).then(
-      (is) => is && this.#see({ kind: 'accepting', address }),
-    )
+    void whenListening(listener, onHidden, this.#over.signal).then((is) => is && this.#accept(container, address))
+  }
+
+  #accept(container: Container, address: Address): void {
+    this.#see({ kind: 'accepting', address })
+    const bounds = this.#setting.walls.onceServing(this.spec)
+    if (bounds === undefined) return
+    container.update(bounds).catch((error: unknown) => {
+      if (this.#over.signal.aborted) return
+      this.#setting.log.warn({ err: error, runner: this.spec.id }, 'the CPU of a runner could not be bounded')
+    })
   }
 
   /** The engine cannot make or start it. */

@@ -18,6 +18,8 @@ export interface ExecPlace {
   readonly engine: Engine
   /** Aborted when the runner has ended. */
   readonly over: AbortSignal
+  /** Whether the runner is being ended. */
+  readonly isEnding: () => boolean
   /** Resolves with the code of a command that the engine says has ended. */
   readonly whenEnded: (execId: string) => Promise<number>
 }
@@ -75,6 +77,8 @@ const mostLooks = 50
 /** As the engine says on a command's output that there is no such command. */
 const engineWords = /^OCI runtime exec failed: /
 const killedCode = 137
+/** The end of a runner may take so long to be told. */
+const graceMs = 1_000
 
 class ContainerSession implements ExecSession {
   readonly output: AsyncIterable<ExecOutput>
@@ -85,6 +89,7 @@ class ContainerSession implements ExecSession {
   readonly #letGo = new AbortController()
   /** Whether what was written so far ends in the middle of a line. */
   #isLineBegun = false
+  #resized: Promise<unknown> = Promise.resolve()
   /** The code that shells have for a program that there is not. */
   #refusal: number | undefined
 
@@ -100,6 +105,7 @@ class ContainerSession implements ExecSession {
 
   async write(data: Uint8Array): Promise<void> {
     const { connection } = this.#started
+    await this.#resized // by another way: what is typed after it comes after it
     if (!connection.writable || data.length === 0) return
     this.#isLineBegun = data.at(-1) !== 0x0a
     if (connection.write(data)) return
@@ -120,7 +126,9 @@ class ContainerSession implements ExecSession {
   }
 
   resize({ rows, columns }: TerminalSize): void {
-    this.#started.exec.resize({ h: rows, w: columns }).catch(() => {}) // it has ended, and has no size any more
+    const { exec } = this.#started
+    const next = this.#resized.then(() => exec.resize({ h: rows, w: columns }))
+    this.#resized = next.catch(() => {}) // it has ended, and has no size any more
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -174,15 +182,16 @@ class ContainerSession implements ExecSession {
     return code === killedCode && !(await this.#isRunnerAlive()) ? undefined : code
   }
 
-  /** All that is in a container ends with its first process, by the same signal as one that somebody killed. */
+  /**
+   * All that is in a container ends with its first process, by the same signal as one that somebody killed, and before
+   * the engine tells of that.
+   */
   async #isRunnerAlive(): Promise<boolean> {
-    const { over, init, container } = this.#place
-    if (over.aborted) return false
-    if (init !== undefined) return isAlive(init)
-    return container.inspect().then(
-      ({ State }) => State.Running,
-      () => false,
-    )
+    const { over, isEnding } = this.#place
+    const waiting = new AbortController()
+    await Promise.race([aborted(over), pause(isEnding() ? answerMs : graceMs, undefined, waiting).catch(() => {})])
+    waiting.abort()
+    return !over.aborted
   }
 
   /** A connection stays open while anything holds on to it, also when the command itself has ended. */

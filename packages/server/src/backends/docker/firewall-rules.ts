@@ -38,7 +38,8 @@ const notPublic = [
   '224.0.0.0/3',
 ]
 
-const refused = '-j REJECT'
+/** At once: of the kernel's other refusals there are few per second. */
+const refusals = (what = '') => [`${what}-p tcp -j REJECT --reject-with tcp-reset`, `${what}-j REJECT`]
 const answers = '-m conntrack --ctstate ESTABLISHED,RELATED'
 
 /** The rules of both chains, as `iptables-restore --noflush` takes them: what stood in the chains goes, all else stays. */
@@ -49,15 +50,20 @@ export function rulesIPv4(walls: Walls): string {
   return restored([
     [
       toMachine,
-      [`${answers} -j ACCEPT`, `-d ${pool} -p tcp --dport ${ingressPort} -j ACCEPT`, ...names.map(accepted), refused],
+      [
+        `${answers} -j ACCEPT`,
+        `-d ${pool} -p tcp --dport ${ingressPort} -j ACCEPT`,
+        ...names.map(accepted),
+        ...refusals(),
+      ],
     ],
     [
       through,
       [
         `${answers} -j RETURN`,
-        `-o ${prefix}+ ${refused}`,
+        ...refusals(`-o ${prefix}+ `),
         ...names.map((rule) => `${rule} -j RETURN`),
-        `-d ${linkLocal} ${refused}`,
+        ...refusals(`-d ${linkLocal} `),
         ...beyond(egress),
       ],
     ],
@@ -68,8 +74,8 @@ export function rulesIPv4(walls: Walls): string {
 export function rulesIPv6(walls: Pick<Walls, 'prefix'>): string {
   const { toMachine, through } = chainsOf(walls)
   return restored([
-    [toMachine, [refused]],
-    [through, [refused]],
+    [toMachine, refusals()],
+    [through, refusals()],
   ])
 }
 
@@ -78,7 +84,7 @@ const accepted = (rule: string) => `${rule} -j ACCEPT`
 
 function beyond(egress: Egress): readonly string[] {
   if (egress === 'open') return []
-  return egress === 'none' ? [refused] : notPublic.map((network) => `-d ${network} ${refused}`)
+  return egress === 'none' ? refusals() : notPublic.flatMap((network) => refusals(`-d ${network} `))
 }
 
 function restored(chains: readonly (readonly [name: string, rules: readonly string[]])[]): string {

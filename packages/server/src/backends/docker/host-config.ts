@@ -38,7 +38,6 @@ export function hostConfigOf(walled: Walled): HostConfig {
     Init: init,
     GroupAdd: [...user.groups],
     Mounts: mountsOf(walled),
-    Tmpfs: { '/run': `rw,nosuid,nodev,mode=1777,size=${runBytes}` },
     NetworkMode: network.name,
     ExtraHosts: [...network.hosts],
     ...(network.dns.length === 0 ? {} : { Dns: [...network.dns] }),
@@ -61,13 +60,12 @@ const walls = {
   OomScoreAdj: 500,
 } satisfies HostConfig
 
-const runBytes = 64 * 1024 * 1024
 /** A start takes what CPU is idle, and this part of its own where others want it: their callers wait, its own do anyway. */
 const startingShare = 1 / 8
 const periodUs = 100_000
 const leastQuotaUs = 1_000
 
-/** What is in memory counts: `/run`, and shared memory, which may be all that there is of it. */
+/** Shared memory counts, and may be all that there is of it: GPUs that work together need much of it. */
 function boundsOf({ spec: { limits }, tasks }: Walled): HostConfig {
   if (limits === undefined) return { PidsLimit: tasks }
   const { cpus, memoryBytes } = limits

@@ -55,6 +55,8 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     said: (output) => outputListeners.forEach((tell) => tell(output)),
   }
 
+  walls.onFull((id, sentence) => runners.get(id)?.exceed('disk', sentence))
+
   const remove = (container: string) =>
     unless([404, 409], engine.docker.getContainer(container).remove({ force: true, v: true }))
 
@@ -125,6 +127,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const ids = only === undefined ? all : [...only].filter((id) => survivors.has(id) || runners.has(id))
       return new Map(ids.map((id) => [id, sightingOf(id)]))
     },
+    listening: async (id) => runners.get(id)?.listening(),
     usage: async () => {
       const used = await Promise.all(Array.from(runners, async ([id, runner]) => [id, await runner.usage()] as const))
       return new Map(used.flatMap(([id, usage]) => (usage === undefined ? [] : [[id, usage] as const])))
@@ -139,7 +142,6 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       const runner = runners.get(id)
       if (runner?.sighting().kind !== 'exited') return
       await runner.forget()
-      await walls.forget(id)
       runners.delete(id)
     },
     onChange: (listener) => void changeListeners.push(listener),

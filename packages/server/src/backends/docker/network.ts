@@ -34,8 +34,10 @@ export interface NetworksOptions {
 /** What a container needs to know of its network. */
 export interface RunnerNetwork {
   readonly name: string
-  /** Names that lead somewhere else in it, as `--add-host` takes them. */
+  /** The ingress by its name, as `--add-host` takes it. */
   readonly hosts: readonly string[]
+  /** The platform's own names, which lead to the container's loopback, where the bootstrap's forwarder listens. */
+  readonly forwarded: readonly string[]
   /** Instead of the machine's servers of names; none for the same. */
   readonly dns: readonly string[]
 }
@@ -104,7 +106,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       networks.set(account, taking)
       try {
         const { name, gateway } = await taking
-        return { name, hosts: hostsOf(ingress, gateway), dns: options.egress === 'none' ? ['127.0.0.1'] : [] }
+        return { name, ...namesIn(ingress, gateway), dns: options.egress === 'none' ? ['127.0.0.1'] : [] }
       } catch (error) {
         members.delete(runner)
         if (networks.get(account) === taking) networks.delete(account)
@@ -126,12 +128,11 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   }
 }
 
-/** The ingress by its name, and the platform's own names at the loopback of the container, where a forwarder listens. */
-function hostsOf(ingress: IngressDoor | undefined, gateway: string): readonly string[] {
-  if (ingress === undefined) return []
+function namesIn(ingress: IngressDoor | undefined, gateway: string): Pick<RunnerNetwork, 'hosts' | 'forwarded'> {
+  if (ingress === undefined) return { hosts: [], forwarded: [] }
   const { name, insteadOf } = ingress
-  const frozen = insteadOf.names.filter((each) => isIP(each) === 0 && each !== 'localhost')
-  return [`${name}:${gateway}`, ...frozen.map((each) => `${each}:127.0.0.1`)]
+  const frozen = insteadOf.names.filter((each) => isIP(each) === 0 && each !== 'localhost' && each !== name)
+  return { hosts: [`${name}:${gateway}`], forwarded: frozen.map((each) => `${each}:127.0.0.1`) }
 }
 
 type Made = Omit<Network, 'door'>

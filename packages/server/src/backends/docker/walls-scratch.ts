@@ -79,7 +79,7 @@ export function openScratch({ mostBytes, log }: ScratchOptions): Scratch {
 }
 
 function placesOf(own: string, volumes: readonly string[]): readonly Mount[] {
-  const inside = new Set(['/tmp', '/var/tmp', ...volumes])
+  const inside = new Set(['/tmp', '/var/tmp', '/run', ...volumes])
   return [...inside].map((to, place) => ({ from: join(own, `scratch-${place}`), to, readOnly: false }))
 }
 

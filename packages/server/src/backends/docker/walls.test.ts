@@ -114,6 +114,7 @@ test('of the machine only the ingress is accepted, and the last rule refuses', (
   expect(lines).toEqual([
     `-A ${toMachine} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`,
     `-A ${toMachine} -d 10.212.0.0/14 -p tcp --dport 4000 -j ACCEPT`,
+    `-A ${toMachine} -p tcp -j REJECT --reject-with tcp-reset`,
     `-A ${toMachine} -j REJECT`,
   ])
 })
@@ -133,7 +134,7 @@ test('no way out is the last word, also for names; the public internet is what i
 })
 
 test('IPv6 is refused whole', () => {
-  expect(rulesIPv6(rules).match(/-j REJECT/g)).toHaveLength(2)
+  expect(rulesIPv6(rules).match(/-j REJECT/g)).toHaveLength(4)
 })
 
 test('a network is where nothing else is, at the same place each time', () => {

@@ -120,12 +120,14 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
       const user = userOf({ accountId: spec.accountId, imageUser: image.user, server, rootless })
       await giveAccess(spec, user)
       const own = await scratch.make(spec.id, place.folder, image.volumes)
+      const network = await networks.join(spec.accountId, spec.id)
+      const isOurs = spec.command.length > 0
       const config = hostConfigOf({
         ...set,
         ...place,
         spec,
         user,
-        network: await networks.join(spec.accountId, spec.id),
+        network: isOurs ? { ...network, hosts: [...network.hosts, ...network.forwarded] } : network,
         scratch: [...own, { from: place.work, to: place.work, readOnly: false }],
         ports: [place.port],
         gpus: facts.hasCdi ? 'cdi' : 'request',
@@ -137,7 +139,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
           Hostname: spec.id,
           ...(user.user === undefined ? {} : { User: user.user }),
         },
-        variables: { ...variablesOf(spec, user, place.work), ...networkVariables(ingress) },
+        variables: { ...variablesOf(spec, user, place.work), ...(isOurs ? networkVariables(ingress) : {}) },
       }
     },
     onceServing: ({ limits }) => limits && boundsOnceServing(limits, set.hardCpu),

@@ -1,4 +1,5 @@
 import type { Confinement, RunnerSpec } from '../backend.ts'
+import { tooMuchMemory } from '../too-much.ts'
 import type { Cgroups } from './cgroups.ts'
 
 /** The bounds of runners: made before they start, tightened once they serve, asked when they have ended. */
@@ -27,23 +28,9 @@ export function createBounds({ cgroups, launches, hardCpu, tasks }: BoundsParts)
     serves: async (spec) => cgroups?.serves(spec.id, limitsOf(spec)),
     whyOutOfMemory: async (spec) => {
       const { count, atLimit } = (await cgroups?.memoryKills(spec.id)) ?? { count: 0, atLimit: false }
-      return count === 0 ? undefined : sentence(spec, atLimit)
+      return count === 0 ? undefined : tooMuchMemory(spec, atLimit)
     },
   }
-}
-
-function sentence({ limits }: RunnerSpec, atLimit: boolean): string {
-  if (!limits || !atLimit) return 'The machine ran out of memory, and the kernel ended this runner, or a process of it.'
-  const { memoryBytes, machineType } = limits
-  return (
-    `This runner needed more than the ${sizeOf(memoryBytes)} of memory that ${machineType === undefined ? 'it' : `its machine type ${machineType}`} has, ` +
-    'and the kernel ended it, or a process of it. Choose a machine type with more memory, or hold less at a time.'
-  )
-}
-
-function sizeOf(bytes: number): string {
-  const mebibytes = bytes / 2 ** 20
-  return mebibytes < 1_024 ? `${Math.round(mebibytes)} MiB` : `${Number((mebibytes / 1_024).toFixed(1))} GiB`
 }
 
 const noGroups = 'the server may make no control groups with that controller below its own'

@@ -122,7 +122,7 @@ test.skipIf(here)(
   `a runner that takes more memory than it has ends as oom, and its log says why (${versions})`,
   async () => {
     const { said, seen } = await run('kept = bytearray(200 * 2**20)\nprint("it fitted")')
-    expect(await seen('exited')).toEqual({ kind: 'exited', exit: { code: null, signal: 'SIGKILL' }, oom: true })
+    expect(await seen('exited')).toEqual({ kind: 'exited', exit: { code: null, signal: 'SIGKILL' }, exceeded: 'oom' })
     expect(said).toEqual([expect.stringMatching(/more than the 64 MiB of memory that its machine type XS has/)])
   },
 )
@@ -132,7 +132,7 @@ test.skipIf(here)('so does one that ends because a process of it was killed', as
 import subprocess, sys
 child = subprocess.run([sys.executable, '-c', 'kept = bytearray(200 * 2**20)'])
 sys.exit(1 if child.returncode else 0)`)
-  expect(await seen('exited')).toMatchObject({ oom: true })
+  expect(await seen('exited')).toMatchObject({ exceeded: 'oom' })
 })
 
 test.skipIf(here)('one that bears the loss of a process goes on, and its own end is its own', async () => {

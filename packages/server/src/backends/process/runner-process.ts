@@ -102,7 +102,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     const oom = killed || exit.code === 0 ? undefined : await setting.bounds.whyOutOfMemory(spec)
     await drained
     if (oom !== undefined) said({ runnerId: spec.id, stream: 'stderr', text: oom })
-    see({ kind: 'exited', exit, ...(oom === undefined ? {} : { oom: true }) })
+    see({ kind: 'exited', exit, ...(oom === undefined ? {} : { exceeded: 'oom' }) })
   }
 
   function accept(address: Address): void {

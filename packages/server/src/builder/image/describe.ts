@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { once } from 'node:events'
 import type Docker from 'dockerode'
 import { z } from 'zod'
-import { engineWords } from './engine-calls.ts'
+import { wordsOf } from '../../backends/docker/engine.ts'
 
 const Described = z.object({
   executable: z.string(),
@@ -87,9 +87,7 @@ async function runOnce(engine: Docker, { image, command, labels, signal }: Once)
 
 /** The engine finds out at the start whether the program is there. */
 function isMissing(error: unknown): boolean {
-  return /no such file or directory|executable file not found|permission denied|not a directory/i.test(
-    engineWords(error),
-  )
+  return /no such file or directory|executable file not found|permission denied|not a directory/i.test(wordsOf(error))
 }
 
 const statusCodeOf = (ended: unknown) => z.object({ StatusCode: z.number() }).parse(ended).StatusCode

@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import { z } from 'zod'
-import { dial, engineWords, streamOf } from './engine-calls.ts'
+import { wordsOf } from '../../backends/docker/engine.ts'
+import { dial, streamOf } from './engine-calls.ts'
 import { openSession, type Confidences } from './session.ts'
 import { Trace } from './trace.ts'
 
@@ -60,7 +61,7 @@ export async function buildWithEngine(engine: Docker, build: EngineBuild): Promi
     return await readAnswer(answer, build)
   } catch (error) {
     signal.throwIfAborted()
-    throw error instanceof EngineBuildError ? error : new EngineBuildError(engineWords(error))
+    throw error instanceof EngineBuildError ? error : new EngineBuildError(wordsOf(error))
   } finally {
     signal.removeEventListener('abort', cancel)
     context.destroy()

@@ -22,18 +22,3 @@ export function dial(engine: Docker, options: DialOptions): Promise<unknown> {
     engine.modem.dial(options, (error, result) => (error ? reject(error) : resolve(result)))
   })
 }
-
-/** What the engine says was wrong, without the words that the library puts around it. */
-export function engineWords(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { json } = error as { json?: unknown }
-  if (typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string') {
-    return json.message
-  }
-  return error.message
-}
-
-export function statusOf(error: unknown): number | undefined {
-  const status: unknown = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
-  return typeof status === 'number' ? status : undefined
-}

@@ -1,5 +1,5 @@
 import { CarrickError } from '../../domain/errors.ts'
-import { engineWords, statusOf } from './engine-calls.ts'
+import { statusOf, wordsOf } from '../../backends/docker/engine.ts'
 import { EngineBuildError } from './engine-build.ts'
 import { parseImageName } from './registries.ts'
 
@@ -84,7 +84,7 @@ function authorization(words: string): string | undefined {
 
 /** What is said of an image that could not be pulled. */
 export function pullFailure(error: unknown, name: string): CarrickError {
-  const words = plainWords(engineWords(error))
+  const words = plainWords(wordsOf(error))
   const host = parseImageName(name)?.host ?? 'unknown'
   if (/no space left on device/i.test(words)) {
     return new CarrickError(

@@ -17,6 +17,7 @@ import {
   sbomOf,
   useImage,
 } from '../../store/environment-images.ts'
+import { present } from '../../store/rows.ts'
 import type { Store } from '../../store/store.ts'
 import type { Builder, BuildOptions } from '../builder.ts'
 import { checkDefinition, environmentIdOf } from '../definition.ts'
@@ -44,6 +45,8 @@ export interface ImageBuilderOptions {
   readonly baseImage?: string
   /** By whom the base is pulled. */
   readonly registries?: ImageMakerParts['registries']
+  /** This server's own addresses, as `host:port`: a build cannot reach them. */
+  readonly hosts?: () => readonly string[]
   /** Absent: images stay in the engine. */
   readonly push?: Push
   readonly log?: Logger
@@ -91,6 +94,7 @@ export class ImageBuilder implements Builder {
       fingerprint: options.fingerprint,
       baseImage: options.baseImage ?? 'python:{version}-slim',
       push: options.push,
+      hosts: options.hosts ?? (() => []),
       registries: options.registries ?? {},
       variables: buildVariables(options.variables ?? process.env, options.toolsFolder),
     })
@@ -119,9 +123,8 @@ export class ImageBuilder implements Builder {
       throw new CarrickError('build_failed', `Environment ${id} was never built as an image: deploy again`)
     const { pushed, imageId, python } = image
     const { push } = this.#options
-    const reference =
-      pushed === undefined || push === undefined ? imageId : `${push.host()}/${pushed.repository}@${pushed.digest}`
-    return { kind: 'image', reference, ...(python === undefined ? {} : { python }) }
+    const reference = pushed === undefined || push === undefined ? imageId : push.referenceOf(pushed)
+    return { kind: 'image', reference, ...present('python', python) }
   }
 
   async has(id: EnvironmentId): Promise<boolean> {
@@ -140,7 +143,7 @@ export class ImageBuilder implements Builder {
     let gone = 0
     for (const { id, image, usedAt } of await store.read(keptImages())) {
       if (named.has(id) || usedAt >= before || !(await store.commit(forgetImage(id, before)))) continue
-      await this.#removeNames(image)
+      await removeName(this.#options.engine, image.tag)
       gone += 1
     }
     return gone
@@ -178,8 +181,8 @@ export class ImageBuilder implements Builder {
     const found =
       source.from === 'reference' ? await findImage(engine, source.reference, { registries, anew: force }) : undefined
     const digest = found?.digest ?? (source.from === 'base' ? this.#maker.baseFor(definition.pythonVersion) : undefined)
-    const facts = { secrets, buildSecrets, fingerprint, ...(digest === undefined ? {} : { digest }) }
-    return { id: containerIdOf(definition, facts), definition, ...(found === undefined ? {} : { found }) }
+    const facts = { secrets, buildSecrets, fingerprint, ...present('digest', digest) }
+    return { id: containerIdOf(definition, facts), definition, ...present('found', found) }
   }
 
   /** Whether what is asked for is there already, and would be the same today. */
@@ -192,15 +195,7 @@ export class ImageBuilder implements Builder {
   async #isThere({ imageId, pushed }: EnvironmentImage): Promise<boolean> {
     const { engine, push } = this.#options
     if ((await localImage(engine, imageId)) !== undefined) return push === undefined || pushed !== undefined
-    return pushed !== undefined && push?.has !== undefined && (await push.has(pushed.repository, pushed.digest))
-  }
-
-  async #removeNames({ tag, pushed }: EnvironmentImage): Promise<void> {
-    const { engine, push } = this.#options
-    await removeName(engine, tag)
-    if (pushed !== undefined && push !== undefined) {
-      await removeName(engine, `${push.host()}/${pushed.repository}:${pushed.tag}`)
-    }
+    return pushed !== undefined && push !== undefined && (await push.has(pushed))
   }
 
   /** The build of this name that is under way, or a new one. */
@@ -243,13 +238,13 @@ export class ImageBuilder implements Builder {
       registries,
       onLine,
       signal,
-      ...(found === undefined ? {} : { found }),
+      ...present('found', found),
     }
     const { image, sbom } = await this.#maker.make(id, definition, given)
     signal.throwIfAborted()
     const former = await store.read(imageOf(id))
     await store.commit(keepImage(id, { image, sbom, now: this.#clock.now() }))
-    if (former !== undefined && former.tag !== image.tag) await this.#removeNames(former)
+    if (former !== undefined && former.tag !== image.tag) await removeName(this.#options.engine, former.tag)
   }
 
   #tooLong(): CarrickError {

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type Docker from 'dockerode'
+import { labelsOfInstallation } from '../../backends/docker/labels.ts'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { EnvironmentId } from '../../domain/ids.ts'
 import type { EnvironmentDefinition, ImageSource } from '../../domain/revision.ts'
 import type { SecretValues } from '../../domain/secret.ts'
 import type { EnvironmentImage } from '../../store/environment-images.ts'
+import { present } from '../../store/rows.ts'
 import type { RegistryCredentials } from '../builder.ts'
 import { condaArguments } from '../conda.ts'
 import { ourPackages } from '../definition.ts'
@@ -17,11 +21,12 @@ import { contextOf, type ContextFile } from './context.ts'
 import { describePython, type Described } from './describe.ts'
 import { buildWithEngine, EngineBuildError, type EngineBuild } from './engine-build.ts'
 import { buildFailure } from './failure.ts'
-import { layerFiles, layersDockerfile, layerStepName, venv, venvPython, type LayerPlan } from './layers.ts'
+import { layerFiles, layersDockerfile, layersOf, layerStepName, venv, venvPython, type LayerPlan } from './layers.ts'
 import { labelNames, newTag, repositoryOf } from './names.ts'
 import { bundleSecret, settingsSecret, settingsVariables } from './packages-settings.ts'
 import { findImage, localImage, pullImage, type FoundImage } from './pulls.ts'
-import { pushImage, type Push } from './push.ts'
+import { bringOwnArchives } from './own-archives.ts'
+import type { Push } from './push.ts'
 import { cycloneDx } from './sbom.ts'
 import { systemPackages } from './system-packages.ts'
 import { stepName } from './trace.ts'
@@ -38,6 +43,8 @@ export interface ImageMakerParts {
   /** What virtualenv and conda go on; `{version}` in it is the minor version of Python. */
   readonly baseImage: string
   readonly push: Push | undefined
+  /** This server's own addresses, as `host:port`: what authors uploaded is fetched from there by the server. */
+  readonly hosts: () => readonly string[]
   /** By whom the platform's own base is pulled. */
   readonly registries: Readonly<Record<string, RegistryCredentials>>
   readonly fingerprint: (value: string) => string
@@ -59,6 +66,8 @@ export interface Made {
   readonly image: EnvironmentImage
   readonly sbom: string
 }
+
+const condaPlace = { folder: venv, root: '/dev/carrick/cache/micromamba' }
 
 /** The version of Python where a definition says none. */
 const usualPython = '3.11'
@@ -126,7 +135,7 @@ class ImageRun {
   async make(base: string): Promise<Made> {
     const on = await this.#startingPoint(base)
     const tag = this.#needsLayers() ? await this.#addLayers(on) : on
-    const { engine, push } = this.#parts
+    const { engine } = this.#parts
     const { signal, onLine } = this.#options
     const imageId = await localImage(engine, tag)
     if (imageId === undefined) throw new Error(`the engine lost ${tag}`)
@@ -137,14 +146,16 @@ class ImageRun {
       id: this.#id,
       digest: imageId,
       system,
-      ...(described === undefined ? {} : { python: described }),
+      ...present('python', described),
     })
     const accountId = this.#accountId()
-    const given = { id: this.#id, image: imageId, tag: tag.slice(tag.lastIndexOf(':') + 1), onLine, signal }
-    const pushed =
-      push === undefined
-        ? undefined
-        : await pushImage(engine, push, { ...given, ...(accountId === undefined ? {} : { accountId }) })
+    const pushed = await this.#parts.push?.push({
+      environment: this.#id,
+      image: imageId,
+      onLine,
+      signal,
+      ...present('accountId', accountId),
+    })
     await this.#forgetAllBut(tag)
     return {
       sbom,
@@ -152,9 +163,9 @@ class ImageRun {
         imageId,
         tag,
         ...(this.#definition.kind === 'container' ? {} : { base }),
-        ...(pushed === undefined ? {} : { pushed }),
-        ...(described === undefined ? {} : { python: described.executable }),
-        ...(accountId === undefined ? {} : { accountId }),
+        ...present('pushed', pushed),
+        ...present('python', described?.executable),
+        ...present('accountId', accountId),
       },
     }
   }
@@ -188,7 +199,7 @@ class ImageRun {
   #labels(): Record<string, string> {
     const accountId = this.#accountId()
     return {
-      [labelNames.installation]: this.#parts.installation,
+      ...labelsOfInstallation(this.#parts.installation),
       [labelNames.environment]: this.#id,
       [labelNames.source]: `sha256:${createHash('sha256').update(JSON.stringify(this.#definition)).digest('hex')}`,
       ...(accountId === undefined ? {} : { [labelNames.account]: accountId }),
@@ -253,36 +264,49 @@ class ImageRun {
   }
 
   async #addLayers(on: string): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'carrick-archives-'))
+    try {
+      const { hosts, variables } = this.#parts
+      const { signal } = this.#options
+      const bundle = variables['SSL_CERT_FILE']
+      const asked = { hosts: hosts(), bundle, folder, signal }
+      const { layers, files } = await bringOwnArchives(layersOf(this.#definition), asked)
+      return await this.#installLayers(on, { ...this.#definition, layers }, files)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  async #installLayers(on: string, definition: EnvironmentDefinition, files: readonly ContextFile[]): Promise<string> {
     const { force, secrets: given } = this.#options
-    const definition = this.#definition
     const python = await this.#interpreterOf(on)
     const used = usedSecrets(definition.layers, given)
     const accountId = this.#accountId()
-    const { installation, fingerprint } = this.#parts
+    const { installation, fingerprint, variables } = this.#parts
     const plan: LayerPlan = {
       definition,
       on,
       python: python.executable,
       cacheName: ['carrick', installation, accountId ?? 'all'].join('-'),
       fingerprint: Object.keys(used).length === 0 ? '' : fingerprint(JSON.stringify(used)),
-      ...(definition.kind === 'conda'
-        ? { conda: condaArguments(definition, { folder: venv, root: '/dev/carrick/cache/micromamba' }) }
-        : {}),
+      hasFiles: files.length > 0,
+      ...present('conda', definition.kind === 'conda' ? condaArguments(definition, condaPlace) : undefined),
     }
-    const variables = settingsVariables(this.#parts.variables)
+    const settings = { variables: settingsVariables(variables), secrets: used, refresh: force }
     const name = this.#newName()
     await this.#build({
       context: contextOf([
         { path: 'Dockerfile', mode: 0o644, content: layersDockerfile(plan) },
         ...(await this.#tools()),
         ...layerFiles(plan, ourPackages),
+        ...files,
       ]),
       dockerfile: 'Dockerfile',
       buildArgs: {},
       noCache: force,
       secrets: new Map([
-        ['carrick-settings', settingsSecret(definition, { variables, secrets: used, refresh: force })],
-        ['carrick-bundle', await bundleSecret(this.#parts.variables['SSL_CERT_FILE'])],
+        ['carrick-settings', settingsSecret(definition, settings)],
+        ['carrick-bundle', await bundleSecret(variables['SSL_CERT_FILE'])],
       ]),
       registries: {},
       tag: name,

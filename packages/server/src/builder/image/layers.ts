@@ -18,6 +18,8 @@ export interface LayerPlan {
   readonly cacheName: string
   /** Differs when what a secret in a layer stands for does. */
   readonly fingerprint: string
+  /** Archives go along with the build: see `own-archives.ts`. */
+  readonly hasFiles: boolean
   /** By which conda's base is made. */
   readonly conda?: readonly string[]
 }
@@ -25,7 +27,7 @@ export interface LayerPlan {
 const mount = (words: string) => `--mount=type=${words}`
 
 /** A Dockerfile that puts a definition's requirements on an image: one layer for the environment, one for each list. */
-export function layersDockerfile({ definition, on, python, cacheName, conda }: LayerPlan): string {
+export function layersDockerfile({ definition, on, python, cacheName, hasFiles, conda }: LayerPlan): string {
   const cache = mount(`cache,id=${cacheName},target=${given}/cache`)
   const tools = mount(`bind,source=tools,target=${given}/tools`)
   const secrets = ['settings', 'bundle'].map((id) =>
@@ -37,8 +39,9 @@ export function layersDockerfile({ definition, on, python, cacheName, conda }: L
   }
   const onImage = definition.kind === 'container' ? ['--system-site-packages'] : []
   const base = conda === undefined ? run([], 'venv', python, ...onImage) : run([], 'conda', ...conda)
+  const files = hasFiles ? [mount(`bind,source=files,target=${given}/files`)] : []
   const layers = layersOf(definition).map((_, index) =>
-    run([mount(`bind,source=layers/${index}.json,target=${given}/layer`)], 'layer'),
+    run([mount(`bind,source=layers/${index}.json,target=${given}/layer`), ...files], 'layer'),
   )
   // What the image runs as stays as it is; only that installs as root.
   return [`FROM ${on}`, 'USER root', base, ...layers, ''].join('\n')

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { EnvironmentId } from '../../domain/ids.ts'
 
-/** Labels of images and containers of ours: by them, and by nothing else, they are known to be ours. */
+/** Labels of images, and of the containers that look into them, besides the installation's. */
 export const labelNames = {
-  installation: 'dev.carrick.installation',
-  environment: 'dev.carrick.environment',
-  account: 'dev.carrick.account',
-  source: 'dev.carrick.source',
+  environment: 'carrick.environment',
+  account: 'carrick.account',
+  source: 'carrick.source',
 } as const
 
 /** Images of one installation, apart from those of others on the same engine. */

@@ -2,7 +2,8 @@ import { createInterface } from 'node:readline'
 import type Docker from 'dockerode'
 import { z } from 'zod'
 import type { RegistryCredentials } from '../builder.ts'
-import { engineWords, statusOf, streamOf } from './engine-calls.ts'
+import { statusOf, wordsOf } from '../../backends/docker/engine.ts'
+import { streamOf } from './engine-calls.ts'
 import { pullFailure } from './failure.ts'
 import { credentialsFor, parseImageName } from './registries.ts'
 
@@ -122,7 +123,7 @@ export async function followTransfer(
       errorDetail,
       aux,
     } = Progress.parse(JSON.parse(line))
-    if (error !== undefined) throw new Error(engineWords(new Error(errorDetail?.message ?? error)))
+    if (error !== undefined) throw new Error(wordsOf(new Error(errorDetail?.message ?? error)))
     if (aux !== undefined) beside.push(aux)
     if ((status !== 'Downloading' && status !== 'Pushing') || total === undefined || current === undefined) continue
     layers.set(id, { current: Math.min(current, total), total })

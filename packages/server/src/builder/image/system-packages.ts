@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
 import { extract } from 'tar-stream'
-import { statusOf } from './engine-calls.ts'
+import { statusOf } from '../../backends/docker/engine.ts'
 
 /** A package of the distribution that an image is made of. */
 export interface SystemPackage {

@@ -2,6 +2,8 @@
 create table environment_image (
   id text primary key,
   image text not null,
+  -- What of the registry it needs: `owner/name@sha256:…`.
+  pushed text,
   -- What is installed in it, for its owners: a list in CycloneDX.
   sbom text not null,
   built_at bigint not null,

@@ -10,7 +10,7 @@ import { z } from 'zod'
 import type { App } from '../../../domain/app.ts'
 import { eventCategories, type AppEvent } from '../../../domain/app-events.ts'
 import { appEvents } from '../../platform/app-events.ts'
-import { endpointsOf, searchApps } from '../../platform/apps.ts'
+import { searchApps } from '../../platform/apps.ts'
 import { InWindow } from '../../platform/input.ts'
 import { revisionPage } from '../../platform/revisions.ts'
 import { runnerHistory, RunnerHistoryQuery } from '../../platform/runner-history.ts'
@@ -33,11 +33,13 @@ export const platformAppRoutes = [
       cursor,
     }),
     answer: PlatformApps,
-    read: ({ query: { environment, search, limit, cursor: place } }) => ({ environment, search, limit, cursor: place }),
-    show: ({ items, next }, { query }) => ({
-      apps: items.map((known) => ({
-        ...shownApp(known.app),
-        ...(query.expand.includes('endpoints') && { endpoints: [...endpointsOf(known)] }),
+    read: ({ query: { environment, search, expand, limit, cursor: place } }) => {
+      return { environment, search, withEndpoints: expand.includes('endpoints'), limit, cursor: place }
+    },
+    show: ({ items, next }) => ({
+      apps: items.map(({ app: shown, endpoints }) => ({
+        ...shownApp(shown),
+        ...(endpoints && { endpoints: [...endpoints] }),
       })),
       ...paged(next),
     }),

@@ -1,0 +1,103 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Carrick, until } from './carrick.ts'
+import { mayMount } from './mounts.ts'
+
+/** `carrick backup` and `carrick restore`, with a server that works meanwhile and another that goes on with what it had. */
+describe.skipIf(!mayMount)('a backup of a server that runs, restored into a new folder', () => {
+  let original: Carrick
+  let restored: Carrick
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'carrick-e2e-backup-'))
+    original = await Carrick.start()
+    await original.deploy('keeper.py::Keeper', 'keeper')
+  })
+  afterAll(async () => {
+    await original[Symbol.asyncDispose]()
+    await restored?.[Symbol.asyncDispose]()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const post = async <T>(server: Carrick, path: string, run: string, more: object = {}): Promise<T> => {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await server.ask(path, { method: 'POST', headers, body: JSON.stringify({ run, ...more }) })
+    if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`)
+    return (await answer.json()) as T
+  }
+  const submit = async (run: string, more?: object) =>
+    (await post<{ request_id: string }>(original, '/queue/tester/keeper', run, more)).request_id
+  const result = (server: Carrick, id: string) => server.ask(`/queue/tester/keeper/requests/${id}`)
+  const isDone = async (server: Carrick, id: string) => (await result(server, id)).status === 200
+  const runners = async (server: Carrick) =>
+    (
+      JSON.parse((await server.carrick('runners', 'list', '--json')).stdout) as { runners: { runner_id: string }[] }
+    ).runners.map(({ runner_id }) => runner_id)
+
+  let large = ''
+  let waiting: string[] = []
+  const file = () => join(folder, 'backup.tar.zst')
+
+  test('is written while requests come, run and wait', async () => {
+    await post(original, '/tester/keeper', "open('/data/kept.txt', 'w').write('kept in /data')")
+    large = await submit("said = 'x' * 100000", { more: 'y'.repeat(100_000) })
+    await until(() => isDone(original, large), 'the large result')
+    const wait = `import time\nwhile not os.path.exists('${original.shared}/open'): time.sleep(0.05)\nsaid = 'it went on'`
+    waiting = await Promise.all([0, 1, 2].map(() => submit(wait)))
+    let come = 0
+    const stop = new AbortController()
+    const load = (async () => {
+      for (; !stop.signal.aborted; come += 1) await submit('pass', { more: 'z'.repeat(40_000) })
+    })()
+    await until(() => come > 5, 'load')
+    const before = come
+    const ended = await original.carrick('backup', file(), '--logs', '--output', 'json')
+    expect(come).toBeGreaterThan(before)
+    stop.abort()
+    await load
+    expect(ended.code, ended.stderr).toBe(0)
+    expect(ended.stderr).toContain('not encrypted')
+    expect(JSON.parse(ended.stdout)).toMatchObject({ file: file(), missing: [], left_out: [], kept_at: '' })
+    expect((await original.carrick('backup', file())).stderr).toContain('is there already')
+    expect((await original.carrick('backup', join(original.folder, 'x'))).stderr).toContain('is in the data folder')
+  })
+
+  test('becomes a data folder on which a server starts, beside the original', async () => {
+    const target = join(folder, 'new')
+    const ended = await original.carrick('restore', file(), '--data', target)
+    expect(ended.code, ended.stderr).toBe(0)
+    expect((await original.carrick('restore', file(), '--data', target)).stderr).toContain('is not empty')
+    expect(await readdir(target)).not.toContain('environments')
+    const before = await runners(original)
+    restored = await Carrick.startIn(target, { CARRICK_SHARED_FOLDERS: [tmpdir(), original.shared].join(',') })
+    expect(restored.url).not.toBe(original.url)
+    expect(await runners(original)).toEqual(before)
+    expect(restored.variables['FAL_KEY']).toBe(original.variables['FAL_KEY'])
+  })
+
+  test('has its old results, goes on with what waited, and calls its apps', async () => {
+    const old = await result(restored, large)
+    expect(((await old.json()) as { said: string }).said).toBe('x'.repeat(100_000))
+    await writeFile(join(original.shared, 'open'), '')
+    for (const server of [original, restored])
+      for (const id of waiting) {
+        await until(() => isDone(server, id), `request ${id} that waited`)
+        expect(await (await result(server, id)).json()).toEqual({ said: 'it went on' })
+      }
+    const run = "said = open('/data/kept.txt').read() + ' ' + str(os.listdir('/app/keeper_files'))"
+    const { said } = await post<{ said: string }>(restored, '/tester/keeper', run)
+    expect(said).toMatch(/^kept in \/data \[.*'tool\.sh'/)
+    const lines = (await restored.fal('runners', 'logs', (await runners(restored))[0] ?? '')).stdout
+    expect(lines).toMatch(/it is built again before the runner starts[^]*Building an environment/)
+    expect((await readdir(join(restored.folder, 'environments'))).length).toBe(1)
+    expect((await restored.carrick('events', '--action', 'deploy', '--json')).stdout).toContain('keeper')
+  })
+
+  test('an environment that somebody has deleted is built again for the next runner', async () => {
+    await rm(join(restored.folder, 'environments'), { recursive: true })
+    for (const id of await runners(restored)) await restored.fal('runners', 'kill', id)
+    expect(await post(restored, '/tester/keeper', "said = 'again'")).toEqual({ said: 'again' })
+  })
+})
