@@ -1,6 +1,5 @@
 import type Docker from 'dockerode'
 import type { Prune, Pruned } from './api/system/prune.ts'
-import { labelNames } from './builder/image/names.ts'
 import { labelsOfInstallation } from './backends/docker/labels.ts'
 
 /**
@@ -8,15 +7,12 @@ import { labelsOfInstallation } from './backends/docker/labels.ts'
  * name. Networks go by themselves; the engine's build cache is not told apart by whose it is, and stays.
  */
 export function pruneEngine(engine: Docker, installation: string): Prune {
-  const ofRunners = Object.entries(labelsOfInstallation(installation)).map(([name, value]) => `${name}=${value}`)
-  const ofBuilds = [`${labelNames.installation}=${installation}`]
+  const label = Object.entries(labelsOfInstallation(installation)).map(([name, value]) => `${name}=${value}`)
 
   async function containers(before: number): Promise<readonly { Id: string; Names: string[] }[]> {
     const ended = ['exited', 'dead', 'created']
-    const lists = [ofRunners, ofBuilds].map((label) =>
-      engine.listContainers({ all: true, filters: { label, status: ended } }),
-    )
-    return (await Promise.all(lists)).flat().filter(({ Created }) => Created * 1_000 < before)
+    const found = await engine.listContainers({ all: true, filters: { label, status: ended } })
+    return found.filter(({ Created }) => Created * 1_000 < before)
   }
 
   return async ({ before, dryRun }) => {
@@ -25,7 +21,7 @@ export function pruneEngine(engine: Docker, installation: string): Prune {
       if (!dryRun && !(await done(engine.getContainer(Id).remove({ v: true })))) continue
       pruned.push({ kind: 'container', name: Names[0]?.replace(/^\//, '') ?? Id, count: 1 })
     }
-    const images = await engine.listImages({ filters: { label: ofBuilds, dangling: ['true'] } })
+    const images = await engine.listImages({ filters: { label, dangling: ['true'] } })
     for (const { Id, Size, Created } of images.filter((image) => image.Created * 1_000 < before)) {
       if (!dryRun && !(await done(engine.getImage(Id).remove({})))) continue
       pruned.push({ kind: 'image', name: `${Id} of ${new Date(Created * 1_000).toISOString()}`, count: 1, bytes: Size })
