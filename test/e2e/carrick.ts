@@ -192,8 +192,14 @@ export class Carrick implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down()
+    if (this.#backend === 'docker') await this.#clearEngine()
     await rm(this.folder, { recursive: true, force: true })
     await rm(`${this.folder}-shared`, { recursive: true, force: true })
+  }
+
+  async #clearEngine(): Promise<void> {
+    const { clearEngine } = await import('./engine-leftovers.ts')
+    await clearEngine(join(this.folder, 'carrick.sqlite'), this.#port)
   }
 
   get #backend(): string {
