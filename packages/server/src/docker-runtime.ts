@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import { openEngine, type EngineFacts } from './backends/docker/engine.ts'
 import { createDockerBackend } from './backends/docker/index.ts'
 import { createImageBuilder } from './builder/image/image-builder.ts'
-import { listOf } from './config.ts'
 import { ingressName } from './ingress.ts'
+import { pruneEngine } from './prune-engine.ts'
 import { imageHelper } from './runner-programs.ts'
 import type { OpenRuntime } from './runtime.ts'
 import { pushTo } from './pushed-images.ts'
+import { wallSettingsOf } from './wall-settings.ts'
 
 /** Runners as containers of this machine's engine, environments as its images. */
 export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingress, registry }, closing) => {
@@ -43,14 +44,11 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
       listenAt: (address) => ingress.listenAt(address),
       insteadOf: { port: names.port, names: names.hosts.filter((host) => host !== name) },
     },
-    walls: {
-      tasks: config.CARRICK_RUNNER_TASKS,
-      hardCpu: config.CARRICK_CPU_LIMIT === 'hard',
-      shared: listOf(config.CARRICK_SHARED_FOLDERS),
-    },
+    walls: wallSettingsOf(config),
   })
   closing.defer(() => backend.close())
-  return { backend, builder, engine: nameOf(engine.facts) }
+  const leftovers = pruneEngine(engine.docker, installation.id)
+  return { backend, builder, leftovers, engine: nameOf(engine.facts) }
 }
 
 function nameOf({ kind, version, isRootless }: EngineFacts): string {

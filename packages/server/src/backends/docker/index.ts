@@ -111,6 +111,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     name: 'docker',
     withoutMounts: undefined,
     confinement: walls.confinement,
+    requireRuntime: (name) => walls.requireRuntime(name),
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return
