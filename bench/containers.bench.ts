@@ -1,7 +1,6 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import type { ContainerInspectInfo } from 'dockerode'
 import { openEngine, unless, type Engine } from '../packages/server/src/backends/docker/engine.ts'
 import { Carrick, until } from '../test/e2e/carrick.ts'
 import { untilRunners } from './quiet.ts'
@@ -47,7 +46,7 @@ async function submitToFirstLine(carrick: Carrick): Promise<number> {
 }
 
 /** The one runner of this server: others may use the engine too. */
-async function containerOfRunner({ docker }: Engine, { folder }: Carrick): Promise<ContainerInspectInfo> {
+async function containerOfRunner({ docker }: Engine, { folder }: Carrick): Promise<Inspected> {
   for (const { Id } of await docker.listContainers({ filters: { label: ['carrick.runner'] } })) {
     const seen = await docker.getContainer(Id).inspect()
     if (seen.Mounts.some(({ Source }) => Source.startsWith(`${folder}/`))) return seen
@@ -56,7 +55,7 @@ async function containerOfRunner({ docker }: Engine, { folder }: Carrick): Promi
 }
 
 /** Makes another like it and asks it until it answers; then stops it in its tracks and lets it go on. */
-async function createToFirstByte({ docker }: Engine, like: ContainerInspectInfo, thaws: number[]): Promise<number> {
+async function createToFirstByte({ docker }: Engine, like: Inspected, thaws: number[]): Promise<number> {
   const { Config, HostConfig } = like
   const folder = await mkdtemp(join(tmpdir(), 'carrick-bench-'))
   const Mounts = await Promise.all(
@@ -98,5 +97,7 @@ async function answered(url: string): Promise<void> {
   )
     await new Promise((wake) => setTimeout(wake, 2))
 }
+
+type Inspected = Awaited<ReturnType<ReturnType<Engine['docker']['getContainer']>['inspect']>>
 
 const json = { 'content-type': 'application/json' }

@@ -59,9 +59,9 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
     let runners: RunnerBackend
     let output: RunnerOutput[]
 
-    beforeEach(async ({ task, skip }) => {
-      const why = backend.cannot?.[task.name]
-      skip(why !== undefined, why)
+    beforeEach(async (context) => {
+      const why = backend.cannot?.[context.task.name]
+      context.skip(why !== undefined, why)
       place = { folder: await mkdtemp(join(tmpdir(), 'carrick-runners-')), installation: randomUUID() }
       runners = await backend.open(place)
       output = []

@@ -33,9 +33,8 @@ export const dockerBackend: BackendUnderTest = {
   running: runningInside,
 }
 
-export const podmanBackend: BackendUnderTest = {
+export const podmanBackend: Omit<BackendUnderTest, 'open'> = {
   ...dockerBackend,
-  open: openPodman,
   exported: 'openPodman',
   cannot: {
     'a program that does not exist is an exit with code 127 and a line that names it':
