@@ -305,8 +305,9 @@ export class RunnerContainer {
 
   /** The engine cannot make or start it. */
   #refused(error: unknown): void {
+    if (this.#unwanted.signal.aborted) return this.#exit({ kind: 'exited', exit: killed })
     const words = wordsOf(error)
-    if (!this.#unwanted.signal.aborted) this.#say(`The runner's container could not be started: ${words}`)
+    this.#say(`The runner's container could not be started: ${words}`)
     this.#exit({ kind: 'exited', exit: isMissingProgram(error) ? noSuchProgram : couldNotStart })
   }
 
