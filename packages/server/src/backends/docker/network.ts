@@ -95,7 +95,10 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   }
 
   /** An engine may have its networks somewhere else: below another user, or in a machine of its own. */
-  const unheard = (error: unknown) => void log.warn({ err: error }, notReached)
+  const unheard = (error: unknown): undefined => {
+    log.warn({ err: error }, notReached)
+    return undefined
+  }
 
   async function giveUp(account: AccountId): Promise<void> {
     const network = await networks.get(account)?.catch(ignore)
