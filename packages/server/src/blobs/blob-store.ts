@@ -1,5 +1,7 @@
+import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
+import type { Moment } from '../kit/clock.ts'
 
 /**
  * Large bodies and pickles, content-addressed by SHA-256. A blob lasts before its key is given out: synced, folder too,
@@ -34,6 +36,8 @@ export interface PieceBlobs extends BlobStore {
   draftPath(): string
   /** Takes over a draft. It lasts when this resolves, and the file is gone; when it rejects the file may be there. */
   adopt(draft: BlobDraft): Promise<void>
+  /** The file itself, where blobs are files of this machine. Whoever opens it closes it. */
+  openFile?(key: BlobKey): Promise<FileHandle>
   /** Of a blob that is that long at least. Unlike a whole one, what comes is not compared with its key. */
   openRange(key: BlobKey, range: BlobRange): Promise<Readable>
 }
@@ -42,4 +46,11 @@ export interface PieceBlobs extends BlobStore {
 export interface LastingBlobs extends BlobStore {
   /** The same blobs, which are tried for minutes where the others reject with `storage_unavailable`; until the signal, whose reason is the error then. */
   patient(signal: AbortSignal): BlobStore
+}
+
+/** What is known of a blob without reading it. */
+export interface AboutBlob {
+  readonly putAt: Moment
+  /** Undefined where it is far away. */
+  readonly length: number | undefined
 }

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import { systemClock, type Clock, type Moment } from '../kit/clock.ts'
 import { syncFolder } from '../kit/files.ts'
-import type { BlobDraft, BlobRange, BlobStore, LastingBlobs, PieceBlobs } from './blob-store.ts'
+import type { AboutBlob, BlobDraft, BlobRange, BlobStore, LastingBlobs, PieceBlobs } from './blob-store.ts'
 import { copy, isDiskLost, orDiskFull, shards } from './copy.ts'
 import { blobPath, isBlobKey } from './places.ts'
 
@@ -29,9 +29,6 @@ interface LocalBlobOptions {
   /** By which `discard` tells what is old: the machine's own may be stepped between two looks. */
   readonly clock?: Clock
 }
-
-/** Fewer turns for what is sent on as it is. */
-const largeRead = 1024 * 1024
 
 export class LocalBlobs implements LastingBlobs, PieceBlobs {
   /** What keys begin with: together they lead to all blobs. */
@@ -69,7 +66,11 @@ export class LocalBlobs implements LastingBlobs, PieceBlobs {
 
   async openRange(key: BlobKey, { start, end }: BlobRange): Promise<Readable> {
     const file = await open(this.pathOf(key), 'r')
-    return file.createReadStream({ start, end, highWaterMark: largeRead })
+    return file.createReadStream({ start, end })
+  }
+
+  openFile(key: BlobKey): Promise<FileHandle> {
+    return open(this.pathOf(key), 'r')
   }
 
   draftPath(): string {
@@ -98,6 +99,12 @@ export class LocalBlobs implements LastingBlobs, PieceBlobs {
   async keysUnder(prefix: string): Promise<readonly BlobKey[]> {
     const names = await readdir(join(this.#folder, prefix))
     return names.filter(isBlobKey)
+  }
+
+  /** When it was put, and how long it is. */
+  async aboutOf(key: BlobKey): Promise<AboutBlob> {
+    const { mtimeMs, size } = await stat(this.pathOf(key))
+    return { putAt: mtimeMs, length: size }
   }
 
   /** For a blob that nothing names. */

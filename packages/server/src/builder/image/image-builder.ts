@@ -19,7 +19,7 @@ import {
 } from '../../store/environment-images.ts'
 import { present } from '../../store/rows.ts'
 import type { Store } from '../../store/store.ts'
-import type { Builder, BuildOptions } from '../builder.ts'
+import type { Builder, BuildOptions, UnneededEnvironment } from '../builder.ts'
 import { checkDefinition, environmentIdOf } from '../definition.ts'
 import { usedSecrets } from '../filling.ts'
 import { SharedBuild, type Work } from '../shared-build.ts'
@@ -143,10 +143,25 @@ export class ImageBuilder implements Builder {
     let gone = 0
     for (const { id, image, usedAt } of await store.read(keptImages())) {
       if (named.has(id) || usedAt >= before || !(await store.commit(forgetImage(id, before)))) continue
-      await removeName(this.#options.engine, image.tag)
+      await this.#forgetNames(image)
       gone += 1
     }
     return gone
+  }
+
+  /** What `sweep` would take away now, and how large its images are. */
+  async unneeded(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<readonly UnneededEnvironment[]> {
+    const { store, engine } = this.#options
+    const kept = (await store.read(keptImages())).filter(({ id, usedAt }) => !named.has(id) && usedAt < before)
+    return await Promise.all(
+      kept.map(async ({ id, image }) => {
+        const seen = await engine
+          .getImage(image.imageId)
+          .inspect()
+          .catch(() => undefined)
+        return { id, bytes: seen?.Size }
+      }),
+    )
   }
 
   /** Gives up what is being built. */
@@ -244,7 +259,18 @@ export class ImageBuilder implements Builder {
     signal.throwIfAborted()
     const former = await store.read(imageOf(id))
     await store.commit(keepImage(id, { image, sbom, now: this.#clock.now() }))
-    if (former !== undefined && former.tag !== image.tag) await removeName(this.#options.engine, former.tag)
+    if (former !== undefined && former.tag !== image.tag) {
+      await this.#forgetNames({
+        tag: former.tag,
+        ...(former.pushed !== image.pushed && present('pushed', former.pushed)),
+      })
+    }
+  }
+
+  /** Takes its names away from the engine, and with the last one the image. */
+  async #forgetNames({ tag, pushed }: Pick<EnvironmentImage, 'tag' | 'pushed'>): Promise<void> {
+    if (pushed !== undefined) await this.#options.push?.forget(pushed)
+    await removeName(this.#options.engine, tag)
   }
 
   #tooLong(): CarrickError {
