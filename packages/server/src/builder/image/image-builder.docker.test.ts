@@ -9,6 +9,7 @@ import {
   withLayers,
   type TestBuilders,
 } from '../../testing/image-builders.ts'
+import { sbomOf } from '../../store/environment-images.ts'
 import type { ImageBuilder } from './image-builder.ts'
 
 let there: TestBuilders
@@ -44,7 +45,7 @@ describe('requirements', () => {
     expect(lines.join('\n')).not.toContain('--mount')
     const { Config } = await there.engine.getImage(image).inspect()
     expect(Config.Labels).toMatchObject({ 'carrick.environment': id, 'carrick.installation': there.installation })
-    const sbom = JSON.parse((await builder.sbomOf(id)) ?? '')
+    const sbom = JSON.parse((await there.store.read(sbomOf(id)))?.sbom ?? '')
     expect(sbom).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.5' })
     const purls = sbom.components.map(({ purl }: { purl: string }) => purl)
     expect(purls).toContain('pkg:pypi/six@1.16.0')

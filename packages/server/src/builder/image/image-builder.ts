@@ -14,7 +14,6 @@ import {
   imageOf,
   keepImage,
   keptImages,
-  sbomOf,
   useImage,
 } from '../../store/environment-images.ts'
 import { present } from '../../store/rows.ts'
@@ -27,8 +26,8 @@ import { Turns } from '../turns.ts'
 import { buildVariables, type Variables } from '../variables.ts'
 import { checkContainer, containerIdOf } from './container-definition.ts'
 import { ImageMaker, type ImageMakerParts, removeName } from './image-maker.ts'
-import { localImage, findImage, type FoundImage } from './pulls.ts'
-import { repositoryOf } from './names.ts'
+import { localImage, findImage, tagsOf, type FoundImage } from './pulls.ts'
+import { labelsOfInspection, repositoryOf } from './names.ts'
 import type { Push } from './push.ts'
 
 export interface ImageBuilderOptions {
@@ -132,18 +131,13 @@ export class ImageBuilder implements Builder {
     return image !== undefined && (await this.#isThere(image))
   }
 
-  /** What is installed in an environment: CycloneDX, JSON. */
-  async sbomOf(id: EnvironmentId): Promise<string | undefined> {
-    return await this.#options.store.read(sbomOf(id))
-  }
-
   /** Takes away what nothing names, and nobody asked for since then. Answers how many environments. What runs stays. */
   async sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number> {
     const { store } = this.#options
     let gone = 0
     for (const { id, image, usedAt } of await store.read(keptImages())) {
       if (named.has(id) || usedAt >= before || !(await store.commit(forgetImage(id, before)))) continue
-      await removeName(this.#options.engine, image.tag)
+      await this.#removeNames(image)
       gone += 1
     }
     return gone
@@ -157,15 +151,18 @@ export class ImageBuilder implements Builder {
     await Promise.allSettled(builds.map(({ ended }) => ended))
   }
 
-  /** Takes away names of ours that no record has: of builds that ended with their server. */
+  /** Takes away names and containers of ours that no record has: of builds that ended with their server. */
   async forgetLeftovers(): Promise<void> {
-    const { engine, store } = this.#options
+    const { engine, store, installation } = this.#options
     const kept = new Set((await store.read(keptImages())).map(({ image }) => image.tag))
     const ours = await engine.listImages({ filters: { reference: [this.#repository] } })
     const left = ours
       .flatMap(({ RepoTags }) => RepoTags ?? [])
       .filter((name) => name.startsWith(`${this.#repository}:`) && !kept.has(name))
     await Promise.all(left.map((name) => removeName(engine, name)))
+    const label = Object.entries(labelsOfInspection(installation)).map(([name, value]) => `${name}=${value}`)
+    const looking = await engine.listContainers({ all: true, filters: { label } })
+    await Promise.all(looking.map(({ Id }) => engine.getContainer(Id).remove({ force: true })))
   }
 
   async #asked(given: EnvironmentDefinition, options: BuildOptions): Promise<Asked> {
@@ -196,6 +193,15 @@ export class ImageBuilder implements Builder {
     const { engine, push } = this.#options
     if ((await localImage(engine, imageId)) !== undefined) return push === undefined || pushed !== undefined
     return pushed !== undefined && push !== undefined && (await push.has(pushed))
+  }
+
+  /** Also those that it was pushed under. Where it is another environment's too, that one pulls it again. */
+  async #removeNames({ tag, pushed, imageId }: EnvironmentImage): Promise<void> {
+    const { engine, push } = this.#options
+    const repository = pushed === undefined ? undefined : push?.referenceOf(pushed).split('@', 1)[0]
+    const names = repository === undefined ? [] : await tagsOf(engine, imageId)
+    const ours = names.filter((name) => name.slice(0, name.lastIndexOf(':')) === repository)
+    await Promise.all([tag, ...ours].map((name) => removeName(engine, name)))
   }
 
   /** The build of this name that is under way, or a new one. */
@@ -244,7 +250,7 @@ export class ImageBuilder implements Builder {
     signal.throwIfAborted()
     const former = await store.read(imageOf(id))
     await store.commit(keepImage(id, { image, sbom, now: this.#clock.now() }))
-    if (former !== undefined && former.tag !== image.tag) await removeName(this.#options.engine, former.tag)
+    if (former !== undefined && former.tag !== image.tag) await this.#removeNames(former)
   }
 
   #tooLong(): CarrickError {

@@ -22,7 +22,7 @@ import { describePython, type Described } from './describe.ts'
 import { buildWithEngine, EngineBuildError, type EngineBuild } from './engine-build.ts'
 import { buildFailure } from './failure.ts'
 import { layerFiles, layersDockerfile, layersOf, layerStepName, venv, venvPython, type LayerPlan } from './layers.ts'
-import { labelNames, newTag, repositoryOf } from './names.ts'
+import { labelNames, labelsOfInspection, newTag, repositoryOf } from './names.ts'
 import { bundleSecret, settingsSecret, settingsVariables } from './packages-settings.ts'
 import { findImage, localImage, pullImage, type FoundImage } from './pulls.ts'
 import { bringOwnArchives } from './own-archives.ts'
@@ -141,7 +141,7 @@ class ImageRun {
     if (imageId === undefined) throw new Error(`the engine lost ${tag}`)
     const described = await this.#pythonIn(imageId, this.#needsLayers() ? [venvPython] : this.#programs())
     this.#checkVersion(described, tag)
-    const system = await systemPackages(engine, imageId, this.#labels())
+    const system = await systemPackages(engine, imageId, labelsOfInspection(this.#parts.installation))
     const sbom = cycloneDx({
       id: this.#id,
       digest: imageId,
@@ -352,7 +352,8 @@ class ImageRun {
     const key = `${image} ${programs.join(' ')}`
     if (this.#pythons.has(key)) return this.#pythons.get(key)
     const script = join(folder, 'describe.py')
-    const asked = { script, programs, labels: this.#labels(), signal: this.#options.signal }
+    const labels = labelsOfInspection(this.#parts.installation)
+    const asked = { script, programs, labels, signal: this.#options.signal }
     const described = await describePython(engine, image, asked)
     if (this.#pythons.size >= mostRemembered) this.#pythons.clear()
     this.#pythons.set(key, described)
