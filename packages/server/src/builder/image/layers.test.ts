@@ -8,6 +8,7 @@ import { settingsSecret, settingsVariables } from './packages-settings.ts'
 const plan: LayerPlan = {
   definition: { kind: 'virtualenv', pythonVersion: '3.11', layers: [['six'], ['idna']], compileBytecode: true },
   on: 'carrick-1/environment:x',
+  user: '',
   python: '/usr/bin/python3',
   cacheName: 'carrick-1-all',
   fingerprint: '',
@@ -16,9 +17,9 @@ const plan: LayerPlan = {
 
 test('a layer is one instruction, its requirements are not in it, and all that it mounts is in no layer', () => {
   const lines = layersDockerfile(plan).trim().split('\n')
-  expect(lines.slice(0, 2)).toEqual(['FROM carrick-1/environment:x', 'USER root'])
-  expect(lines).toHaveLength(5)
-  for (const line of lines.slice(2)) {
+  expect(lines[0]).toBe('FROM carrick-1/environment:x')
+  expect(lines).toHaveLength(4)
+  for (const line of lines.slice(1)) {
     expect(line).toMatch(/^RUN (--mount=\S+ )+\["\/usr\/bin\/python3","-I","\/dev\/carrick\/tools\/install\.py",/)
     expect(
       Array.from(line.matchAll(/target=([^,\s]+)/g), ([, target]) => target?.startsWith('/dev/carrick/')),
@@ -31,6 +32,13 @@ test('an image’s own packages are seen from what is put on top of it', () => {
   const definition = { ...plan.definition, kind: 'container', accountId: 'ann', source: { from: 'base' } } as const
   expect(layersDockerfile({ ...plan, definition })).toContain('"--system-site-packages"')
   expect(layersDockerfile(plan)).not.toContain('"--system-site-packages"')
+})
+
+test('only installing is done as root', () => {
+  const lines = layersDockerfile({ ...plan, user: '1000:1000' })
+    .trim()
+    .split('\n')
+  expect([lines[1], lines.at(-1)]).toEqual(['USER root', 'USER 1000:1000'])
 })
 
 test('conda makes the environment where there is one', () => {
