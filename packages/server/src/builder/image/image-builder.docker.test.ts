@@ -141,6 +141,7 @@ describe('requirements', () => {
         return `${repository}@sha256:${'1'.repeat(64)}`
       },
       referenceOf: (stored) => `127.0.0.1:1/${stored}`,
+      forget: async () => await there.engine.getImage(`127.0.0.1:1/${repository}:push-1`).remove(),
       has: async () => false,
     }
     const builder = await there.open({ push })

@@ -18,7 +18,7 @@ import {
 } from '../../store/environment-images.ts'
 import { present } from '../../store/rows.ts'
 import type { Store } from '../../store/store.ts'
-import type { Builder, BuildOptions } from '../builder.ts'
+import type { Builder, BuildOptions, UnneededEnvironment } from '../builder.ts'
 import { checkDefinition, environmentIdOf } from '../definition.ts'
 import { usedSecrets } from '../filling.ts'
 import { SharedBuild, type Work } from '../shared-build.ts'
@@ -26,7 +26,7 @@ import { Turns } from '../turns.ts'
 import { buildVariables, type Variables } from '../variables.ts'
 import { checkContainer, containerIdOf } from './container-definition.ts'
 import { ImageMaker, type ImageMakerParts, removeName } from './image-maker.ts'
-import { localImage, findImage, tagsOf, type FoundImage } from './pulls.ts'
+import { localImage, findImage, type FoundImage } from './pulls.ts'
 import { labelsOfInspection, repositoryOf } from './names.ts'
 import type { Push } from './push.ts'
 
@@ -137,10 +137,25 @@ export class ImageBuilder implements Builder {
     let gone = 0
     for (const { id, image, usedAt } of await store.read(keptImages())) {
       if (named.has(id) || usedAt >= before || !(await store.commit(forgetImage(id, before)))) continue
-      await this.#removeNames(image)
+      await this.#forgetNames(image)
       gone += 1
     }
     return gone
+  }
+
+  /** What `sweep` would take away now, and how large its images are. */
+  async unneeded(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<readonly UnneededEnvironment[]> {
+    const { store, engine } = this.#options
+    const kept = (await store.read(keptImages())).filter(({ id, usedAt }) => !named.has(id) && usedAt < before)
+    return await Promise.all(
+      kept.map(async ({ id, image }) => {
+        const seen = await engine
+          .getImage(image.imageId)
+          .inspect()
+          .catch(() => undefined)
+        return { id, bytes: seen?.Size }
+      }),
+    )
   }
 
   /** Gives up what is being built. */
@@ -195,15 +210,6 @@ export class ImageBuilder implements Builder {
     return pushed !== undefined && push !== undefined && (await push.has(pushed))
   }
 
-  /** Also those that it was pushed under. Where it is another environment's too, that one pulls it again. */
-  async #removeNames({ tag, pushed, imageId }: EnvironmentImage): Promise<void> {
-    const { engine, push } = this.#options
-    const repository = pushed === undefined ? undefined : push?.referenceOf(pushed).split('@', 1)[0]
-    const names = repository === undefined ? [] : await tagsOf(engine, imageId)
-    const ours = names.filter((name) => name.slice(0, name.lastIndexOf(':')) === repository)
-    await Promise.all([tag, ...ours].map((name) => removeName(engine, name)))
-  }
-
   /** The build of this name that is under way, or a new one. */
   #shared(name: string, work: Work): SharedBuild {
     const underWay = this.#builds.get(name)
@@ -250,7 +256,18 @@ export class ImageBuilder implements Builder {
     signal.throwIfAborted()
     const former = await store.read(imageOf(id))
     await store.commit(keepImage(id, { image, sbom, now: this.#clock.now() }))
-    if (former !== undefined && former.tag !== image.tag) await this.#removeNames(former)
+    if (former !== undefined && former.tag !== image.tag) {
+      await this.#forgetNames({
+        tag: former.tag,
+        ...(former.pushed !== image.pushed && present('pushed', former.pushed)),
+      })
+    }
+  }
+
+  /** Takes its names away from the engine, and with the last one the image. */
+  async #forgetNames({ tag, pushed }: Pick<EnvironmentImage, 'tag' | 'pushed'>): Promise<void> {
+    if (pushed !== undefined) await this.#options.push?.forget(pushed)
+    await removeName(this.#options.engine, tag)
   }
 
   #tooLong(): CarrickError {

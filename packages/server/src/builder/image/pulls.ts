@@ -26,11 +26,6 @@ export async function localImage(engine: Docker, name: string): Promise<string |
   }
 }
 
-/** The names that an image of the engine has. */
-export async function tagsOf(engine: Docker, image: string): Promise<readonly string[]> {
-  return (await localImage(engine, image)) === undefined ? [] : (await engine.getImage(image).inspect()).RepoTags
-}
-
 /**
  * What a name means now. A tag that the engine has is the operator's, for what is pulled here for somebody keeps no name
  * that others could guess; `anew` asks the registry first. All else is for the registry to say, to whom it likes.
