@@ -72,6 +72,7 @@ export async function startRoles(
   const everyMs = config.CARRICK_RECONCILE_EVERY_MS
   const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, everyMs })
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
+  const whatExceeded = scheduler.whatExceeded.bind(scheduler)
   const accepting = () => readiness() === 'ready'
   const workflows = createWorkflows({
     ...foundation,
@@ -83,6 +84,7 @@ export async function startRoles(
     ...foundation,
     caller,
     onRunnerVerdict,
+    whatExceeded,
     random: Math.random,
     limits: { resultBytes: config.CARRICK_RESULT_LIMIT, connectTimeoutMs },
   })
@@ -92,6 +94,7 @@ export async function startRoles(
     mayCallBack,
     caller,
     onRunnerVerdict,
+    whatExceeded,
     startFailureOf: scheduler.startFailureOf.bind(scheduler),
     names: () => addresses.names,
     limits: {

@@ -122,10 +122,10 @@ function runVariables(
   return { CARRICK_RESULT: results.pathOf(runner.id), CARRICK_RESULT_LIMIT: String(results.limit) }
 }
 
-function identityVariables({ runner, app, key: { credentials } }: RunnerStart): Record<string, string> {
+function identityVariables({ runner, app, revision, key: { credentials } }: RunnerStart): Record<string, string> {
   const { keyId, secret } = credentials
   return {
-    IS_ISOLATE_AGENT: '1',
+    ...('serves' in revision.spec.callable ? {} : { IS_ISOLATE_AGENT: '1' }),
     FAL_KEY: `${keyId}:${secret}`,
     FAL_KEY_ID: keyId,
     FAL_KEY_SECRET: secret,

@@ -20,6 +20,7 @@ import { apart, type Said } from './frames.ts'
 import { whenListening } from './listening.ts'
 import { makeContainer } from './make-container.ts'
 import type { ContainerSetting } from './setting.ts'
+import { hasOwnKernel } from './walls-runtime.ts'
 import { usageOf } from './usage.ts'
 
 /** As docker run tells that it is the engine that could not do it. */
@@ -283,7 +284,8 @@ export class RunnerContainer {
     this.#groups?.whenTaskRefused(() => this.exceed('pids', tooManyTasks(most)), this.#over.signal)
     const port = Number(NetworkSettings.Ports[`${app}/tcp`]?.[0]?.HostPort)
     const address = { host: '127.0.0.1', port }
-    const listener = { port: app, address, ...(this.#init === undefined ? {} : { pid: this.#init.pid }) }
+    const pid = hasOwnKernel(HostConfig.Runtime) ? undefined : this.#init?.pid
+    const listener = { port: app, address, ...(pid === undefined ? {} : { pid }) }
     const onHidden = () =>
       this.#say(
         `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,
@@ -303,8 +305,9 @@ export class RunnerContainer {
 
   /** The engine cannot make or start it. */
   #refused(error: unknown): void {
+    if (this.#unwanted.signal.aborted) return this.#exit({ kind: 'exited', exit: killed })
     const words = wordsOf(error)
-    if (!this.#unwanted.signal.aborted) this.#say(`The runner's container could not be started: ${words}`)
+    this.#say(`The runner's container could not be started: ${words}`)
     this.#exit({ kind: 'exited', exit: isMissingProgram(error) ? noSuchProgram : couldNotStart })
   }
 
