@@ -3,6 +3,7 @@ import { openEngine, type EngineFacts } from './backends/docker/engine.ts'
 import { createDockerBackend } from './backends/docker/index.ts'
 import { createImageBuilder } from './builder/image/image-builder.ts'
 import { ingressName } from './ingress.ts'
+import { pruneEngine } from './prune-engine.ts'
 import { imageHelper } from './runner-programs.ts'
 import type { OpenRuntime } from './runtime.ts'
 import { pushTo } from './pushed-images.ts'
@@ -46,7 +47,8 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
     walls: wallSettingsOf(config),
   })
   closing.defer(() => backend.close())
-  return { backend, builder, engine: nameOf(engine.facts) }
+  const leftovers = pruneEngine(engine.docker, installation.id)
+  return { backend, builder, leftovers, engine: nameOf(engine.facts) }
 }
 
 function nameOf({ kind, version, isRootless }: EngineFacts): string {

@@ -4,6 +4,7 @@ import { mkdir, mkdtempDisposable, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ownBridge } from '../../../packages/server/src/backends/docker/engine-bridge.ts'
 import { openEngine } from '../../../packages/server/src/backends/docker/engine.ts'
 import { externalRegistry } from '../../../packages/server/src/registry/external.ts'
 import { forgetPushed } from '../../../packages/server/src/registry/push.ts'
@@ -174,7 +175,8 @@ async function secondEngine(): Promise<AsyncDisposable & { readonly host: string
   const host = `unix://${at('docker.sock')}`
   await using log = await open(at('log'), 'w')
   const places = ['--host', host, '--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')]
-  const engine = spawn('dockerd', [...places, '--bridge=none', '--iptables=false'], {
+  const bridge = await ownBridge()
+  const engine = spawn('dockerd', [...places, ...bridge.options], {
     stdio: ['ignore', log.fd, log.fd],
   })
   await expect.poll(async () => (await docker(host, 'version')).code, patient).toBe(0)
@@ -184,6 +186,7 @@ async function secondEngine(): Promise<AsyncDisposable & { readonly host: string
       engine.kill()
       if (engine.exitCode === null) await once(engine, 'exit')
       await run('umount', [at('exec/netns/default')])
+      await bridge[Symbol.asyncDispose]()
       await rm(folder.path, { recursive: true, force: true })
     },
   }

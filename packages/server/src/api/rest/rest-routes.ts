@@ -12,6 +12,7 @@ import { objectRoutes } from './routes/objects.ts'
 import { runnerRoutes } from './routes/runners.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { workflowRoutes } from './routes/workflows.ts'
+import { systemRoutes } from './routes/system.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustRoutes } from './routes/trust.ts'
 import { platformAccountRoutes } from './routes/platform-account.ts'
@@ -47,6 +48,7 @@ export const routes: readonly Route[] = [
   ...webhookRoutes,
   ...metricsRoutes,
   ...machineRoutes,
+  ...systemRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,

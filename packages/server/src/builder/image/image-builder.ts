@@ -19,7 +19,7 @@ import {
 } from '../../store/environment-images.ts'
 import { present } from '../../store/rows.ts'
 import type { Store } from '../../store/store.ts'
-import type { Builder, BuildOptions } from '../builder.ts'
+import type { Builder, BuildOptions, UnneededEnvironment } from '../builder.ts'
 import { checkDefinition, environmentIdOf } from '../definition.ts'
 import { usedSecrets } from '../filling.ts'
 import { SharedBuild, type Work } from '../shared-build.ts'
@@ -147,6 +147,21 @@ export class ImageBuilder implements Builder {
       gone += 1
     }
     return gone
+  }
+
+  /** What `sweep` would take away now, and how large its images are. */
+  async unneeded(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<readonly UnneededEnvironment[]> {
+    const { store, engine } = this.#options
+    const kept = (await store.read(keptImages())).filter(({ id, usedAt }) => !named.has(id) && usedAt < before)
+    return await Promise.all(
+      kept.map(async ({ id, image }) => {
+        const seen = await engine
+          .getImage(image.imageId)
+          .inspect()
+          .catch(() => undefined)
+        return { id, bytes: seen?.Size }
+      }),
+    )
   }
 
   /** Gives up what is being built. */
