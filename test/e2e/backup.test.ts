@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -71,7 +71,11 @@ describe.skipIf(!mayMount)('a backup of a server that runs, restored into a new 
     expect((await original.carrick('restore', file(), '--data', target)).stderr).toContain('is not empty')
     expect(await readdir(target)).not.toContain('environments')
     const before = await runners(original)
-    restored = await Carrick.startIn(target, { CARRICK_SHARED_FOLDERS: [tmpdir(), original.shared].join(',') })
+    const settings = {
+      CARRICK_SHARED_FOLDERS: [tmpdir(), original.shared].join(','),
+      CARRICK_DATA_QUOTA_EVERY_MS: '200',
+    }
+    restored = await Carrick.startIn(target, settings)
     expect(restored.url).not.toBe(original.url)
     expect(await runners(original)).toEqual(before)
     expect(restored.variables['FAL_KEY']).toBe(original.variables['FAL_KEY'])
@@ -99,5 +103,44 @@ describe.skipIf(!mayMount)('a backup of a server that runs, restored into a new 
     await rm(join(restored.folder, 'environments'), { recursive: true })
     for (const id of await runners(restored)) await restored.fal('runners', 'kill', id)
     expect(await post(restored, '/tester/keeper', "said = 'again'")).toEqual({ said: 'again' })
+  })
+
+  test('prune tells what it would take away, and takes nothing that an app needs', async () => {
+    const prune = async (...flags: string[]) =>
+      JSON.parse((await restored.carrick('system', 'prune', '--output', 'json', ...flags)).stdout) as {
+        pruned: { kind: string; name: string }[]
+      }
+    const environments = join(restored.folder, 'environments')
+    const [id = ''] = await readdir(environments)
+    const old = Date.now() / 1_000 - 200_000
+    await utimes(join(environments, id, 'finished'), old, old)
+    expect((await prune('--dry-run')).pruned.filter(({ kind }) => kind === 'environment')).toEqual([])
+    await prune()
+    expect(await post(restored, '/tester/keeper', "said = 'still'")).toEqual({ said: 'still' })
+    for (const runner of await runners(restored)) await restored.fal('runners', 'kill', runner)
+    expect(await post(restored, '/tester/keeper', "said = 'anew'")).toEqual({ said: 'anew' })
+  })
+
+  test('an account that keeps more than it may stores no more, and its next runners cannot write to /data', async () => {
+    await post(restored, '/tester/keeper', "open('/data/large', 'wb').write(b'x' * 3000000)")
+    expect((await restored.carrick('accounts', 'set', 'tester', '--data-quota', '2.9MB')).stdout).toContain(
+      'may keep 2.9 MiB',
+    )
+    const overQuota = async () =>
+      (JSON.parse((await restored.carrick('usage', '--json')).stdout) as { data: { used_bytes: number } }).data
+        .used_bytes > 3_000_000
+    await until(overQuota, 'a measurement')
+    const upload = () => restored.fal('files', 'upload', join(original.folder, 'carrick.sqlite'), '/data/store')
+    await until(async () => (await upload()).code !== 0, 'a refusal')
+    expect((await upload()).stdout + (await upload()).stderr).toContain('may keep')
+    for (const runner of await runners(restored)) await restored.fal('runners', 'kill', runner)
+    const write =
+      "\ntry:\n  open('/data/more', 'w')\n  said = 'written'\nexcept OSError as error:\n  said = error.strerror"
+    expect(await post(restored, '/tester/keeper', write)).toEqual({ said: 'Read-only file system' })
+    const logs = await restored.ask('/logs/?search=may+keep+no+more')
+    expect(await logs.text()).toContain('may keep no more in /data')
+    expect((await restored.carrick('usage')).stdout).toMatch(/\/data: [\d.]+ MiB of 2\.5 MiB/)
+    expect((await restored.fal('files', 'rm', '/data/large')).code).toBe(0)
+    await until(async () => (await upload()).code === 0, 'room')
   })
 })

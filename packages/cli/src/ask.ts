@@ -13,22 +13,34 @@ export type Asked = Pick<Connection, 'url' | 'key' | 'ca'>
 type Method = 'POST' | 'PATCH'
 
 /** What the server answers on an address. With a body it is a POST, or what `method` says. Throws its own sentence when it refuses. */
-export async function ask(connection: Asked, path: string, body?: object, method: Method = 'POST'): Promise<unknown> {
-  const answer = await answerOf(connection, path, body, method)
+export async function ask(
+  connection: Asked,
+  path: string,
+  body?: object,
+  method: Method = 'POST',
+  patienceMs?: number,
+): Promise<unknown> {
+  const answer = await answerOf(connection, path, body, method, patienceMs)
   if (answer.status === 200) return answer.said
   throw new Error(`the server at ${connection.url} answered ${answer.status}: ${sentenceIn(answer.said)}`)
 }
 
 /** The answer, whatever its status is. Throws a sentence when there is none. */
-export async function answerOf({ url, key, ca }: Asked, path: string, body?: object, sending: Method = 'POST') {
+export async function answerOf(
+  { url, key, ca }: Asked,
+  path: string,
+  body?: object,
+  sending: Method = 'POST',
+  patienceMs = 10_000,
+) {
   const headers = { authorization: `Key ${key}`, 'content-type': 'application/json' }
   const roots = [...(await rootsInForce(process.env['SSL_CERT_FILE'])), ...(ca === undefined ? [] : [ca])]
   return new Promise<{ status: number; said: unknown }>((resolve, reject) => {
     const method = body === undefined ? 'GET' : sending
-    const asked = request(`${url}${path}`, { method, headers, ca: roots, timeout: 10_000 }, (response) => {
+    const asked = request(`${url}${path}`, { method, headers, ca: roots, timeout: patienceMs }, (response) => {
       json(response).then((said) => resolve({ status: response.statusCode ?? 0, said }), reject)
     })
-    asked.on('timeout', () => asked.destroy(new Error('no answer within 10 seconds')))
+    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${patienceMs / 1_000} seconds`)))
     asked.on('error', (cause) => reject(notUp(url, cause)))
     asked.end(body && JSON.stringify(body))
   })

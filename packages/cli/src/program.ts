@@ -34,6 +34,8 @@ export function program(): Command {
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
   carrick.addCommand(usage())
+  carrick.addCommand(image())
+  carrick.addCommand(system())
   carrick.addCommand(backup())
   carrick.addCommand(restore())
   carrick.addCommand(login())
@@ -99,6 +101,36 @@ function status(): Command {
     .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./status.ts')).status(flags))
+}
+
+function image(): Command {
+  const group = new Command('image').description('Images for machines that cannot pull them')
+  group
+    .command('import')
+    .description('Puts the images of an archive into the registry; deploys then find them by the names that they have')
+    .argument('<file>', 'an archive of `docker save` or an OCI layout as tar, also with gzip or zstd')
+    .option('--name <name>', 'what deploys call it, such as python:3.11-slim (default: as the archive says)')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (file, flags) => (await import('./image/import.ts')).importImages(file, flags))
+  return group
+}
+
+function system(): Command {
+  const group = new Command('system').description('What whoever looks after the server does to all of it')
+  group
+    .command('prune')
+    .description('Takes away what no revision, no row and no runner needs: environments, images, blobs, containers')
+    .option('--dry-run', 'tell what would go, and take nothing away')
+    .option('--all', 'caches of builds too, and what is an hour old instead of a day')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (flags) => (await import('./system.ts')).prune(flags))
+  return group
 }
 
 /** How a backup is opened and what is said of it. */
@@ -174,7 +206,24 @@ function accounts(): Command {
     .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./accounts.ts')).listAccounts(flags))
+  group
+    .command('set')
+    .description('Changes what an account may have')
+    .argument('<name>', 'its nickname')
+    .requiredOption('--data-quota <size>', 'how much it may keep in /data: 500MB, 2TB, none, or default', bytes)
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .action(async (name, flags) => (await import('./accounts.ts')).setAccount(name, flags))
   return group
+}
+
+function bytes(text: string): number | null {
+  if (text === 'default') return null
+  if (text === 'none') return 0
+  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text) ?? []
+  if (amount === '') throw new InvalidArgumentError('It must be a size such as 500MB or 2TB, or `none`, or `default`.')
+  return Math.floor(Number(amount) * 1_024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
 }
 
 function runners(): Command {

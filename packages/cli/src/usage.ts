@@ -1,6 +1,8 @@
 import { UsageReport } from '@carrick/protocol/platform'
-import { ask } from './ask.ts'
-import { connectTo } from './connection.ts'
+import { DataUsage } from '@carrick/protocol/rest'
+import { size } from './archive.ts'
+import { answerOf, ask } from './ask.ts'
+import { connectTo, type Connection } from './connection.ts'
 import { csv } from './csv.ts'
 import { print } from './output.ts'
 import { table } from './table.ts'
@@ -25,9 +27,33 @@ export async function usage(flags: Flags): Promise<void> {
   const query = new URLSearchParams({ by: flags.by, view: flags.paid === true ? 'paid' : 'owned' })
   const given = { start: flags.since, end: flags.until, app: flags.app, environment: flags.env }
   for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, value)
-  const report = UsageReport.parse(await ask(await connectTo(flags), `/v1/serverless/usage/report?${query.toString()}`))
+  const connection = await connectTo(flags)
+  const report = UsageReport.parse(await ask(connection, `/v1/serverless/usage/report?${query.toString()}`))
   if (flags.csv === true) process.stdout.write(csv([heads(report).map((head) => head.toLowerCase()), ...cells(report)]))
-  else print({ text: listing(report), json: report }, { json })
+  else {
+    const data = await dataUsage(connection)
+    print(
+      {
+        text: `${listing(report)}${data === undefined ? '' : `\n${inWords(data)}`}`,
+        json: { ...report, data: data ?? null },
+      },
+      { json },
+    )
+  }
+}
+
+/** Undefined for a key that may not look at files. */
+async function dataUsage(connection: Connection): Promise<DataUsage | undefined> {
+  const { status, said } = await answerOf(connection, '/v1/serverless/files/usage', undefined, 'POST', measuringMs)
+  return status === 200 ? DataUsage.parse(said) : undefined
+}
+
+/** Many files take a while. */
+const measuringMs = 120_000
+
+function inWords({ used_bytes, limit_bytes }: DataUsage): string {
+  const used = used_bytes === null ? 'not measured yet' : size(used_bytes)
+  return `/data: ${used}${limit_bytes === null ? ', no limit' : ` of ${size(limit_bytes)}`}`
 }
 
 type Row = UsageReport['rows'][number]

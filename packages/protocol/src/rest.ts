@@ -47,6 +47,31 @@ export const LogPage = z.object({
 })
 export type LogPage = z.infer<typeof LogPage>
 
+/** POST /v1/system/prune */
+export const PruneRequest = z.object({
+  dry_run: z.boolean().default(false).describe('Tells what would go and takes nothing away'),
+  all: z.boolean().default(false).describe('Caches too, and what is an hour old instead of a day'),
+})
+
+/** What went, or would go. `bytes` is null where nobody knows how many. */
+export const PruneAnswer = z.object({
+  dry_run: z.boolean(),
+  pruned: z.array(z.object({ kind: z.string(), name: z.string(), count: z.number(), bytes: z.number().nullable() })),
+  bytes: z.number(),
+})
+export type PruneAnswer = z.infer<typeof PruneAnswer>
+
+/** POST /v1/images: an image that was pushed to the registry, and the name by which deploys find it from now on. */
+export const ImageImport = z.object({
+  name: z.string().max(255),
+  repository: z.string().max(255),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+})
+
+/** What it answers. `engine`: whether the server's container engine has it under that name. */
+export const ImportedImage = ImageImport.extend({ engine: z.boolean() })
+export type ImportedImage = z.infer<typeof ImportedImage>
+
 /** POST /v1/accounts */
 export const AccountRequest = z.object({ nickname: z.string() })
 
@@ -59,9 +84,27 @@ export const NewAccount = z.object({
 })
 export type NewAccount = z.infer<typeof NewAccount>
 
+/** GET /v1/serverless/files/usage: what is in `/data`; null where it was not measured yet, or there is no limit. */
+export const DataUsage = z.object({ used_bytes: z.number().nullable(), limit_bytes: z.number().nullable() })
+export type DataUsage = z.infer<typeof DataUsage>
+
+/** PATCH /v1/accounts/:name */
+export const AccountChange = z.object({
+  data_quota: z.int().min(0).nullable().describe('Most bytes in /data; 0 is no limit, null is that of the server'),
+})
+export const ChangedAccount = z.object({ nickname: z.string(), data_quota: z.number().nullable() })
+
 /** GET /v1/accounts: oldest first. */
 export const AccountList = z.object({
-  accounts: z.array(z.object({ user_id: z.string(), nickname: z.string(), created_at: z.iso.datetime() })),
+  accounts: z.array(
+    z.object({
+      user_id: z.string(),
+      nickname: z.string(),
+      created_at: z.iso.datetime(),
+      data_quota: z.number().nullable().describe('Its own limit for /data; null is that of the server, 0 is none'),
+      data: DataUsage,
+    }),
+  ),
 })
 export type AccountList = z.infer<typeof AccountList>
 

@@ -219,6 +219,15 @@ export const settings = z.object({
     .min(0.01)
     .default(24)
     .describe('How long the registry keeps what no tag, no image and no app names any more'),
+  CARRICK_DATA_QUOTA: whole
+    .min(0)
+    .default(0)
+    .describe(
+      'Most bytes that an account may keep in `/data`; 0 is no limit. `carrick accounts set` gives one account another',
+    ),
+  CARRICK_DATA_QUOTA_EVERY_MS: milliseconds
+    .default(60_000)
+    .describe('How often accounts that have a limit and live runners are measured; seldomer where that takes long'),
   CARRICK_FETCH_ALLOW: z.string().default('').meta({
     list: true,
     description: 'Address ranges that `fal files upload-url` may fetch from although they are not public',

@@ -16,6 +16,7 @@ import { writeBundle } from './front/bundle.ts'
 import { ensureCertificates } from './front/certificates.ts'
 import { openAccountFiles } from './files/account-files.ts'
 import { openAppTrees } from './files/app-trees.ts'
+import { DataQuotas } from './files/data-quotas.ts'
 import { createFetch } from './files/fetch-from.ts'
 import { openUploads } from './files/uploads.ts'
 import { ingressName } from './ingress.ts'
@@ -77,6 +78,12 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   await store.commit(forgetAppFiles(clock.now() - unusedAppFilesMs))
   await sweepBlobs({ blobs, namedUnder: await namedBlobs(store), log })
   const files = await openAccountFiles({ folder: folder.data, keepFree: config.CARRICK_KEEP_FREE })
+  const quotas = new DataQuotas({
+    folderOf: (account) => files.folderOf(account),
+    clock,
+    ofServer: config.CARRICK_DATA_QUOTA,
+    everyMs: config.CARRICK_DATA_QUOTA_EVERY_MS,
+  })
   const uploads = await openUploads({ folder: join(folder.data, '.parts'), staging: files.staging, clock })
   const appTrees = await openAppTrees({ folder: folder.appFiles, blobs })
   const fetch = createFetch({ allow: listOf(config.CARRICK_FETCH_ALLOW), timeoutMs: config.CARRICK_FETCH_TIMEOUT_MS })
@@ -103,6 +110,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     logs,
     blobs,
     files,
+    quotas,
     uploads,
     appTrees,
     fetch,

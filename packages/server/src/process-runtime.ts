@@ -2,6 +2,7 @@ import { createProcessBackend } from './backends/process/index.ts'
 import { createBuilder } from './builder/local-builder.ts'
 import { listOf } from './config.ts'
 import { bootstrap, execHelper, launchHelper } from './runner-programs.ts'
+import { pruneCaches } from './prunes.ts'
 import type { OpenRuntime } from './runtime.ts'
 
 /** Runners as processes of this machine, environments as its folders. */
@@ -40,5 +41,7 @@ export const openProcessRuntime: OpenRuntime = async (foundation, addresses, clo
     log.warn({}, `runners see no /data, only its real path in CARRICK_DATA_FOLDER, because ${withoutMounts}`)
   }
   closing.defer(() => backend.close())
-  return { backend, builder }
+  // A cache that was named may be others' as well.
+  const leftovers = pruneCaches(config.CARRICK_CACHE === '' ? builder : undefined)
+  return { backend, builder, leftovers }
 }

@@ -5,6 +5,7 @@ import { createFunctions } from './api/runs/functions.ts'
 import { createGrpcHandler } from './api/grpc/grpc.ts'
 import { startEventSweep } from './api/account/event-sweep.ts'
 import { startFileSweep } from './api/retention/file-sweep.ts'
+import { startQuotaWatch } from './api/files/quota-watch.ts'
 import { startRetention } from './api/retention/sweep.ts'
 import { startUsageKeeper } from './api/usage/keeper.ts'
 import { recordPrices } from './api/usage/prices.ts'
@@ -22,6 +23,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { openHardware } from './hardware.ts'
 import { openImages } from './images.ts'
 import { startLoop } from './kit/loop.ts'
+import { prunesOf } from './prunes.ts'
 import { bootstrap } from './runner-programs.ts'
 import { openRuntime, type Addresses } from './runtime.ts'
 import { createLaunch, type Surroundings } from './scheduler/launch.ts'
@@ -43,11 +45,8 @@ export async function startRoles(
   const connectTimeoutMs = config.CARRICK_CONNECT_TIMEOUT_MS
   const finding = openHardware(config, log) // a driver may take seconds to answer: the rest does not wait for it
   const images = openImages(foundation, addresses.names, () => readiness() !== 'draining', closing)
-  const { backend, builder, engine } = await openRuntime(
-    foundation,
-    { ...addresses, registry: images.registry },
-    closing,
-  )
+  const runtime = await openRuntime(foundation, { ...addresses, registry: images.registry }, closing)
+  const { backend, builder, engine } = runtime
 
   const usageKeeper = startUsageKeeper({ ...foundation, meter: foundation.homes.usage })
   closing.defer(() => usageKeeper.stop())
@@ -71,6 +70,8 @@ export async function startRoles(
   // From here on no former runner is left, so nothing runs twice by accident.
   const everyMs = config.CARRICK_RECONCILE_EVERY_MS
   const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, everyMs })
+  const quotaWatch = startQuotaWatch({ ...foundation, runners: scheduler, withoutMounts: backend.withoutMounts })
+  closing.defer(() => quotaWatch.stop())
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
   const whatExceeded = scheduler.whatExceeded.bind(scheduler)
   const accepting = () => readiness() === 'ready'
@@ -164,6 +165,8 @@ export async function startRoles(
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
     swept: () => ({ ...retention.swept(), ...fileSweep.swept() }),
+    keepInEngine: runtime.keepInEngine,
+    prunes: prunesOf({ foundation, runtime, standIns: onDemand.standIns }),
   }
   await workflows.open()
   const expiry = startLoop((signal) => dropExpired(control, signal), { name: 'expiry', everyMs: expiryEveryMs, log })

@@ -1,6 +1,8 @@
 import type { RunnerBackend } from './backends/backend.ts'
 import { lacks } from './backends/confinement.ts'
-import type { Builder } from './builder/builder.ts'
+import type { KeepInEngine } from './api/system/images.ts'
+import type { Prune } from './api/system/prune.ts'
+import type { Builder, UnneededEnvironment } from './builder/builder.ts'
 import type { ServerNames } from './domain/addresses.ts'
 import type { EnvironmentId } from './domain/ids.ts'
 import type { Foundation } from './foundation.ts'
@@ -19,6 +21,10 @@ export interface Addresses {
 export interface Runtime {
   readonly backend: RunnerBackend
   readonly builder: SweptBuilder
+  /** Absent where there is no engine. */
+  readonly keepInEngine?: KeepInEngine
+  /** What is kept besides environments, and may be needed no more. */
+  readonly leftovers: Prune
   /** The container engine that runs them, for people: its name and version. */
   readonly engine?: string
 }
@@ -27,6 +33,12 @@ export interface Runtime {
 export interface SweptBuilder extends Builder {
   /** Takes away what nothing names, and nobody asked for since then. Answers how many environments. */
   sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number>
+  /** What `sweep` would take away now. */
+  unneeded(
+    named: ReadonlySet<EnvironmentId>,
+    before: Moment,
+    signal: AbortSignal,
+  ): Promise<readonly UnneededEnvironment[]>
   /** Gives up what is being built. */
   close(): Promise<void>
 }

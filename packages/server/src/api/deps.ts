@@ -17,6 +17,7 @@ import type { Signer } from '../access/signer.ts'
 import type { UploadTokens } from '../access/upload-tokens.ts'
 import type { Vault } from '../access/vault.ts'
 import type { AccountFiles } from '../files/account-files.ts'
+import type { DataQuotas } from '../files/data-quotas.ts'
 import type { Fetch } from '../files/fetch-from.ts'
 import type { Uploads } from '../files/uploads.ts'
 import type { Apps } from '../home/apps.ts'
@@ -29,6 +30,8 @@ import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 import type { Swept } from './retention/sweep.ts'
 import type { Functions } from './runs/function-call.ts'
+import type { KeepInEngine } from './system/images.ts'
+import type { Prune } from './system/prune.ts'
 import type { UsageKeeper } from './usage/keeper.ts'
 
 /** What control operations work with. */
@@ -58,6 +61,7 @@ export interface Deps {
   readonly results: Pick<RunResults, 'take'>
   readonly functions: Functions
   readonly files: AccountFiles
+  readonly quotas: DataQuotas
   readonly uploads: Uploads
   readonly fetch: Fetch
   readonly fileLimits: FileLimits
@@ -71,6 +75,10 @@ export interface Deps {
   readonly usageKeeper: Pick<UsageKeeper, 'whileSettled'>
   /** What was taken away since the start because it is kept no longer. */
   readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
+  /** Undefined where there is no container engine. */
+  readonly keepInEngine: KeepInEngine | undefined
+  /** All that keeps what may be needed no more. */
+  readonly prunes: readonly Prune[]
   /** What was turned away at the door, counted. */
   readonly rejected: Readonly<Rejected>
   /** The scheme, host and port that answers to this connection name. */

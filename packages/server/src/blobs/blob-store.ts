@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
+import type { Moment } from '../kit/clock.ts'
 
 /**
  * Large bodies and pickles, content-addressed by SHA-256. A blob lasts before its key is given out: synced, folder too,
@@ -45,4 +46,11 @@ export interface PieceBlobs extends BlobStore {
 export interface LastingBlobs extends BlobStore {
   /** The same blobs, which are tried for minutes where the others reject with `storage_unavailable`; until the signal, whose reason is the error then. */
   patient(signal: AbortSignal): BlobStore
+}
+
+/** What is known of a blob without reading it. */
+export interface AboutBlob {
+  readonly putAt: Moment
+  /** Undefined where it is far away. */
+  readonly length: number | undefined
 }

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import { systemClock, type Clock, type Moment } from '../kit/clock.ts'
 import { syncFolder } from '../kit/files.ts'
-import type { BlobDraft, BlobRange, BlobStore, LastingBlobs, PieceBlobs } from './blob-store.ts'
+import type { AboutBlob, BlobDraft, BlobRange, BlobStore, LastingBlobs, PieceBlobs } from './blob-store.ts'
 import { copy, isDiskLost, orDiskFull, shards } from './copy.ts'
 import { blobPath, isBlobKey } from './places.ts'
 
@@ -99,6 +99,12 @@ export class LocalBlobs implements LastingBlobs, PieceBlobs {
   async keysUnder(prefix: string): Promise<readonly BlobKey[]> {
     const names = await readdir(join(this.#folder, prefix))
     return names.filter(isBlobKey)
+  }
+
+  /** When it was put, and how long it is. */
+  async aboutOf(key: BlobKey): Promise<AboutBlob> {
+    const { mtimeMs, size } = await stat(this.pathOf(key))
+    return { putAt: mtimeMs, length: size }
   }
 
   /** For a blob that nothing names. */

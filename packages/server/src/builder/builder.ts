@@ -15,6 +15,13 @@ export interface Builder {
   has(id: EnvironmentId): Promise<boolean>
 }
 
+/** An environment that may go. */
+export interface UnneededEnvironment {
+  readonly id: EnvironmentId
+  /** On the disk, also what others share; undefined where nobody knows. */
+  readonly bytes: number | undefined
+}
+
 export interface BuildOptions {
   /** Build again although a finished one exists (`--no-cache`). Runners of the old one are not disturbed. */
   readonly force?: boolean

@@ -9,7 +9,9 @@ import type { EnvironmentId } from '../domain/ids.ts'
 import type { BuiltEnvironment, EnvironmentDefinition, FolderDefinition } from '../domain/revision.ts'
 import { type Clock, type Moment, systemClock } from '../kit/clock.ts'
 import { type Logger, silent } from '../kit/logger.ts'
-import type { Builder, BuildOptions } from './builder.ts'
+import { diskUsage } from '../kit/disk-usage.ts'
+import type { Builder, BuildOptions, UnneededEnvironment } from './builder.ts'
+import { dropCaches, type Cache } from './caches.ts'
 import { checkDefinition, environmentIdOf } from './definition.ts'
 import { usedSecrets } from './filling.ts'
 import { Maker } from './maker.ts'
@@ -50,11 +52,13 @@ export class LocalBuilder implements Builder {
   readonly #timeoutMs: number
   readonly #log: Logger
   readonly #clock: Clock
+  readonly #cacheFolder: string
   readonly #builds = new Map<string, SharedBuild>()
 
   constructor(places: Places, options: LocalBuilderOptions) {
     const { cacheFolder, toolsFolder = join(cacheFolder, 'tools'), variables = process.env } = options
     this.#places = places
+    this.#cacheFolder = cacheFolder
     this.#variables = buildVariables(variables, join(cacheFolder, 'uv'))
     this.#maker = new Maker({
       places,
@@ -100,6 +104,25 @@ export class LocalBuilder implements Builder {
   /** Takes away what nothing names, and nobody asked for since then. Answers how many environments. */
   sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number> {
     return this.#places.sweep(named, before)
+  }
+
+  /** What `sweep` would take away now, and how much of the disk it has. */
+  async unneeded(
+    named: ReadonlySet<EnvironmentId>,
+    before: Moment,
+    signal: AbortSignal,
+  ): Promise<readonly UnneededEnvironment[]> {
+    const found = await this.#places.unneeded(named, before)
+    const sizes = await diskUsage(
+      found.map(({ folder }) => folder),
+      signal,
+    )
+    return found.map(({ id, folder }) => ({ id, bytes: sizes.get(folder) }))
+  }
+
+  /** Takes away what makes later builds faster; nothing while one is under way. Answers what there is, or was, of it. */
+  dropCaches(how: { readonly dryRun: boolean; readonly signal: AbortSignal }): Promise<readonly Cache[]> {
+    return dropCaches(this.#cacheFolder, { ...how, isIdle: () => this.#builds.size === 0 })
   }
 
   /** The newest minor version of Python on this machine, such as `3.13`. */

@@ -8,6 +8,12 @@ import { replaceFile, syncFolder } from '../kit/files.ts'
 /** Names the generation that counts. Written last: without it nothing of the environment counts. */
 const marker = 'finished'
 
+/** A finished environment that may go. */
+export interface Unneeded {
+  readonly id: EnvironmentId
+  readonly folder: string
+}
+
 /**
  * Where environments are: `<id>/<generation>/`, and beside it the marker. Every build gets a generation of its own,
  * because runners may still use the one before.
@@ -61,6 +67,18 @@ export class Places {
   /** Notes that it was asked for: what nobody asks for and nothing names goes some day. */
   async use(id: EnvironmentId, now: Moment): Promise<void> {
     await utimes(join(this.#folder, id, marker), now / 1_000, now / 1_000).catch(() => {}) // then it is younger
+  }
+
+  /** Which finished environments are not named here, and nobody has asked for since, with their folders. */
+  async unneeded(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<readonly Unneeded[]> {
+    const found = await Promise.all(
+      [...this.#finished].map(async ([id, generation]) => {
+        if (named.has(id)) return []
+        const seen = await stat(join(this.#folder, id, marker)).catch(() => undefined)
+        return seen === undefined || seen.mtimeMs >= before ? [] : [{ id, folder: this.folderOf(id, generation) }]
+      }),
+    )
+    return found.flat()
   }
 
   /** Takes away the finished environments that are not named here and that nobody has asked for since. Answers how many. */

@@ -65,6 +65,7 @@ export const kinds = {
   request_timeout: 'timed_out',
   startup_timeout: 'timed_out',
   disk_full: 'full',
+  data_quota_exceeded: 'full',
   storage_unavailable: 'unavailable',
   draining: 'unavailable',
   unimplemented: 'unimplemented',

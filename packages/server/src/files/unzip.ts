@@ -8,6 +8,7 @@ import { checkApart, relativePathOf, type FilePath } from '../domain/file-path.t
 export interface Unpacked {
   readonly path: FilePath
   readonly draft: string
+  readonly length: number
 }
 
 export interface UnzipLimits {
@@ -78,7 +79,7 @@ async function unpacked(zip: ZipFile, files: readonly Listed[], into: string): P
     await using file = await open(draft, 'wx', 0o644)
     for await (const chunk of await zip.openReadStreamPromise(entry)) await file.writeFile(chunk as Buffer)
     await file.sync()
-    all.push({ path, draft })
+    all.push({ path, draft, length: entry.uncompressedSize })
   }
   return all
 }

@@ -30,6 +30,7 @@ const parts: LaunchParts = {
   }),
   files: { folderOf: async (account, path = []) => ['/carrick/data', account, ...path].join('/') },
   appTrees: { folderOf: async (revision) => `/carrick/app-files/${revision}` },
+  quotas: { isOver: () => false },
   withoutMounts: undefined,
 }
 const launch = createLaunch(parts)

@@ -5,10 +5,13 @@ import { CarrickError } from '../domain/errors.ts'
 import { dataPath, filePathOf } from '../domain/file-path.ts'
 import type { Revision } from '../domain/revision.ts'
 import type { AccountFiles } from '../files/account-files.ts'
+import type { DataQuotas } from '../files/data-quotas.ts'
 import type { AppTrees } from '../files/app-trees.ts'
 
 export interface PlaceParts {
   readonly files: Pick<AccountFiles, 'folderOf'>
+  /** Whether an account keeps more than it may: then its runners cannot write to `/data`. */
+  readonly quotas: Pick<DataQuotas, 'isOver'>
   readonly appTrees: Pick<AppTrees, 'folderOf'>
   /** Why runners can have no folders of their own, as half a sentence; undefined where they can. */
   readonly withoutMounts: string | undefined
@@ -22,7 +25,7 @@ export interface Places {
 
 /** Where all of a runner's folders are: at `/data` and `/app`, or where they really are when it cannot have its own. */
 export async function placesOf(
-  { files, appTrees, withoutMounts }: PlaceParts,
+  { files, appTrees, quotas, withoutMounts }: PlaceParts,
   { app, revision }: { readonly app: Pick<App, 'accountId'>; readonly revision: Revision },
 ): Promise<Places> {
   const { files: appFiles, dataMounts = [dataPath] } = revision.spec
@@ -36,8 +39,9 @@ export async function placesOf(
     const said = `There is no ${dataPath} here, because ${withoutMounts}: its files are in ${folder} (CARRICK_DATA_FOLDER)`
     return { mounts: [], variables: { ...toldOf(folder), CARRICK_RUNNER_WITHOUT_MOUNTS: said } }
   }
+  const access = quotas.isOver(app.accountId) ? ({ readOnly: true, refuses: true } as const) : { readOnly: false }
   const data = await Promise.all(
-    dataMounts.map(async (to) => ({ from: await files.folderOf(app.accountId, filePathOf(to)), to, readOnly: false })),
+    dataMounts.map(async (to) => ({ from: await files.folderOf(app.accountId, filePathOf(to)), to, ...access })),
   )
   const code =
     appFiles === undefined ? [] : [{ from: await appTrees.folderOf(revision.id, appFiles), to: '/app', readOnly: true }]

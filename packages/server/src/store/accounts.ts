@@ -1,5 +1,6 @@
 import type { AccountId } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
+import { optionalNumber } from './rows.ts'
 import { done, firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
@@ -64,6 +65,19 @@ export function begunInstallation(): Read<{ readonly id: string; readonly accoun
          where named.name = 'id'`,
     (row) => ({ id: String(row['installation_id']), account: account(row) }),
   )
+}
+
+/** How much each account may keep in `/data`, where it has a value of its own. */
+export function dataQuotas(): Read<readonly { readonly id: AccountId; readonly own: number | undefined }[]> {
+  return read(sql`select id, data_quota from account order by id`, (row) => ({
+    id: String(row['id']),
+    own: optionalNumber(row, 'data_quota'),
+  }))
+}
+
+/** Gives an account a value of its own, or with nothing that of the server. `false` when there is no such account. */
+export function setDataQuota(nickname: string, own: number | undefined): Write<boolean> {
+  return write([sql`update account set data_quota = ${own} where nickname = ${nickname}`], firstWon, ['account'])
 }
 
 /** Gives the installation another id: it is a copy of one that may still run. */

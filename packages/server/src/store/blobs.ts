@@ -81,3 +81,12 @@ function namedAfter(id: RevisionId, limit: number): Read<readonly Named[]> {
     },
   )
 }
+
+/** The environments that runners have which live, also of apps and revisions that were deleted. */
+export function environmentsOfLiveRunners(): Read<readonly EnvironmentId[]> {
+  return read(
+    sql`select spec from revision
+         where id in (select revision_id from runner where state <> 'terminated')`,
+    (row) => json<RevisionSpec>(row, 'spec').environmentId,
+  )
+}

@@ -28,6 +28,7 @@ import type { RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { openAccountFiles } from '../files/account-files.ts'
+import { DataQuotas } from '../files/data-quotas.ts'
 import { createFetch } from '../files/fetch-from.ts'
 import { openUploads } from '../files/uploads.ts'
 import { createHomes } from '../home/memory-home.ts'
@@ -84,6 +85,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
   const blobs = await openLocalBlobs({ folder: join(folder, 'blobs') })
   const logs = await openLogStore({ folder: join(folder, 'logs'), clock, log: silent })
   const files = await openAccountFiles({ folder: join(folder, 'data'), keepFree: 0 })
+  const quotas = new DataQuotas({ folderOf: (account) => files.folderOf(account), clock, ofServer: 0, everyMs: 1 })
   const script = newScript()
   let port = 0
   const deps: Deps = {
@@ -113,6 +115,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     webhooks: { counts: { delivered: 3, again: 2, failed: 1 } },
     functions: { call: (facts, asked) => script.call(facts, asked) },
     files,
+    quotas,
     uploads: await openUploads({ folder: join(folder, 'data', '.parts'), staging: files.staging, clock }),
     fetch: createFetch({ allow: ['127.0.0.1/32'], timeoutMs: 10_000 }),
     fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
@@ -137,6 +140,8 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     isDraining: () => false,
     commits: () => store.stats(),
     swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0, environments: 0 }),
+    keepInEngine: undefined,
+    prunes: [async () => [{ kind: 'cache', name: '/cache/uv', count: 1, bytes: 5 }]],
     rejected: noneRejected(),
     usageKeeper: createUsageKeeper({ store, meter: homes.usage, clock }),
     ...options,

@@ -4,7 +4,7 @@ import { CarrickError } from '../../domain/errors.ts'
 import { checkOwner } from '../../domain/names.ts'
 import { presets } from '../../domain/permissions.ts'
 import { uuidv7 } from '../../kit/ids.ts'
-import { addAccount, allAccounts } from '../../store/accounts.ts'
+import { addAccount, allAccounts, dataQuotas, setDataQuota } from '../../store/accounts.ts'
 import type { Account } from '../../store/accounts.ts'
 import { together } from '../../store/sql.ts'
 import { operation } from '../operation.ts'
@@ -31,7 +31,25 @@ export const createAccount = operation(
   { action: 'create_account', about: ({ nickname }) => ({ subject: nickname }) },
 )
 
-/** Everybody who has an account on this server. */
-export const listAccounts = operation({ permission: 'accounts:read', input: z.object({}) }, async (deps) =>
-  deps.store.read(allAccounts()),
+/** Everybody who has an account on this server, and how much each may keep in `/data` and does. */
+export const listAccounts = operation({ permission: 'accounts:read', input: z.object({}) }, async (deps) => {
+  const own = new Map((await deps.store.read(dataQuotas())).map((account) => [account.id, account.own]))
+  const all = await deps.store.read(allAccounts())
+  return all.map((account) => ({ ...account, dataQuota: own.get(account.id), data: deps.quotas.usageOf(account.id) }))
+})
+
+/** Gives an account its own limit for `/data`, or takes it back. */
+export const setAccount = operation(
+  {
+    permission: 'accounts:write',
+    input: z.object({ nickname: z.string(), dataQuota: z.int().min(0).nullable() }),
+  },
+  async (deps, _caller, { nickname, dataQuota }) => {
+    if (await deps.store.commit(setDataQuota(nickname, dataQuota ?? undefined))) return { nickname, dataQuota }
+    throw new CarrickError(
+      'invalid_value',
+      `There is no account "${nickname.slice(0, 128)}": \`carrick accounts list\` shows all`,
+    )
+  },
+  { action: 'set_account', about: ({ nickname, dataQuota }) => ({ subject: nickname, dataQuota }) },
 )

@@ -23,6 +23,15 @@ export const listFiles = operation(
     (await files.list(accountId, path)).map((entry) => ({ ...entry, path: shownPath([...path, entry.name]) })),
 )
 
+/** How much there is in `/data`, as of a minute ago at most or as often as it can be measured, and how much may be. */
+export const dataUsage = operation(
+  { permission: 'files:read', input: z.object({}) },
+  async ({ quotas }, { accountId }) => {
+    await quotas.refresh(accountId)
+    return quotas.usageOf(accountId)
+  },
+)
+
 export const readFile = operation(
   { permission: 'files:read', input: z.object({ path: DataPath }) },
   ({ files }, { accountId }, { path }) => files.open(accountId, path),
@@ -45,17 +54,28 @@ export const putFile = operation(
   { permission: 'files:write', input: z.object({ path: DataPath, unzip: z.boolean().default(false), ...Form }) },
   (deps, { accountId }, { path, unzip: isArchive, ...form }) =>
     formFile(form, async (content) => {
-      await using draft = await deps.files.staging.receive(content, deps.fileLimits.bytes)
+      await using draft = await deps.quotas.within(accountId, deps.fileLimits.bytes, (limit) =>
+        deps.files.staging.receive(content, limit),
+      )
       if (isArchive) await placeArchive(deps, accountId, path, draft)
       else await deps.files.place(accountId, [{ path, draft: draft.path }])
     }),
   { action: 'upload file', about: ({ path, unzip: isArchive }) => ({ subject: shownPath(path), unzip: isArchive }) },
 )
 
-async function placeArchive({ files, fileLimits }: Deps, account: string, folder: readonly string[], { path }: Draft) {
+async function placeArchive(
+  { files, fileLimits, quotas }: Deps,
+  account: string,
+  folder: readonly string[],
+  { path, length }: Draft,
+) {
+  quotas.added(account, -length) // what is in it counts
   await using into = await files.staging.folder()
-  const limits = { entries: fileLimits.archiveEntries, bytes: fileLimits.archiveBytes }
-  const unpacked = (await unzip(path, into.path, limits)).map((file) => ({ ...file, path: [...folder, ...file.path] }))
+  const found = await quotas.within(account, fileLimits.archiveBytes, async (bytes) => {
+    const files = await unzip(path, into.path, { entries: fileLimits.archiveEntries, bytes })
+    return { files, length: files.reduce((sum, file) => sum + file.length, 0) }
+  })
+  const unpacked = found.files.map((file) => ({ ...file, path: [...folder, ...file.path] }))
   // The mark comes last: it says that everything else is there.
   const isMark = (file: { path: readonly string[] }) => file.path.at(-1) === marker
   await files.place(account, [...unpacked.filter((file) => !isMark(file)), ...unpacked.filter(isMark)])
@@ -64,9 +84,11 @@ async function placeArchive({ files, fileLimits }: Deps, account: string, folder
 /** Stores what is at an address. The server goes only to public ones. */
 export const fetchFile = operation(
   { permission: 'files:write', input: z.object({ path: DataPath, url: z.string().max(8_192) }) },
-  async ({ files, fileLimits, fetch }, { accountId }, { path, url }, { signal }) => {
+  async ({ files, fileLimits, fetch, quotas }, { accountId }, { path, url }, { signal }) => {
     await fetch(url, { limit: fileLimits.bytes, signal }, async (content) => {
-      await using draft = await files.staging.receive(content, fileLimits.bytes)
+      await using draft = await quotas.within(accountId, fileLimits.bytes, (most) =>
+        files.staging.receive(content, most),
+      )
       await files.place(accountId, [{ path, draft: draft.path }])
     })
   },
@@ -82,6 +104,9 @@ export const moveFile = operation(
 
 export const removeFile = operation(
   { permission: 'files:write', input: z.object({ path: DataPath }) },
-  ({ files }, { accountId }, { path }) => files.remove(accountId, path),
+  async ({ files, quotas }, { accountId }, { path }) => {
+    await files.remove(accountId, path)
+    quotas.added(accountId, 0) // it is measured soon
+  },
   { action: 'delete file', about: ({ path }) => ({ subject: shownPath(path) }) },
 )

@@ -20,11 +20,14 @@ export async function formFile<Result>(
   const used = Promise.withResolvers<Result>()
   const whole = Promise.withResolvers<void>()
   let file: Readable | undefined
+  // Whoever has the file is told through it, and says why it ends: perhaps that came first.
   const failed = (cause: unknown) => {
     const error = broken(cause)
-    file?.destroy(error)
-    for (const { reject } of [used, whole]) reject(error)
+    whole.reject(error)
+    if (file === undefined) used.reject(error)
+    else file.destroy(error)
   }
+  whole.promise.catch(() => {}) // told below
   form.on('file', (name, content) => {
     content.on('error', failed)
     if (name === field && file === undefined) {
@@ -37,7 +40,8 @@ export async function formFile<Result>(
   form.on('finish', () => (file === undefined ? failed(new Error(`it has no field ${field}`)) : whole.resolve()))
   source.pipe(form)
   try {
-    const [result] = await Promise.all([used.promise, whole.promise])
+    const result = await used.promise
+    await whole.promise
     return result
   } finally {
     source.unpipe(form)

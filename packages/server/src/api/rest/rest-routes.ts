@@ -2,6 +2,7 @@ import { accountRoutes } from './routes/account.ts'
 import { appFileRoutes } from './routes/app-files.ts'
 import { appRoutes } from './routes/apps.ts'
 import { comfyRoutes } from './routes/comfy.ts'
+import { environmentRoutes } from './routes/environments.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
@@ -12,6 +13,7 @@ import { objectRoutes } from './routes/objects.ts'
 import { runnerRoutes } from './routes/runners.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { workflowRoutes } from './routes/workflows.ts'
+import { systemRoutes } from './routes/system.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustRoutes } from './routes/trust.ts'
 import { platformAccountRoutes } from './routes/platform-account.ts'
@@ -33,6 +35,7 @@ export const routes: readonly Route[] = [
   ...appRoutes,
   ...logRoutes,
   ...eventRoutes,
+  ...environmentRoutes,
   ...runnerRoutes,
   ...appFileRoutes,
   ...fileRoutes,
@@ -47,6 +50,7 @@ export const routes: readonly Route[] = [
   ...webhookRoutes,
   ...metricsRoutes,
   ...machineRoutes,
+  ...systemRoutes,
   ...platformAppRoutes,
   ...platformChangeRoutes,
   ...platformDataRoutes,

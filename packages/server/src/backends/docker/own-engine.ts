@@ -1,10 +1,11 @@
-/** An engine for one test, which may stop it: beside the others of this machine, without the bridge and the rules that engines share. */
+/** An engine for one test, which may stop it: beside the others of this machine. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { ownBridge, type EngineBridge } from './engine-bridge.ts'
 import { openEngine, type Engine } from './engine.ts'
 
 const execute = promisify(execFile)
@@ -13,15 +14,17 @@ const patienceMs = 60_000
 
 export class OwnEngine implements AsyncDisposable {
   readonly #folder: string
+  readonly #bridge: EngineBridge
   #daemon: ChildProcess | undefined
 
-  constructor(folder: string) {
+  constructor(folder: string, bridge: EngineBridge) {
     this.#folder = folder
+    this.#bridge = bridge
   }
 
   /** Resolves when it answers, with an image by this name in which Node runs, and nothing else. */
   static async start(image: string): Promise<OwnEngine> {
-    const own = new OwnEngine(await mkdtemp(join(tmpdir(), 'ce-'))) // a socket's path is short
+    const own = new OwnEngine(await mkdtemp(join(tmpdir(), 'ce-')), await ownBridge()) // a socket's path is short
     await own.begin()
     await importNode(await own.open(), image)
     return own
@@ -38,9 +41,8 @@ export class OwnEngine implements AsyncDisposable {
   /** Starts it unless it runs. */
   async begin(): Promise<void> {
     if (this.#daemon?.exitCode === null && this.#daemon.signalCode === null) return
-    const apart = ['--bridge=none', '--iptables=false', '--ip6tables=false']
     const places = ['--data-root', this.#in('data'), '--exec-root', this.#in('exec'), '--pidfile', this.#in('pid')]
-    this.#daemon = spawn(daemon, ['--host', this.host, ...places, ...apart], { stdio: 'ignore' })
+    this.#daemon = spawn(daemon, ['--host', this.host, ...places, ...this.#bridge.options], { stdio: 'ignore' })
     for (const until = Date.now() + patienceMs; ; await new Promise((wake) => setTimeout(wake, 50))) {
       const answers = await this.open().catch((error: unknown) => error)
       if (!(answers instanceof Error)) return
@@ -66,6 +68,7 @@ export class OwnEngine implements AsyncDisposable {
     const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '')
     for (const mount of mounts.filter((path) => path.startsWith(`${this.#folder}/`)).toReversed())
       await execute('umount', ['--lazy', mount]).catch(() => {})
+    await this.#bridge[Symbol.asyncDispose]()
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
 
@@ -74,11 +77,18 @@ export class OwnEngine implements AsyncDisposable {
   }
 }
 
+/** Where it is in that image. */
+export const nodeInside = '/usr/local/bin/node'
+
 /** What this machine's Node needs of this machine, as `ldd` tells it, and nothing besides. */
 async function importNode({ docker }: Engine, image: string): Promise<void> {
   const { stdout } = await execute('ldd', [process.execPath])
   const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path ?? '')
-  const packed = spawn('tar', ['-chP', ...libraries, process.execPath], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const packed = spawn(
+    'tar',
+    ['-chP', '--transform', `s|^${process.execPath}$|${nodeInside}|`, ...libraries, process.execPath],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   const [name, tag] = image.split(':')
   const taken = await docker.importImage(packed.stdout, { repo: name, tag })
   for await (const _ of taken);

@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -120,27 +119,23 @@ async function openRegistry(opened: Promise<void>) {
   )
   const blobs = new Map([config, layer].map((content) => [digestOf(content), content]))
   const basic = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
-  const server = createServer(async (req, res) => {
-    const { url = '', headers, method } = req
-    const refuse = (status: number, code: string, message: string) =>
-      void res
-        .writeHead(status, { 'content-type': 'application/json', 'www-authenticate': 'Basic realm="test"' })
-        .end(JSON.stringify({ errors: [{ code, message }] }))
-    if (headers.authorization !== basic) return refuse(401, 'UNAUTHORIZED', 'authentication required')
-    if (url === '/v2/') return void res.end('{}')
+  const answer = async ({ url = '', headers, method }: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const refuse = (status: number, code: string, message: string) => {
+      res.writeHead(status, { 'content-type': 'application/json', 'www-authenticate': 'Basic realm="test"' })
+      res.end(JSON.stringify({ errors: [{ code, message }] }))
+    }
     const blob = blobs.get(url.split('/blobs/')[1] ?? '')
-    if (blob) {
+    if (headers.authorization !== basic) refuse(401, 'UNAUTHORIZED', 'authentication required')
+    else if (url === '/v2/') res.end('{}')
+    else if (blob) {
       if (blob === layer) await opened
-      return void res.writeHead(200, { 'content-length': blob.length }).end(blob)
-    }
-    if (!url.startsWith('/v2/open/init/manifests/')) return refuse(404, 'MANIFEST_UNKNOWN', 'manifest unknown')
-    const known = {
-      'content-type': type,
-      'content-length': manifest.length,
-      'docker-content-digest': digestOf(manifest),
-    }
-    res.writeHead(200, known).end(method === 'HEAD' ? undefined : manifest)
-  })
+      res.writeHead(200, { 'content-length': blob.length }).end(blob)
+    } else if (url.startsWith('/v2/open/init/manifests/')) {
+      const known = { 'content-type': type, 'docker-content-digest': digestOf(manifest) }
+      res.writeHead(200, { ...known, 'content-length': manifest.length }).end(method === 'HEAD' ? undefined : manifest)
+    } else refuse(404, 'MANIFEST_UNKNOWN', 'manifest unknown')
+  }
+  const server = createServer((req, res) => void answer(req, res))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { registry: server, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { BlobKey } from '../../domain/ids.ts'
 import type { Moment } from '../../kit/clock.ts'
-import type { BlobDraft, BlobRange, LastingBlobs, PieceBlobs } from '../blob-store.ts'
+import type { AboutBlob, BlobDraft, BlobRange, LastingBlobs, PieceBlobs } from '../blob-store.ts'
 import { shards } from '../copy.ts'
 import { blobPath, isBlobKey } from '../places.ts'
 import type { Sweepable } from '../sweep.ts'
@@ -91,6 +91,14 @@ export class S3Blobs implements LastingBlobs, PieceBlobs, Sweepable {
 
   keysUnder(prefix: string): Promise<readonly BlobKey[]> {
     return this.#reach(async () => (await this.#parts.bucket.namesUnder(`blobs/${prefix}/`)).filter(isBlobKey))
+  }
+
+  /** When it was put; how long it is would take the bytes. */
+  async aboutOf(key: BlobKey): Promise<AboutBlob> {
+    return {
+      putAt: (await this.#reach(() => this.#parts.bucket.modifiedAt(placeOf(key)))) ?? Infinity,
+      length: undefined,
+    }
   }
 
   remove(key: BlobKey): Promise<void> {

@@ -1,9 +1,18 @@
-import { AccountList, AccountRequest, BillableUnits, NewAccount, ServerStatus } from '@carrick/protocol/rest'
+import {
+  AccountChange,
+  AccountList,
+  AccountRequest,
+  BillableUnits,
+  ChangedAccount,
+  NewAccount,
+  ServerStatus,
+} from '@carrick/protocol/rest'
 import type { BillingDetails, CurrentUser, Teams, UnitsReported } from '@carrick/protocol/rest'
 import { myAccounts, whoAmI } from '../../account/account.ts'
-import { createAccount, listAccounts } from '../../account/accounts.ts'
+import { createAccount, listAccounts, setAccount } from '../../account/accounts.ts'
 import { reportBillableUnits } from '../../account/billing.ts'
 import { serverStatus } from '../../account/status.ts'
+import { shownUsage } from './file-words.ts'
 import { described } from './described.ts'
 import { iso, route } from './route.ts'
 
@@ -59,8 +68,22 @@ export const accountRoutes = [
     answer: AccountList,
     read: () => ({}),
     show: (accounts) => ({
-      accounts: accounts.map(({ id, nickname, createdAt }) => ({ user_id: id, nickname, created_at: iso(createdAt) })),
+      accounts: accounts.map(({ id, nickname, createdAt, dataQuota, data }) => ({
+        user_id: id,
+        nickname,
+        created_at: iso(createdAt),
+        data_quota: dataQuota ?? null,
+        data: shownUsage(data),
+      })),
     }),
+  }),
+
+  described('PATCH', '/v1/accounts/:name', setAccount, {
+    summary: 'Gives an account a limit of its own for what it keeps in /data',
+    body: AccountChange,
+    answer: ChangedAccount,
+    read: ({ params, body }) => ({ nickname: params['name'] ?? '', dataQuota: body.data_quota }),
+    show: ({ nickname, dataQuota }) => ({ nickname, data_quota: dataQuota }),
   }),
 
   described('POST', '/v1/accounts', createAccount, {

@@ -1,3 +1,4 @@
+import type { DataUsage } from '../../../files/data-quotas.ts'
 import { Readable } from 'node:stream'
 import type { FileItem } from '@carrick/protocol/rest'
 import { CarrickError } from '../../../domain/errors.ts'
@@ -39,3 +40,6 @@ export function fileAnswer({ content, size }: { content: Readable; size: number 
     },
   })
 }
+
+/** How much an account keeps in `/data`, and may. */
+export const shownUsage = ({ used, limit }: DataUsage) => ({ used_bytes: used ?? null, limit_bytes: limit ?? null })

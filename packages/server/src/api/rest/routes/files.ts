@@ -1,10 +1,20 @@
-import { FileItem, FileParts, FolderHash, FromUrl, NewPath } from '@carrick/protocol/rest'
+import { DataUsage, FileItem, FileParts, FolderHash, FromUrl, NewPath } from '@carrick/protocol/rest'
 import { z } from 'zod'
-import { checkFolder, fetchFile, listFiles, moveFile, putFile, readFile, removeFile } from '../../files/files.ts'
+import {
+  checkFolder,
+  dataUsage,
+  fetchFile,
+  listFiles,
+  moveFile,
+  putFile,
+  readFile,
+  removeFile,
+} from '../../files/files.ts'
 import { beginUpload, cancelUpload, completeUpload, uploadPart } from '../../files/file-uploads.ts'
 import { authorize } from '../../../access/authorize.ts'
 import { CarrickError } from '../../../domain/errors.ts'
-import { fileAnswer, fileItem, form, mostPartsBytes, pathAfter } from './file-words.ts'
+import { fileAnswer, fileItem, form, mostPartsBytes, pathAfter, shownUsage } from './file-words.ts'
+import { described } from './described.ts'
 import { route, type Route } from './route.ts'
 
 const multipart = '/files/file/multipart'
@@ -106,6 +116,12 @@ export const fileRoutes: readonly Route[] = [
     show: (same) => Response.json(same),
   }),
   ...plainRoutes('/v1/serverless/files'),
+  described('GET', '/v1/serverless/files/usage', dataUsage, {
+    summary: 'How much the account keeps in /data, and may',
+    answer: DataUsage,
+    read: () => ({}),
+    show: shownUsage,
+  }),
 ]
 
 function done(): Response {
