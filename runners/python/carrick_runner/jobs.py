@@ -44,7 +44,8 @@ _answered.set()
 def serve(exposed_port: int) -> None:
     """Takes calls on this port for as long as the process lives. They run here, on the main thread, one after the other."""
     handler = type("Handler", (_Handler,), {"word": os.environ.pop("CARRICK_JOB_KEY")})
-    server = _Server(("127.0.0.1", exposed_port), handler)
+    # As every server here: loopback where the network is shared with others (servers.py), else where the platform gets in.
+    server = _Server(("0.0.0.0", exposed_port), handler)  # noqa: S104
     stop = _Stop()
     threading.Thread(target=server.serve_forever, name="carrick-jobs", daemon=True).start()
     performer = _Performer()

@@ -70,8 +70,8 @@ async function onDisk(word: string): Promise<readonly string[]> {
 
 const revisionOf = async (app: string): Promise<string> => {
   const { stdout } = await carrick.fal('apps', 'list', '--json')
-  const apps = JSON.parse(stdout) as { apps: { name: string; revision: string }[] }
-  return apps.apps.find(({ name }) => name === app)?.revision ?? ''
+  const apps = JSON.parse(stdout) as { apps: { alias: string; revision: string }[] }
+  return apps.apps.find(({ alias }) => alias === app)?.revision ?? ''
 }
 
 const reader = (image: string) => `
@@ -133,7 +133,10 @@ describe('an app with a Dockerfile', () => {
 
   test('is pulled from the registry by a runner when the engine has lost its image', async () => {
     const first = await revisionOf('reader')
-    const [container] = await lines('docker', 'ps', '--quiet', '--filter', 'label=carrick.app')
+    await answer('reader')
+    const place = `127.0.0.1:${new URL(carrick.url).port}/`
+    const running = await lines('docker', 'ps', '--filter', 'label=carrick.runner', '--format', '{{.ID}} {{.Image}}')
+    const [container] = running.filter((line) => line.includes(place)).map((line) => line.split(' ')[0])
     const owner = await ask('docker', [
       'inspect',
       '--format',
