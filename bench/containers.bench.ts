@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
-import type { ContainerInspectInfo } from 'dockerode'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { openEngine, unless, type Engine } from '../packages/server/src/backends/docker/engine.ts'
 import { Carrick, until } from '../test/e2e/carrick.ts'
 import { untilRunners } from './quiet.ts'
@@ -15,10 +16,10 @@ const rounds = Number(process.env['BENCH_ROUNDS'] ?? 7)
  */
 export async function containers(report: Report): Promise<void> {
   const engine = await openEngine()
-  await using carrick = await Carrick.start({ CARRICK_BACKEND: 'docker' })
+  await using carrick = await Carrick.start() // see CARRICK_TEST_BACKEND
   await carrick.deploy('clock.py::Clock', 'clock', '--strategy', 'recreate')
   await submitToFirstLine(carrick)
-  const like = await containerOfRunner(engine)
+  const like = await containerOfRunner(engine, carrick)
   const bare: number[] = []
   const byPlatform: number[] = []
   const thaws: number[] = []
@@ -44,19 +45,30 @@ async function submitToFirstLine(carrick: Carrick): Promise<number> {
   return now - started
 }
 
-/** The one runner there is. */
-async function containerOfRunner({ docker }: Engine): Promise<ContainerInspectInfo> {
-  const [found] = await docker.listContainers({ filters: { label: ['carrick.app'] } })
-  if (found === undefined) throw new Error('no runner is alive')
-  return docker.getContainer(found.Id).inspect()
+/** The one runner of this server: others may use the engine too. */
+async function containerOfRunner({ docker }: Engine, { folder }: Carrick): Promise<Inspected> {
+  for (const { Id } of await docker.listContainers({ filters: { label: ['carrick.runner'] } })) {
+    const seen = await docker.getContainer(Id).inspect()
+    if (seen.Mounts.some(({ Source }) => Source.startsWith(`${folder}/`))) return seen
+  }
+  throw new Error('no runner is alive')
 }
 
 /** Makes another like it and asks it until it answers; then stops it in its tracks and lets it go on. */
-async function createToFirstByte({ docker }: Engine, like: ContainerInspectInfo, thaws: number[]): Promise<number> {
+async function createToFirstByte({ docker }: Engine, like: Inspected, thaws: number[]): Promise<number> {
   const { Config, HostConfig } = like
-  for (const { Source } of like.Mounts) await mkdir(Source, { recursive: true }).catch(() => {}) // its own are gone with it
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-bench-'))
+  const Mounts = await Promise.all(
+    (HostConfig.Mounts ?? []).map(async (mount) => {
+      if (!mount.Source.includes('/runners/')) return mount
+      const Source = join(folder, basename(mount.Source)) // the runner's own went with it
+      await mkdir(Source, { recursive: true })
+      await chmod(Source, 0o777)
+      return { ...mount, Source }
+    }),
+  )
   const started = performance.now()
-  const container = await docker.createContainer({ ...Config, Labels: {}, HostConfig })
+  const container = await docker.createContainer({ ...Config, Labels: {}, HostConfig: { ...HostConfig, Mounts } })
   try {
     await container.start()
     const { NetworkSettings } = await container.inspect()
@@ -72,6 +84,7 @@ async function createToFirstByte({ docker }: Engine, like: ContainerInspectInfo,
     return took
   } finally {
     await unless([404], container.remove({ force: true, v: true }))
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -84,5 +97,7 @@ async function answered(url: string): Promise<void> {
   )
     await new Promise((wake) => setTimeout(wake, 2))
 }
+
+type Inspected = Awaited<ReturnType<ReturnType<Engine['docker']['getContainer']>['inspect']>>
 
 const json = { 'content-type': 'application/json' }

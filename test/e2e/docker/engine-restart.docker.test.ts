@@ -54,7 +54,8 @@ test.skipIf(!canHave).each(['SIGTERM', 'SIGKILL'] as const)(
 test.skipIf(!canHave)(
   'its runners that went with the engine are known to have ended, and nothing of them is left in it',
   async () => {
-    const { docker } = (await engine?.open())!
+    if (engine === undefined) throw new Error('there is no engine')
+    const { docker } = await engine.open()
     await until(async () => {
       const { runners } = (await (await carrick.ask('/v1/runners')).json()) as { runners: { runner_id: string }[] }
       const names = (await docker.listContainers({ all: true })).flatMap(({ Names }) => Names)
