@@ -6,14 +6,18 @@ import { join } from 'node:path'
 import { freePort } from '../packages/server/src/testing/free-port.ts'
 
 export interface Nginx extends AsyncDisposable {
-  /** Serves files of the sizes that were asked for, as `/bytes/N`. */
+  /** Serves files of the sizes that were asked for, as `/bytes/N`, and the layer, if one was named, as `/layer`. */
   readonly files: number
   /** Hands on what it gets, unbuffered, over connections that it keeps: `/bytes/…` to the files, the rest to the app. */
   readonly proxy: number
 }
 
 /** Two servers of one worker each, one behind the other; undefined where there is no nginx. */
-export async function startNginx(sizes: readonly number[], app: number): Promise<Nginx | undefined> {
+export async function startNginx(
+  sizes: readonly number[],
+  app: number,
+  layer = '/dev/null',
+): Promise<Nginx | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-nginx-'))
   const [files, proxy] = [await freePort(), await freePort()]
   for (const size of sizes) {
@@ -21,7 +25,11 @@ export async function startNginx(sizes: readonly number[], app: number): Promise
     await truncate(join(folder, String(size)), size)
   }
   const servers = [
-    await run(folder, 'files', `server { listen 127.0.0.1:${files}; location /bytes/ { alias ${folder}/; } }`),
+    await run(
+      folder,
+      'files',
+      `server { listen 127.0.0.1:${files}; location /bytes/ { alias ${folder}/; } location = /layer { alias ${layer}; } }`,
+    ),
     await run(
       folder,
       'proxy',

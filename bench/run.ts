@@ -21,6 +21,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   latency: async () => (await import('./latency.bench.ts')).latency,
   proxy: async () => (await import('./proxy.bench.ts')).proxy,
   burst: async () => (await import('./burst.bench.ts')).burst,
+  registry: async () => (await import('./registry.bench.ts')).registry,
   control: async () => (await import('./control.bench.ts')).control,
   'control-loop': async () => (await import('./control-loop.bench.ts')).controlLoop,
   retention: async () => (await import('./retention.bench.ts')).retention,

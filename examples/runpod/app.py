@@ -21,6 +21,10 @@ class Done(BaseModel):
     output: Any = None
 
 
+class Cancelled(BaseModel):
+    cancelled: bool
+
+
 class App(fal.App):
     app_name = "worker"
     machine_type = "S"
@@ -56,13 +60,27 @@ class App(fal.App):
         events = self.worker.events({"id": id_of(request), "input": job.input})
         return StreamingResponse(events, media_type="text/event-stream")
 
+    @fal.endpoint("/cancel")
+    async def cancel(self, request: Request) -> Cancelled:
+        return Cancelled(cancelled=self.worker.cancel(id_of(request)))
+
+    @fal.endpoint("/run/cancel")
+    async def cancel_run(self, request: Request) -> Cancelled:
+        return Cancelled(cancelled=self.worker.cancel(id_of(request)))
+
+    @fal.endpoint("/runsync/cancel")
+    async def cancel_runsync(self, request: Request) -> Cancelled:
+        return Cancelled(cancelled=self.worker.cancel(id_of(request)))
+
     async def done(self, job: Job, request: Request, response: Response) -> Done:
-        from runpod.worker import JobFailed
+        from runpod.worker import JobCancelled, JobFailed
 
         try:
             output, refresh = await self.worker.answer({"id": id_of(request), "input": job.input})
         except JobFailed as failure:
             raise HTTPException(500, detail=str(failure)) from failure
+        except JobCancelled as cancelled:
+            raise HTTPException(499, detail=str(cancelled)) from cancelled
         if refresh:
             response.headers["x-fal-stop-runner"] = "1"  # this runner ends; the result is kept
         return Done(id=id_of(request), output=output)

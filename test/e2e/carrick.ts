@@ -2,7 +2,7 @@ import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_pro
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -99,6 +99,7 @@ export class Carrick implements AsyncDisposable {
   get shared(): string {
     const folder = `${this.folder}-shared`
     mkdirSync(folder, { recursive: true })
+    chmodSync(folder, 0o777) // runners in containers are not who we are
     return folder
   }
 
@@ -232,11 +233,14 @@ export class Carrick implements AsyncDisposable {
   }
 }
 
+let pythonOfImages: string | undefined
+
 /** Pickled code needs the Python that it came from, and the base image of the tests has the machine's own alone. */
 function clientPython(): Record<string, string> {
   if (!onDocker || process.env['CARRICK_CLIENT_PYTHON'] !== undefined) return {}
   const program = 'import sys; print("%d.%d" % sys.version_info[:2])'
-  return { CARRICK_CLIENT_PYTHON: execFileSync('python3', ['-c', program], { encoding: 'utf8' }).trim() }
+  pythonOfImages ??= execFileSync('python3', ['-c', program], { encoding: 'utf8' }).trim()
+  return { CARRICK_CLIENT_PYTHON: pythonOfImages }
 }
 
 let environment: Promise<string> | undefined

@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick, root } from './carrick.ts'
+import { Carrick, root, until } from './carrick.ts'
 
 /** Predictors of Cog and handlers of RunPod, unchanged, in the apps that are made for them, deployed by the stock `fal`. */
 let carrick: Carrick
@@ -40,12 +40,14 @@ async function deployedWorker(): Promise<void> {
 }
 
 const handler = `
-import os, runpod
+import asyncio, os, runpod
 
 async def handler(job):
     what = job["input"]
     if what == "raise":
         raise ValueError("it raised")
+    if what == "wait":
+        await asyncio.sleep(600)
     if what == "error":
         return {"error": "it says so"}
     return {"runner": os.environ["FAL_JOB_ID"], "job": job["id"], "refresh_worker": what == "refresh"}
@@ -54,7 +56,7 @@ runpod.serverless.start({"handler": handler, "concurrency_modifier": lambda now:
 `
 
 const media = `
-import os, tempfile
+import os, tempfile, time
 from typing import List, Optional
 import cog
 from cog import BaseModel, BasePredictor, File, Input, Path, Secret
@@ -82,6 +84,8 @@ class Predictor(BasePredictor):
         times: int = Input(default=LEAST, ge=1, le=3),
         mode: str = Input(default="x", choices=["x", "y"]),
     ) -> Output:
+        while mode == "y":
+            time.sleep(0.01)
         self.record_metric("length", len(source.read_text()))
         shown = f"{self.says} {hint.read_text()} {opened.read().decode() if opened else '-'} {source.suffix} {mode} {times}"
         if token is not None:
@@ -92,6 +96,7 @@ class Predictor(BasePredictor):
 `
 
 const tokens = `
+import asyncio
 from cog import AsyncConcatenateIterator, BaseRunner, Input
 
 class Predictor(BaseRunner):
@@ -103,8 +108,22 @@ class Predictor(BaseRunner):
             yield letter
         if text == "fail":
             raise ValueError("it fails")
+        if text == "wait":
+            await asyncio.sleep(600)
         yield self.end
 `
+
+/** Submits what never ends by itself, cancels it once it runs, and answers how it ended. */
+async function cancelled(path: string, input: object): Promise<unknown> {
+  const { request_id: id } = (await (await call(`/queue/tester/${path}`, input)).json()) as { request_id: string }
+  const request = `/queue/tester/${path.split('/')[0]}/requests/${id}`
+  const state = async () => ((await (await carrick.ask(`${request}/status`)).json()) as { status: string }).status
+  await until(async () => (await state()) === 'IN_PROGRESS', 'the request to run')
+  await carrick.ask(`${request}/cancel`, { method: 'PUT' })
+  await until(async () => (await state()) === 'COMPLETED', 'the request to end')
+  const ended = await carrick.ask(request)
+  return [ended.status, await ended.json()]
+}
 
 const dataUrl = (text: string) => `data:text/plain;base64,${Buffer.from(text).toString('base64')}`
 
@@ -142,6 +161,12 @@ describe('a predictor with files', () => {
     expect(await Promise.all(output.parts.map(textAt))).toEqual(['one', 'two'])
   })
 
+  test('can be cancelled though it is not async, and the runner goes on', async () => {
+    const input = { source: dataUrl('x'), mode: 'y' }
+    expect(await cancelled('media', input)).toEqual([499, { detail: 'the prediction was cancelled' }])
+    expect((await call('/tester/media', { source: dataUrl('x') })).status).toBe(200)
+  })
+
   test.each([
     [{ source: dataUrl('x'), mode: 'z' }, 'mode'],
     [{ source: dataUrl('x'), times: 4 }, 'times'],
@@ -168,6 +193,10 @@ describe('a predictor that gives its output bit by bit', () => {
     expect(response.headers.get('content-type')).toContain('text/event-stream')
     const events = ['o', 'k', '!'].map((output) => `data: {"output": "${output}"}\n\n`)
     expect(await response.text()).toBe(events.join(''))
+  })
+
+  test('can be cancelled', async () => {
+    expect(await cancelled('tokens', { text: 'wait' })).toEqual([499, { detail: 'the prediction was cancelled' }])
   })
 
   test('checks what Input says, and a failure is one', async () => {
@@ -204,6 +233,10 @@ describe('a handler of RunPod', () => {
   ])('that fails (%s) is a request that failed', async (input, detail) => {
     const response = await call('/tester/worker/runsync', { input })
     expect([response.status, await response.json()]).toEqual([500, { detail }])
+  })
+
+  test('that is async can be cancelled', async () => {
+    expect(await cancelled('worker/run', { input: 'wait' })).toEqual([499, { detail: 'the job was cancelled' }])
   })
 
   const kinds = {

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,7 +37,18 @@ export async function openEngine(): Promise<Engine> {
   const passing = await mkdtemp(join(tmpdir(), 'carrick-engine-'))
   const host = `unix://${join(passing, 'docker.sock')}`
   await using log = await open(join(folder, 'log'), 'w')
-  const args = ['--host', host, '--data-root', join(folder, 'data'), '--exec-root', join(passing, 'exec')]
+  const settings = join(passing, 'daemon.json')
+  await writeFile(settings, JSON.stringify({ runtimes: runtimesHere() }))
+  const args = [
+    '--config-file',
+    settings,
+    '--host',
+    host,
+    '--data-root',
+    join(folder, 'data'),
+    '--exec-root',
+    join(passing, 'exec'),
+  ]
   const engine = spawn(daemon, [...args, '--pidfile', join(passing, 'pid')], {
     stdio: ['ignore', log.fd, log.fd],
   })
@@ -51,6 +62,15 @@ export async function openEngine(): Promise<Engine> {
   if (await answers(host, () => engine.exitCode === null)) return { host, [Symbol.asyncDispose]: close }
   await close()
   throw new Error(`The engine did not begin to answer: ${join(folder, 'log')} says why.`)
+}
+
+/**
+ * gVisor, where it is installed, over the sockets of the container's network: on new kernels Debian's version takes that
+ * network for the machine's, and refuses to begin with one of its own (`cannot run with network enabled in root network namespace`).
+ */
+function runtimesHere(): Record<string, object> {
+  const path = '/usr/bin/runsc'
+  return existsSync(path) ? { runsc: { path, runtimeArgs: ['--platform=ptrace', '--network=host'] } } : {}
 }
 
 async function answers(host: string, lives: () => boolean): Promise<boolean> {

@@ -1,6 +1,7 @@
 """Runs a worker's handler for the app: sync or async, with one answer or many."""
 
 import asyncio
+import contextlib
 import inspect
 import json
 import pathlib
@@ -18,8 +19,13 @@ class JobFailed(Exception):
     """What the handler answered as `error`, or raised."""
 
 
+class JobCancelled(Exception):
+    """Its caller wants it no more."""
+
+
 class Worker:
     def __init__(self, file):
+        self.running = {}
         self.module = run(pathlib.Path(__file__).parent.parent / file)
         self.config = dict(serverless.config)
         if not self.config:
@@ -27,7 +33,7 @@ class Worker:
         self.handler = self.config["handler"]
         is_async = inspect.iscoroutinefunction(self.handler) or inspect.isasyncgenfunction(self.handler)
         # RunPod runs a sync handler for one job at a time, so it need not be safe for more.
-        self.turn = asyncio.Semaphore(MOST_ROUNDS if is_async else 1)
+        self.turn = contextlib.nullcontext() if is_async else asyncio.Semaphore(1)
 
     def concurrency(self):
         """How many jobs `concurrency_modifier` comes to want at a time."""
@@ -40,6 +46,24 @@ class Worker:
 
     async def answer(self, job):
         """The output, and whether the handler wants its worker renewed. Many outputs become a list."""
+        task = self.running[job["id"]] = asyncio.ensure_future(self._answer(job))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if job["id"] in self.running:  # it is this call that is cancelled, and not the job
+                raise
+            raise JobCancelled("the job was cancelled") from None
+        finally:
+            self.running.pop(job["id"], None)
+
+    def cancel(self, job_id):
+        """Whether the job ran. Its handler sees asyncio.CancelledError if it is async; another goes on to its end."""
+        task = self.running.pop(job_id, None)
+        if task is not None:
+            task.cancel()
+        return task is not None
+
+    async def _answer(self, job):
         chunks = [chunk async for chunk in self.chunks(job)]
         if self.gives_chunks():
             return chunks, bool(self.config.get("refresh_worker"))

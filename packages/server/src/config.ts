@@ -121,6 +121,27 @@ export const settings = z.object({
     .describe(
       'Whether a runner that serves may use no more CPU than its machine type has (`hard`), or what nobody else wants as well (`soft`)',
     ),
+  CARRICK_EGRESS: z
+    .enum(['open', 'public', 'none'])
+    .default('open')
+    .describe(
+      'Where runners in containers may connect to besides the platform: `open` is anywhere but this machine, `public` the public internet alone, `none` nowhere',
+    ),
+  CARRICK_CONTAINER_NETWORKS: z.string().default('10.212.0.0/14').meta({
+    allowed: 'an IPv4 network of /8 to /22',
+    description: 'The addresses of the networks of runners in containers, of which each account with runners has a /22',
+  }),
+  CARRICK_CONTAINER_RUNTIME: z
+    .string()
+    .default('')
+    .describe("The container engine's runtime for runners, such as `runsc`; empty is the engine's own default"),
+  CARRICK_CONTAINER_RUNTIMES: z.string().default('').meta({
+    list: true,
+    description: 'Runtimes that apps may choose instead, by `fal deploy --annotation carrick.runtime=NAME`',
+  }),
+  CARRICK_SCRATCH_LIMIT: bytes
+    .default(32 * 1024 ** 3)
+    .describe('Most bytes that a runner in a container may write outside of `/data`'),
   CARRICK_RUNNER_TASKS: whole.min(16).default(8_192).describe('Most processes and threads of one runner'),
   CARRICK_REGION: z
     .string()

@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import { openEngine, type EngineFacts } from './backends/docker/engine.ts'
 import { createDockerBackend } from './backends/docker/index.ts'
 import { createImageBuilder } from './builder/image/image-builder.ts'
-import { listOf } from './config.ts'
 import { ingressName } from './ingress.ts'
 import { keepImported, startImports } from './imported-images.ts'
 import { pruneEngine } from './prune-engine.ts'
 import { imageHelper } from './runner-programs.ts'
 import type { OpenRuntime } from './runtime.ts'
 import { pushTo } from './pushed-images.ts'
+import { wallSettingsOf } from './wall-settings.ts'
 
 /** Runners as containers of this machine's engine, environments as its images. */
 export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingress, registry }, closing) => {
@@ -45,11 +45,7 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
       listenAt: (address) => ingress.listenAt(address),
       insteadOf: { port: names.port, names: names.hosts.filter((host) => host !== name) },
     },
-    walls: {
-      tasks: config.CARRICK_RUNNER_TASKS,
-      hardCpu: config.CARRICK_CPU_LIMIT === 'hard',
-      shared: listOf(config.CARRICK_SHARED_FOLDERS),
-    },
+    walls: wallSettingsOf(config),
   })
   closing.defer(() => backend.close())
   const keepInEngine = keepImported(engine.docker, registry)

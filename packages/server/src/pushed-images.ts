@@ -2,6 +2,7 @@ import type { PushEngine } from './registry/image-registry.ts'
 import type { Push } from './builder/image/push.ts'
 import type { Foundation } from './foundation.ts'
 import type { ImageRegistry } from './registry/image-registry.ts'
+import { forgetPushed } from './registry/push.ts'
 import { accountById } from './store/accounts.ts'
 import { keptImages } from './store/environment-images.ts'
 
@@ -17,6 +18,7 @@ export function pushTo(registry: ImageRegistry, engine: PushEngine, { store }: P
       return `${repository}@${await registry.push(engine, image, repository, { onLine, signal })}`
     },
     referenceOf: (stored) => registry.referenceOf(stored),
+    forget: (stored) => forgetPushed(engine, registry.referenceOf(stored), stored),
     async has(stored) {
       const { repository, digest } = partsOf(stored)
       // Whoever cannot be asked is believed to keep what it was given; who pulls is told otherwise.

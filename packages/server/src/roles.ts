@@ -73,6 +73,7 @@ export async function startRoles(
   const quotaWatch = startQuotaWatch({ ...foundation, runners: scheduler, withoutMounts: backend.withoutMounts })
   closing.defer(() => quotaWatch.stop())
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
+  const whatExceeded = scheduler.whatExceeded.bind(scheduler)
   const accepting = () => readiness() === 'ready'
   const workflows = createWorkflows({
     ...foundation,
@@ -84,6 +85,7 @@ export async function startRoles(
     ...foundation,
     caller,
     onRunnerVerdict,
+    whatExceeded,
     random: Math.random,
     limits: { resultBytes: config.CARRICK_RESULT_LIMIT, connectTimeoutMs },
   })
@@ -93,6 +95,7 @@ export async function startRoles(
     mayCallBack,
     caller,
     onRunnerVerdict,
+    whatExceeded,
     startFailureOf: scheduler.startFailureOf.bind(scheduler),
     names: () => addresses.names,
     limits: {
@@ -140,6 +143,7 @@ export async function startRoles(
     webhooks,
     results,
     withoutMounts: backend.withoutMounts,
+    ...(backend.requireRuntime && { requireRuntime: backend.requireRuntime }),
     fileLimits: {
       bytes: config.CARRICK_FILE_LIMIT,
       archiveBytes: config.CARRICK_UNZIP_LIMIT,

@@ -97,12 +97,17 @@ def forget_conda():
 
 
 def settle(top):
-    """Gives all that is installed one time of change."""
+    """Gives all that was installed one time of change. What has it already is of a layer below, and is not to be in this one."""
     for folder, names, files in os.walk(top):
         for name in names + files:
-            os.utime(os.path.join(folder, name), (EPOCH, EPOCH), follow_symlinks=False)
-    for path in (top, os.path.dirname(top)):
-        os.utime(path, (EPOCH, EPOCH))
+            settle_one(os.path.join(folder, name))
+    settle_one(top)
+    settle_one(os.path.dirname(top))
+
+
+def settle_one(path):
+    if os.lstat(path).st_mtime != EPOCH:
+        os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 
 
 def read(name):

@@ -75,7 +75,7 @@ test('what only an image can hold makes a Dockerfile, in the order of Cog', asyn
   await migrateCog(folder, {})
   const lines = (await made('Dockerfile')).split('\n')
   expect(lines[1]).toBe('FROM python:3.11-slim')
-  expect(lines[2]).toContain('install -y --no-install-recommends curl ffmpeg git=1:2.3 &&')
+  expect(lines[2]).toContain('install -y --no-install-recommends ffmpeg git=1:2.3 &&')
   expect(lines.slice(3, 7)).toEqual([
     'COPY ["needs.txt","/tmp/requirements.txt"]',
     expect.stringMatching(/pip install --no-cache-dir -r \/tmp\/requirements\.txt$/),
@@ -87,6 +87,15 @@ test('what only an image can hold makes a Dockerfile, in the order of Cog', asyn
   expect(app).toContain('secrets={"token": "$TOKEN"}')
   expect(app).not.toContain('app_files')
   expect(printed).toContain('fal secrets set TOKEN=…')
+})
+
+test('types and choices that the app does not check are named', async () => {
+  const source = 'class Predictor:\n    def predict(self, x: Tensor, y: float = Input(choices=[0.5, 1])) -> float: pass'
+  await project('', { 'predict.py': source })
+  await migrateCog(folder, { output: 'json' })
+  const { not_mapped: named } = JSON.parse(printed) as { not_mapped: { key: string }[] }
+  expect(named.map(({ key }) => key)).toEqual(['x: type', 'y: choices'])
+  expect(await made('fal_app.py')).toContain('x: Any = Field()\n    y: float = Field()')
 })
 
 test('a second time writes the same, and a pyproject.toml keeps what it had', async () => {
@@ -132,6 +141,11 @@ describe('bad input changes nothing:', () => {
     const before = await readdir(folder)
     await expect(migrateCog(folder, {})).rejects.toThrow(sentence)
     expect(await readdir(folder)).toEqual(before)
+  })
+
+  test('an input that no app can have', async () => {
+    await project('', { 'predict.py': 'class Predictor:\n    def predict(self, _x: str) -> str: pass' })
+    await expect(migrateCog(folder, {})).rejects.toThrow(/cannot have an input that is called _x/)
   })
 
   test('a folder to write into that is not empty, or inside', async () => {

@@ -5,6 +5,7 @@ import { print, type Said } from '../output.ts'
 import { appSource, mark } from './app-source.ts'
 import { convert, type Conversion } from './conversion.ts'
 import { dockerfile } from './dockerfile.ts'
+import { mapped, notMapped } from './findings.ts'
 import { isLeftOut, readProject } from './project.ts'
 import { withApp } from './pyproject.ts'
 import { report } from './report.ts'
@@ -69,15 +70,17 @@ async function textIfThere(file: string): Promise<string | undefined> {
   })
 }
 
-function said({ project, kind, mapped, notMapped }: Conversion, folder: string, files: readonly string[]): Said {
+function said(conversion: Conversion, folder: string, files: readonly string[]): Said {
+  const { project, kind } = conversion
   const { name } = project
-  const left = notMapped.map(({ key, why }) => `  ${key}: ${why}`)
+  const [made, open] = [mapped(conversion), notMapped(conversion)]
+  const left = open.map(({ key, why }) => `  ${key}: ${why}`)
   const text = [
     `${name} is an app now, ${kind === 'container' ? 'with an image of its own' : 'with a Python environment'}: ${join(folder, 'fal_app.py')}`,
-    ...mapped.map(({ key, to }) => `  ${key} → ${to}`),
+    ...made.map(({ key, to }) => `  ${key} → ${to}`),
     ...(left.length === 0 ? [] : ['What to know:', ...left]),
     `Deploy it from ${folder} with: fal deploy ${name}`,
   ].join('\n')
   const all = [...files, 'cog', 'pyproject.toml']
-  return { text, json: { app: name, kind, folder: resolve(folder), files: all, mapped, not_mapped: notMapped } }
+  return { text, json: { app: name, kind, folder: resolve(folder), files: all, mapped: made, not_mapped: open } }
 }

@@ -4,10 +4,12 @@ import type { Conversion } from './conversion.ts'
 /** The Dockerfile of an app whose packages are not all Python's, in the order in which Cog does it: the code comes last. */
 export function dockerfile({ python, project, requirements }: Conversion): string {
   const { build } = project.config
-  const system = ['curl', ...(build.system_packages ?? []).map(systemPackage)]
+  const system = (build.system_packages ?? []).map(systemPackage).join(' ')
   return `${[
     `FROM python:${python}-slim`,
-    `RUN apt-get update && apt-get install -y --no-install-recommends ${system.join(' ')} && rm -rf /var/lib/apt/lists/*`,
+    ...(system === ''
+      ? []
+      : [`RUN apt-get update && apt-get install -y --no-install-recommends ${system} && rm -rf /var/lib/apt/lists/*`]),
     ...(build.pre_install ?? []).map(runLine),
     ...packages(build.python_requirements, requirements),
     ...(build.run ?? []).map(runLine),

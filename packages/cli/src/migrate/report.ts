@@ -1,10 +1,12 @@
 import { mark } from './app-source.ts'
 import type { Conversion } from './conversion.ts'
+import { mapped, notMapped } from './findings.ts'
 
 /** MIGRATION.md: what was made of what, what was not, and how to go on. */
 export function report(conversion: Conversion): string {
   const { project, kind } = conversion
   const { name } = project
+  const left = notMapped(conversion)
   return `<!-- Written by \`${mark}\` -->
 
 # ${name}: from Cog to an app
@@ -23,10 +25,10 @@ fal deploy ${name}
 
 | Of Cog | Here |
 | --- | --- |
-${rows(conversion.mapped.map(({ key, to }) => [key, to]))}
+${rows(mapped(conversion).map(({ key, to }) => [key, to]))}
 ## What was not
 
-${conversion.notMapped.length === 0 ? 'Nothing.\n' : `| Of Cog | What to know |\n| --- | --- |\n${rows(conversion.notMapped.map(({ key, why }) => [key, why]))}`}
+${left.length === 0 ? 'Nothing.\n' : `| Of Cog | What to know |\n| --- | --- |\n${rows(left.map(({ key, why }) => [key, why]))}`}
 ## Inputs and outputs
 
 ${inputsText(conversion)}
@@ -41,7 +43,7 @@ name of the input. The folder of the app can be read and not written to: write t
 | \`replicate.run("owner/model", input={…})\` | \`fal_client.subscribe("owner/${name}", arguments={…})["output"]\` |
 | \`replicate.predictions.create(…)\`, \`prediction.reload()\` | \`fal_client.submit(…)\`, \`.status()\`, \`.get()\` |
 | \`webhook=\` | \`webhook_url=\`; it is told of the end only |
-| \`prediction.cancel()\` | \`fal_client.cancel("owner/${name}", id)\`; a prediction that runs goes on to its end |
+| \`prediction.cancel()\` | \`fal_client.cancel("owner/${name}", id)\`: the predictor sees the same exception |
 `
 }
 

@@ -67,6 +67,8 @@ export interface Deps {
   readonly fileLimits: FileLimits
   /** Why runners can have no folders of their own, as half a sentence; undefined where they can. */
   readonly withoutMounts: string | undefined
+  /** Throws `bad_request` for a container runtime that an app may not choose here. Absent: there is none to choose. */
+  readonly requireRuntime?: (name: string) => void
   readonly server: ServerFacts
   /** What was committed since the start. */
   readonly commits: () => CommitStats

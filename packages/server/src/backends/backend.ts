@@ -124,6 +124,8 @@ export interface RunnerBackend {
   readonly withoutMounts: string | undefined
   /** What its runners have of all that could keep them within their bounds and apart. */
   readonly confinement: readonly Confinement[]
+  /** Throws `bad_request` for a runtime that an app may not choose here. Absent: there is none to choose. */
+  readonly requireRuntime?: (name: string) => void
   /** Makes the runner exist. Returns before it serves; `list` tells when it does. */
   start(spec: RunnerSpec, signal: AbortSignal): Promise<void>
   /** Asks it to finish (SIGTERM) and returns. When it must end is the scheduler's decision. */

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { BlobKey } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
@@ -35,6 +36,8 @@ export interface PieceBlobs extends BlobStore {
   draftPath(): string
   /** Takes over a draft. It lasts when this resolves, and the file is gone; when it rejects the file may be there. */
   adopt(draft: BlobDraft): Promise<void>
+  /** The file itself, where blobs are files of this machine. Whoever opens it closes it. */
+  openFile?(key: BlobKey): Promise<FileHandle>
   /** Of a blob that is that long at least. Unlike a whole one, what comes is not compared with its key. */
   openRange(key: BlobKey, range: BlobRange): Promise<Readable>
 }

@@ -30,9 +30,6 @@ interface LocalBlobOptions {
   readonly clock?: Clock
 }
 
-/** Fewer turns for what is sent on as it is. */
-const largeRead = 1024 * 1024
-
 export class LocalBlobs implements LastingBlobs, PieceBlobs {
   /** What keys begin with: together they lead to all blobs. */
   readonly prefixes = shards
@@ -69,7 +66,11 @@ export class LocalBlobs implements LastingBlobs, PieceBlobs {
 
   async openRange(key: BlobKey, { start, end }: BlobRange): Promise<Readable> {
     const file = await open(this.pathOf(key), 'r')
-    return file.createReadStream({ start, end, highWaterMark: largeRead })
+    return file.createReadStream({ start, end })
+  }
+
+  openFile(key: BlobKey): Promise<FileHandle> {
+    return open(this.pathOf(key), 'r')
   }
 
   draftPath(): string {

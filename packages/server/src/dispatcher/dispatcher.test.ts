@@ -24,6 +24,7 @@ import { openTestRunner, textOf } from '../testing/runner.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
 import { cancelledOutcome } from '../domain/outcome.ts'
 import { longestBackOffMs } from '../domain/retry.ts'
+import type { Exceeded } from '../domain/runner.ts'
 import { startDispatcher } from './dispatcher.ts'
 
 const start = 1_800_000_000_000
@@ -55,10 +56,11 @@ interface Options {
   readonly requestTimeout?: number
   readonly retryBudgets?: RetryBudgets
   readonly resultBytes?: number
+  readonly exceeded?: Exceeded
 }
 
 /** A store with the app `ann/hello`, and what a dispatcher needs around it. Time moves by hand. */
-async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes = 1_000_000 }: Options = {}) {
+async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes = 1_000_000, exceeded }: Options = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-dispatcher-'))
   const disk: TestDisk = { full: false, refused: 0, busyReads: 0 }
   const store = onDisk(await openTestStore(), disk)
@@ -97,6 +99,7 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
       random: () => 0.5,
       limits: { resultBytes, connectTimeoutMs: 5_000 },
       onRunnerVerdict: (...verdict) => void verdicts.push(verdict),
+      whatExceeded: async () => exceeded,
     })
     onTestFinished(() => dispatcher.stop({ graceMs: 0 }))
     const home = homes.of('app')
@@ -383,6 +386,19 @@ describe('an attempt that fails', () => {
     expect(await world.outcome('a')).toMatchObject({ status: 200, attempt: 2, runnerId: 'runner-2' })
     for (const id of ['b', 'c']) await world.submit(id)
     for (const id of ['b', 'c']) expect(await world.outcome(id)).toMatchObject({ attempt: 1, runnerId: 'runner-2' })
+  })
+
+  test.each<[Exceeded, words: string]>([
+    ['oom', 'it used more memory than its machine type has (oom)'],
+    ['pids', 'it wanted more processes and threads than a runner may have (pids)'],
+    ['disk', 'it wrote more into its own files than a runner may keep (disk)'],
+  ])('tells the caller that its runner ended as %s', async (exceeded, words) => {
+    const world = await openWorld({ exceeded })
+    await world.addRunner(hangUp)
+    await world.submit('a', once)
+    const { error, text } = await world.outcome('a')
+    expect(error).toEqual({ code: 'runner_disconnected', message: expect.stringContaining(words) })
+    expect(text).toContain(words)
   })
 
   test.each<[what: string, RequestListener, status: number, code: string | undefined]>([

@@ -2,9 +2,10 @@ import type { Clock, Moment } from '../kit/clock.ts'
 import { crashPoint } from '../kit/crash-points.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { RequestId, RunnerId } from '../domain/ids.ts'
-import { cancelledOutcome, failedOutcome } from '../domain/outcome.ts'
+import { cancelledOutcome, exceededMessage, failedOutcome, mayTellOfEnd } from '../domain/outcome.ts'
 import type { Outcome, QueuedRequest } from '../domain/request.ts'
 import { afterAttempt } from '../domain/retry.ts'
+import type { Exceeded } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import { finishAttempt, retryLater } from '../store/requests.ts'
@@ -20,6 +21,8 @@ export interface SettleParts {
   readonly log: Logger
   readonly random: () => number
   readonly signal: AbortSignal
+  /** What a runner wanted too much of, if that has ended it. */
+  readonly whatExceeded?: (id: RunnerId) => Promise<Exceeded | undefined>
 }
 
 /**
@@ -52,7 +55,8 @@ export async function settle(
     crashPoint('after_outcome')
   }
 
-  if (decision.kind === 'final') return await finish(outcome, decision.dead)
+  if (decision.kind === 'final')
+    return await finish(await explained(requestId, runnerId, { end, outcome }, parts), decision.dead)
   if (app === undefined) return await finish(goneOutcome(requestId))
   const now = parts.clock.now()
   const dueAt = now + decision.delayMs
@@ -62,6 +66,20 @@ export async function settle(
   if (!waits) return await finish(cancelledOutcome(requestId))
   parts.homes.of(appId).admit({ ...request, dueAt, used: decision.used, avoid: runnerId })
   parts.homes.requestChanges.tell(requestId)
+}
+
+/** Whose runner ended for wanting too much is told so. */
+async function explained(
+  requestId: RequestId,
+  runnerId: RunnerId | undefined,
+  { end, outcome }: Ended,
+  { whatExceeded }: SettleParts,
+): Promise<Outcome> {
+  if (!mayTellOfEnd(end.kind) || runnerId === undefined || outcome.error === undefined) return outcome
+  const exceeded = await whatExceeded?.(runnerId)
+  if (exceeded === undefined) return outcome
+  const { code, message } = outcome.error
+  return failedOutcome({ code, message: exceededMessage(message, exceeded), requestId, runnerId })
 }
 
 /** The app was deleted, so nothing will ever serve it. */

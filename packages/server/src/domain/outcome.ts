@@ -2,7 +2,8 @@ import { kinds } from './errors.ts'
 import type { ErrorCode, ErrorKind } from './errors.ts'
 import type { RequestId, RunnerId } from './ids.ts'
 import type { HeaderPairs, Outcome } from './request.ts'
-import type { Trouble } from './retry.ts'
+import type { AttemptEnd, Trouble } from './retry.ts'
+import { exceededWords, type Exceeded } from './runner.ts'
 
 /** The HTTP status of every kind of failure, the same whether it is answered at once or stored as an outcome. */
 export const httpStatus: Readonly<Record<ErrorKind, number>> = {
@@ -37,6 +38,16 @@ export const troubles: Readonly<Record<Trouble, { readonly code: ErrorCode; read
   },
   timed_out: { code: 'request_timeout', message: 'The request ran longer than the request_timeout of the app' },
   restarted: { code: 'runner_disconnected', message: 'The runner went away before it answered' },
+}
+
+/** How such an attempt may end because its runner did, which may have been for wanting too much. */
+export function mayTellOfEnd(kind: AttemptEnd['kind']): boolean {
+  return kind === 'disconnected' || kind === 'connection_error' || kind === 'incomplete' || kind === 'refused'
+}
+
+/** What is said besides when it was: the runner's own reason, word and all. */
+export function exceededMessage(message: string, exceeded: Exceeded): string {
+  return `${message}: it ${exceededWords[exceeded]} (${exceeded})`
 }
 
 export interface Failed {

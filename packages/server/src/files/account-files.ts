@@ -8,6 +8,7 @@ import { shownPath, type FilePath } from '../domain/file-path.ts'
 import type { AccountId } from '../domain/ids.ts'
 import type { Moment } from '../kit/clock.ts'
 import { findLeaf, inFolder, openFolder } from './beneath.ts'
+import { giveToOwnerOf } from './owner.ts'
 import { openStaging, type Staging } from './staging.ts'
 
 /** Something in a folder. */
@@ -166,6 +167,7 @@ async function openFile(root: string, path: FilePath) {
 
 async function placed(root: string, path: FilePath, draft: string): Promise<void> {
   await using leaf = await findLeaf(root, path, { make: true })
+  await giveToOwnerOf(leaf.folder, draft)
   await renamed(draft, leaf.path, path)
   await leaf.folder.sync()
 }

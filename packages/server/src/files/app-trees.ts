@@ -31,7 +31,7 @@ export async function openAppTrees({
       const place = join(draft, path)
       await mkdir(dirname(place), { recursive: true })
       await copyFile(await blobs.pathOf(blob), place, constants.COPYFILE_FICLONE)
-      await chmod(place, (mode & 0o777) | 0o400) // its runners have to read it, whoever else may not
+      await chmod(place, (mode & 0o777) | 0o444) // its runners have to read it, whoever they are; nobody else enters the folder
     }
     await rename(draft, join(real, revision))
     return join(real, revision)

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readlink, type FileHandle } from 'node:fs/promises'
 import { CarrickError } from '../domain/errors.ts'
 import { dataPath, shownPath, type FilePath } from '../domain/file-path.ts'
+import { giveToOwnerOf } from './owner.ts'
 
 /**
  * Ways through a folder that somebody else changes meanwhile. A runner may put a link anywhere, also between a look and
@@ -81,7 +82,7 @@ class Way implements AsyncDisposable {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ENOENT' && make) {
-        await mkdir(path, 0o755).catch(ignoreExisting)
+        await mkdir(path, 0o755).then(() => giveToOwnerOf(this.#here, path), ignoreExisting)
         this.#todo.push(name)
         return this.step(false)
       }

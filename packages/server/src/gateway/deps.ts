@@ -6,7 +6,7 @@ import type { Caller } from '../calls/call.ts'
 import type { ServerNames } from '../domain/addresses.ts'
 import type { AppId, RequestId, RunnerId } from '../domain/ids.ts'
 import type { Judged } from '../domain/retry.ts'
-import type { EndReason } from '../domain/runner.ts'
+import type { EndReason, Exceeded } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -35,6 +35,8 @@ export interface GatewayDeps {
   readonly cancel: (requestId: RequestId) => Promise<Cancelled>
   /** Told of runners that should be looked at, or ended. The home has let go of the latter already. */
   readonly onRunnerVerdict: (runnerId: RunnerId, verdict: Judged['kind'], reason: Judged['reason']) => void
+  /** What a runner wanted too much of, if that has ended it. */
+  readonly whatExceeded?: (id: RunnerId) => Promise<Exceeded | undefined>
   /** Why the start of a runner failed last, until one succeeds. */
   readonly startFailureOf: (appId: AppId) => EndReason | undefined
   /** Whether webhooks may be sent to this address, of which it is known before anything is resolved. */

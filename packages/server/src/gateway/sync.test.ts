@@ -337,6 +337,17 @@ describe('deadlines', () => {
 })
 
 describe('when the runner fails', () => {
+  test('for wanting too much, the caller is told of what', async () => {
+    await using other = await openTestGateway({ whatExceeded: async () => 'oom' })
+    await other.addApp('big', { runner: (req) => void req.socket.destroy() })
+    const answer = await other.fetch('/ann/big', { method: 'POST' })
+    const told = {
+      error_type: 'runner_disconnected',
+      detail: expect.stringContaining('than its machine type has (oom)'),
+    }
+    expect([answer.status, await answer.json()]).toMatchObject([503, told])
+  })
+
   test('the caller is told, and the runner ends', async () => {
     await gateway.addApp('gone', { runner: (req) => void req.socket.destroy() })
     const answer = await gateway.fetch('/ann/gone', { method: 'POST' })

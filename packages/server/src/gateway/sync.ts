@@ -4,7 +4,8 @@ import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls
 import { isRedirect, redirectBelow } from '../calls/location.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { serverTiming } from '../domain/request-timeline.ts'
-import { httpStatus, troubles } from '../domain/outcome.ts'
+import type { RunnerId } from '../domain/ids.ts'
+import { exceededMessage, httpStatus, mayTellOfEnd, troubles } from '../domain/outcome.ts'
 import { isOwnServer } from '../domain/own-server.ts'
 import type { AttemptEnd } from '../domain/retry.ts'
 import type { Slot } from '../home/home.ts'
@@ -95,7 +96,7 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
     // A body that breaks off takes an answer that has begun along: that says nothing about the runner.
     if (end.kind === 'answered' || body?.failure() === undefined)
       judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, end)
-    if (relayed.kind !== 'answered') throw troubleOf(relayed)
+    if (relayed.kind !== 'answered') throw await explained(relayed, slot.runnerId, deps)
   } finally {
     gone.removeEventListener('abort', stop)
   }
@@ -110,6 +111,13 @@ function endOf(relayed: Relayed): AttemptEnd {
 function fitsOnePiece(headers: readonly (readonly [string, string])[]): boolean {
   const length = headers.find(([name]) => name === 'content-length')?.[1]
   return length !== undefined && Number(length) <= onePieceBytes
+}
+
+/** What a caller is told of a failure, and what its runner wanted too much of if that was its end. */
+async function explained(failure: Failure, runnerId: RunnerId, { whatExceeded }: GatewayDeps): Promise<CarrickError> {
+  const trouble = troubleOf(failure)
+  const exceeded = mayTellOfEnd(failure.kind) ? await whatExceeded?.(runnerId) : undefined
+  return exceeded === undefined ? trouble : new CarrickError(trouble.code, exceededMessage(trouble.message, exceeded))
 }
 
 /** What a caller is told of a failure. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { FileHandle } from 'node:fs/promises'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -8,6 +9,7 @@ import { byteRange } from './byte-range.ts'
 import type { RegistryDeps } from './deps.ts'
 import { RegistryError } from './errors.ts'
 import { answer, type Exchange } from './exchange.ts'
+import { sendFile } from './send-file.ts'
 
 interface BlobPlace {
   readonly repository: string
@@ -42,8 +44,9 @@ export async function getBlob(deps: RegistryDeps, exchange: Exchange, visitor: V
   const status = range === undefined ? 200 : 206
   const all = { ...headers, ...ranged, 'content-length': end - start + 1 }
   if (req.method === 'HEAD' || held.length === 0) return answer(exchange, status, all)
-  const body = await deps.blobs.openRange(held.blob, { start, end })
-  await send(exchange, body, status, all)
+  const file = await deps.blobs.openFile?.(held.blob)
+  if (file !== undefined) return sendOf(exchange, { file, start, end }, status, all)
+  await send(exchange, await deps.blobs.openRange(held.blob, { start, end }), status, all)
 }
 
 export async function deleteBlob(deps: RegistryDeps, exchange: Exchange, visitor: Visitor, place: BlobPlace) {
@@ -64,6 +67,19 @@ async function keep({ store, clock, graceMs }: RegistryDeps, { repository, diges
   const now = clock.now()
   if (now - usedAt < graceMs / 2) return
   if (!(await store.commit(useBlob(repository, digest, now)))) throw unknownBlob({ repository, digest })
+}
+
+interface FilePart {
+  readonly file: FileHandle
+  readonly start: number
+  readonly end: number
+}
+
+async function sendOf({ res }: Exchange, { file, start, end }: FilePart, status: number, headers: OutgoingHttpHeaders) {
+  await using _ = file
+  res.writeHead(status, headers)
+  await sendFile(file, { start, end }, res)
+  res.end()
 }
 
 async function send({ res }: Exchange, body: Readable, status: number, headers: OutgoingHttpHeaders) {

@@ -22,7 +22,11 @@ export function answerJson(exchange: Exchange, value: unknown, headers: Outgoing
 
 /** Answers with what went wrong, as the specification has it, unless the answer has begun: then it breaks. */
 export function answerError({ req, res }: Exchange, error: unknown, log: Logger): void {
-  if (res.headersSent || res.destroyed) return void res.destroy()
+  if (res.destroyed) return // the client has left
+  if (res.headersSent) {
+    log.error({ err: error, url: req.url }, 'an answer of the registry broke off')
+    return void res.destroy()
+  }
   const told = toldOf(error)
   if (told.status === 500) log.error({ err: error, url: req.url }, 'a request to the registry failed')
   // What is still coming of a body that is not wanted could be gigabytes.

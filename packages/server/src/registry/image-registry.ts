@@ -16,8 +16,8 @@ export interface ImageRegistry {
   /** Whether it is known to hold what was pushed; absent where only those who pull ask it. */
   readonly has?: (repository: string, digest: string) => Promise<boolean>
   /**
-   * Pushes an image of the engine to a repository, and answers the digest that it has there. Rejects with `build_failed`
-   * and the registry's own words.
+   * Pushes an image of the engine to a repository, and answers the digest that it has there. The engine knows it by that
+   * from then on, and need not pull it. Rejects with `build_failed` and the registry's own words.
    */
   push(engine: PushEngine, image: string, repository: string, options: PushOptions): Promise<string>
 }
@@ -38,6 +38,7 @@ export interface PushEngine {
   getImage(name: string): {
     tag(options: { repo: string; tag: string; abortSignal?: AbortSignal }): Promise<unknown>
     push(options: { tag: string; authconfig: object; abortSignal?: AbortSignal }): Promise<NodeJS.ReadableStream>
-    remove(options: { noprune: boolean }): Promise<unknown>
+    inspect(): Promise<{ readonly RepoTags?: readonly string[]; readonly RepoDigests?: readonly string[] }>
+    remove(): Promise<unknown>
   }
 }

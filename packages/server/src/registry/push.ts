@@ -19,9 +19,11 @@ interface Pushed extends PushOptions {
   readonly auth: RegistryAuth | undefined
 }
 
+const ownTag = 'carrick-'
+
 /**
- * Pushes an image of the engine under another name, and answers its digest there. The name is taken away from the engine
- * again. Rejects with `build_failed` and the registry's own words.
+ * Pushes an image of the engine under another name, and answers its digest there. The engine keeps that name, and with it
+ * the digest. Rejects with `build_failed` and the registry's own words.
  */
 export async function pushImage(
   engine: PushEngine,
@@ -29,7 +31,7 @@ export async function pushImage(
   { name, auth, onLine, signal }: Pushed,
 ): Promise<string> {
   // A tag of its own: two pushes to one repository do not meet.
-  const tag = `push-${createHash('sha256').update(image).digest('hex').slice(0, 16)}`
+  const tag = `${ownTag}${createHash('sha256').update(image).digest('hex').slice(0, 16)}`
   await engine.getImage(image).tag({ repo: name, tag, abortSignal: signal })
   const stream = await engine.getImage(name).push({ tag, authconfig: auth ?? {}, abortSignal: signal })
   let digest: string | undefined
@@ -43,6 +45,24 @@ export async function pushImage(
   if (digest === undefined)
     throw new CarrickError('build_failed', `${name} did not say under which digest it has the image`)
   return digest
+}
+
+/**
+ * Takes away the names of a pushed image, `owner/name@sha256:…`, that pushing gave it in the engine, also those of former
+ * ports. What has other names, or is in use, stays.
+ */
+export async function forgetPushed(engine: PushEngine, reference: string, stored: string): Promise<void> {
+  const repository = stored.split('@', 1)[0] ?? ''
+  const image = await engine
+    .getImage(reference)
+    .inspect()
+    .catch(() => ({ RepoTags: [], RepoDigests: [] }))
+  const isOurs = (name: string) => name.includes(`/${repository}:${ownTag}`) || name.endsWith(`/${stored}`)
+  for (const name of [...(image.RepoTags ?? []), ...(image.RepoDigests ?? [])].filter(isOurs))
+    await engine
+      .getImage(name)
+      .remove()
+      .catch(() => {}) // the last tag takes digests along
 }
 
 const progressOf = (line: string) => {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, type Hash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, rm, type FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
@@ -7,6 +7,7 @@ import type { PieceBlobs } from '../blobs/blob-store.ts'
 import { algorithmOf } from '../domain/image-names.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { ImageBlob } from '../store/registry.ts'
+import { Digests, type Digest } from './digests.ts'
 import { RegistryError } from './errors.ts'
 import { pour } from './pour.ts'
 
@@ -39,6 +40,7 @@ export class Uploads {
   readonly #open = new Map<string, Upload>()
   /** How many each visitor has, those that are being opened included. */
   readonly #counts = new Map<string, number>()
+  readonly #digests = new Digests()
 
   constructor(parts: UploadParts) {
     this.#parts = parts
@@ -50,7 +52,13 @@ export class Uploads {
     try {
       await this.#parts.requireRoom()
       const path = this.#parts.blobs.draftPath()
-      return this.#opened({ id: newUploadId(), place, path, file: await open(path, 'wx', 0o600) })
+      return this.#opened({
+        id: newUploadId(),
+        place,
+        path,
+        file: await open(path, 'wx', 0o600),
+        content: this.#digests.open(),
+      })
     } catch (error) {
       this.#count(place.visitor, -1)
       throw error
@@ -75,6 +83,7 @@ export class Uploads {
 
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((upload) => upload.drop()))
+    await this.#digests.close()
   }
 
   #opened(file: UploadFile): Upload {
@@ -106,6 +115,7 @@ interface UploadFile {
   readonly place: UploadPlace
   readonly path: string
   readonly file: FileHandle
+  readonly content: Digest
 }
 
 /** A blob that is on its way here. */
@@ -118,18 +128,19 @@ export class Upload {
   isBusy = false
   readonly #path: string
   readonly #file: FileHandle
-  readonly #hash: Hash = createHash('sha256')
+  readonly #digest: Digest
   readonly #parts: UploadParts
   readonly #forget: () => void
   #checkRoomAt = roomStep
   #refusal: Error | undefined
 
-  constructor({ id, place, path, file }: UploadFile, parts: UploadParts, forget: () => void) {
+  constructor({ id, place, path, file, content }: UploadFile, parts: UploadParts, forget: () => void) {
     this.id = id
     this.place = place
     this.touchedAt = parts.clock.now()
     this.#path = path
     this.#file = file
+    this.#digest = content
     this.#parts = parts
     this.#forget = forget
   }
@@ -137,14 +148,15 @@ export class Upload {
   /** Adds what comes. What has come before the source broke stays. `isWelcome` is asked again and again. */
   append(source: Readable, isWelcome: () => boolean): Promise<void> {
     return this.#alone(async () => {
-      await pour(source, this.#file, this.length, (chunk) => {
+      const seen = (chunk: Buffer) => {
         if (!isWelcome()) throw new RegistryError('UNAUTHORIZED', 'the key was revoked')
         if (this.length + chunk.length > this.#parts.limits.blobBytes) throw tooLarge(this.#parts.limits.blobBytes)
         if (this.#refusal !== undefined) throw this.#refusal
-        this.#hash.update(chunk)
         this.length += chunk.length
         if (this.length >= this.#checkRoomAt) this.#checkRoom()
-      })
+      }
+      const written = (chunks: readonly Buffer[]) => this.#digest.update(chunks)
+      await pour(source, { file: this.#file, position: this.length, seen, written })
     })
   }
 
@@ -154,7 +166,7 @@ export class Upload {
    */
   async finish(digest: string): Promise<ImageBlob> {
     const made = await this.#alone(async () => {
-      const key = this.#hash.copy().digest('hex')
+      const key = await this.#digest.sha256()
       const found = algorithmOf(digest) === 'sha256' ? `sha256:${key}` : `sha512:${await sha512Of(this.#path)}`
       if (found !== digest) return found
       await this.#parts.blobs.adopt({ path: this.#path, length: this.length, key })
@@ -171,6 +183,7 @@ export class Upload {
   /** Ends it without a blob. */
   async drop(): Promise<void> {
     this.#forget()
+    this.#digest.forget()
     await this.#file.close()
     await rm(this.#path, { force: true })
   }

@@ -143,3 +143,21 @@ test('a runner sees the GPUs of its place and is held to it; without GPUs it see
   const without = { ...started.runner, placement: { ...placement, machineType: 'S', gpus: [] } }
   expect((await launch({ ...started, runner: without })).spec.variables).toMatchObject({ CUDA_VISIBLE_DEVICES: '' })
 })
+
+test('an image that serves by itself is told who it is, and nothing that is for code of the SDK', async () => {
+  const environment = {
+    kind: 'container',
+    accountId: 'account',
+    source: { from: 'base' },
+    layers: [],
+    compileBytecode: false,
+  } as const
+  const spec = { ...testSpec(), environment, callable: { serves: 'image' } as const, exposedPort: 9000 }
+  const built = { placeOf: async () => ({ kind: 'image' as const, reference: 'one@sha256:1' }) }
+  const own = (
+    await createLaunch({ ...parts, environments: built })({ ...started, revision: { ...started.revision, spec } })
+  ).spec
+  expect(own).toMatchObject({ command: [], image: { reference: 'one@sha256:1' }, exposedPort: 9000 })
+  expect(own.variables).toMatchObject({ FAL_KEY: 'id:secret', FAL_APP_NAME: 'ann/hello', HF_TOKEN: expect.any(String) })
+  expect(Object.keys(own.variables).filter((name) => /ISOLATE|CALLABLE|METHOD|PYTHON/.test(name))).toEqual([])
+})

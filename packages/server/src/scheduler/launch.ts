@@ -4,6 +4,7 @@ import type { Vault } from '../access/vault.ts'
 import type { RunnerSpec } from '../backends/backend.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { RunResults } from '../blobs/run-results.ts'
+import { runtimeAsked } from '../domain/annotations.ts'
 import type { App } from '../domain/app.ts'
 import type { EnvironmentId, RunnerId } from '../domain/ids.ts'
 import { splitRevision } from '../domain/names.ts'
@@ -65,6 +66,7 @@ export function createLaunch(parts: LaunchParts): Launch {
   return async (start) => {
     const { app, runner, revision, key } = start
     const { environmentId, callable, exposedPort } = revision.spec
+    const runtime = runtimeAsked(revision.spec.metadata)
     const program = programOf(revision, await environments.placeOf(environmentId, start), bootstrap)
     const places = await placesOf(parts, start)
     const secrets = await vault.exposed(app, revision.spec.secrets)
@@ -94,6 +96,7 @@ export function createLaunch(parts: LaunchParts): Launch {
       ],
       leaves: revision.spec.run === 'app' ? [dirname(results.pathOf(runner.id))] : [],
       ...limitsOf(runner.placement),
+      ...(runtime === undefined ? {} : { runtime }),
     }
     return { spec, hidden: [...Object.values(secrets), key.credentials.secret, jobKeyOf(runner.id)] }
   }
@@ -119,10 +122,10 @@ function runVariables(
   return { CARRICK_RESULT: results.pathOf(runner.id), CARRICK_RESULT_LIMIT: String(results.limit) }
 }
 
-function identityVariables({ runner, app, key: { credentials } }: RunnerStart): Record<string, string> {
+function identityVariables({ runner, app, revision, key: { credentials } }: RunnerStart): Record<string, string> {
   const { keyId, secret } = credentials
   return {
-    IS_ISOLATE_AGENT: '1',
+    ...('serves' in revision.spec.callable ? {} : { IS_ISOLATE_AGENT: '1' }),
     FAL_KEY: `${keyId}:${secret}`,
     FAL_KEY_ID: keyId,
     FAL_KEY_SECRET: secret,

@@ -19,6 +19,7 @@ import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
 import { planApp, type Action, type AppWorld, type Plan } from './plan.ts'
 import { roll, type RollParts } from './roll.ts'
+import type { PostMortems } from './post-mortems.ts'
 import { isLateStart } from './late-starts.ts'
 import type { Runs } from './runs.ts'
 import type { ServedDocuments } from './served-documents.ts'
@@ -31,6 +32,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly homes: Homes
   readonly hands: Hands
   readonly runs: Runs
+  readonly postMortems: PostMortems
   readonly sightings: Sightings
   readonly decisions: DecisionLog
   readonly health: HealthChecks
@@ -276,6 +278,7 @@ export class Pass {
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)
+      this.#parts.postMortems.ended(change.to)
     }
     this.#offers.tell(worldsOf(concerned, this.#parts))
     if (failure !== undefined) throw failure

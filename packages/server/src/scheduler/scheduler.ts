@@ -10,7 +10,7 @@ import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Address, EndReason, Identity, StopReason, Terminated } from '../domain/runner.ts'
+import type { Address, EndReason, Exceeded, Identity, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -31,6 +31,7 @@ import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { Pass } from './pass.ts'
 import { Placing } from './placing.ts'
+import { PostMortems } from './post-mortems.ts'
 import { accepts, whatIsWrong } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
@@ -72,6 +73,8 @@ export interface Scheduler {
   execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession>
   /** A call went badly: looks whether the runner still answers, or ends it and lets another take its place. */
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void
+  /** What a runner wanted too much of, if that has ended it; waits a little for one whose end is not known yet. */
+  whatExceeded(id: RunnerId): Promise<Exceeded | undefined>
   /** Why an app has the runners that it has: what would be decided now, and the last decisions. */
   decisions(appId: AppId): Decisions
   /** Why the last start of an app's active revision failed, until one succeeds. */
@@ -114,6 +117,7 @@ class PlatformScheduler implements Scheduler {
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
+  readonly #postMortems = new PostMortems((id) => this.#fleet.get(id) !== undefined)
   readonly #decisions = new DecisionLog()
   readonly #health: HealthChecks
   readonly #documents: ServedDocuments
@@ -160,6 +164,7 @@ class PlatformScheduler implements Scheduler {
       memory: this.#memory,
       rollouts: this.#rollouts,
       runs: this.#runs,
+      postMortems: this.#postMortems,
       hands,
       placing: this.#placing,
       sightings,
@@ -212,6 +217,10 @@ class PlatformScheduler implements Scheduler {
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
     if (verdict !== 'terminate') return void this.#check(id, verdict, reason)
     this.#replace(id, reason)
+  }
+
+  whatExceeded(id: RunnerId): Promise<Exceeded | undefined> {
+    return this.#postMortems.whatExceeded(id)
   }
 
   decisions(appId: AppId): Decisions {

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { isOwnServer } from '../domain/own-server.ts'
 import { longestDocument, readOpenapi } from '../domain/served-openapi.ts'
 import { isApp, type Revision } from '../domain/revision.ts'
 import type { Address, Serving } from '../domain/runner.ts'
@@ -63,11 +64,10 @@ export class ServedDocuments {
   }
 }
 
-/** Only what binds a port of its own choice: the SDK's own servers are described by their deploys. */
+/** The SDK's own servers are described by their deploys. */
 function isUndescribed({ spec }: Revision): boolean {
-  return (
-    spec.exposedPort !== undefined && spec.run === undefined && isApp(spec) && spec.metadata['openapi'] === undefined
-  )
+  const { run, metadata } = spec
+  return isOwnServer(spec) && run === undefined && isApp(spec) && metadata['openapi'] === undefined
 }
 
 type Fetched = { readonly content: Buffer } | { readonly refused: string }

@@ -1,3 +1,4 @@
+import { isOwnServer } from '../../domain/own-server.ts'
 import type { RevisionId } from '../../domain/ids.ts'
 import type { Revision } from '../../domain/revision.ts'
 import { servedOpenapi, servedOpenapis } from '../../store/served-openapi.ts'
@@ -9,7 +10,7 @@ import type { Deps } from '../deps.ts'
  */
 export async function openapiOf({ store }: Pick<Deps, 'store'>, { id, spec }: Pick<Revision, 'id' | 'spec'>) {
   const sent = spec.metadata['openapi']
-  if (sent !== undefined || spec.exposedPort === undefined) return sent
+  if (sent !== undefined || !isOwnServer(spec)) return sent
   const served = await store.read(servedOpenapi(id))
   return served === undefined ? undefined : (JSON.parse(served) as unknown)
 }
@@ -22,9 +23,7 @@ export async function openapisOf(
   const sent = revisions.flatMap(({ id, spec: { metadata } }) =>
     metadata['openapi'] === undefined ? [] : [[id, metadata['openapi']] as const],
   )
-  const others = revisions.filter(
-    ({ spec }) => spec.metadata['openapi'] === undefined && spec.exposedPort !== undefined,
-  )
+  const others = revisions.filter(({ spec }) => spec.metadata['openapi'] === undefined && isOwnServer(spec))
   const ids = others.map(({ id }) => id)
   const served = ids.length === 0 ? [] : await store.read(servedOpenapis(ids))
   return new Map<RevisionId, unknown>([...sent, ...served.map(([id, text]) => [id, JSON.parse(text)] as const)])

@@ -14,6 +14,7 @@ import type { Deps } from '../deps.ts'
 import { checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from '../operation.ts'
 import type { Attention } from '../operation.ts'
+import { requireRuntime } from './asked-runtime.ts'
 import { isKeptBack, keepBack } from './keep-back.ts'
 import { Places } from './places.ts'
 import { askedEnvironment, prepared } from './prepared.ts'
@@ -70,6 +71,7 @@ export const deploy = operation(
     checkAlias(input)
     checkAttach(input)
     refuseUnserved(input)
+    requireRuntime(deps, input.metadata)
     const cameAt = await deps.store.commit(takeTurn(caller.accountId))
     const spec = await specOf(deps, caller, input, attention)
     const begun = { ...caller, name: input.name, environmentId: spec.environmentId }

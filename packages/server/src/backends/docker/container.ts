@@ -20,6 +20,7 @@ import { apart, type Said } from './frames.ts'
 import { whenListening } from './listening.ts'
 import { makeContainer } from './make-container.ts'
 import type { ContainerSetting } from './setting.ts'
+import { hasOwnKernel } from './walls-runtime.ts'
 import { usageOf } from './usage.ts'
 
 /** As docker run tells that it is the engine that could not do it. */
@@ -51,6 +52,8 @@ export class RunnerContainer {
   #init: ProcIdentity | undefined
   #groups: ContainerGroups | undefined
   #isMet = false
+  /** What it says is read, and not for the second time. */
+  #isHeard = false
   #pipes: readonly (() => Promise<void>)[] = []
   #stopSignal = 'SIGTERM'
   #isTerminated = false
@@ -180,7 +183,7 @@ export class RunnerContainer {
   async hears(state: string | undefined): Promise<void> {
     const container = this.#living
     if (container === undefined || this.#sighting.kind === 'pulling' || state === 'created') return
-    if (state === 'running' || state === 'paused') return this.#listenTo(container)
+    if (state === 'running' || state === 'paused') return this.#isHeard ? undefined : this.#listenTo(container)
     const known = state === undefined ? undefined : await unless([404], container.inspect())
     await this.died(known?.State.ExitCode ?? null)
   }
@@ -255,6 +258,8 @@ export class RunnerContainer {
   async #listenTo(container: Container): Promise<void> {
     const { said } = this.#setting
     const connection = await container.attach({ stream: true, stdout: true, stderr: true, hijack: true })
+    this.#isHeard = true
+    connection.once('close', () => (this.#isHeard = false))
     const pace = new Pace()
     const pipes = apart(connection as unknown as Parameters<typeof apart>[0])
     const read = (stream: Said['stream']) => {
@@ -279,7 +284,8 @@ export class RunnerContainer {
     this.#groups?.whenTaskRefused(() => this.exceed('pids', tooManyTasks(most)), this.#over.signal)
     const port = Number(NetworkSettings.Ports[`${app}/tcp`]?.[0]?.HostPort)
     const address = { host: '127.0.0.1', port }
-    const listener = { port: app, address, ...(this.#init === undefined ? {} : { pid: this.#init.pid }) }
+    const pid = hasOwnKernel(HostConfig.Runtime) ? undefined : this.#init?.pid
+    const listener = { port: app, address, ...(pid === undefined ? {} : { pid }) }
     const onHidden = () =>
       this.#say(
         `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,
@@ -299,8 +305,9 @@ export class RunnerContainer {
 
   /** The engine cannot make or start it. */
   #refused(error: unknown): void {
+    if (this.#unwanted.signal.aborted) return this.#exit({ kind: 'exited', exit: killed })
     const words = wordsOf(error)
-    if (!this.#unwanted.signal.aborted) this.#say(`The runner's container could not be started: ${words}`)
+    this.#say(`The runner's container could not be started: ${words}`)
     this.#exit({ kind: 'exited', exit: isMissingProgram(error) ? noSuchProgram : couldNotStart })
   }
 

@@ -23,8 +23,6 @@ export interface EngineFacts {
   readonly isRootless: boolean
   /** The names by which containers can be run otherwise, `runc` among them. */
   readonly runtimes: readonly string[]
-  /** The machine has docker-init, or what Podman has for it. */
-  readonly hasInit: boolean
 }
 
 export const answerMs = 30_000
@@ -78,7 +76,8 @@ export function statusOf(error: unknown): number | undefined {
 export function wordsOf(error: unknown): string {
   const { json } = error as { json?: { message?: unknown } | null }
   if (typeof json?.message === 'string') return json.message
-  return error instanceof Error ? error.message.trim() : String(error)
+  const words = error instanceof Error ? error.message.trim() : String(error)
+  return words.replace(/^\(HTTP code \d+\) [\w ]+ - /, '')
 }
 
 /** Resolves to undefined where the engine answers with one of these. */
@@ -127,7 +126,6 @@ interface EngineInfo {
   readonly CgroupVersion?: string
   readonly SecurityOptions?: readonly string[] | null
   readonly Runtimes?: Readonly<Record<string, unknown>> | null
-  readonly InitBinary?: string
 }
 
 function factsOf(version: Docker.DockerVersion, info: EngineInfo): EngineFacts {
@@ -139,6 +137,5 @@ function factsOf(version: Docker.DockerVersion, info: EngineInfo): EngineFacts {
     cgroupVersion: info.CgroupVersion === '2' ? 2 : 1,
     isRootless: (info.SecurityOptions ?? []).some((option) => option.includes('rootless')),
     runtimes: Object.keys(info.Runtimes ?? {}),
-    hasInit: (info.InitBinary ?? '') !== '',
   }
 }

@@ -90,7 +90,9 @@ const sharesOf = (cpus: number) => Math.min(Math.max(2, Math.round(cpus * 1_024)
 function mountsOf({ spec: { mounts, sees = [], leaves = [] }, scratch, shared }: Walled): MountSettings[] {
   const inPlace = (readOnly: boolean) => (path: string) => ({ from: path, to: path, readOnly })
   const seen = sees.map(inPlace(true))
-  return [...scratch, ...shared.map(inPlace(false)), ...mounts, ...seen, ...leaves.map(inPlace(false))].map(bindOf)
+  const all = [...scratch, ...shared.map(inPlace(false)), ...mounts, ...seen, ...leaves.map(inPlace(false))]
+  // An engine takes one for each place: an image may declare /data, an operator share /tmp, and the later one is meant.
+  return [...new Map(all.map((mount) => [mount.to, mount])).values()].map(bindOf)
 }
 
 /** What the machine mounts below a folder later does not appear in it. A folder that is not there is an error. */

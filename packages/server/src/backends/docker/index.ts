@@ -32,6 +32,8 @@ export interface DockerBackendOptions {
   readonly authFor?: (reference: string) => Promise<PullCredentials | undefined>
 }
 
+const left = 'a runner could not be ended with the server: the next start ends it'
+
 /** Opens the engine's part of this installation. Runners of a former server process are listed as starting. */
 export async function createDockerBackend(options: DockerBackendOptions): Promise<RunnerBackend> {
   const { engine, folder, installation, log, authFor = async () => undefined } = options
@@ -109,6 +111,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     name: 'docker',
     withoutMounts: undefined,
     confinement: walls.confinement,
+    requireRuntime: (name) => walls.requireRuntime(name),
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return
@@ -148,8 +151,11 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     onOutput: (listener) => void outputListeners.push(listener),
     close: async () => {
       const ids = [...runners.keys(), ...survivors.keys()]
-      await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(answerMs))))
-      await Promise.all(Array.from(runners.values(), (runner) => runner.forget()))
+      const end = async (id: RunnerId) => {
+        await kill(id, AbortSignal.timeout(answerMs))
+        await runners.get(id)?.forget()
+      }
+      await Promise.all(ids.map((id) => end(id).catch((error: unknown) => log.warn({ err: error, runner: id }, left))))
       await watch.close()
       await walls.close()
     },

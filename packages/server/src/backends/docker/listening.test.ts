@@ -1,5 +1,7 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { expect, test } from 'vitest'
-import { listeningIn } from './listening.ts'
+import { listeningIn, whenListening } from './listening.ts'
 
 /** As the kernel writes it: a heading, then a line for each socket. */
 const table = (...sockets: readonly (readonly [local: string, state: string])[]) =>
@@ -26,4 +28,19 @@ test.each([
   ['127.0.0.1 and another', table(['0100007F:1F90', '0A'], ['020011AC:1F90', '0A']), 'everywhere'],
 ])('who listens at %s is told', (_, sockets, expected) => {
   expect(listeningIn(sockets, 8_080)).toBe(expected)
+})
+
+test('where the sockets cannot be read, a connection that stays open is a listener, and one that is let go of is none', async () => {
+  const nothingHidden = () => {}
+  const { signal } = new AbortController()
+  const lets = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+  const keeps = createServer(() => {}).listen(0, '127.0.0.1')
+  await Promise.all([once(lets, 'listening'), once(keeps, 'listening')])
+  const at = (server: Server) => ({
+    port: 1,
+    address: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
+  })
+  expect(await whenListening(at(keeps), nothingHidden, signal)).toBe(true)
+  expect(await whenListening(at(lets), nothingHidden, AbortSignal.timeout(500))).toBe(false)
+  for (const server of [lets, keeps]) server.close()
 })

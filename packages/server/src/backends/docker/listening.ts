@@ -70,7 +70,9 @@ function staysOpen({ host, port }: Address, signal: AbortSignal): Promise<boolea
   return new Promise((resolve) => {
     const socket = connect({ host, port, signal, timeout: connectMs })
     const answer = (yes: boolean) => (socket.destroy(), resolve(yes))
-    socket.once('connect', () => socket.setTimeout(settledMs, () => answer(true)))
-    for (const event of ['end', 'error', 'close', 'timeout'] as const) socket.once(event, () => answer(false))
+    let isOpen = false
+    socket.once('connect', () => ((isOpen = true), socket.setTimeout(settledMs)))
+    socket.once('timeout', () => answer(isOpen))
+    for (const event of ['end', 'error', 'close'] as const) socket.once(event, () => answer(false))
   })
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Container } from 'dockerode'
 import type { RunnerSpec } from '../backend.ts'
 import { nameOf, needsInit, portsOf, programConfigOf } from './container-config.ts'
-import { statusOf, unless } from './engine.ts'
+import { statusOf, unless, wordsOf } from './engine.ts'
+import { asPodmanTakesIt } from './podman.ts'
 import { pullImage } from './pull.ts'
 import type { ContainerSetting } from './setting.ts'
 
@@ -22,23 +23,31 @@ export async function makeContainer(spec: RunnerSpec, setting: ContainerSetting,
   await mkdir(work, { recursive: true })
   await chmod(work, 0o777) // whoever the image runs as; nobody else can enter the folder above
   const { docker } = setting.engine
+  let init = needsInit(spec)
   for (;;) {
     try {
-      return await docker.createContainer(await optionsOf(spec, work, setting))
+      return await docker.createContainer(await optionsOf(spec, { work, init }, setting))
     } catch (error) {
       if (statusOf(error) === 409)
         await unless([404], docker.getContainer(nameOf(spec)).remove({ force: true, v: true }))
-      else if (statusOf(error) === 404) await pullImage(spec.image?.reference ?? '', setting, making)
+      else if (statusOf(error) === 404 && /image/i.test(wordsOf(error)))
+        await pullImage(spec.image?.reference ?? '', setting, making)
+      else if (init && /init binary not found/.test(wordsOf(error))) init = false
       else throw error
       making.signal.throwIfAborted()
     }
   }
 }
 
-async function optionsOf(spec: RunnerSpec, work: string, { installation, folderOf, walls }: ContainerSetting) {
+async function optionsOf(
+  spec: RunnerSpec,
+  { work, init }: { readonly work: string; readonly init: boolean },
+  { engine, installation, folderOf, walls }: ContainerSetting,
+) {
   const { app: port } = portsOf(spec)
-  const place = { folder: folderOf(spec.id), work, port, init: needsInit(spec) }
+  const place = { folder: folderOf(spec.id), work, port, init }
   const { options, variables } = await walls.surround(spec, place)
   const walled = { ...spec, variables: { ...spec.variables, ...variables } }
-  return { ...programConfigOf(walled, { installation, work }), ...options }
+  const all = { ...programConfigOf(walled, { installation, work }), ...options }
+  return engine.facts.kind === 'podman' ? asPodmanTakesIt(all) : all
 }

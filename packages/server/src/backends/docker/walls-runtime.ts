@@ -33,4 +33,18 @@ export function runtimeOf(wanted: string | undefined, { known, standard, allowed
   return wanted
 }
 
+/** Those whose containers are processes of the machine's own kernel. */
+const sharing = new Set([
+  '',
+  'runc',
+  'crun',
+  'youki',
+  'nvidia',
+  'io.containerd.runc.v2',
+  'io.containerd.runtime.v1.linux',
+])
+
+/** Whether its sockets are those of a kernel of its own (gVisor, Kata), which the machine's does not know. */
+export const hasOwnKernel = (runtime: string | undefined): boolean => !sharing.has(runtime ?? '')
+
 const listed = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '))

@@ -8,7 +8,7 @@ import { boundsOnceServing, hostConfigOf, variablesOf, type Walled } from './hos
 import { freeSubnets } from './network-addresses.ts'
 import { routesIn } from './network-taken.ts'
 import { confinementOf, wallFacts } from './walls-confinement.ts'
-import { checkStandard, runtimeOf } from './walls-runtime.ts'
+import { checkStandard, hasOwnKernel, runtimeOf } from './walls-runtime.ts'
 import { sizeOf } from './walls-size.ts'
 import { userOf } from './walls-user.ts'
 
@@ -55,6 +55,17 @@ test('only what a runner may write to is writable', () => {
     '/data': false,
     '/srv/bundle.pem': true,
   })
+})
+
+test('what the operator or the platform puts at a place is there, whatever an image wants there', () => {
+  const scratch = ['/tmp', '/data', '/models'].map((to) => ({ from: `/srv/own${to}`, to, readOnly: false }))
+  const mounts = hostConfigOf({ ...walled, scratch }).Mounts?.map(({ Source, Target }) => [Target, Source]) ?? []
+  expect(Object.fromEntries(mounts)).toMatchObject({
+    '/tmp': '/srv/own/tmp',
+    '/data': '/srv/data/account',
+    '/models': '/models',
+  })
+  expect(mounts).toHaveLength(4)
 })
 
 test('memory is bounded with what is in shared memory, and without swap', () => {
@@ -167,6 +178,11 @@ test('an app chooses among the runtimes that its operator lists, and no other', 
   expect(() => runtimeOf('runc', choice)).toThrow('"runc" (annotation carrick.runtime) is not among those')
   expect(() => runtimeOf('kata', choice)).toThrow('no runtime "kata" (annotation carrick.runtime), but runc, runsc')
   expect(() => checkStandard({ ...choice, standard: 'kata' })).toThrow('CARRICK_CONTAINER_RUNTIME is "kata"')
+})
+
+test('the sockets of gVisor and Kata are looked for by connecting, those of others in the kernel', () => {
+  expect(['runsc', 'kata', 'kata-runtime', 'mine'].filter(hasOwnKernel)).toHaveLength(4)
+  expect([undefined, '', 'runc', 'crun', 'nvidia'].filter(hasOwnKernel)).toEqual([])
 })
 
 test('what the engine cannot do is named', () => {

@@ -79,6 +79,8 @@ export interface Walled {
 
 export interface Walls {
   readonly confinement: readonly Confinement[]
+  /** Throws `bad_request` for a runtime that an app may not choose here. */
+  requireRuntime(name: string): void
   /** Makes what one container needs. Throws the engine's 404 when its image is not there yet. */
   surround(spec: RunnerSpec, place: ContainerPlace): Promise<Walled>
   /** What to tell the engine of a runner from the moment it serves, if anything. */
@@ -113,6 +115,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
 
   return {
     confinement: confinementOf(facts, { firewall: firewall.why, runtime: set.runtime }),
+    requireRuntime: (name) => void runtimeOf(name, runtimes),
     async surround(spec, place) {
       const runtime = runtimeOf(spec.runtime, runtimes)
       const image = await wishesOf(spec.image?.reference ?? '')

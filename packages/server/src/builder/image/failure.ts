@@ -77,8 +77,9 @@ function authorization(words: string): string | undefined {
   ) {
     return undefined
   }
+  const [, asked] = /\bfrom host ([\w.-]+(?::\d+)?)/.exec(words) ?? []
   const [, named] = /([a-z0-9][\w.-]*(?::\d+)?\/[\w./-]+(?::[\w.-]+)?)/i.exec(words.replace(/https?:\/\//g, '')) ?? []
-  const host = (named === undefined ? undefined : parseImageName(named)?.host) ?? 'of the image'
+  const host = asked ?? (named === undefined ? undefined : parseImageName(named)?.host) ?? 'of the image'
   return `the registry ${host} refuses the image or the username and password for it (\`registries\` of the image names them): ${words}`
 }
 

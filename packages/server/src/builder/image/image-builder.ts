@@ -143,7 +143,7 @@ export class ImageBuilder implements Builder {
     let gone = 0
     for (const { id, image, usedAt } of await store.read(keptImages())) {
       if (named.has(id) || usedAt >= before || !(await store.commit(forgetImage(id, before)))) continue
-      await removeName(this.#options.engine, image.tag)
+      await this.#forgetNames(image)
       gone += 1
     }
     return gone
@@ -259,7 +259,18 @@ export class ImageBuilder implements Builder {
     signal.throwIfAborted()
     const former = await store.read(imageOf(id))
     await store.commit(keepImage(id, { image, sbom, now: this.#clock.now() }))
-    if (former !== undefined && former.tag !== image.tag) await removeName(this.#options.engine, former.tag)
+    if (former !== undefined && former.tag !== image.tag) {
+      await this.#forgetNames({
+        tag: former.tag,
+        ...(former.pushed !== image.pushed && present('pushed', former.pushed)),
+      })
+    }
+  }
+
+  /** Takes its names away from the engine, and with the last one the image. */
+  async #forgetNames({ tag, pushed }: Pick<EnvironmentImage, 'tag' | 'pushed'>): Promise<void> {
+    if (pushed !== undefined) await this.#options.push?.forget(pushed)
+    await removeName(this.#options.engine, tag)
   }
 
   #tooLong(): CarrickError {

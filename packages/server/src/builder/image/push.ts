@@ -20,6 +20,8 @@ export interface Push {
   push(image: PushedImage): Promise<string>
   /** How the engine names it now, by which it finds or pulls it. */
   referenceOf(stored: string): string
+  /** Takes its names away from the engine. It is for the registry to know when nothing needs it there. */
+  forget(stored: string): Promise<void>
   /** Whether the registry still has it. */
   has(stored: string): Promise<boolean>
 }

@@ -1,6 +1,5 @@
 """What the app calls: it gives a Cog predictor its inputs and takes its outputs. Put here by `carrick migrate cog`."""
 
-import asyncio
 import importlib.util
 import inspect
 import io
@@ -16,6 +15,7 @@ import pydantic
 from fastapi.encoders import jsonable_encoder
 
 from . import files
+from .running import Interruptible, Running
 from .types import NO_DEFAULT, File, InputField, Path, Secret
 
 
@@ -28,40 +28,46 @@ class Serving:
         self.predictor = getattr(loaded(file), name)()
         self.predict = getattr(self.predictor, "run", None) or self.predictor.predict
         self.upload = upload
+        self.running = Running()
 
     async def setup(self) -> None:
         setup = getattr(self.predictor, "setup", None)
         if setup is None:
             return
         takes_weights = "weights" in inspect.signature(setup).parameters
-        await finished(setup, {"weights": os.environ.get("COG_WEIGHTS")} if takes_weights else {})
+        await finished(setup, {"weights": os.environ.get("COG_WEIGHTS")} if takes_weights else {}, Interruptible())
 
-    async def answer(self, given: dict[str, Any]) -> Any:
+    async def answer(self, request: Any, given: dict[str, Any]) -> Any:
         """The output, with files uploaded."""
-        return [chunk async for chunk in self.chunks(given)][0]
+        return (await self.answers(request, given))[0]
 
-    async def answers(self, given: dict[str, Any]) -> list[Any]:
+    async def answers(self, request: Any, given: dict[str, Any]) -> list[Any]:
         """All that an iterator gives."""
-        return [chunk async for chunk in self.chunks(given)]
+        async with self.running.prediction(id_of(request)) as thread:
+            return [chunk async for chunk in self.chunks(thread, given)]
 
-    async def events(self, given: dict[str, Any]) -> AsyncIterator[str]:
+    async def events(self, request: Any, given: dict[str, Any]) -> AsyncIterator[str]:
         """What an iterator gives as server-sent events, each as soon as it is there."""
-        async for chunk in self.chunks(given):
-            yield f"data: {json.dumps({'output': jsonable_encoder(chunk)})}\n\n"
+        async with self.running.prediction(id_of(request)) as thread:
+            async for chunk in self.chunks(thread, given):
+                yield f"data: {json.dumps({'output': jsonable_encoder(chunk)})}\n\n"
 
-    async def chunks(self, given: dict[str, Any]) -> AsyncIterator[Any]:
+    def cancel(self, request: Any) -> dict[str, bool]:
+        return {"cancelled": self.running.cancel(id_of(request))}
+
+    async def chunks(self, thread: Interruptible, given: dict[str, Any]) -> AsyncIterator[Any]:
         folder = tempfile.mkdtemp(prefix="inputs-")
         try:
-            inputs = await asyncio.to_thread(resolved, self.predict, given, folder)
-            made = self.predict(**inputs) if gives_chunks(self.predict) else await finished(self.predict, inputs)
+            inputs = await thread.run(resolved, self.predict, given, folder)
+            made = self.predict(**inputs) if gives_chunks(self.predict) else await finished(self.predict, inputs, thread)
             if inspect.isasyncgen(made):
                 async for chunk in made:
-                    yield await asyncio.to_thread(self.shown, chunk)
+                    yield await thread.run(self.shown, chunk)
             elif inspect.isgenerator(made):
-                while (chunk := await asyncio.to_thread(next, made, NO_DEFAULT)) is not NO_DEFAULT:
-                    yield await asyncio.to_thread(self.shown, chunk)
+                while (chunk := await thread.run(next, made, NO_DEFAULT)) is not NO_DEFAULT:
+                    yield await thread.run(self.shown, chunk)
             else:
-                yield await asyncio.to_thread(self.shown, made)
+                yield await thread.run(self.shown, made)
         finally:
             files.forget(folder)
 
@@ -84,10 +90,14 @@ def gives_chunks(function: Callable[..., Any]) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
-async def finished(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+def id_of(request: Any) -> str:
+    return request.headers.get("x-fal-request-id", "")
+
+
+async def finished(function: Callable[..., Any], arguments: dict[str, Any], thread: Interruptible) -> Any:
     if inspect.iscoroutinefunction(function):
         return await function(**arguments)
-    return await asyncio.to_thread(function, **arguments)
+    return await thread.run(function, **arguments)
 
 
 def loaded(file: str) -> Any:

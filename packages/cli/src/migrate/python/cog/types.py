@@ -57,7 +57,7 @@ class AsyncConcatenateIterator(AsyncIterator[T], Generic[T]):
 
 
 class CancelationException(BaseException):
-    """Cog raises it in a predictor whose prediction is cancelled. Nothing raises it here."""
+    """Is raised in a predictor that is not async when its prediction is cancelled."""
 
 
 class Scope:

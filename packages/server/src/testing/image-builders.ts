@@ -2,17 +2,17 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Docker from 'dockerode'
-import { labelsOfInstallation } from '../../backends/docker/labels.ts'
-import type { ContainerDefinition, EnvironmentDefinition, ImageSource } from '../../domain/revision.ts'
-import { imageHelper } from '../../runner-programs.ts'
-import { openTestStore, type TestStore } from '../../testing/store.ts'
-import type { BuildOptions } from '../builder.ts'
-import { createImageBuilder, type ImageBuilder, type ImageBuilderOptions } from './image-builder.ts'
-import { repositoryOf } from './names.ts'
+import { labelsOfInstallation } from '../backends/docker/labels.ts'
+import type { ContainerDefinition, EnvironmentDefinition, ImageSource } from '../domain/revision.ts'
+import { imageHelper } from '../runner-programs.ts'
+import { openTestStore, type TestStore } from './store.ts'
+import type { BuildOptions } from '../builder/builder.ts'
+import { createImageBuilder, type ImageBuilder, type ImageBuilderOptions } from '../builder/image/image-builder.ts'
+import { repositoryOf } from '../builder/image/names.ts'
 
 /** The image that `test/engine` provides. */
 export const baseImage = 'python:3.11-slim'
-const toolsFolder = join(import.meta.dirname, '../../../../../.cache/tools')
+const toolsFolder = join(import.meta.dirname, '../../../../.cache/tools')
 
 /** An installation of a test's own on the engine that DOCKER_HOST names. Letting go of it removes all that it made there. */
 export interface TestBuilders extends AsyncDisposable {
@@ -119,7 +119,7 @@ export async function runIn(
   try {
     await made.start()
     await made.wait()
-    return (await made.logs({ stdout: true, stderr: true })).toString('utf8').trim()
+    return String(await made.logs({ stdout: true, stderr: true })).trim()
   } finally {
     await made.remove({ force: true })
   }

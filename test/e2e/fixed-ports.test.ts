@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Carrick } from './carrick.ts'
+import { byRunner, waysToCall } from './own-server.ts'
+
+/** `@fal.function(exposed_port=8080)`, deployed by the stock `fal`: each of its runners binds 8080. */
+describe('an app that binds a port of its own choice', () => {
+  let carrick: Carrick
+  let shared: string | undefined
+  beforeAll(async () => {
+    carrick = await Carrick.start()
+    const { confinement } = JSON.parse((await carrick.carrick('status', '--json')).stdout) as {
+      confinement: { part: string; by: string | null; why?: string }[]
+    }
+    const network = confinement.find(({ part }) => part === 'network')
+    shared = network?.by ? undefined : (network?.why ?? 'nothing is told of it')
+    await carrick.deploy('own_port.py::serve', 'fixed')
+  })
+  afterAll(() => carrick[Symbol.asyncDispose]())
+
+  test('has as many runners as it wants, each called at its own', async ({ skip }) => {
+    skip(shared !== undefined, `runners share the machine's network: ${shared}`)
+    const seen = await byRunner(carrick, '/tester/fixed', 2)
+    for (const { variables } of seen.values()) expect(variables['PORT']).not.toBe('8080')
+  })
+
+  test.each(Object.entries(waysToCall))('%s', (_, way) => way(carrick, '/tester/fixed'))
+})
