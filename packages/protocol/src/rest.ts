@@ -153,7 +153,17 @@ export const RunnerList = z.object({
       runner_id: z.string(),
       app: z.string(),
       revision: z.string(),
-      state: z.enum(['PENDING', 'SETUP', 'IDLE', 'RUNNING', 'DRAINING', 'TERMINATING', 'TERMINATED', 'CRASH_BACKOFF']),
+      state: z.enum([
+        'PENDING',
+        'DOCKER_PULL',
+        'SETUP',
+        'IDLE',
+        'RUNNING',
+        'DRAINING',
+        'TERMINATING',
+        'TERMINATED',
+        'CRASH_BACKOFF',
+      ]),
       /** Another takes its place: once that serves, or it does already. */
       replacement: z.enum(['none', 'will', 'did']),
       machine_type: z.string(),

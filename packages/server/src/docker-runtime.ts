@@ -24,6 +24,7 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
     programs: imageHelper,
     toolsFolder: join(config.CARRICK_CACHE === '' ? folder.cache : config.CARRICK_CACHE, 'tools'),
     baseImage: config.CARRICK_BASE_IMAGE,
+    hosts: () => [...names.hosts.map((host) => `${host}:${names.port}`), ingress.authority],
     push: pushTo(registry, engine.docker, foundation),
     parallel: config.CARRICK_PARALLEL_BUILDS,
     timeoutMs: config.CARRICK_BUILD_TIMEOUT_MS,
