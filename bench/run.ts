@@ -6,6 +6,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   backlog: async () => (await import('./backlog.bench.ts')).backlog,
   recovery: async () => (await import('./recovery.bench.ts')).recovery,
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
+  containers: async () => (await import('./containers.bench.ts')).containers,
   spawn: async () => (await import('./spawn.bench.ts')).spawned,
   'scale-out': async () => (await import('./scale-out.bench.ts')).scaleOut,
   'wake-all': async () => (await import('./wake-all.bench.ts')).wakeAll,

@@ -1,4 +1,4 @@
-/** What every backend promises, as tests. A backend that cannot keep a promise names it in `skip`, with the reason. */
+/** What every backend promises, as tests. A backend that cannot keep a promise names it in `cannot`, with the reason. */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -31,6 +31,8 @@ export interface BackendUnderTest {
   readonly bind?: string
   /** Those of a runner's processes that run, of some known by ids of its own. Absent: they count as this machine does. */
   readonly running?: (id: RunnerId, pids: readonly number[]) => readonly number[]
+  /** Why it cannot keep some of the promises, by the names of their tests. */
+  readonly cannot?: Readonly<Record<string, string>>
 }
 
 const never = new AbortController().signal
@@ -57,7 +59,9 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
     let runners: RunnerBackend
     let output: RunnerOutput[]
 
-    beforeEach(async () => {
+    beforeEach(async (context) => {
+      const why = backend.cannot?.[context.task.name]
+      context.skip(why !== undefined, why)
       place = { folder: await mkdtemp(join(tmpdir(), 'carrick-runners-')), installation: randomUUID() }
       runners = await backend.open(place)
       output = []

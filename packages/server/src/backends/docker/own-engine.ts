@@ -77,11 +77,18 @@ export class OwnEngine implements AsyncDisposable {
   }
 }
 
+/** Where it is in that image. */
+export const nodeInside = '/usr/local/bin/node'
+
 /** What this machine's Node needs of this machine, as `ldd` tells it, and nothing besides. */
 async function importNode({ docker }: Engine, image: string): Promise<void> {
   const { stdout } = await execute('ldd', [process.execPath])
   const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path ?? '')
-  const packed = spawn('tar', ['-chP', ...libraries, process.execPath], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const packed = spawn(
+    'tar',
+    ['-chP', '--transform', `s|^${process.execPath}$|${nodeInside}|`, ...libraries, process.execPath],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   const [name, tag] = image.split(':')
   const taken = await docker.importImage(packed.stdout, { repo: name, tag })
   for await (const _ of taken);

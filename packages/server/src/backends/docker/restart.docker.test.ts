@@ -10,7 +10,7 @@ import { silent } from '../../kit/logger.ts'
 import type { RunnerBackend, RunnerOutput } from '../backend.ts'
 import { state } from '../conformance.ts'
 import { createDockerBackend } from './index.ts'
-import { OwnEngine } from './own-engine.ts'
+import { nodeInside, OwnEngine } from './own-engine.ts'
 
 const never = new AbortController().signal
 const patience = { timeout: 60_000, interval: 50 }
@@ -57,7 +57,7 @@ describe.skipIf(whyNot !== undefined)(
     async function start(): Promise<RunnerId> {
       const id = randomUUID()
       const own = { id, appId: 'app', revisionId: 'revision', accountId: 'account', variables: {}, mounts: [] }
-      await backend.start({ ...own, command: [process.execPath, '-e', server], image: { reference: image } }, never)
+      await backend.start({ ...own, command: [nodeInside, '-e', server], image: { reference: image } }, never)
       return id
     }
 
@@ -124,7 +124,7 @@ describe.skipIf(whyNot !== undefined)(
       const { docker } = await engine.open()
       const other = await docker.createContainer({
         Image: image,
-        Cmd: [process.execPath],
+        Cmd: [nodeInside],
         Labels: { 'carrick.installation': 'another', 'carrick.runner': 'x' },
       })
       await docker.getContainer(`carrick-${ended}`).kill()

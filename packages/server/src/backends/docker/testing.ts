@@ -16,6 +16,13 @@ export async function openDocker(place: Place): Promise<RunnerBackend> {
   return createDockerBackend({ ...place, engine: await openEngine(), log: silent })
 }
 
+/** The socket of Podman's service, where tests are told of one: `podman system service --time=0 unix:///PATH`. */
+export const podmanHost = process.env['CARRICK_TEST_PODMAN']
+
+export async function openPodman(place: Place): Promise<RunnerBackend> {
+  return createDockerBackend({ ...place, engine: await openEngine({ DOCKER_HOST: podmanHost }), log: silent })
+}
+
 export const dockerBackend: BackendUnderTest = {
   open: openDocker,
   module: fileURLToPath(import.meta.url),
@@ -24,6 +31,15 @@ export const dockerBackend: BackendUnderTest = {
   bind: '0.0.0.0',
   spec: { image: { reference: testImage }, sees: [dirname(process.execPath)] },
   running: runningInside,
+}
+
+export const podmanBackend: Omit<BackendUnderTest, 'open'> = {
+  ...dockerBackend,
+  exported: 'openPodman',
+  cannot: {
+    'a program that does not exist is an exit with code 127 and a line that names it':
+      "Podman's init (catatonit) says so without the name, and ends with 1",
+  },
 }
 
 /** The processes of a runner that live, as this machine shows them: each has its own id in the last namespace it is in. */
