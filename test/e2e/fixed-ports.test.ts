@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick } from './carrick.ts'
+import { Carrick, onDocker } from './carrick.ts'
 import { byRunner, waysToCall } from './own-server.ts'
 
+/* With containers: docker/custom.docker.test.ts. */
+
 /** `@fal.function(exposed_port=8080)`, deployed by the stock `fal`: each of its runners binds 8080. */
-describe('an app that binds a port of its own choice', () => {
+describe.skipIf(onDocker)('an app that binds a port of its own choice', () => {
   let carrick: Carrick
   let shared: string | undefined
   beforeAll(async () => {
@@ -25,3 +27,19 @@ describe('an app that binds a port of its own choice', () => {
 
   test.each(Object.entries(waysToCall))('%s', (_, way) => way(carrick, '/tester/fixed'))
 })
+
+test.skipIf(onDocker)(
+  'where runners share the network one of them has the port, and the deploy says that it is the only one',
+  async () => {
+    await using carrick = await Carrick.start({ CARRICK_ISOLATION: 'never' })
+    const file = 'test/e2e/apps/own_port.py::serve'
+    const { code, stdout, stderr } = await carrick.fal('deploy', file, '--app-name', 'fixed')
+    expect([code, stdout + stderr]).toEqual([
+      0,
+      expect.stringMatching(
+        /binds port 8080 by itself, .* only one runner of it can serve at a time\. Set max_concurrency to 1/,
+      ),
+    ])
+    expect((await byRunner(carrick, '/tester/fixed', 1)).size).toBe(1)
+  },
+)

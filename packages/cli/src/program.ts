@@ -34,6 +34,7 @@ export function program(): Command {
   carrick.addCommand(requests())
   carrick.addCommand(webhooks())
   carrick.addCommand(usage())
+  carrick.addCommand(image())
   carrick.addCommand(system())
   carrick.addCommand(backup())
   carrick.addCommand(restore())
@@ -100,6 +101,21 @@ function status(): Command {
     .addOption(url())
     .option('--json', 'as JSON')
     .action(async (flags) => (await import('./status.ts')).status(flags))
+}
+
+function image(): Command {
+  const group = new Command('image').description('Images for machines that cannot pull them')
+  group
+    .command('import')
+    .description('Puts the images of an archive into the registry; deploys then find them by the names that they have')
+    .argument('<file>', 'an archive of `docker save` or an OCI layout as tar, also with gzip or zstd')
+    .option('--name <name>', 'what deploys call it, such as python:3.11-slim (default: as the archive says)')
+    .addOption(data())
+    .addOption(url())
+    .option('--json', 'as JSON')
+    .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
+    .action(async (file, flags) => (await import('./image/import.ts')).importImages(file, flags))
+  return group
 }
 
 function system(): Command {

@@ -61,6 +61,17 @@ export const PruneAnswer = z.object({
 })
 export type PruneAnswer = z.infer<typeof PruneAnswer>
 
+/** POST /v1/images: an image that was pushed to the registry, and the name by which deploys find it from now on. */
+export const ImageImport = z.object({
+  name: z.string().max(255),
+  repository: z.string().max(255),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+})
+
+/** What it answers. `engine`: whether the server's container engine has it under that name. */
+export const ImportedImage = ImageImport.extend({ engine: z.boolean() })
+export type ImportedImage = z.infer<typeof ImportedImage>
+
 /** POST /v1/accounts */
 export const AccountRequest = z.object({ nickname: z.string() })
 
@@ -142,7 +153,17 @@ export const RunnerList = z.object({
       runner_id: z.string(),
       app: z.string(),
       revision: z.string(),
-      state: z.enum(['PENDING', 'SETUP', 'IDLE', 'RUNNING', 'DRAINING', 'TERMINATING', 'TERMINATED', 'CRASH_BACKOFF']),
+      state: z.enum([
+        'PENDING',
+        'DOCKER_PULL',
+        'SETUP',
+        'IDLE',
+        'RUNNING',
+        'DRAINING',
+        'TERMINATING',
+        'TERMINATED',
+        'CRASH_BACKOFF',
+      ]),
       /** Another takes its place: once that serves, or it does already. */
       replacement: z.enum(['none', 'will', 'did']),
       machine_type: z.string(),

@@ -3,6 +3,7 @@ import { openEngine, type EngineFacts } from './backends/docker/engine.ts'
 import { createDockerBackend } from './backends/docker/index.ts'
 import { createImageBuilder } from './builder/image/image-builder.ts'
 import { ingressName } from './ingress.ts'
+import { keepImported, startImports } from './imported-images.ts'
 import { pruneEngine } from './prune-engine.ts'
 import { imageHelper } from './runner-programs.ts'
 import type { OpenRuntime } from './runtime.ts'
@@ -23,6 +24,7 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
     programs: imageHelper,
     toolsFolder: join(config.CARRICK_CACHE === '' ? folder.cache : config.CARRICK_CACHE, 'tools'),
     baseImage: config.CARRICK_BASE_IMAGE,
+    hosts: () => [...names.hosts.map((host) => `${host}:${names.port}`), ingress.authority],
     push: pushTo(registry, engine.docker, foundation),
     parallel: config.CARRICK_PARALLEL_BUILDS,
     timeoutMs: config.CARRICK_BUILD_TIMEOUT_MS,
@@ -47,8 +49,11 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
     walls: wallSettingsOf(config),
   })
   closing.defer(() => backend.close())
+  const keepInEngine = keepImported(engine.docker, registry)
+  const imports = startImports({ store, engine: engine.docker, keepInEngine, clock, log })
+  closing.defer(() => imports.stop())
   const leftovers = pruneEngine(engine.docker, installation.id)
-  return { backend, builder, leftovers, engine: nameOf(engine.facts) }
+  return { backend, builder, leftovers, keepInEngine, engine: nameOf(engine.facts) }
 }
 
 function nameOf({ kind, version, isRootless }: EngineFacts): string {

@@ -9,10 +9,19 @@ import { labelsOfInstallation } from './backends/docker/labels.ts'
 export function pruneEngine(engine: Docker, installation: string): Prune {
   const label = Object.entries(labelsOfInstallation(installation)).map(([name, value]) => `${name}=${value}`)
 
-  async function containers(before: number): Promise<readonly { Id: string; Names: string[] }[]> {
-    const ended = ['exited', 'dead', 'created']
-    const found = await engine.listContainers({ all: true, filters: { label, status: ended } })
+  /** Those that ended: the backend takes its own away at once, so these are left over. */
+  async function containers(before: number) {
+    const filters = { label, status: ['exited', 'dead', 'created'] }
+    const found = await engine.listContainers({ all: true, filters })
     return found.filter(({ Created }) => Created * 1_000 < before)
+  }
+
+  /** Those that nothing names. One that was pulled by its digest has no tag, and a name all the same. */
+  async function images(before: number) {
+    const found = await engine.listImages({ filters: { label, dangling: ['true'] } })
+    const isNameless = (names: readonly string[] | null | undefined) =>
+      (names ?? []).every((name) => name.startsWith('<none>'))
+    return found.filter(({ Created, RepoDigests }) => Created * 1_000 < before && isNameless(RepoDigests))
   }
 
   return async ({ before, dryRun }) => {
@@ -21,8 +30,7 @@ export function pruneEngine(engine: Docker, installation: string): Prune {
       if (!dryRun && !(await done(engine.getContainer(Id).remove({ v: true })))) continue
       pruned.push({ kind: 'container', name: Names[0]?.replace(/^\//, '') ?? Id, count: 1 })
     }
-    const images = await engine.listImages({ filters: { label, dangling: ['true'] } })
-    for (const { Id, Size, Created } of images.filter((image) => image.Created * 1_000 < before)) {
+    for (const { Id, Size, Created } of await images(before)) {
       if (!dryRun && !(await done(engine.getImage(Id).remove({})))) continue
       pruned.push({ kind: 'image', name: `${Id} of ${new Date(Created * 1_000).toISOString()}`, count: 1, bytes: Size })
     }

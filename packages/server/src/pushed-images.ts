@@ -1,16 +1,20 @@
 import type { PushEngine } from './registry/image-registry.ts'
 import type { Push } from './builder/image/push.ts'
-import type { Foundation } from './foundation.ts'
 import type { ImageRegistry } from './registry/image-registry.ts'
 import { forgetPushed } from './registry/push.ts'
 import { accountById } from './store/accounts.ts'
 import { keptImages } from './store/environment-images.ts'
+import type { Store } from './store/store.ts'
+
+interface WithStore {
+  readonly store: Store
+}
 
 /** All environments of an owner are images of one repository, so that what they share is pushed and kept once. */
 const repositoryName = 'environments'
 
 /** How the images that are built get to the registry: those of requirements are nobody's alone, all others an account's. */
-export function pushTo(registry: ImageRegistry, engine: PushEngine, { store }: Pick<Foundation, 'store'>): Push {
+export function pushTo(registry: ImageRegistry, engine: PushEngine, { store }: WithStore): Push {
   return {
     async push({ accountId, image, onLine, signal }) {
       const owner = accountId === undefined ? undefined : (await store.read(accountById(accountId)))?.nickname
@@ -28,10 +32,7 @@ export function pushTo(registry: ImageRegistry, engine: PushEngine, { store }: P
 }
 
 /** Which of these digests an environment is kept by: the registry gives none of them up. */
-export async function keptDigests(
-  { store }: Pick<Foundation, 'store'>,
-  digests: readonly string[],
-): Promise<ReadonlySet<string>> {
+export async function keptDigests({ store }: WithStore, digests: readonly string[]): Promise<ReadonlySet<string>> {
   const images = await store.read(keptImages())
   const kept = new Set(
     images.flatMap(({ image: { pushed } }) => (pushed === undefined ? [] : [partsOf(pushed).digest])),

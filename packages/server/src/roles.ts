@@ -165,6 +165,7 @@ export async function startRoles(
     isDraining: () => readiness() === 'draining',
     commits: () => foundation.store.stats(),
     swept: () => ({ ...retention.swept(), ...fileSweep.swept() }),
+    keepInEngine: runtime.keepInEngine,
     prunes: prunesOf({ foundation, runtime, standIns: onDemand.standIns }),
   }
   await workflows.open()

@@ -1,5 +1,6 @@
 import type { RunnerBackend } from './backends/backend.ts'
 import { lacks } from './backends/confinement.ts'
+import type { KeepInEngine } from './api/system/images.ts'
 import type { Prune } from './api/system/prune.ts'
 import type { Builder, UnneededEnvironment } from './builder/builder.ts'
 import type { ServerNames } from './domain/addresses.ts'
@@ -20,6 +21,8 @@ export interface Addresses {
 export interface Runtime {
   readonly backend: RunnerBackend
   readonly builder: SweptBuilder
+  /** Absent where there is no engine. */
+  readonly keepInEngine?: KeepInEngine
   /** What is kept besides environments, and may be needed no more. */
   readonly leftovers: Prune
   /** The container engine that runs them, for people: its name and version. */

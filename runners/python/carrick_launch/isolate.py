@@ -182,7 +182,7 @@ def _see(options, in_user_namespace):
         view.put(path, file)
     places = zip(options.get("mount-to", []), options.get("mount-from", []), options.get("mount-read-only", []))
     for index, (to, source, read_only) in enumerate(sorted(places, key=lambda place: len(place[0]))):
-        wanted = {"to": to, "from": source, "readOnly": read_only == "1"}
+        wanted = {"to": to, "from": source, "readOnly": read_only != "0", "refuses": read_only == "2"}
         view.mount(wanted, os.path.join(options["layers"][0], str(index)))
     view.become_root()
     os.chdir(folder)

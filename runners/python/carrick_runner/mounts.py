@@ -119,7 +119,7 @@ def place(wanted: Mapping[str, Any], target: str, layer: str, in_user_namespace:
     try:
         if not wanted["readOnly"]:
             mount(f"/proc/self/fd/{source}", target, MS_BIND | MS_REC)
-        elif not layered(wanted["from"], target, layer, in_user_namespace):
+        elif wanted.get("refuses") or not layered(wanted["from"], target, layer, in_user_namespace):
             mount(f"/proc/self/fd/{source}", target, MS_BIND)
             kept = sum(flag for bit, flag in _KEPT.items() if os.statvfs(target).f_flag & bit)
             mount(None, target, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)

@@ -14,7 +14,8 @@ let folder: string
 let base: string
 let python: string
 
-const plain = ({ stdout, stderr }: Ended) => `${stdout}\n${stderr}`.replaceAll(/\u001B\[[\d;]*m/g, '')
+const colours = new RegExp(String.raw`\u001b\[[\d;]*m`, 'g')
+const plain = ({ stdout, stderr }: Ended) => `${stdout}\n${stderr}`.replaceAll(colours, '')
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'carrick-deploys-'))

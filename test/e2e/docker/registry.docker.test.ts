@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempDisposable, open, rm } from 'node:fs/promises'
+import { mkdir, mkdtempDisposable, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -190,4 +190,34 @@ async function secondEngine(): Promise<AsyncDisposable & { readonly host: string
       await rm(folder.path, { recursive: true, force: true })
     },
   }
+}
+
+test('a server whose images are in the registry of somebody else builds into it, and runs from it', async () => {
+  await using other = await Carrick.start({
+    CARRICK_BACKEND: 'docker',
+    CARRICK_REGISTRY: `127.0.0.1:${port}/tester/team`,
+    CARRICK_REGISTRY_USERNAME: 'anybody',
+    CARRICK_REGISTRY_PASSWORD: carrick.variables['FAL_KEY'] ?? '',
+  })
+  const project = join(home.path, 'app')
+  await mkdir(project, { recursive: true })
+  const serve = 'CMD ["python3", "-m", "http.server", "9000", "--directory", "/"]'
+  await writeFile(join(project, 'Dockerfile'), `FROM ${await baseImage()}\nRUN echo hello > /hello\n${serve}\n`)
+  const table = ['[tool.fal.apps.pages]', 'exposed_port = 9000', 'machine_type = "XS"', 'keep_alive = 60']
+  const image = ['[tool.fal.apps.pages.image]', 'dockerfile = "Dockerfile"', '']
+  await writeFile(join(project, 'pyproject.toml'), [...table, ...image].join('\n'))
+  const deployed = await other.falIn(project, ['deploy', 'pages'])
+  expect(deployed.code, deployed.stdout + deployed.stderr).toBe(0)
+  expect(deployed.stdout + deployed.stderr).not.toContain(carrick.variables['FAL_KEY'])
+  const { repositories } = (await (await carrick.ask('/v2/_catalog')).json()) as { repositories: string[] }
+  expect(repositories).toContain('tester/team/tester/environments')
+  const page = await other.ask('/tester/pages/hello')
+  expect([page.status, await page.text()]).toEqual([200, 'hello\n'])
+  const running = await docker(mine, 'ps', '--format', '{{.Image}}')
+  expect(running.said).toContain(`127.0.0.1:${port}/tester/team/tester/environments`)
+})
+
+async function baseImage(): Promise<string> {
+  const names = await docker(mine, 'images', '--format', '{{.Repository}}:{{.Tag}}')
+  return names.said.split('\n').find((name) => /^python:3\.\d+-slim$/.test(name)) ?? ''
 }

@@ -1,3 +1,4 @@
+import { loadSettings } from '@carrick/server/settings'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,7 @@ export async function demo({ backend }: { readonly backend?: string }): Promise<
   process.env['CARRICK_DATA'] = folder
   process.env['CARRICK_CACHE'] ??= join(root, '.cache')
   if (backend !== undefined) process.env['CARRICK_BACKEND'] = backend
+  await choosePython()
   try {
     title('A server of its own, with a throw-away data folder')
     await using server = await startServer(folder, owner)
@@ -33,6 +35,15 @@ export async function demo({ backend }: { readonly backend?: string }): Promise<
   }
   console.log('\nThat was the main job. Next, in two terminals of your own:')
   console.log('  npx carrick up\n  eval "$(npx carrick env)"   # then: npx carrick deploy examples/hello/app.py::Hello')
+}
+
+/** Of the Pythons that the tools can run on, one whose base image is there: the demo has nothing to pull then. */
+async function choosePython(): Promise<void> {
+  const { config } = await loadSettings({ variables: process.env })
+  if (config.CARRICK_BACKEND !== 'docker' || config.CARRICK_CLIENT_PYTHON !== '') return
+  const { pythonWithBaseImage } = await import('@carrick/server/base-python')
+  const python = await pythonWithBaseImage(config)
+  if (python !== undefined) process.env['CARRICK_CLIENT_PYTHON'] = python
 }
 
 async function walk(shell: Shell): Promise<void> {

@@ -30,6 +30,7 @@ import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 import type { Swept } from './retention/sweep.ts'
 import type { Functions } from './runs/function-call.ts'
+import type { KeepInEngine } from './system/images.ts'
 import type { Prune } from './system/prune.ts'
 import type { UsageKeeper } from './usage/keeper.ts'
 
@@ -74,6 +75,8 @@ export interface Deps {
   readonly usageKeeper: Pick<UsageKeeper, 'whileSettled'>
   /** What was taken away since the start because it is kept no longer. */
   readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
+  /** Undefined where there is no container engine. */
+  readonly keepInEngine: KeepInEngine | undefined
   /** All that keeps what may be needed no more. */
   readonly prunes: readonly Prune[]
   /** What was turned away at the door, counted. */

@@ -8,6 +8,7 @@ import { formatKey } from '../access/credentials.ts'
 import { cancelledOutcome } from '../domain/outcome.ts'
 import { presets } from '../domain/permissions.ts'
 import type { Access, Granted, Permission } from '../domain/permissions.ts'
+import { keepImage } from '../store/environment-images.ts'
 import { addObject, objectById, partsOf, putWhole } from '../store/objects.ts'
 import { addComfyWorkflow, comfyWorkflow } from '../store/comfy.ts'
 import { retriesOf } from '../store/retries.ts'
@@ -58,6 +59,7 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /applications/:owner/:name/metadata': 'apps:read',
   'GET /v1/status': 'account:read',
   'GET /v1/events': 'events:read',
+  'GET /v1/environments/:id/sbom': 'apps:read',
   'GET /v1/runners': 'runners:read',
   'GET /dashboard/apps/:owner/:name/*': 'anyone',
   'GET /dashboard/assets/:file': 'anyone',
@@ -77,6 +79,7 @@ const doors: Readonly<Record<string, Access>> = {
   'GET /.well-known/jwks.json': 'anyone',
   'GET /v1/accounts': 'accounts:read',
   'POST /v1/system/prune': 'accounts:write',
+  'POST /v1/images': 'accounts:write',
   'PATCH /v1/accounts/:name': 'accounts:write',
   'GET /v1/serverless/files/usage': 'files:read',
   'POST /v1/accounts': 'accounts:write',
@@ -308,6 +311,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'PUT /kv/set/:store/:name{.+}': { ':store': 'settings', ':name': 'ann' },
   'DELETE /kv/delete/:store/:name{.+}': { ':store': 'settings', ':name': 'ann' },
   'GET /v1/events': {},
+  'GET /v1/environments/:id/sbom': { ':id': 'environment-of-ann' },
   'GET /v1/runners': {},
   'GET /dashboard/apps/:owner/:name/*': { ':owner': 'ann', ':name': 'hello' },
   'GET /dashboard/assets/:file': { ':file': 'page.js' },
@@ -328,6 +332,7 @@ const aimedAtAnn: Readonly<Record<string, Input>> = {
   'GET /v1/accounts': {},
   'POST /v1/accounts': { nickname: 'carol' },
   'POST /v1/system/prune': {},
+  'POST /v1/images': {},
   'PATCH /v1/accounts/:name': { ':name': 'bob', data_quota: 5 },
   'GET /v1/serverless/files/usage': {},
   'GET /files/list/*': { '*': 'models' },
@@ -514,6 +519,13 @@ async function giveAnnThings(): Promise<void> {
   await control.store.commit(
     addRunner({ ...identity, machineType: 'S', createdAt: 1_000, state: 'pending', startAt: 1_000 }),
   )
+  const image = { imageId: 'sha256:1', tag: 'a/b:c', accountId: app.accountId }
+  const sbom = {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.5',
+    components: [{ type: 'library', name: 'made-by-ann', version: '1' }],
+  }
+  await control.store.commit(keepImage('environment-of-ann', { image, sbom: JSON.stringify(sbom), now: 1_000 }))
   const stored = { ...(await control.deps.objects.put(Buffer.from('made-by-ann'), 100)), number: 1 }
   const acl = { default: 'hide' as const, rules: [] }
   const object = {

@@ -66,6 +66,8 @@ export interface Mount {
   readonly to: string
   /** What is there cannot be changed: what the runner writes over it is its own and goes with it, or is refused. */
   readonly readOnly: boolean
+  /** It is refused in any case: what would go with the runner must not seem to be kept. */
+  readonly refuses?: true
 }
 
 /** A line a runner wrote, as the backend read it. `requestId` when the bootstrap tagged it. */

@@ -1,5 +1,5 @@
 /** What a deploy sent besides, which the stock client passes on as it is: `--annotation name=value`. */
-export function annotationOf({ annotations }: Readonly<Record<string, unknown>>, name: string): string | undefined {
+function annotationOf({ annotations }: Readonly<Record<string, unknown>>, name: string): string | undefined {
   if (typeof annotations !== 'object' || annotations === null || !Object.hasOwn(annotations, name)) return undefined
   const value: unknown = Reflect.get(annotations, name)
   return typeof value === 'string' ? value : undefined

@@ -115,4 +115,4 @@ export function renewalOf(
   return revisionId === active && renewed.has(state) ? 'replace' : 'leave'
 }
 
-const renewed: ReadonlySet<RunnerView['state']> = new Set(['setup', 'idle', 'running'] as const)
+const renewed: ReadonlySet<RunnerView['state']> = new Set(['docker_pull', 'setup', 'idle', 'running'] as const)

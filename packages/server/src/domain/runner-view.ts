@@ -6,6 +6,7 @@ import type { EndReason, Exit } from './runner.ts'
 /** What people are told a runner is doing: its stored state, made finer by its home's counts and the backend's sightings. */
 export type RunnerViewState =
   | 'pending'
+  | 'docker_pull'
   | 'setup'
   | 'idle'
   | 'running'

@@ -120,6 +120,14 @@ export function start(runner: Pending, startupMs: number, now: Moment): Setup {
   return { ...identityOf(runner), state: 'setup', startedAt: now, readyBy: now + startupMs }
 }
 
+/** Its image is there: only from here on its start-up counts (platform-behaviour §1.3, settled). */
+export function pulled(runner: Setup, now: Moment): Setup {
+  return { ...runner, startedAt: now, readyBy: now + (runner.readyBy - runner.startedAt) }
+}
+
+/** Longest wait for an image beyond the time of a start-up. */
+const mostPullMs = 30 * 60_000
+
 /** Its port must open within `startupMs` of its start. */
 export function readyWithin(runner: Setup, startupMs: number): Setup {
   const readyBy = runner.startedAt + startupMs
@@ -162,7 +170,9 @@ export function observe(runner: LiveRunner, seen: Sighting, now: Moment): Runner
       return runner
     case 'setup':
       if (seen.kind === 'accepting') return serve(runner, seen.address, now)
-      return now > runner.readyBy ? terminate(runner, 'startup_timeout', now) : runner // may not be listed yet
+      return now > runner.readyBy + (seen.kind === 'pulling' ? mostPullMs : 0)
+        ? terminate(runner, 'startup_timeout', now)
+        : runner // may not be listed yet
     case 'serving':
       return seen.kind === 'unlisted' ? terminate(runner, 'crash', now) : runner
     case 'draining':

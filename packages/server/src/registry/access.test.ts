@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseKey } from '../access/credentials.ts'
 import { basic, codeOf, openTestRegistry, type TestRegistry } from '../testing/registry.ts'
@@ -50,6 +52,25 @@ describe('a login', () => {
       (await registry.ask(begun.headers.get('location') ?? '', { method: 'PATCH', body: 'x', headers })).status,
     ).toBe(401)
   })
+})
+
+test('an upload whose key is revoked while it comes is refused', async () => {
+  const { keyId, secret } = await registry.keyring.mint('account-ann', ['*'], 'short')
+  const authorization = basic(keyId, secret)
+  const begun = await registry.ask('/v2/ann/app/blobs/uploads/', { method: 'POST', headers: { authorization } })
+  const location = begun.headers.get('location') ?? ''
+  const sending = request(new URL(location, registry.url), { method: 'PATCH', headers: { authorization } })
+  const answered = once(sending, 'response') as Promise<[IncomingMessage]>
+  sending.on('error', () => {}) // the server may close on what is still coming
+  sending.write('the first part')
+  await expect
+    .poll(async () => (await registry.ask(location, { headers: { authorization } })).headers.get('range'))
+    .toBe('0-13')
+  await registry.keyring.revoke(keyId)
+  sending.write('the second part')
+  const [answer] = await answered
+  expect(answer.statusCode).toBe(401)
+  sending.destroy()
 })
 
 describe('a key', () => {

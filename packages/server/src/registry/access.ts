@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { httpCredentials, parseKey } from '../access/credentials.ts'
 import type { Credentials, Keyring } from '../access/keyring.ts'
+import type { AccountId, KeyId } from '../domain/ids.ts'
 import { ownerOf, sharedOwner } from '../domain/image-names.ts'
 import { mayCall, type Caller, type Permission } from '../domain/permissions.ts'
 import { RegistryError } from './errors.ts'
@@ -15,6 +16,8 @@ export interface Login {
 export interface Visitor {
   /** To tell uploads of one from those of others. */
   readonly id: string
+  /** By which key, for the record of changes; absent for the server itself. */
+  readonly key?: { readonly accountId: AccountId; readonly keyId: KeyId }
   /** Whose repositories it lists; undefined for all. */
   readonly owner: string | undefined
   /** Whether its tags lead to what it pushes. */
@@ -72,6 +75,7 @@ function visiting(caller: Caller, keyring: Pick<Keyring, 'holderOf'>): Visitor {
   }
   return {
     id: accountId,
+    key: { accountId, keyId },
     owner: nickname,
     tags: true,
     mayRead(repository) {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
+import { eventsOfAccount } from '../store/events.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   basic,
@@ -268,6 +269,23 @@ describe('a manifest', () => {
     const answer = await pinning.ask(`/v2/ann/environment/manifests/${digest}`, { method: 'DELETE' })
     expect([answer.status, await codeOf(answer)]).toEqual([403, 'DENIED'])
   })
+})
+
+test('who pushed and deleted what under which tag is in the record of changes', async () => {
+  await using noted = await openTestRegistry()
+  const { digest } = await noted.pushImage('ann/noted', 'v1')
+  noted.clock.advance(1)
+  await noted.ask('/v2/ann/noted/manifests/v1', { method: 'DELETE' })
+  noted.clock.advance(1)
+  await noted.ask(`/v2/ann/noted/manifests/${digest}`, { method: 'DELETE' })
+  const events = await noted.store.read(eventsOfAccount('account-ann', { limit: 10 }))
+  const keyId = noted.keys.ann.split(':')[0]
+  expect(events.map(({ action, subject }) => [action, subject])).toEqual([
+    ['delete_image', `ann/noted@${digest}`],
+    ['delete_image', 'ann/noted:v1'],
+    ['push_image', 'ann/noted:v1'],
+  ])
+  expect(events.at(-1)).toMatchObject({ keyId, outcome: 'done', detail: { digest } })
 })
 
 describe('a list', () => {

@@ -15,6 +15,8 @@ import type { Visitor } from './access.ts'
 import type { RegistryDeps } from './deps.ts'
 import { RegistryError } from './errors.ts'
 import { answer, type Exchange } from './exchange.ts'
+import { notes } from './note.ts'
+import { together } from '../store/sql.ts'
 import { readManifest, type ReadManifest } from './manifest.ts'
 
 /** As the specification asks of registries at least. */
@@ -61,7 +63,8 @@ export async function storeManifest(
   const { named, ...read } = readManifest(bytes, exchange.req.headers['content-type'])
   await requireNamed(deps, repository, named)
   const { key, length } = await deps.blobs.put(bytes)
-  await put(deps, repository, { ...read, digest, blob: key, length }, named, visitor.tags ? tags : [])
+  const manifest = { ...read, digest, blob: key, length }
+  await put(deps, visitor, repository, { manifest, named, tags: visitor.tags ? tags : [] })
   answer(exchange, 201, {
     location: `/v2/${repository}/manifests/${digest}`,
     'docker-content-digest': digest,
@@ -77,6 +80,7 @@ export async function removeManifest(deps: RegistryDeps, exchange: Exchange, vis
   const { store, clock } = deps
   if (!reference.includes(':')) {
     if (!(await store.commit(deleteTag(repository, reference, clock.now())))) throw await unknownManifest(deps, place)
+    await noteDeletion(deps, visitor, `${repository}:${reference}`)
     return answer(exchange, 202, {})
   }
   if ((await store.read(manifestAt(repository, reference))) === undefined) throw await unknownManifest(deps, place)
@@ -87,18 +91,32 @@ export async function removeManifest(deps: RegistryDeps, exchange: Exchange, vis
     )
   if (!(await store.commit(deleteManifest(repository, reference))))
     throw new RegistryError('DENIED', `another manifest of ${repository} names ${reference}: delete that first`)
+  await noteDeletion(deps, visitor, `${repository}@${reference}`)
   answer(exchange, 202, {})
+}
+
+async function noteDeletion({ store, clock }: RegistryDeps, visitor: Visitor, subject: string): Promise<void> {
+  for (const note of notes(visitor, clock, { action: 'delete_image', subject })) await store.commit(note)
+}
+
+interface Tagged {
+  readonly manifest: Manifest
+  readonly named: ReadManifest['named']
+  readonly tags: readonly string[]
 }
 
 async function put(
   { store, clock }: RegistryDeps,
+  visitor: Visitor,
   repository: string,
-  manifest: Manifest,
-  named: ReadManifest['named'],
-  tags: readonly string[],
+  { manifest, named, tags }: Tagged,
 ): Promise<void> {
+  const { digest } = manifest
+  const pushed = tags.flatMap((tag) =>
+    notes(visitor, clock, { action: 'push_image', subject: `${repository}:${tag}`, digest }),
+  )
   try {
-    await store.commit(putManifest(repository, manifest, { named, tags, now: clock.now() }))
+    await store.commit(together(putManifest(repository, manifest, { named, tags, now: clock.now() }), ...pushed))
   } catch (error) {
     await requireNamed({ store }, repository, named) // it was there a moment ago
     throw error

@@ -75,13 +75,10 @@ class Pour {
   }
 
   #letGo(): void {
-    const { off } = this.#source
-    off.call(this.#source, 'data', this.#take)
-    off.call(this.#source, 'end', this.#onEnd)
-    off.call(this.#source, 'error', this.#onError)
-    off.call(this.#source, 'close', this.#onClose)
-    this.#source.on('error', ignore)
-    if ('error' in (this.#ended ?? {})) this.#source.pause()
+    const source = this.#source
+    source.off('data', this.#take).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
+    source.on('error', ignore)
+    if ('error' in (this.#ended ?? {})) source.pause()
   }
 
   #write(): void {

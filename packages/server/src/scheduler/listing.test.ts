@@ -17,7 +17,7 @@ const serving: Serving = {
 const view = (runner: LiveRunner, inFlight = 0) =>
   viewOfLive(
     { runner, inFlight, idleSince: now, used: true },
-    { app: undefined, appName: 'hello', requests: [], replacement: 'none', waitsFor: undefined },
+    { app: undefined, appName: 'hello', requests: [], replacement: 'none', isPulling: false, waitsFor: undefined },
     now,
   )
 

@@ -13,20 +13,22 @@ interface Extras {
   readonly appName: string
   readonly requests: readonly Held[]
   readonly replacement: Replacement
+  /** Its image is not on its machine yet. */
+  readonly isPulling: boolean
   readonly waitsFor: Unplaced | undefined
 }
 
 /** A live runner as people see it. */
 export function viewOfLive(
   loaded: Loaded,
-  { app, appName, requests, replacement, waitsFor }: Extras,
+  { app, appName, requests, replacement, isPulling, waitsFor }: Extras,
   now: Moment,
 ): RunnerView {
   const { runner, inFlight } = loaded
   const expiresAt = app && expiryOf(loaded, app)
   return {
     ...common(runner, appName, now),
-    state: stateOf(loaded, now),
+    state: isPulling && runner.state === 'setup' ? 'docker_pull' : stateOf(loaded, now),
     inFlight,
     requests,
     replacement,

@@ -6,6 +6,7 @@ import { isFailedStart, type Identity, type StopReason, type Terminated } from '
 import type { Moment } from '../kit/clock.ts'
 import type { Change } from './fleet.ts'
 import type { Handover } from './plan.ts'
+import { Pulls } from './pulls.ts'
 
 const formerKept = 1_000
 
@@ -15,6 +16,7 @@ export class Memory {
   readonly backoffs = new Map<RevisionId, Backoff>()
   /** The start that failed last of each revision that has a backoff. */
   readonly failedStarts = new Map<RevisionId, Terminated>()
+  readonly pulls = new Pulls()
   /** Runners to be stopped when their successor serves. */
   readonly replacing = new Map<RunnerId, RunnerId | undefined>()
   /** Why each of them is. */

@@ -134,10 +134,12 @@ export class Pass {
     const { fleet, clock, sightings, health, hands, memory, runs, apps } = this.#parts
     const look = health.gate(await sightings.look(signal))
     const draft = new Draft(fleet)
-    fold(this.#concerned(look), { look, refused: this.#refused }, draft, clock.now())
+    memory.pulls.learn(look)
+    fold(this.#concerned(look), { look, refused: this.#refused, pulls: memory.pulls }, draft, clock.now())
     const granted = this.#asks.grant(draft, clock.now())
     await this.#store(draft)
     granted()
+    memory.pulls.settle((id) => fleet.get(id) !== undefined)
     for (const id of this.#refused) if (fleet.get(id) === undefined) this.#refused.delete(id)
     for (const id of look ? strangers(fleet, look.listed) : []) if (hands.isFree(id)) hands.end(id)
     memory.tidy((id) => fleet.get(id) !== undefined)

@@ -39,9 +39,9 @@ export async function placesOf(
     const said = `There is no ${dataPath} here, because ${withoutMounts}: its files are in ${folder} (CARRICK_DATA_FOLDER)`
     return { mounts: [], variables: { ...toldOf(folder), CARRICK_RUNNER_WITHOUT_MOUNTS: said } }
   }
-  const readOnly = quotas.isOver(app.accountId)
+  const access = quotas.isOver(app.accountId) ? ({ readOnly: true, refuses: true } as const) : { readOnly: false }
   const data = await Promise.all(
-    dataMounts.map(async (to) => ({ from: await files.folderOf(app.accountId, filePathOf(to)), to, readOnly })),
+    dataMounts.map(async (to) => ({ from: await files.folderOf(app.accountId, filePathOf(to)), to, ...access })),
   )
   const code =
     appFiles === undefined ? [] : [{ from: await appTrees.folderOf(revision.id, appFiles), to: '/app', readOnly: true }]

@@ -21,7 +21,7 @@ export interface RosterParts {
   readonly store: Store
   readonly clock: Clock
   readonly fleet: Pick<Fleet, 'all' | 'ofAccount'>
-  readonly memory: Pick<Memory, 'replacing'>
+  readonly memory: Pick<Memory, 'replacing' | 'pulls'>
   readonly placing: Pick<Placing, 'whyUnplaced'>
 }
 
@@ -68,6 +68,7 @@ export class Roster {
         appName: nameOf(runner.appId),
         requests: load.runners.get(runner.id)?.requests ?? [],
         replacement: this.#replacementOf(runner),
+        isPulling: this.#parts.memory.pulls.has(runner.id),
         waitsFor: placing.whyUnplaced(runner.id),
       }
       return viewOfLive(withLoad(runner, load), extras, clock.now())

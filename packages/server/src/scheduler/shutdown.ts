@@ -7,6 +7,7 @@ import { Draft } from './draft.ts'
 import type { Fleet } from './fleet.ts'
 import { fold } from './fold.ts'
 import type { Hands } from './hands.ts'
+import { Pulls } from './pulls.ts'
 
 export interface ShutdownParts {
   readonly fleet: Fleet
@@ -57,7 +58,7 @@ async function allGone(parts: ShutdownParts, graceMs: number, withinMs: number):
   while (fleet.size > 0 && !over.aborted) {
     const draft = new Draft(fleet)
     const listed = await backend.list(AbortSignal.timeout(killPatienceMs))
-    fold(fleet.all(), { look: { listed, isWhole: true }, refused: new Set() }, draft, clock.now())
+    fold(fleet.all(), { look: { listed, isWhole: true }, refused: new Set(), pulls: new Pulls() }, draft, clock.now())
     for (const { id } of fleet.all()) boundOne(draft.get(id), graceMs, draft, parts)
     failure = await store(draft, parts)
     killOverdue(parts)

@@ -27,7 +27,7 @@ interface World {
   readonly now: number
 }
 
-type Place = RunnerViewState | 'none'
+type Place = Exclude<RunnerViewState, 'docker_pull'> | 'none'
 type Step = (world: World) => World
 
 const second = 1_000
@@ -47,11 +47,13 @@ function placeOf({ runner, inFlight, now }: World): Place {
   if (runner === undefined) return 'none'
   if (runner.state === 'terminated') return 'terminated'
   const loaded = { runner, inFlight, idleSince: 0, used: false }
-  return viewOfLive(
+  const { state } = viewOfLive(
     loaded,
-    { app: undefined, appName: '', requests: [], replacement: 'none', waitsFor: undefined },
+    { app: undefined, appName: '', requests: [], replacement: 'none', isPulling: false, waitsFor: undefined },
     now,
-  ).state
+  )
+  if (state === 'docker_pull') throw new Error('nobody pulls here')
+  return state
 }
 
 // What can happen to a runner. Each is one of the pure functions that the scheduler calls, or what its home counts.
@@ -134,8 +136,8 @@ const arrow = (from: Place, towards: Place, trigger: string, step: Step): Arrow 
 const everyLive = ['pending', 'crash_backoff', 'setup', 'idle', 'running', 'draining', 'terminating'] as const
 
 /**
- * The diagram (platform-behaviour §1.2). Not drawn, because no backend pulls images yet: PENDING → DOCKER_PULL and
- * DOCKER_PULL → SETUP. A keep-alive that is over passes through TERMINATING, like every other end that was asked for.
+ * The diagram (platform-behaviour §1.2). DOCKER_PULL is drawn by pulls.test.ts: it is a
+ * runner in setup whose image is not there yet. A keep-alive that is over passes through TERMINATING, like every other end that was asked for.
  */
 const arrows: readonly Arrow[] = [
   arrow('none', 'pending', 'load, floor, buffer, deploy, rollout or replacement', wanted),

@@ -6,6 +6,7 @@ import { describeReports } from './conformance-reports.ts'
 import { describeUsage } from './conformance-usage.ts'
 import { describeRollouts } from './conformance-rollouts.ts'
 import { describeRequestLists } from './conformance-lists.ts'
+import { describeImages } from './conformance-images.ts'
 import { describeObjects } from './conformance-objects.ts'
 import { describeRequests } from './conformance-requests.ts'
 import { describeTimelines } from './conformance-timelines.ts'
@@ -47,6 +48,7 @@ export function describeStore(engine: string, open: OpenStore): void {
     describeRollouts(() => store)
     describeTimelines(() => store)
     describeRequestLists(() => store)
+    describeImages(() => store)
     describeObjects(() => store)
     describeRegistry(() => store)
     describeRetention(() => store)

@@ -49,9 +49,14 @@ export function imageOf(id: EnvironmentId): Read<EnvironmentImage | undefined> {
   )
 }
 
-/** What is installed in an environment's image. */
-export function sbomOf(id: EnvironmentId): Read<string | undefined> {
-  return readOne(sql`select sbom from environment_image where id = ${id}`, (row) => text(row, 'sbom'))
+/** What is installed in an environment's image, and whose that is. */
+export function sbomOf(
+  id: EnvironmentId,
+): Read<{ readonly image: EnvironmentImage; readonly sbom: string } | undefined> {
+  return readOne(sql`select image, sbom from environment_image where id = ${id}`, (row) => ({
+    image: json<EnvironmentImage>(row, 'image'),
+    sbom: text(row, 'sbom'),
+  }))
 }
 
 /** All of them, without what is installed in them. */

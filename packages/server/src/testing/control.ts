@@ -140,6 +140,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     isDraining: () => false,
     commits: () => store.stats(),
     swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0, environments: 0 }),
+    keepInEngine: undefined,
     prunes: [async () => [{ kind: 'cache', name: '/cache/uv', count: 1, bytes: 5 }]],
     rejected: noneRejected(),
     usageKeeper: createUsageKeeper({ store, meter: homes.usage, clock }),

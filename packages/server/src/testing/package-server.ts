@@ -32,7 +32,8 @@ export interface PackageServer {
   close(): Promise<void>
 }
 
-export async function startPackageServer(): Promise<PackageServer> {
+/** At an address of this machine: containers reach none of its loopback. */
+export async function startPackageServer(address = '127.0.0.1'): Promise<PackageServer> {
   const wheel = await readWheel()
   let gate = Promise.withResolvers<void>()
   let arrival = Promise.withResolvers<void>()
@@ -47,11 +48,11 @@ export async function startPackageServer(): Promise<PackageServer> {
     await gate.promise
     response.end(wheel)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(0, address)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
-    requirement: (name = 'one') => `gated @ http://127.0.0.1:${port}/${name}/gated-1.0-py3-none-any.whl`,
+    requirement: (name = 'one') => `gated @ http://${address}:${port}/${name}/gated-1.0-py3-none-any.whl`,
     arrival: () => arrival.promise,
     asked: () => asked,
     waiting: () => waiting,

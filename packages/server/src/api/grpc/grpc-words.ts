@@ -64,6 +64,7 @@ export const logLevels = {
 
 export const runnerStates = {
   pending: RunnerInfo_State.PENDING,
+  docker_pull: RunnerInfo_State.DOCKER_PULL,
   setup: RunnerInfo_State.SETUP,
   idle: RunnerInfo_State.IDLE,
   running: RunnerInfo_State.RUNNING,

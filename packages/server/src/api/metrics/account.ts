@@ -68,6 +68,7 @@ export async function accountExposition(apps: readonly AppFigures[]): Promise<st
 
 const shownStates: Readonly<Record<RunnerView['state'], 'pending' | 'running' | 'dead'>> = {
   pending: 'pending',
+  docker_pull: 'pending',
   setup: 'pending',
   crash_backoff: 'pending',
   idle: 'running',

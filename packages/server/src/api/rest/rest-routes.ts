@@ -2,6 +2,7 @@ import { accountRoutes } from './routes/account.ts'
 import { appFileRoutes } from './routes/app-files.ts'
 import { appRoutes } from './routes/apps.ts'
 import { comfyRoutes } from './routes/comfy.ts'
+import { environmentRoutes } from './routes/environments.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { logRoutes } from './routes/logs.ts'
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   ...appRoutes,
   ...logRoutes,
   ...eventRoutes,
+  ...environmentRoutes,
   ...runnerRoutes,
   ...appFileRoutes,
   ...fileRoutes,

@@ -100,7 +100,12 @@ async function listed(deps: Deps, caller: Caller, { pending, endedSince }: Which
   return pending ? runners : runners.filter(({ state }) => !startingStates.has(state))
 }
 
-const startingStates: ReadonlySet<RunnerView['state']> = new Set(['pending', 'setup', 'crash_backoff'] as const)
+const startingStates: ReadonlySet<RunnerView['state']> = new Set([
+  'pending',
+  'docker_pull',
+  'setup',
+  'crash_backoff',
+] as const)
 
 /** Throws `runner_not_found` unless it is one of the caller's and alive. */
 export async function requireLive(deps: Deps, caller: Caller, id: string): Promise<void> {

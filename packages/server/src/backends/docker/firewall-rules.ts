@@ -16,11 +16,13 @@ export interface Walls {
 export interface Chains {
   readonly toMachine: string
   readonly through: string
+  /** Into our bridges, from wherever it comes. */
+  readonly into: string
 }
 
 export const chainsOf = ({ prefix }: Pick<Walls, 'prefix'>): Chains => {
   const name = `CARRICK-${prefix.slice(2).toUpperCase()}`
-  return { toMachine: `${name}-IN`, through: `${name}-OUT` }
+  return { toMachine: `${name}-IN`, through: `${name}-OUT`, into: `${name}-TO` }
 }
 
 /** Machines tell their keys here (AWS, GCP, Azure and others); nothing of a runner's is on its link. */
@@ -44,7 +46,7 @@ const answers = '-m conntrack --ctstate ESTABLISHED,RELATED'
 
 /** The rules of both chains, as `iptables-restore --noflush` takes them: what stood in the chains goes, all else stays. */
 export function rulesIPv4(walls: Walls): string {
-  const { toMachine, through } = chainsOf(walls)
+  const { toMachine, through, into } = chainsOf(walls)
   const { pool, ingressPort, prefix, egress } = walls
   const names = egress === 'none' ? [] : walls.resolvers.flatMap(nameRules)
   return restored([
@@ -67,16 +69,14 @@ export function rulesIPv4(walls: Walls): string {
         ...beyond(egress),
       ],
     ],
+    // The machine calls runners by their published ports, which pass no forwarding; a neighbour of it would come past all doors.
+    [into, [`${answers} -j RETURN`, ...refusals()]],
   ])
 }
 
 /** These networks have no IPv6; a packet of it is somebody's attempt. */
 export function rulesIPv6(walls: Pick<Walls, 'prefix'>): string {
-  const { toMachine, through } = chainsOf(walls)
-  return restored([
-    [toMachine, refusals()],
-    [through, refusals()],
-  ])
+  return restored(Object.values(chainsOf(walls)).map((chain) => [chain, refusals()]))
 }
 
 const nameRules = (resolver: string) => ['udp', 'tcp'].map((protocol) => `-d ${resolver} -p ${protocol} --dport 53`)

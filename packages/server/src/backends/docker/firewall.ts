@@ -54,12 +54,13 @@ async function remove(program: Family['program'], walls: Walls): Promise<void> {
 
 /** An engine asks the operator's chain before its own, also when it starts again; one that sets no rules has none. */
 async function jumpsOf(program: Family['program'], walls: Walls): Promise<readonly (readonly string[])[]> {
-  const { toMachine, through } = chainsOf(walls)
+  const { toMachine, through, into } = chainsOf(walls)
   const forward = (await may(program, '--list', 'DOCKER-USER', '--numeric')) ? 'DOCKER-USER' : 'FORWARD'
-  const ours = ['--in-interface', `${walls.prefix}+`, '--jump']
+  const ours = `${walls.prefix}+`
   return [
-    ['INPUT', ...ours, toMachine],
-    [forward, ...ours, through],
+    ['INPUT', '--in-interface', ours, '--jump', toMachine],
+    [forward, '--out-interface', ours, '--jump', into],
+    [forward, '--in-interface', ours, '--jump', through],
   ]
 }
 

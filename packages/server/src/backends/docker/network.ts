@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type Dockerode from 'dockerode'
 import type { AccountId, RunnerId } from '../../domain/ids.ts'
 import type { Logger } from '../../kit/logger.ts'
+import { unless } from './engine.ts'
 import type { Egress } from './firewall-rules.ts'
 import { labelsOfInstallation } from './labels.ts'
 import { freeSubnets } from './network-addresses.ts'
@@ -63,6 +64,9 @@ const accountLabel = 'carrick.account'
 /** A new network takes the engine some 200 ms: an app that scales to zero is not to pay them each time. */
 const lingerMs = 10 * 60_000
 
+const notReached = 'runners of an account do not reach the platform: the ingress cannot listen in their network'
+const withoutRules = 'the rules of the firewall about runners could not be put back: what they may reach is not bounded'
+
 /** How the names of the bridges of one installation begin. */
 export const bridgePrefix = (installation: string): string => `cr${hashed(installation).slice(0, 5)}`
 
@@ -73,16 +77,27 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const departures = new Map<AccountId, NodeJS.Timeout>()
   await removeUnused(docker, installation)
 
+  const isUsed = (account: AccountId) => [...members.values()].includes(account)
+
   async function take(account: AccountId): Promise<Network> {
     const found = (await ours(docker, installation, account))[0]
     const made = found ?? (await create(options, account))
-    try {
-      await options.firewall.ensure()
-      return { ...made, door: await ingress?.listenAt(made.gateway) }
-    } catch (error) {
-      await docker.getNetwork(made.id).remove().catch(ignore)
-      throw error
-    }
+    await options.firewall.ensure().catch((error: unknown) => log.error({ err: error }, withoutRules))
+    return { ...made, door: await ingress?.listenAt(made.gateway).catch(unheard) }
+  }
+
+  /** What nobody uses somebody may have tidied away. */
+  const orAnother = (account: AccountId) => async (network: Network) => {
+    const isThere = await unless([404], docker.getNetwork(network.id).inspect())
+    if (isThere !== undefined) return network
+    await network.door?.[Symbol.asyncDispose]()
+    return take(account)
+  }
+
+  /** An engine may have its networks somewhere else: below another user, or in a machine of its own. */
+  const unheard = (error: unknown): undefined => {
+    log.warn({ err: error }, notReached)
+    return undefined
   }
 
   async function giveUp(account: AccountId): Promise<void> {
@@ -96,13 +111,12 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       .catch((error: unknown) => log.warn({ err: error, network: network.name }, 'a network could not be removed'))
   }
 
-  const isUsed = (account: AccountId) => [...members.values()].includes(account)
-
   return {
     async join(account, runner) {
+      const known = networks.get(account)
+      const taking = known === undefined ? take(account) : isUsed(account) ? known : known.then(orAnother(account))
       members.set(runner, account)
       clearTimeout(departures.get(account))
-      const taking = networks.get(account) ?? take(account)
       networks.set(account, taking)
       try {
         const { name, gateway } = await taking
@@ -124,6 +138,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     async close() {
       departures.forEach((timer) => clearTimeout(timer))
       await Promise.all([...networks.keys()].map(giveUp))
+      await removeUnused(docker, installation) // of a former server, whose runners are gone by now
     },
   }
 }

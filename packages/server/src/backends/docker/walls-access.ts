@@ -33,3 +33,23 @@ async function giveTo(path: string, { uid, gid }: NonNullable<RunnerUser['owner'
   await chown(path, uid, gid)
   await chmod(path, 0o2775) // an image's own user writes there as one of the group
 }
+
+const allWrite = 0o002
+
+/**
+ * Those of the folders that are there. Runners may write to them: where the server is root and a folder its own, that has to be
+ * said in the folder's mode, for no runner is root.
+ */
+export async function openToAll(
+  folders: readonly string[],
+  server: { readonly uid: number },
+): Promise<readonly string[]> {
+  const seen = await Promise.all(folders.map((path) => stat(path).catch(() => undefined)))
+  const there = folders.flatMap((path, place) => {
+    const found = seen[place]
+    return found?.isDirectory() === true ? [{ path, uid: found.uid, mode: found.mode }] : []
+  })
+  const closed = there.filter(({ uid, mode }) => server.uid === 0 && uid === 0 && (mode & allWrite) === 0)
+  await Promise.all(closed.map(({ path, mode }) => chmod(path, (mode & 0o7777) | 0o777)))
+  return there.map(({ path }) => path)
+}

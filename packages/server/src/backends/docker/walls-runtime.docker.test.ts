@@ -55,10 +55,10 @@ const specOf = (more: Partial<RunnerSpec>): RunnerSpec => ({
   ...more,
 })
 
-const sighted = (backend: RunnerBackend, { id }: RunnerSpec, kind: 'accepting' | 'exited') =>
+const sighted = (runners: RunnerBackend, { id }: RunnerSpec, kind: 'accepting' | 'exited') =>
   vi.waitFor(
     async () => {
-      const seen = (await backend.list(never)).get(id)
+      const seen = (await runners.list(never)).get(id)
       if (seen?.kind !== kind) throw new Error(`it is ${seen?.kind}: ${said.join('\n')}`)
       return seen
     },

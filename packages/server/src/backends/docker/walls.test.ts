@@ -139,13 +139,23 @@ test('the metadata address and our other bridges are refused before anything is 
 
 test('no way out is the last word, also for names; the public internet is what is left of all others', () => {
   const none = rulesIPv4({ ...rules, egress: 'none', resolvers: ['10.1.1.1'] })
-  expect(none.trim().split('\n').at(-2)).toBe(`-A ${chainsOf(rules).through} -j REJECT`)
+  const through = none.split('\n').filter((line) => line.startsWith(`-A ${chainsOf(rules).through}`))
+  expect(through.at(-1)).toBe(`-A ${chainsOf(rules).through} -j REJECT`)
   expect(none).not.toContain('10.1.1.1')
   expect(rulesIPv4({ ...rules, egress: 'public' })).toContain('-d 192.168.0.0/16 -j REJECT')
 })
 
+test('into our bridges come answers alone', () => {
+  const { into } = chainsOf(rules)
+  const lines = rulesIPv4(rules)
+    .split('\n')
+    .filter((line) => line.startsWith(`-A ${into}`))
+  expect(lines[0]).toContain('ESTABLISHED,RELATED -j RETURN')
+  expect(lines.slice(1).every((line) => line.includes('-j REJECT'))).toBe(true)
+})
+
 test('IPv6 is refused whole', () => {
-  expect(rulesIPv6(rules).match(/-j REJECT/g)).toHaveLength(4)
+  expect(rulesIPv6(rules).match(/-j REJECT/g)).toHaveLength(6)
 })
 
 test('a network is where nothing else is, at the same place each time', () => {

@@ -12,7 +12,7 @@ import { openFirewall } from './firewall.ts'
 import { boundsOnceServing, hostConfigOf, variablesOf } from './host-config.ts'
 import { bridgePrefix, openNetworks, type IngressDoor } from './network.ts'
 import { resolvers } from './network-taken.ts'
-import { giveAccess } from './walls-access.ts'
+import { giveAccess, openToAll } from './walls-access.ts'
 import { confinementOf, wallFacts } from './walls-confinement.ts'
 import { createImageWishes } from './walls-image.ts'
 import { checkStandard, runtimeOf } from './walls-runtime.ts'
@@ -122,6 +122,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
       const { isRootless: rootless } = engine.facts
       const user = userOf({ accountId: spec.accountId, imageUser: image.user, server, rootless })
       await giveAccess(spec, user)
+      const shared = await openToAll(set.shared, server)
       const own = await scratch.make(spec.id, place.folder, image.volumes)
       const network = await networks.join(spec.accountId, spec.id)
       const isOurs = spec.command.length > 0
@@ -129,6 +130,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
         ...set,
         ...place,
         spec,
+        shared,
         user,
         network: isOurs ? { ...network, hosts: [...network.hosts, ...network.forwarded] } : network,
         scratch: [...own, { from: place.work, to: place.work, readOnly: false }],

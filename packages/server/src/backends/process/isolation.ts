@@ -139,10 +139,10 @@ async function optionsFor(
     ...named('see', dirname(program), ...sees),
     ...named('program', command[0] ?? ''),
     ...named('put-at', '/etc/hosts').concat(named('put', hosts)),
-    ...mounts.flatMap(({ from, to, readOnly }) => [
+    ...mounts.flatMap(({ from, to, readOnly, refuses }) => [
       ...named('mount-from', from),
       ...named('mount-to', to),
-      ...named('mount-read-only', readOnly ? '1' : '0'),
+      ...named('mount-read-only', readOnly ? (refuses ? '2' : '1') : '0'),
     ]),
     ...(network ? networkOptions(network, readyFile(folder), doorsOf(ports, exposedPort), ingress) : []),
   ]

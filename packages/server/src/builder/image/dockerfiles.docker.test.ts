@@ -121,11 +121,12 @@ CMD ["cat", "/srv/who"]
   })
 
   test('goes on: requirements are put on top of what it makes, for a Python of its own', async () => {
-    const text = `FROM ${baseImage}\nRUN python3 -m venv --without-pip /own && echo 'hello = 1' > /own/lib/python3.11/site-packages/of_image.py\nENV PATH=/own/bin:$PATH\n`
+    const text = `FROM ${baseImage}\nRUN python3 -m venv --without-pip /own && echo 'hello = 1' > /own/lib/python3.11/site-packages/of_image.py\nENV PATH=/own/bin:$PATH\nUSER 1000\n`
     const definition = container(dockerfile(text), { layers: [['six']], pythonVersion: '3.11' })
     const image = await imageOf(await start(builder, definition).built)
     const code = 'import six, of_image; print(of_image.hello)'
     expect(await runIn(there.engine, image, ['/opt/carrick/venv/bin/python', '-c', code])).toBe('1')
+    expect((await there.engine.getImage(image).inspect()).Config.User).toBe('1000')
     expect(await there.names()).toHaveLength(1) // not the one in between
   })
 })

@@ -45,7 +45,9 @@ export async function buildWithEngine(engine: Docker, build: EngineBuild): Promi
   const { context, signal } = build
   signal.throwIfAborted()
   const buildId = randomUUID()
-  using session = await openSession(engine, build)
+  using session = await openSession(engine, build).catch((error: unknown) => {
+    throw new EngineBuildError(`the engine opens no session for BuildKit: ${wordsOf(error)}`)
+  })
   const cancel = () => {
     session[Symbol.dispose]()
     dial(engine, { path: `/build/cancel?id=${buildId}&`, method: 'POST', statusCodes: { 200: true } }).catch(() => {})
@@ -95,7 +97,9 @@ async function readAnswer(answer: Readable, { onLine, nameOf }: EngineBuild): Pr
   let image: string | undefined
   for await (const line of createInterface({ input: answer, crlfDelay: Infinity })) {
     if (line.trim() === '') continue
-    const { id, aux, error, errorDetail, stream } = Event.parse(JSON.parse(line))
+    const { data } = Event.safeParse(JSON.parse(line))
+    if (data === undefined) continue // newer engines may tell of more
+    const { id, aux, error, errorDetail, stream } = data
     if (error !== undefined) throw new EngineBuildError(errorDetail?.message ?? error, trace.failure)
     if (typeof aux === 'string' && id === 'moby.buildkit.trace') trace.takeEncoded(aux)
     if (typeof aux === 'object' && aux.ID !== undefined) image = aux.ID

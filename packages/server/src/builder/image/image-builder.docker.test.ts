@@ -9,6 +9,9 @@ import {
   withLayers,
   type TestBuilders,
 } from '../../testing/image-builders.ts'
+import { startPackageServer } from '../../testing/package-server.ts'
+import type { Push, PushedImage } from './push.ts'
+import { sbomOf } from '../../store/environment-images.ts'
 import type { ImageBuilder } from './image-builder.ts'
 
 let there: TestBuilders
@@ -44,7 +47,7 @@ describe('requirements', () => {
     expect(lines.join('\n')).not.toContain('--mount')
     const { Config } = await there.engine.getImage(image).inspect()
     expect(Config.Labels).toMatchObject({ 'carrick.environment': id, 'carrick.installation': there.installation })
-    const sbom = JSON.parse((await builder.sbomOf(id)) ?? '')
+    const sbom = JSON.parse((await there.store.read(sbomOf(id)))?.sbom ?? '')
     expect(sbom).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.5' })
     const purls = sbom.components.map(({ purl }: { purl: string }) => purl)
     expect(purls).toContain('pkg:pypi/six@1.16.0')
@@ -104,6 +107,53 @@ describe('requirements', () => {
     })
   })
 
+  test('name secrets that are in no line, no layer, no history and no id', async () => {
+    const bridge: { IPAM?: { Config?: { Gateway?: string }[] } } = await there.engine.getNetwork('bridge').inspect()
+    const packages = await startPackageServer(bridge.IPAM?.Config?.[0]?.Gateway ?? '172.17.0.1')
+    try {
+      packages.open()
+      const builder = await there.open()
+      const definition = withLayers([packages.requirement('${TOKEN}')])
+      const secrets = { TOKEN: 'canary-in-a-requirement' }
+      const { built, lines } = start(builder, definition, { secrets })
+      const image = await imageOf(builder, await built)
+      expect(new Set(packages.asked())).toEqual(new Set(['/canary-in-a-requirement/gated-1.0-py3-none-any.whl']))
+      expect(await runIn(there.engine, image, [python, '-c', 'import gated; print(gated.value)'])).toBe('1')
+      expect(lines.join('\n')).toContain('****')
+      expect(lines.join('\n')).not.toContain(secrets.TOKEN)
+      const seen = await wordsIn(await there.engine.getImage(image).get(), [secrets.TOKEN, '/${TOKEN}/gated'])
+      expect(seen).toEqual(['/${TOKEN}/gated']) // so the other would be seen
+      const other = start(builder, definition, { secrets: { TOKEN: 'another' } })
+      expect(await other.built).not.toBe(await built)
+      expect(packages.asked()).toContain('/another/gated-1.0-py3-none-any.whl')
+    } finally {
+      await packages.close()
+    }
+  })
+
+  test('are pushed where they are to go, and named by what they are there; what goes is named nowhere any more', async () => {
+    const repository = `carrick-test-${there.installation}/environments`
+    const pushed: PushedImage[] = []
+    const push: Push = {
+      async push(image) {
+        pushed.push(image)
+        await there.engine.getImage(image.image).tag({ repo: `127.0.0.1:1/${repository}`, tag: 'push-1' })
+        return `${repository}@sha256:${'1'.repeat(64)}`
+      },
+      referenceOf: (stored) => `127.0.0.1:1/${stored}`,
+      forget: async () => await there.engine.getImage(`127.0.0.1:1/${repository}:push-1`).remove(),
+      has: async () => false,
+    }
+    const builder = await there.open({ push })
+    const id = await start(builder, withLayers(['six'])).built
+    expect(pushed).toMatchObject([{ environment: id }])
+    expect(await imageOf(builder, id)).toBe(`127.0.0.1:1/${repository}@sha256:${'1'.repeat(64)}`)
+    expect(await builder.has(id)).toBe(true)
+    expect(await builder.sweep(new Set(), Infinity)).toBe(1)
+    const left = await there.engine.listImages({ filters: { reference: [`127.0.0.1:1/${repository}`] } })
+    expect(left).toEqual([])
+  })
+
   test('that nothing names and nobody asks for any more go, and what is named stays', async () => {
     const builder = await there.open()
     const id = await start(builder, withLayers(['six'])).built
@@ -148,3 +198,15 @@ describe('an image that is named', () => {
     })
   })
 })
+
+/** Which of these a stream holds; they may stand on the edge of two pieces of it. */
+async function wordsIn(stream: NodeJS.ReadableStream, words: readonly string[]): Promise<readonly string[]> {
+  let rest: Buffer = Buffer.alloc(0)
+  const found = new Set<string>()
+  for await (const chunk of stream) {
+    const seen: Buffer = Buffer.concat([rest, Buffer.from(chunk)])
+    for (const word of words) if (seen.includes(word)) found.add(word)
+    rest = seen.subarray(-100)
+  }
+  return words.filter((word) => found.has(word))
+}

@@ -14,7 +14,6 @@ import {
   imageOf,
   keepImage,
   keptImages,
-  sbomOf,
   useImage,
 } from '../../store/environment-images.ts'
 import { present } from '../../store/rows.ts'
@@ -28,7 +27,7 @@ import { buildVariables, type Variables } from '../variables.ts'
 import { checkContainer, containerIdOf } from './container-definition.ts'
 import { ImageMaker, type ImageMakerParts, removeName } from './image-maker.ts'
 import { localImage, findImage, type FoundImage } from './pulls.ts'
-import { repositoryOf } from './names.ts'
+import { labelsOfInspection, repositoryOf } from './names.ts'
 import type { Push } from './push.ts'
 
 export interface ImageBuilderOptions {
@@ -132,11 +131,6 @@ export class ImageBuilder implements Builder {
     return image !== undefined && (await this.#isThere(image))
   }
 
-  /** What is installed in an environment: CycloneDX, JSON. */
-  async sbomOf(id: EnvironmentId): Promise<string | undefined> {
-    return await this.#options.store.read(sbomOf(id))
-  }
-
   /** Takes away what nothing names, and nobody asked for since then. Answers how many environments. What runs stays. */
   async sweep(named: ReadonlySet<EnvironmentId>, before: Moment): Promise<number> {
     const { store } = this.#options
@@ -172,15 +166,18 @@ export class ImageBuilder implements Builder {
     await Promise.allSettled(builds.map(({ ended }) => ended))
   }
 
-  /** Takes away names of ours that no record has: of builds that ended with their server. */
+  /** Takes away names and containers of ours that no record has: of builds that ended with their server. */
   async forgetLeftovers(): Promise<void> {
-    const { engine, store } = this.#options
+    const { engine, store, installation } = this.#options
     const kept = new Set((await store.read(keptImages())).map(({ image }) => image.tag))
     const ours = await engine.listImages({ filters: { reference: [this.#repository] } })
     const left = ours
       .flatMap(({ RepoTags }) => RepoTags ?? [])
       .filter((name) => name.startsWith(`${this.#repository}:`) && !kept.has(name))
     await Promise.all(left.map((name) => removeName(engine, name)))
+    const label = Object.entries(labelsOfInspection(installation)).map(([name, value]) => `${name}=${value}`)
+    const looking = await engine.listContainers({ all: true, filters: { label } })
+    await Promise.all(looking.map(({ Id }) => engine.getContainer(Id).remove({ force: true })))
   }
 
   async #asked(given: EnvironmentDefinition, options: BuildOptions): Promise<Asked> {

@@ -22,9 +22,10 @@ import { describePython, type Described } from './describe.ts'
 import { buildWithEngine, EngineBuildError, type EngineBuild } from './engine-build.ts'
 import { buildFailure } from './failure.ts'
 import { layerFiles, layersDockerfile, layersOf, layerStepName, venv, venvPython, type LayerPlan } from './layers.ts'
-import { labelNames, newTag, repositoryOf } from './names.ts'
+import { labelNames, labelsOfInspection, newTag, repositoryOf } from './names.ts'
 import { bundleSecret, settingsSecret, settingsVariables } from './packages-settings.ts'
 import { findImage, localImage, pullImage, type FoundImage } from './pulls.ts'
+import { OneAtATime } from './one-at-a-time.ts'
 import { bringOwnArchives } from './own-archives.ts'
 import type { Push } from './push.ts'
 import { cycloneDx } from './sbom.ts'
@@ -75,13 +76,12 @@ const usualPython = '3.11'
 /** Makes one image after the other; sharing, turns and limits are the builder's affair. */
 export class ImageMaker {
   readonly #parts: ImageMakerParts
-  readonly #repository: string
+  readonly #pulls = new OneAtATime()
   /** Of images by id, which never change: which Python they have. */
   readonly #pythons = new Map<string, Described | undefined>()
 
   constructor(parts: ImageMakerParts) {
     this.#parts = parts
-    this.#repository = repositoryOf(parts.installation)
   }
 
   /** The platform's own image for a version of Python. */
@@ -94,7 +94,7 @@ export class ImageMaker {
     const hidden = { ...given.secrets, ...given.buildSecrets, ...passwordsOf(given.registries) }
     const masked = masking(hidden)
     const options = { ...given, onLine: (line: string) => given.onLine(masked(line)) }
-    const run = new ImageRun(id, definition, options, this.#parts, this.#repository, this.#pythons)
+    const run = new ImageRun(id, definition, options, this.#parts, { pythons: this.#pythons, pulls: this.#pulls })
     try {
       return await run.make(this.baseFor(definition.pythonVersion))
     } catch (error) {
@@ -106,6 +106,12 @@ export class ImageMaker {
   }
 }
 
+/** What builds have in common. */
+interface Shared {
+  readonly pythons: Map<string, Described | undefined>
+  readonly pulls: OneAtATime
+}
+
 /** One build, step by step, and the names that it gave. */
 class ImageRun {
   readonly #id: EnvironmentId
@@ -113,7 +119,8 @@ class ImageRun {
   readonly #options: MakeOptions
   readonly #parts: ImageMakerParts
   readonly #repository: string
-  readonly #pythons: Map<string, Described | undefined>
+  readonly #pythons: Shared['pythons']
+  readonly #pulls: Shared['pulls']
   readonly #named: string[] = []
 
   constructor(
@@ -121,15 +128,15 @@ class ImageRun {
     definition: EnvironmentDefinition,
     options: MakeOptions,
     parts: ImageMakerParts,
-    repository: string,
-    pythons: Map<string, Described | undefined>,
+    { pythons, pulls }: Shared,
   ) {
     this.#id = id
     this.#definition = definition
     this.#options = options
     this.#parts = parts
-    this.#repository = repository
+    this.#repository = repositoryOf(parts.installation)
     this.#pythons = pythons
+    this.#pulls = pulls
   }
 
   async make(base: string): Promise<Made> {
@@ -141,7 +148,7 @@ class ImageRun {
     if (imageId === undefined) throw new Error(`the engine lost ${tag}`)
     const described = await this.#pythonIn(imageId, this.#needsLayers() ? [venvPython] : this.#programs())
     this.#checkVersion(described, tag)
-    const system = await systemPackages(engine, imageId, this.#labels())
+    const system = await systemPackages(engine, imageId, labelsOfInspection(this.#parts.installation))
     const sbom = cycloneDx({
       id: this.#id,
       digest: imageId,
@@ -224,12 +231,23 @@ class ImageRun {
 
   async #fetch({ digest, pull }: FoundImage, registries: MakeOptions['registries']): Promise<string> {
     const { engine } = this.#parts
+    if (pull === undefined) return await this.#name(digest)
     const { onLine, signal } = this.#options
-    if (pull !== undefined) await pullImage(engine, pull, { registries, onLine, signal })
+    // Another build of the same would lose the name between its pull and its own name for it.
+    return await this.#pulls.run(pull, async () => {
+      await pullImage(engine, pull, { registries, onLine, signal })
+      const name = await this.#name(pull)
+      // By its digest others could begin a Dockerfile with it whom its registry would not give it.
+      await removeName(engine, pull)
+      return name
+    })
+  }
+
+  /** Gives an image of the engine a name of ours. */
+  async #name(image: string): Promise<string> {
     const name = this.#newName()
-    await engine.getImage(pull ?? digest).tag({ repo: this.#repository, tag: name.slice(this.#repository.length + 1) })
-    // By its digest others could begin a Dockerfile with it whom its registry would not give it.
-    if (pull !== undefined) await removeName(engine, pull)
+    const tag = name.slice(this.#repository.length + 1)
+    await this.#parts.engine.getImage(image).tag({ repo: this.#repository, tag })
     return name
   }
 
@@ -286,6 +304,7 @@ class ImageRun {
     const plan: LayerPlan = {
       definition,
       on,
+      user: await this.#userOf(on),
       python: python.executable,
       cacheName: ['carrick', installation, accountId ?? 'all'].join('-'),
       fingerprint: Object.keys(used).length === 0 ? '' : fingerprint(JSON.stringify(used)),
@@ -313,6 +332,13 @@ class ImageRun {
       nameOf: layerStepName,
     })
     return name
+  }
+
+  /** Whom the image runs as: it stays that way. */
+  async #userOf(image: string): Promise<string> {
+    const user = (await this.#parts.engine.getImage(image).inspect()).Config.User
+    if (/^[\w.:@-]*$/.test(user)) return user
+    throw new CarrickError('build_failed', `The user of this image, ${JSON.stringify(user.slice(0, 100))}, is none`)
   }
 
   async #build(build: Omit<EngineBuild, 'labels' | 'onLine' | 'signal'>, dockerfile?: string): Promise<void> {
@@ -352,7 +378,8 @@ class ImageRun {
     const key = `${image} ${programs.join(' ')}`
     if (this.#pythons.has(key)) return this.#pythons.get(key)
     const script = join(folder, 'describe.py')
-    const asked = { script, programs, labels: this.#labels(), signal: this.#options.signal }
+    const labels = labelsOfInspection(this.#parts.installation)
+    const asked = { script, programs, labels, signal: this.#options.signal }
     const described = await describePython(engine, image, asked)
     if (this.#pythons.size >= mostRemembered) this.#pythons.clear()
     this.#pythons.set(key, described)

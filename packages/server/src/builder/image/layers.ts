@@ -12,6 +12,8 @@ export interface LayerPlan {
   readonly definition: EnvironmentDefinition
   /** A name by which the engine finds the image that they go on. */
   readonly on: string
+  /** Whom it runs as; empty is root. */
+  readonly user: string
   /** The interpreter in it, by which the environment is made. */
   readonly python: string
   /** Keeps what builds share apart from the builds of others. */
@@ -27,7 +29,7 @@ export interface LayerPlan {
 const mount = (words: string) => `--mount=type=${words}`
 
 /** A Dockerfile that puts a definition's requirements on an image: one layer for the environment, one for each list. */
-export function layersDockerfile({ definition, on, python, cacheName, hasFiles, conda }: LayerPlan): string {
+export function layersDockerfile({ definition, on, user, python, cacheName, hasFiles, conda }: LayerPlan): string {
   const cache = mount(`cache,id=${cacheName},target=${given}/cache`)
   const tools = mount(`bind,source=tools,target=${given}/tools`)
   const secrets = ['settings', 'bundle'].map((id) =>
@@ -43,8 +45,9 @@ export function layersDockerfile({ definition, on, python, cacheName, hasFiles, 
   const layers = layersOf(definition).map((_, index) =>
     run([mount(`bind,source=layers/${index}.json,target=${given}/layer`), ...files], 'layer'),
   )
-  // What the image runs as stays as it is; only that installs as root.
-  return [`FROM ${on}`, 'USER root', base, ...layers, ''].join('\n')
+  const asRoot = user === '' ? [] : ['USER root']
+  const asBefore = user === '' ? [] : [`USER ${user}`]
+  return [`FROM ${on}`, ...asRoot, base, ...layers, ...asBefore, ''].join('\n')
 }
 
 /** What the layers of a build find: a file each, in which all stands that makes one differ from another. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { labelsOfInstallation } from '../../backends/docker/labels.ts'
 import type { EnvironmentId } from '../../domain/ids.ts'
 
 /** Labels of images, and of the containers that look into them, besides the installation's. */
@@ -22,4 +23,9 @@ export function repositoryOf(installation: string): string {
  */
 export function newTag(id: EnvironmentId): string {
   return `${id.slice(0, 16)}-${randomBytes(16).toString('hex')}`
+}
+
+/** Labels of containers that look into an image, by which they are found when their server is gone. */
+export function labelsOfInspection(installation: string): Record<string, string> {
+  return { ...labelsOfInstallation(installation), 'carrick.inspection': 'true' }
 }

@@ -56,7 +56,7 @@ async function digestAt(engine: Docker, name: string, credentials: RegistryCrede
     .Descriptor.digest
 }
 
-export function withAuth(name: string, credentials: RegistryCredentials | undefined) {
+function withAuth(name: string, credentials: RegistryCredentials | undefined) {
   if (credentials === undefined) return {}
   const host = parseImageName(name)?.host ?? ''
   const serveraddress = host === 'docker.io' ? 'https://index.docker.io/v1/' : host

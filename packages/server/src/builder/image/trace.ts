@@ -47,7 +47,13 @@ export class Trace {
 
   /** Takes one entry as it comes, base64 of protobuf. What it cannot read it leaves out: the build goes on all the same. */
   takeEncoded(aux: string): void {
-    this.take(fromBinary(StatusResponseSchema, Buffer.from(aux, 'base64')))
+    let entry: StatusResponse
+    try {
+      entry = fromBinary(StatusResponseSchema, Buffer.from(aux, 'base64'))
+    } catch {
+      return
+    }
+    this.take(entry)
   }
 
   take({ vertexes, logs, statuses }: Pick<StatusResponse, 'vertexes' | 'logs' | 'statuses'>): void {

@@ -38,6 +38,7 @@ function shown(runner: RunnerView): RunnerList['runners'][number] {
 
 const words = {
   pending: 'PENDING',
+  docker_pull: 'DOCKER_PULL',
   setup: 'SETUP',
   idle: 'IDLE',
   running: 'RUNNING',

@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Carrick, until } from '../carrick.ts'
+
+/** An image for a machine that cannot pull it, by `docker save` and `carrick image import`; and all of it in a backup. */
+describe('an archive of docker save', () => {
+  const name = `carrick-import-${process.pid}:1`
+  let carrick: Carrick
+  let restored: Carrick | undefined
+  let folder: string
+  const docker = async (...args: string[]) => (await promisify(execFile)('docker', args, { maxBuffer: 2 ** 26 })).stdout
+  const isThere = (image: string) =>
+    docker('image', 'inspect', image).then(
+      () => true,
+      () => false,
+    )
+  const forget = async (image: string) => void (await docker('rmi', image).catch(() => {}))
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'carrick-import-'))
+    await docker('tag', 'python:3.11-slim', name)
+    await docker('save', name, '--output', join(folder, 'image.tar'))
+    await forget(name)
+    carrick = await Carrick.start()
+  })
+  afterAll(async () => {
+    await carrick[Symbol.asyncDispose]()
+    await restored?.[Symbol.asyncDispose]()
+    await forget(name)
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const call = async (server: Carrick) => {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await server.ask('/tester/imported', { method: 'POST', headers, body: '{"say": "hello"}' })
+    return { status: answer.status, body: await answer.json() }
+  }
+
+  test('is refused when it is something else, or not whole', async () => {
+    const { code, stderr } = await carrick.carrick('image', 'import', join(carrick.folder, 'carrick.sqlite'))
+    expect([code, stderr]).toEqual([1, expect.stringContaining('no tar archive')])
+    expect(
+      (await carrick.carrick('image', 'import', join(folder, 'image.tar'), '--name', 'Not A Name')).stderr,
+    ).toContain('is not the name of an image')
+  })
+
+  test('goes into the registry, and a Dockerfile begins with it though nothing can be pulled', async () => {
+    const ended = await carrick.carrick('image', 'import', join(folder, 'image.tar'), '--output', 'json')
+    expect(ended.code, ended.stderr).toBe(0)
+    const whole = `docker.io/library/${name}`
+    expect(JSON.parse(ended.stdout)).toMatchObject({ images: [{ name: whole, engine: true }] })
+    expect(await isThere(name)).toBe(true)
+    const deployed = await carrick.falWith(
+      { IMAGE: name },
+      'deploy',
+      'test/e2e/apps/imported.py::Imported',
+      '--app-name',
+      'imported',
+    )
+    expect(deployed.code, deployed.stdout + deployed.stderr).toBe(0)
+    expect(await call(carrick)).toEqual({ status: 200, body: { image: name, said: 'hello' } })
+  })
+
+  test('is in a backup with the images of apps, and an engine that lost it gets it again', async () => {
+    const file = join(folder, 'backup')
+    expect((await carrick.carrick('backup', file)).code).toBe(0)
+    await carrick.down()
+    await forget(name)
+    const target = join(folder, 'restored')
+    expect((await carrick.carrick('restore', file, '--data', target)).code).toBe(0)
+    restored = await Carrick.startIn(target)
+    expect(await readdir(target)).not.toContain('restore.unfinished')
+    expect(await call(restored)).toEqual({ status: 200, body: { image: name, said: 'hello' } })
+    await until(() => isThere(name), 'the imported image to be there again')
+  })
+})
