@@ -57,7 +57,7 @@ test('runners find no registry where they reach the platform', async () => {
   const { ingress } = JSON.parse(await readFile(join(carrick.folder, 'server.json'), 'utf8')) as { ingress: string }
   const headers = { authorization: `Key ${carrick.variables['FAL_KEY']}` }
   expect((await carrick.ask('/v2/')).headers.get('docker-distribution-api-version')).toBe('registry/2.0')
-  const answer = await fetch(`http://${ingress}/v2/`, { headers })
+  const answer = await carrick.askAsRunner(`http://${ingress}/v2/`, { headers })
   expect(answer.status).toBe(404)
   expect(answer.headers.get('docker-distribution-api-version')).toBeNull()
 })

@@ -190,11 +190,12 @@ describe('over the wire', () => {
   test('what comes in by the port of the runners goes on by it, and is read at the address of people', async () => {
     const { ingress } = JSON.parse(await readFile(join(carrick.folder, 'server.json'), 'utf8')) as { ingress: string }
     const headers = { authorization: `Key ${carrick.variables['FAL_KEY']}` }
-    const started = await fetch(`http://${ingress}/storage/upload/initiate`, { method: 'POST', headers, body: '{}' })
+    const asked = { method: 'POST', headers, body: '{}' }
+    const started = await carrick.askAsRunner(`http://${ingress}/storage/upload/initiate`, asked)
     const told = (await started.json()) as { file_url: string; upload_url: string }
     expect(told.upload_url).toMatch(new RegExp(`^http://${ingress}/storage/uploads/`))
     expect(told.file_url).toMatch(new RegExp(`^${carrick.url}/storage/files/`))
-    await fetch(told.upload_url, { method: 'PUT', body: 'from a runner' })
+    await carrick.askAsRunner(told.upload_url, { method: 'PUT', body: 'from a runner' })
     expect(await textAt(told.file_url)).toBe('from a runner')
   })
 
