@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick } from './carrick.ts'
 
-/** What this version does not serve, it refuses in a sentence that names it. */
-describe('the stock fal command hears what is not served yet:', () => {
+/** What a server without a container engine does not serve, it refuses in a sentence that names it, wherever others' runners are. */
+describe('the stock fal command hears what is not served by processes:', () => {
   let carrick: Carrick
-  beforeAll(async () => void (carrick = await Carrick.start()))
+  beforeAll(async () => void (carrick = await Carrick.start({ CARRICK_BACKEND: 'process' })))
   afterAll(() => carrick[Symbol.asyncDispose]())
 
-  test.each([['container', 'container.py::Container']])('environments of the kind "%s"', async (kind, app) => {
-    await expect(carrick.deploy(app, kind)).rejects.toThrow(`does not build environments of the kind "${kind}" yet`)
+  test('environments of the kind "container"', async () => {
+    const refusal = 'Images need a container engine, and this server runs processes: start it with --backend docker'
+    await expect(carrick.deploy('container.py::Container', 'container')).rejects.toThrow(refusal)
   })
 })
