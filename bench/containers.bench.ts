@@ -1,74 +1,88 @@
+import { randomUUID } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import type { RunnerBackend } from '../packages/server/src/backends/backend.ts'
 import { openEngine, unless, type Engine } from '../packages/server/src/backends/docker/engine.ts'
-import { Carrick, until } from '../test/e2e/carrick.ts'
-import { untilRunners } from './quiet.ts'
+import { openDocker, testImage } from '../packages/server/src/backends/docker/testing.ts'
 import { median, type Report } from './report.ts'
 
-const rounds = Number(process.env['BENCH_ROUNDS'] ?? 7)
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 9)
+const never = new AbortController().signal
+const patienceMs = 60_000
 
 /**
- * Question: what does the platform add to the cold start of a container, and how soon does one that was stopped in its
- * tracks answer again? Expected: next to nothing, the time belongs to the engine and to Python. Submit → the app's first
- * line, against a container of the same image, program and walls, made and started through the bare Engine API until it
- * answers a request; by turns, so that both meet the same machine.
+ * Question: what does the backend add to the start of a container, and how soon does one that was stopped in its tracks
+ * answer again? Expected: next to nothing, the time belongs to the engine and the program. From the call of `start` until a
+ * request is answered, against a container of the same image, program and walls, made and started through the bare Engine
+ * API; by turns, so that both meet the same machine. The thaw is the engine's own: the platform stops no runner in its tracks.
  */
 export async function containers(report: Report): Promise<void> {
   const engine = await openEngine()
-  await using carrick = await Carrick.start() // see CARRICK_TEST_BACKEND
-  await carrick.deploy('clock.py::Clock', 'clock', '--strategy', 'recreate')
-  await submitToFirstLine(carrick)
-  const like = await containerOfRunner(engine, carrick)
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-bench-'))
+  const backend = await openDocker({ folder: join(folder, 'runners'), installation: randomUUID() })
   const bare: number[] = []
-  const byPlatform: number[] = []
+  const ours: number[] = []
   const thaws: number[] = []
-  for (let round = 0; round < rounds; round += 1) {
-    await untilRunners(carrick, 0)
-    bare.push(await createToFirstByte(engine, like, thaws))
-    byPlatform.push(await submitToFirstLine(carrick))
+  try {
+    const first = await startToFirstByte(backend, engine) // makes the network of its account
+    for (let round = 0; round < rounds; round += 1) {
+      bare.push(await createToFirstByte(engine, first.like, { folder, thaws }))
+      ours.push((await startToFirstByte(backend, engine)).took)
+    }
+  } finally {
+    await backend.close()
+    await rm(folder, { recursive: true, force: true })
   }
   report.add('container: bare Engine API create + start → first byte, median', median(bare), undefined, ' ms')
-  report.add('container: submit → first byte in the app, median', median(byPlatform), undefined, ' ms')
-  report.add('container: platform ÷ bare Engine API', median(byPlatform) / median(bare), { atMost: 1.1 })
+  report.add('container: backend start → first byte, median', median(ours), undefined, ' ms')
+  report.add('container: backend ÷ bare Engine API', median(ours) / median(bare), { atMost: 1.1 })
   report.add('container: unpause → first byte (the engine alone), median', median(thaws), { atMost: 50 }, ' ms')
 }
 
-/** Milliseconds from the submit to the moment that the app's handler tells. Both are this machine's clock. */
-async function submitToFirstLine(carrick: Carrick): Promise<number> {
-  const started = Date.now()
-  const submitted = await carrick.ask('/queue/tester/clock', { method: 'POST', body: '{}', headers: json })
-  const { request_id: id } = (await submitted.json()) as { request_id: string }
-  const result = `/queue/tester/clock/requests/${id}`
-  await until(async () => (await carrick.ask(`${result}/status`)).status === 200, 'the result')
-  const { now } = (await (await carrick.ask(result)).json()) as { now: number }
-  return now - started
+/** Through the backend; answers what its container was like too. */
+async function startToFirstByte(backend: RunnerBackend, { docker }: Engine) {
+  const id = randomUUID()
+  const own = { id, appId: 'app', revisionId: 'revision', accountId: 'account', variables: {}, mounts: [] }
+  const accepts = new Promise<string>((resolve) =>
+    backend.onChange(async () => {
+      const seen = (await backend.list(never)).get(id)
+      if (seen?.kind === 'accepting') resolve(`http://${seen.address.host}:${seen.address.port}/`)
+    }),
+  )
+  const started = performance.now()
+  await backend.start(
+    { ...own, command: ['python3', '-m', 'http.server', '8080'], image: { reference: testImage } },
+    never,
+  )
+  await answered(await accepts)
+  const took = performance.now() - started
+  const like = await docker.getContainer(`carrick-${id}`).inspect()
+  await backend.kill(id, never)
+  await backend.forget(id)
+  return { took, like }
 }
 
-/** The one runner of this server: others may use the engine too. */
-async function containerOfRunner({ docker }: Engine, { folder }: Carrick): Promise<Inspected> {
-  for (const { Id } of await docker.listContainers({ filters: { label: ['carrick.runner'] } })) {
-    const seen = await docker.getContainer(Id).inspect()
-    if (seen.Mounts.some(({ Source }) => Source.startsWith(`${folder}/`))) return seen
-  }
-  throw new Error('no runner is alive')
+type Inspected = Awaited<ReturnType<typeof startToFirstByte>>['like']
+interface Round {
+  readonly folder: string
+  readonly thaws: number[]
 }
 
 /** Makes another like it and asks it until it answers; then stops it in its tracks and lets it go on. */
-async function createToFirstByte({ docker }: Engine, like: Inspected, thaws: number[]): Promise<number> {
+async function createToFirstByte({ docker }: Engine, like: Inspected, { folder, thaws }: Round): Promise<number> {
   const { Config, HostConfig } = like
-  const folder = await mkdtemp(join(tmpdir(), 'carrick-bench-'))
   const Mounts = await Promise.all(
     (HostConfig.Mounts ?? []).map(async (mount) => {
-      if (!mount.Source.includes('/runners/')) return mount
-      const Source = join(folder, basename(mount.Source)) // the runner's own went with it
+      const Source = join(folder, 'bare', basename(mount.Source)) // the runner's own went with it
       await mkdir(Source, { recursive: true })
       await chmod(Source, 0o777)
       return { ...mount, Source }
     }),
   )
+  const options = { ...Config, WorkingDir: '/', Labels: {}, HostConfig: { ...HostConfig, Mounts } }
   const started = performance.now()
-  const container = await docker.createContainer({ ...Config, Labels: {}, HostConfig: { ...HostConfig, Mounts } })
+  const container = await docker.createContainer(options)
   try {
     await container.start()
     const { NetworkSettings } = await container.inspect()
@@ -84,20 +98,17 @@ async function createToFirstByte({ docker }: Engine, like: Inspected, thaws: num
     return took
   } finally {
     await unless([404], container.remove({ force: true, v: true }))
-    await rm(folder, { recursive: true, force: true })
   }
 }
 
 async function answered(url: string): Promise<void> {
-  while (
-    !(await fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
-      () => true,
+  for (const until = performance.now() + patienceMs; performance.now() < until;) {
+    const answers = await fetch(url, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5_000) }).then(
+      async (answer) => (await answer.arrayBuffer(), true),
       () => false,
-    ))
-  )
+    )
+    if (answers) return
     await new Promise((wake) => setTimeout(wake, 2))
+  }
+  throw new Error(`nobody answered at ${url}`)
 }
-
-type Inspected = Awaited<ReturnType<ReturnType<Engine['docker']['getContainer']>['inspect']>>
-
-const json = { 'content-type': 'application/json' }

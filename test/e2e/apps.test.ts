@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, root, until, type Ended } from './carrick.ts'
 import { mayMount } from './mounts.ts'
-import { serveTinyPackage } from './tiny-package.ts'
+import { requirementOfTinyPackage } from './tiny-package.ts'
 
 interface Deployed {
   readonly revision: string
@@ -216,17 +216,13 @@ describe('the stock fal command', () => {
     })
 
     test('an entry point, whose code is a requirement', async () => {
-      const tiny = await serveTinyPackage(folder)
-      try {
-        await writeFile(join(folder, 'pyproject.toml'), entryPoint(tiny.requirement, python))
-        const { revision } = await deploy('greeter')
-        expect(stored(revision)).toMatchObject({ callable: { entrypoint: 'tiny_greeter:Greeter.run_local' } })
-        expect(await answer('greeter/greet', { name: 'ann' })).toMatchObject({ text: 'hello ann', revision })
-        expect(await metadata('greeter')).toMatchObject({ openapi: { paths: { '/greet': {} } } })
-        expect(live('greeter')['keep_alive']).toBe(45)
-      } finally {
-        tiny.close()
-      }
+      const requirement = await requirementOfTinyPackage(carrick, folder)
+      await writeFile(join(folder, 'pyproject.toml'), entryPoint(requirement, python))
+      const { revision } = await deploy('greeter')
+      expect(stored(revision)).toMatchObject({ callable: { entrypoint: 'tiny_greeter:Greeter.run_local' } })
+      expect(await answer('greeter/greet', { name: 'ann' })).toMatchObject({ text: 'hello ann', revision })
+      expect(await metadata('greeter')).toMatchObject({ openapi: { paths: { '/greet': {} } } })
+      expect(live('greeter')['keep_alive']).toBe(45)
     })
 
     test('a conda environment once micromamba is there; before, it says what to do', async () => {

@@ -123,8 +123,8 @@ describe.skipIf(!mayMount)('a backup of a server that runs, restored into a new 
 
   test('an account that keeps more than it may stores no more, and its next runners cannot write to /data', async () => {
     await post(restored, '/tester/keeper', "open('/data/large', 'wb').write(b'x' * 3000000)")
-    expect((await restored.carrick('accounts', 'set', 'tester', '--data-quota', '2.9MB')).stdout).toContain(
-      'may keep 2.9 MiB',
+    expect((await restored.carrick('accounts', 'set', 'tester', '--data-quota', '2.5MB')).stdout).toContain(
+      'may keep 2.5 MiB',
     )
     const overQuota = async () =>
       (JSON.parse((await restored.carrick('usage', '--json')).stdout) as { data: { used_bytes: number } }).data

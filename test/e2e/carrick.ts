@@ -150,6 +150,18 @@ export class Carrick implements AsyncDisposable {
     return fetch(this.url.replace('https:', 'http:') + path, { ...init, headers: { ...credentials, ...headers } })
   }
 
+  /** Stores something, and answers the address at which everybody may read it, builds in containers too. */
+  async upload(name: string, content: Uint8Array): Promise<string> {
+    const started = await this.ask('/storage/upload/initiate', {
+      method: 'POST',
+      body: JSON.stringify({ file_name: name }),
+    })
+    const told = (await started.json()) as { file_url: string; upload_url: string }
+    const { status } = await fetch(told.upload_url, { method: 'PUT', body: content })
+    if (status !== 200) throw new Error(`the upload of ${name} was answered with ${status}`)
+    return told.file_url
+  }
+
   /** Runs a line of shell, as somebody types it who copied it. */
   shell(line: string): Promise<Ended> {
     return this.#run('sh', ['-c', line])
@@ -192,8 +204,14 @@ export class Carrick implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down()
+    if (this.#backend === 'docker') await this.#clearEngine()
     await rm(this.folder, { recursive: true, force: true })
     await rm(`${this.folder}-shared`, { recursive: true, force: true })
+  }
+
+  async #clearEngine(): Promise<void> {
+    const { clearEngine } = await import('./engine-leftovers.ts')
+    await clearEngine(join(this.folder, 'carrick.sqlite'), this.#port)
   }
 
   get #backend(): string {

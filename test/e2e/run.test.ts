@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, clients, root, until } from './carrick.ts'
-import { serveTinyPackage } from './tiny-package.ts'
+import { requirementOfTinyPackage } from './tiny-package.ts'
 
 const addition = { method: 'POST', body: '{"a": 2, "b": 3}', headers: { 'content-type': 'application/json' } }
 
@@ -274,10 +274,10 @@ with AppClient.connect(echo.Echo) as client:
 
   test('apps and functions that are given by entry point run, and say what they are', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'carrick-entry-points-'))
-    const tiny = await serveTinyPackage(folder)
+    const requirement = await requirementOfTinyPackage(carrick, folder)
     const tables = Object.entries({ greeter: 'Greeter', wave: 'wave' }).map(
       ([name, symbol]) =>
-        `[tool.fal.apps.${name}]\npython_entry_point = "tiny_greeter:${symbol}"\nrequirements = ["${tiny.requirement}"]\n`,
+        `[tool.fal.apps.${name}]\npython_entry_point = "tiny_greeter:${symbol}"\nrequirements = ["${requirement}"]\n`,
     )
     await writeFile(join(folder, 'pyproject.toml'), tables.join(''))
     try {
@@ -295,7 +295,6 @@ with AppClient.connect(echo.Echo) as client:
       child.kill('SIGINT')
       await ended
     } finally {
-      tiny.close()
       await rm(folder, { recursive: true })
     }
   })

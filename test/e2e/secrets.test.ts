@@ -1,8 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdir, mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -107,9 +104,8 @@ describe('environments and secrets', () => {
   })
 
   test('the build of a requirement sees no secret and no key', async () => {
-    await using nosy = await nosyPackage()
     const deployed = await carrick.falWith(
-      { NOSY: `nosy @ ${nosy.url}` },
+      { NOSY: `nosy @ ${await nosyPackage(carrick)}` },
       'deploy',
       'test/e2e/apps/nosy.py::Nosy',
       '--app-name',
@@ -157,24 +153,15 @@ describe('environments and secrets', () => {
   })
 })
 
-/** A Python package, served on loopback, that keeps the variables which its build saw. */
-async function nosyPackage(): Promise<AsyncDisposable & { readonly url: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'carrick-nosy-'))
-  await mkdir(join(folder, 'nosy-1'))
+/** The address of a Python package, at the server, that keeps the variables which its build saw. */
+async function nosyPackage(carrick: Carrick): Promise<string> {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'carrick-nosy-'))
+  await mkdir(join(folder.path, 'nosy-1'))
   const look = 'open("nosy.py", "w").write("SEEN = " + repr(dict(os.environ)))'
   const setup = `import os\n${look}\nfrom setuptools import setup\nsetup(name="nosy", version="1", py_modules=["nosy"])\n`
-  await writeFile(join(folder, 'nosy-1', 'setup.py'), setup)
-  execFileSync('tar', ['-czf', 'nosy-1.tar.gz', 'nosy-1'], { cwd: folder })
-  const archive = await readFile(join(folder, 'nosy-1.tar.gz'))
-  const server = createServer((_, response) => response.end(archive)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/nosy-1.tar.gz`,
-    async [Symbol.asyncDispose]() {
-      server.close()
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
+  await writeFile(join(folder.path, 'nosy-1', 'setup.py'), setup)
+  execFileSync('tar', ['-czf', 'nosy-1.tar.gz', 'nosy-1'], { cwd: folder.path })
+  return await carrick.upload('nosy-1.tar.gz', await readFile(join(folder.path, 'nosy-1.tar.gz')))
 }
 
 /** The files below a folder with a text like this. */

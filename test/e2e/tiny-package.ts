@@ -1,11 +1,8 @@
 import { execFile } from 'node:child_process'
-import { createServer } from 'node:http'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { clients } from './carrick.ts'
+import { type Carrick, clients } from './carrick.ts'
 
 const makeWheel = `
 import sys, zipfile
@@ -41,14 +38,10 @@ def wave() -> str:
     return "waved"
 `
 
-/** A package with an app in it, `tiny_greeter:Greeter`, and a function, `tiny_greeter:wave`, as a wheel that a server on loopback serves. */
-export async function serveTinyPackage(folder: string): Promise<{ requirement: string; close: () => void }> {
+/** A package with an app in it, `tiny_greeter:Greeter`, and a function, `tiny_greeter:wave`, as a wheel that the server has. */
+export async function requirementOfTinyPackage(carrick: Carrick, folder: string): Promise<string> {
   const name = 'tiny_greeter-1.0-py3-none-any.whl'
   const file = join(folder, name)
   await promisify(execFile)(join(await clients(), 'bin', 'python'), ['-c', makeWheel, file, code])
-  const wheel = await readFile(file)
-  const server = createServer((_, response) => void response.end(wheel)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  return { requirement: `tiny-greeter @ http://127.0.0.1:${port}/${name}`, close: () => void server.close() }
+  return `tiny-greeter @ ${await carrick.upload(name, await readFile(file))}`
 }

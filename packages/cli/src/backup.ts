@@ -25,6 +25,8 @@ interface Flags extends ArchiveFlags {
 
 /** `carrick backup FILE`: a whole installation in one file. */
 export async function backup(file: string, flags: Flags): Promise<void> {
+  if (file === '-' && process.stdout.isTTY)
+    throw new Error('a backup is nothing for a terminal: name a file, or lead the output somewhere')
   const folder = dataFolder(flags.data)
   const given = await givenPassphrase(flags)
   const passphrase = given ?? (flags.encrypt === true ? await askedPassphrase() : undefined)

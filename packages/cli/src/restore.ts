@@ -1,5 +1,5 @@
 import { restore as restoreBackup } from '@carrick/server/restore'
-import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { givenPassphrase, progressShown, size, untilInterrupted, type ArchiveFlags } from './archive.ts'
 import { print } from './output.ts'
@@ -13,8 +13,9 @@ interface Flags extends ArchiveFlags {
 export async function restore(file: string, flags: Flags): Promise<void> {
   const folder = resolve(flags.data)
   const { onProgress, end } = progressShown('Restore')
+  const from = file === '-' ? process.stdin : (await open(file, 'r')).createReadStream()
   const { head, files, bytes } = await restoreBackup({
-    from: file === '-' ? process.stdin : createReadStream(file),
+    from,
     folder,
     passphrase: await givenPassphrase(flags),
     replacesOriginal: flags.replacesOriginal === true,

@@ -86,8 +86,8 @@ async function openWorld() {
   const there = async () => ({
     environments: (await readdir(environments, { recursive: true }))
       .filter((name) => name.endsWith('/finished'))
-      .map((name) => name[0])
-      .toSorted(),
+      .map((name) => name[0] ?? '')
+      .toSorted((one, other) => one.localeCompare(other)),
     caches: await readdir(cacheFolder),
     blobs: (await Promise.all(blobs.prefixes.map((prefix) => blobs.keysUnder(prefix)))).flat().length,
   })

@@ -57,15 +57,23 @@ test('ENTRYPOINT and CMD are those of the deploy where it names some, and so is 
   expect(told?.variables['PORT']).toBe('9123')
 })
 
-test.each([
-  ['lonely', /listened on 127\.0\.0\.1:8080 only, where no call can reach it: let it bind 0\.0\.0\.0/],
-  ['elsewhere', /listened on port 8080 \(exposed_port\).* It listened on 0\.0\.0\.0:5017/],
-  ['ill', /health check POST \/healthz did not pass before startup_timeout.* it answered 405/],
-])('%s is not deployed, and is told why behind its last words', async (name, why) => {
-  const said = await deploy(name)
-  expect(said).toMatch(/^1 /)
-  expect(said).toMatch(/was not ready within 5 s \(startup_timeout\)\. Its last words:\s+listens on /)
-  expect(said.replaceAll(/\s+/g, ' ')).toMatch(why)
+describe('an image that cannot be called', () => {
+  let said: ReadonlyMap<string, string>
+  beforeAll(async () => {
+    const names = ['lonely', 'elsewhere', 'ill']
+    said = new Map(await Promise.all(names.map(async (name) => [name, await deploy(name)] as const)))
+  })
+
+  test.each([
+    ['lonely', /listened on 127\.0\.0\.1:8080 only, where no call can reach it: let it bind 0\.0\.0\.0/],
+    ['elsewhere', /listened on port 8080 \(exposed_port\).* It listened on 0\.0\.0\.0:5017/],
+    ['ill', /health check POST \/healthz did not pass before startup_timeout.* it answered 405/],
+  ])('%s is not deployed, and is told why behind its last words', (name, why) => {
+    const told = said.get(name) ?? ''
+    expect(told).toMatch(/^1 /)
+    expect(told).toMatch(/was not ready within 20 s \(startup_timeout\)\. Its last words:\s+listens on /)
+    expect(told.replaceAll(/\s+/g, ' ')).toMatch(why)
+  })
 })
 
 describe('a function that begins a server on port 8080', () => {

@@ -79,8 +79,10 @@ async function storePieces(repository: Repository, file: string, contents: Conte
     const piece = wanted.get(name.replace(/^\.\//, ''))
     if (piece === undefined || type !== 'file') return
     const { digest } = piece
-    if (digest !== undefined && (await repository.has(digest)))
-      return void stored.set(piece.path, { digest, size: length })
+    if (digest !== undefined && (await repository.has(digest))) {
+      stored.set(piece.path, { digest, size: length })
+      return
+    }
     const isLoose = image.manifest === undefined && piece !== image.config
     const bytes = isLoose ? Readable.from(content, { objectMode: false }).pipe(createGzip({ level: 5 })) : content
     stored.set(piece.path, await repository.put(bytes, digest))

@@ -14,9 +14,9 @@ const Descriptor = z.object({
 })
 type Descriptor = z.infer<typeof Descriptor>
 
-export const Index = z.object({ manifests: z.array(Descriptor).max(1_000) })
-export const Manifest = z.object({ config: Descriptor, layers: z.array(Descriptor).max(500) })
-export const Saved = z
+const Index = z.object({ manifests: z.array(Descriptor).max(1_000) })
+const Manifest = z.object({ config: Descriptor, layers: z.array(Descriptor).max(500) })
+const Saved = z
   .array(
     z.object({
       Config: z.string().max(1_000),

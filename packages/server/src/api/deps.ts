@@ -111,6 +111,7 @@ export interface Builds {
     definition: EnvironmentDefinition,
     options: {
       readonly force?: boolean
+      readonly accountId: AccountId
       /** What `${NAME}` in requirements stands for. */
       readonly secrets: SecretValues
       /** What build secrets of a Dockerfile hold, by their ids. */

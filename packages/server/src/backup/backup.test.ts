@@ -216,6 +216,17 @@ test('a file that the store names and the disk has lost is told of, and the rest
   await was.close()
 })
 
+test('what a bucket keeps is not in it, and that is said', async () => {
+  const was = await installation()
+  await was.close()
+  await writeFile(join(was.path, 'blobs', 'kept-elsewhere'), 's3://bucket/prefix')
+  const { file, report } = await backedUp(was.path)
+  expect([report.head.kept_at, report.missing]).toEqual(['s3://bucket/prefix', []])
+  const { folder } = await restored(file)
+  expect(await readdir(join(folder, 'blobs'))).toEqual(['kept-elsewhere'])
+  expect(await readdir(folder)).not.toContain('objects')
+})
+
 test('an encryption key that is not the one of the store is no backup', async () => {
   const was = await installation()
   await was.close()

@@ -41,7 +41,8 @@ async function addRequest({ store }: World, id: string, { key, length }: { key: 
 }
 
 async function addRevision({ store }: World, id: string, blob: BlobKey) {
-  const spec = { callable: { method: 'dill', blob } }
+  const environment = { kind: 'virtualenv', pythonVersion: '3.11', layers: [], compileBytecode: false }
+  const spec = { callable: { method: 'dill', blob }, environment }
   const insert = sql`insert into revision (id, app_id, account_id, spec, created_at)
                      values (${id}, 'app-1', 'account-1', ${spec}, 1)`
   await store.commit(write([insert], done))

@@ -1,4 +1,4 @@
-import type { EnvironmentId } from '../domain/ids.ts'
+import type { AccountId, EnvironmentId } from '../domain/ids.ts'
 import type { BuiltEnvironment, EnvironmentDefinition } from '../domain/revision.ts'
 import type { SecretValues } from '../domain/secret.ts'
 
@@ -23,6 +23,8 @@ export interface UnneededEnvironment {
 }
 
 export interface BuildOptions {
+  /** Whose build it is: where builds are kept apart, those of two accounts share nothing. Absent: nobody's in particular. */
+  readonly accountId?: AccountId | undefined
   /** Build again although a finished one exists (`--no-cache`). Runners of the old one are not disturbed. */
   readonly force?: boolean
   /** What `${NAME}` in requirements stands for. Values stay out of ids, arguments, variables, lines, errors, and files that stay. */

@@ -6,7 +6,6 @@ import { CarrickError } from '../domain/errors.ts'
 import { manualClock } from '../testing/clock.ts'
 import { DataQuotas } from './data-quotas.ts'
 
-const never = new AbortController().signal
 const file = (length: number) => async (limit: number) => {
   if (length > limit) throw new CarrickError('body_too_large', `larger than ${limit}`)
   return { length }
@@ -37,12 +36,12 @@ test('what runners write is measured, and what was counted meanwhile is not coun
   const { quotas, path } = world
   await quotas.within('a', Infinity, file(700_000))
   await writeFile(join(path, 'large'), Buffer.alloc(1_300_000, 1))
-  await quotas.measure('a', never)
+  await quotas.measure('a')
   expect(quotas.usageOf('a').used).toBeGreaterThanOrEqual(1_300_000)
   expect(quotas.usageOf('a').used).toBeLessThan(1_500_000)
   expect([quotas.isOver('a'), quotas.isFarOver('a')]).toEqual([true, true])
   await rm(join(path, 'large'))
-  await quotas.measure('a', never)
+  await quotas.measure('a')
   expect(quotas.isOver('a')).toBe(false)
 })
 
@@ -50,11 +49,11 @@ test('an account is measured when it has a limit and may have changed, now and t
   await using world = await open()
   const { quotas, clock } = world
   expect(quotas.isDue('a', false)).toBe(true)
-  await quotas.measure('a', never)
+  await quotas.measure('a')
   expect(quotas.isDue('a', true)).toBe(false)
   clock.advance(60_001)
   expect([quotas.isDue('a', true), quotas.isDue('a', false)]).toEqual([true, false])
-  await quotas.measure('a', never)
+  await quotas.measure('a')
   quotas.added('a', 0)
   expect(quotas.isDue('a', false)).toBe(false)
   clock.advance(5_001)

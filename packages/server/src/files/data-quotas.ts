@@ -22,8 +22,8 @@ interface QuotaParts {
 
 /** After a change through the API the next look comes sooner. */
 const soonMs = 5_000
-/** Of one look that somebody waits for. */
-const longestMs = 100_000
+/** Of one look. */
+const longestMs = 10 * 60_000
 
 /**
  * How much each account may keep in `/data`, and about how much it does: measured now and then, because runners write there by
@@ -108,22 +108,25 @@ export class DataQuotas {
     return this.#parts.clock.now() >= measureAt(last, everyMs)
   }
 
-  /** Measures it for somebody who asks, unless that was done lately; together for all who ask at a time. */
+  /** Measures it for somebody who asks, unless that was done lately. */
   async refresh(account: AccountId): Promise<void> {
     const { clock, everyMs } = this.#parts
-    if (clock.now() < measureAt(this.#measured.get(account), everyMs)) return
-    const going = this.#measuring.get(account) ?? this.measure(account, AbortSignal.timeout(longestMs))
+    if (clock.now() >= measureAt(this.#measured.get(account), everyMs)) await this.measure(account)
+  }
+
+  /** Measures it, together for all who ask at a time. What cannot be measured is as it was. */
+  async measure(account: AccountId): Promise<void> {
+    const going = this.#measuring.get(account) ?? this.#measure(account)
     this.#measuring.set(account, going)
     await going.finally(() => this.#measuring.delete(account))
   }
 
-  /** Measures it. What cannot be measured is as it was. */
-  async measure(account: AccountId, signal: AbortSignal): Promise<void> {
+  async #measure(account: AccountId): Promise<void> {
     const { clock, folderOf } = this.#parts
     const path = await folderOf(account)
     const [began, addedBefore] = [clock.now(), this.#added.get(account) ?? 0]
     this.#changed.delete(account)
-    const bytes = (await diskUsage([path], signal)).get(path)
+    const bytes = (await diskUsage([path], AbortSignal.timeout(longestMs))).get(path)
     if (bytes === undefined) return
     this.#measured.set(account, { bytes, at: clock.now(), tookMs: clock.now() - began })
     this.#added.set(account, (this.#added.get(account) ?? 0) - addedBefore)

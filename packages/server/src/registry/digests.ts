@@ -36,8 +36,9 @@ export class Digests {
   async close(): Promise<void> {
     clearTimeout(this.#idle)
     const worker = this.#worker
-    this.#worker = undefined
-    await worker?.terminate()
+    if (worker === undefined) return
+    this.#lose(worker, new Error('the server is going down'))
+    await worker.terminate()
   }
 
   #onThread(): ThreadDigest {
@@ -62,9 +63,10 @@ export class Digests {
     return worker
   }
 
-  /** Those that it was computing are lost with it; the next one has a thread of its own. */
+  /** Those that it was computing are lost with it; the next one has another thread, which that one's end is no matter to. */
   #lose(worker: Worker, error: Error): void {
-    if (this.#worker === worker) this.#worker = undefined
+    if (this.#worker !== worker) return
+    this.#worker = undefined
     for (const digest of this.#active.values()) digest.fail(error)
     this.#active.clear()
   }

@@ -4,6 +4,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { PieceBlobs } from '../blobs/blob-store.ts'
+import { orDiskFull } from '../blobs/copy.ts'
 import { algorithmOf } from '../domain/image-names.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { ImageBlob } from '../store/registry.ts'
@@ -156,7 +157,9 @@ export class Upload {
         if (this.length >= this.#checkRoomAt) this.#checkRoom()
       }
       const written = (chunks: readonly Buffer[]) => this.#digest.update(chunks)
-      await pour(source, { file: this.#file, position: this.length, seen, written })
+      await pour(source, { file: this.#file, position: this.length, seen, written }).catch((error: unknown) => {
+        throw orDiskFull(error)
+      })
     })
   }
 

@@ -51,7 +51,13 @@ export async function buildAsked(
   const values = await deps.vault.exposed(scope, secrets)
   const filled = await filledCredentials(deps, scope, credentials)
   const force = wanted.environments.some((sent) => sent.force)
-  const environmentId = await build(deps, definition, { force, secrets: values, ...filled, attention })
+  const environmentId = await build(deps, definition, {
+    accountId: caller.accountId,
+    force,
+    secrets: values,
+    ...filled,
+    attention,
+  })
   return { environmentId, secrets, values }
 }
 
@@ -69,7 +75,8 @@ export async function rebuilt(
   }
   const values = await deps.vault.exposed(scope, secrets)
   const filled = await filledCredentials(deps, scope, imageCredentials)
-  return build(deps, environment, { force: false, secrets: values, ...filled, attention })
+  const told = { accountId: scope.accountId, force: false, secrets: values, ...filled }
+  return build(deps, environment, { ...told, attention })
 }
 
 function buildSecretsOf(environment: EnvironmentDefinition): readonly string[] {

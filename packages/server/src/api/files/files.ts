@@ -72,10 +72,10 @@ async function placeArchive(
   quotas.added(account, -length) // what is in it counts
   await using into = await files.staging.folder()
   const found = await quotas.within(account, fileLimits.archiveBytes, async (bytes) => {
-    const files = await unzip(path, into.path, { entries: fileLimits.archiveEntries, bytes })
-    return { files, length: files.reduce((sum, file) => sum + file.length, 0) }
+    const all = await unzip(path, into.path, { entries: fileLimits.archiveEntries, bytes })
+    return { all, length: all.reduce((sum, file) => sum + file.length, 0) }
   })
-  const unpacked = found.files.map((file) => ({ ...file, path: [...folder, ...file.path] }))
+  const unpacked = found.all.map((file) => ({ ...file, path: [...folder, ...file.path] }))
   // The mark comes last: it says that everything else is there.
   const isMark = (file: { path: readonly string[] }) => file.path.at(-1) === marker
   await files.place(account, [...unpacked.filter((file) => !isMark(file)), ...unpacked.filter(isMark)])

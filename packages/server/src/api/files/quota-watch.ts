@@ -56,7 +56,7 @@ export class QuotaWatch {
     for (const account of accounts) {
       if (signal.aborted) return
       if (!quotas.isDue(account, active.has(account))) continue
-      await quotas.measure(account, signal)
+      await quotas.measure(account)
       await this.#judge(account)
     }
   }

@@ -36,10 +36,12 @@ const longestRestMs = 1_000
 /** Follows what the engine tells. Resolves when it is heard for the first time; takes a broken stream up again. */
 export async function watchEngine(parts: WatchParts): Promise<EngineWatch> {
   const closing = new AbortController()
+  let isHeard = false
   let heard = Promise.withResolvers<void>()
-  const ended = follow(parts, closing.signal, (isHeard) => {
-    if (isHeard) heard.resolve()
-    else heard = Promise.withResolvers()
+  const ended = follow(parts, closing.signal, (is) => {
+    if (is) heard.resolve()
+    else if (isHeard) heard = Promise.withResolvers() // else some wait for the one that there is
+    isHeard = is
   })
   const close = async () => {
     closing.abort()

@@ -8,6 +8,7 @@ import type { Egress } from './firewall-rules.ts'
 import { labelsOfInstallation } from './labels.ts'
 import { freeSubnets } from './network-addresses.ts'
 import { takenNetworks } from './network-taken.ts'
+import { answered } from './walls-answer.ts'
 
 /** Where runners in containers reach the platform. */
 export interface IngressDoor {
@@ -88,7 +89,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
 
   /** What nobody uses somebody may have tidied away. */
   const orAnother = (account: AccountId) => async (network: Network) => {
-    const isThere = await unless([404], docker.getNetwork(network.id).inspect())
+    const isThere = await unless([404], answered(docker.getNetwork(network.id).inspect()))
     if (isThere !== undefined) return network
     await network.door?.[Symbol.asyncDispose]()
     return take(account)
@@ -157,8 +158,8 @@ async function create(options: NetworksOptions, account: AccountId): Promise<Mad
   const bridge = `${bridgePrefix(installation)}${hashed(account).slice(0, 8)}`
   const places = freeSubnets(pool, await takenNetworks(docker), installation + account)
   for (const { subnet, gateway } of places.slice(0, mostTries)) {
-    const made = await docker
-      .createNetwork({
+    const made = await answered(
+      docker.createNetwork({
         Name: `carrick-${bridge.slice(2)}`,
         Driver: 'bridge',
         CheckDuplicate: true,
@@ -170,11 +171,11 @@ async function create(options: NetworksOptions, account: AccountId): Promise<Mad
           'com.docker.network.bridge.enable_icc': 'false',
           'com.docker.network.bridge.enable_ip_masquerade': egress === 'none' ? 'false' : 'true',
         },
-      })
-      .catch((error: unknown) => {
-        if (isOverlap(error)) return undefined // another server took the place meanwhile
-        throw error
-      })
+      }),
+    ).catch((error: unknown) => {
+      if (isOverlap(error)) return undefined // another server took the place meanwhile
+      throw error
+    })
     if (made !== undefined) return { id: made.id, name: `carrick-${bridge.slice(2)}`, gateway }
   }
   throw new Error(
@@ -191,7 +192,7 @@ async function ours(docker: Dockerode, installation: string, account?: AccountId
     ...(account === undefined ? {} : { [accountLabel]: account }),
   }
   const label = [...Object.entries(labels).map(([name, value]) => `${name}=${value}`), accountLabel]
-  const found = await docker.listNetworks({ filters: { label } })
+  const found = await answered(docker.listNetworks({ filters: { label } }))
   return found.flatMap(({ Id: id, Name: name, IPAM }) => {
     const gateway = IPAM?.Config?.[0]?.['Gateway']
     return gateway === undefined ? [] : [{ id, name, gateway }]

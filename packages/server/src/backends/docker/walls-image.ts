@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode'
+import { answered } from './walls-answer.ts'
 
 /** What an image says about who runs in it, and where that writes. */
 export interface ImageWishes {
@@ -15,7 +16,7 @@ export function createImageWishes(docker: Pick<Dockerode, 'getImage'>): (referen
   return async (reference) => {
     const found = known.get(reference)
     if (found !== undefined) return found
-    const { Config } = await docker.getImage(reference).inspect()
+    const { Config } = await answered(docker.getImage(reference).inspect())
     const { User = '', Volumes } = Config as { User?: string; Volumes?: Readonly<Record<string, unknown>> | null }
     const wishes = { user: User, volumes: Object.keys(Volumes ?? {}) }
     if (known.size >= mostKnown) known.clear()

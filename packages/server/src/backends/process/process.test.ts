@@ -203,6 +203,25 @@ def target():
   await rm(join(code, '../..'), { recursive: true })
 })
 
+test.skipIf(noMounts)('what refuses changes takes none, not even ones that would go with the runner', async () => {
+  const data = await aFolder('data')
+  await writeFile(join(data, 'kept'), 'as it was')
+  const { said, exit } = await insideOf(
+    `
+import os
+def target():
+    print(open('/data/kept').read())
+    for change in (lambda: open('/data/new', 'w'), lambda: open('/data/kept', 'a'), lambda: os.remove('/data/kept')):
+        try: change()
+        except OSError as error: print(error.strerror)
+    os._exit(0)`,
+    [{ from: data, to: '/data', readOnly: true, refuses: true }],
+  )
+  expect(exit, said.join()).toMatchObject({ exit: { code: 0 } })
+  expect(said).toEqual(['as it was', ...Array.from({ length: 3 }, () => 'Read-only file system')])
+  await rm(join(data, '..'), { recursive: true })
+})
+
 test.skipIf(noMounts)('a link where a folder should be is not mounted: the runner ends with a sentence', async () => {
   const data = await aFolder('data')
   await symlink('/etc', join(data, 'cache'))

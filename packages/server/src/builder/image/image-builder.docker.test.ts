@@ -71,6 +71,14 @@ describe('requirements', () => {
     expect(await imageOf(later, one!)).toBe(image)
   })
 
+  test('of two accounts are two, and what the builds of one leave in a cache the other never sees', async () => {
+    const builder = await there.open()
+    const builds = ['one', 'other'].map((accountId) => start(builder, withLayers(['six']), { accountId }))
+    const [one, other] = await Promise.all(builds.map(({ built }) => built))
+    expect(one).not.toBe(other)
+    expect(await imageOf(builder, one!)).not.toBe(await imageOf(builder, other!))
+  })
+
   // The engine makes these files for each step where an image has none, and what it changes of /etc is in the layer.
   const named = dockerfile(`FROM ${baseImage}\nCOPY hosts resolv.conf /etc/\n`, {
     context: ['hosts', 'resolv.conf'].map((path) => ({ path, mode: 0o644, blob: '/dev/null' })),

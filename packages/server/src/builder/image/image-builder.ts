@@ -2,9 +2,10 @@
  * Builder: definitions become images of a container engine. Reads and writes the engine's images of this installation and
  * the store's record of them. One per installation; of its builds a bounded number at a time.
  */
+import { createHash } from 'node:crypto'
 import type Docker from 'dockerode'
 import { CarrickError } from '../../domain/errors.ts'
-import type { EnvironmentId } from '../../domain/ids.ts'
+import type { AccountId, EnvironmentId } from '../../domain/ids.ts'
 import type { BuiltEnvironment, EnvironmentDefinition } from '../../domain/revision.ts'
 import { type Clock, type Moment, systemClock } from '../../kit/clock.ts'
 import { type Logger, silent } from '../../kit/logger.ts'
@@ -181,12 +182,12 @@ export class ImageBuilder implements Builder {
   }
 
   async #asked(given: EnvironmentDefinition, options: BuildOptions): Promise<Asked> {
-    const { secrets = {}, buildSecrets = {}, registries = {}, force = false } = options
+    const { accountId, secrets = {}, buildSecrets = {}, registries = {}, force = false } = options
     const { fingerprint, engine } = this.#options
     if (given.kind !== 'container') {
       const definition = checkDefinition(given, secrets)
       const used = usedSecrets(definition.layers, secrets)
-      return { id: environmentIdOf(definition, { secrets: used, fingerprint }), definition }
+      return { id: ofAccount(accountId, environmentIdOf(definition, { secrets: used, fingerprint })), definition }
     }
     const definition = checkContainer(given, secrets)
     const { source } = definition
@@ -250,6 +251,7 @@ export class ImageBuilder implements Builder {
       registries,
       onLine,
       signal,
+      ...present('accountId', options.accountId),
       ...present('found', found),
     }
     const { image, sbom } = await this.#maker.make(id, definition, given)
@@ -275,4 +277,12 @@ export class ImageBuilder implements Builder {
     const message = `The image could not be built within ${seconds} seconds: the build was ended.`
     return new CarrickError('build_failed', message)
   }
+}
+
+/**
+ * What an account's builds may have left in the caches of its packages is in its images: those of two accounts are two,
+ * also where their definitions are equal.
+ */
+function ofAccount(accountId: AccountId | undefined, id: EnvironmentId): EnvironmentId {
+  return accountId === undefined ? id : createHash('sha256').update(`${accountId} ${id}`).digest('hex')
 }

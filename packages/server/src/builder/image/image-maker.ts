@@ -6,7 +6,7 @@ import type Docker from 'dockerode'
 import { labelsOfInstallation } from '../../backends/docker/labels.ts'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { CarrickError } from '../../domain/errors.ts'
-import type { EnvironmentId } from '../../domain/ids.ts'
+import type { AccountId, EnvironmentId } from '../../domain/ids.ts'
 import type { EnvironmentDefinition, ImageSource } from '../../domain/revision.ts'
 import type { SecretValues } from '../../domain/secret.ts'
 import type { EnvironmentImage } from '../../store/environment-images.ts'
@@ -52,6 +52,7 @@ export interface ImageMakerParts {
 }
 
 export interface MakeOptions {
+  readonly accountId?: AccountId
   readonly force: boolean
   readonly secrets: SecretValues
   readonly buildSecrets: SecretValues
@@ -194,7 +195,7 @@ class ImageRun {
   }
 
   #accountId(): string | undefined {
-    return this.#definition.kind === 'container' ? this.#definition.accountId : undefined
+    return this.#definition.kind === 'container' ? this.#definition.accountId : this.#options.accountId
   }
 
   /** An image that serves by itself stays as it is; all others have what we need in them. */
