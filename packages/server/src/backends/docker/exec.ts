@@ -184,14 +184,14 @@ class ContainerSession implements ExecSession {
 
   /**
    * All that is in a container ends with its first process, by the same signal as one that somebody killed, and before
-   * the engine tells of that.
+   * the engine tells of that; a busy engine, long before.
    */
   async #isRunnerAlive(): Promise<boolean> {
-    const { over, isEnding } = this.#place
+    const { over, isEnding, init } = this.#place
     const waiting = new AbortController()
     await Promise.race([aborted(over), pause(isEnding() ? answerMs : graceMs, undefined, waiting).catch(() => {})])
     waiting.abort()
-    return !over.aborted
+    return !over.aborted && (init === undefined || isAlive(init))
   }
 
   /** A connection stays open while anything holds on to it, also when the command itself has ended. */
