@@ -124,7 +124,8 @@ describe('an app with a Dockerfile', () => {
     const place = join(folder, 'reader')
     const first = await revisionOf('reader')
     await writeFile(join(place, 'words/first.txt'), 'three four\n')
-    await carrick.falIn(place, ['deploy', 'app.py::Reader', '--app-name', 'reader'])
+    const again = await carrick.falIn(place, ['deploy', 'app.py::Reader', '--app-name', 'reader'])
+    expect(again.code, plain(again)).toBe(0)
     expect(await answer('reader')).toMatchObject({ words: 'three four' })
     expect(await revisionOf('reader')).not.toBe(first)
     expect((await carrick.fal('apps', 'set-rev', 'reader', first)).code).toBe(0)
@@ -145,7 +146,7 @@ describe('an app with a Dockerfile', () => {
     ])
     for (const { id } of await runners()) await carrick.fal('runners', 'kill', id)
     await until(async () => (await runners()).length === 0, 'no runner to be there')
-    const filter = `label=dev.carrick.installation=${owner}`
+    const filter = `label=carrick.installation=${owner}`
     const ids = await lines('docker', 'images', '--quiet', '--filter', filter)
     await ask('docker', ['image', 'rm', '--force', ...new Set(ids)])
     expect(await lines('docker', 'images', '--quiet', '--filter', filter)).toEqual([])
