@@ -11,8 +11,8 @@ export interface EngineBridge extends AsyncDisposable {
 }
 
 /**
- * A bridge and addresses of its own, and no rules: engines share both otherwise. One that is told to have no bridge at all
- * takes away that of the others.
+ * A bridge of its own, and no rules: engines share both otherwise. One that is told to have no bridge at all, or begins
+ * again with a pool of addresses of its own, takes away `docker0`, which is the others'.
  */
 export async function ownBridge(): Promise<EngineBridge> {
   const name = `ce${randomInt(36 ** 6).toString(36)}`
@@ -22,7 +22,7 @@ export async function ownBridge(): Promise<EngineBridge> {
   await execute('ip', ['link', 'set', name, 'up'])
   const rules = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false']
   return {
-    options: [`--bridge=${name}`, ...rules, '--default-address-pool', `base=${net}.128.0/17,size=24`],
+    options: [`--bridge=${name}`, ...rules],
     [Symbol.asyncDispose]: async () => void (await execute('ip', ['link', 'delete', name])),
   }
 }
