@@ -183,7 +183,7 @@ describe('an entry point in an image', () => {
     await deployed(place, 'greeter')
     expect(await answer('greeter/greet', { name: 'ann' })).toEqual({ text: 'hello ann' })
     const metadata = await carrick.ask('/applications/tester/greeter/metadata')
-    expect(await metadata.json()).toMatchObject({ metadata: { openapi: { paths: { '/greet': {} } } } })
+    expect(await metadata.json()).toMatchObject({ openapi: { paths: { '/greet': {} } } })
   })
 })
 
