@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import type { Builder, BuildOptions } from './builder/builder.ts'
+import type { Builder, BuildOptions } from '../builder/builder.ts'
 import { builtOnDemand } from './built-on-demand.ts'
-import { CarrickError } from './domain/errors.ts'
-import { silent } from './kit/logger.ts'
-import type { LogLine } from './logs/log-store.ts'
-import type { RunnerStart } from './scheduler/launch.ts'
-import { manualClock } from './testing/clock.ts'
-import { testSpec } from './testing/scheduler.ts'
+import { CarrickError } from '../domain/errors.ts'
+import { silent } from '../kit/logger.ts'
+import type { LogLine } from '../logs/log-store.ts'
+import type { RunnerStart } from '../scheduler/launch.ts'
+import { manualClock } from '../testing/clock.ts'
+import { testSpec } from '../testing/scheduler.ts'
 
 const of = { id: 'x', accountId: 'account', appId: 'app', createdAt: 0 }
 const start = {

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
-import type { Prune, Pruned } from './api/system/prune.ts'
-import { labelsOfInstallation } from './backends/docker/labels.ts'
+import type { Prune, Pruned } from '../api/system/prune.ts'
+import { labelsOfInstallation } from '../backends/docker/labels.ts'
 
 /**
  * What this installation left in its engine, by its labels and by nothing else: containers that ended, and images without a

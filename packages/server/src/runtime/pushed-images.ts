@@ -1,10 +1,10 @@
-import type { PushEngine } from './registry/image-registry.ts'
-import type { Push } from './builder/image/push.ts'
-import type { ImageRegistry } from './registry/image-registry.ts'
-import { forgetPushed } from './registry/push.ts'
-import { accountById } from './store/accounts.ts'
-import { keptImages } from './store/environment-images.ts'
-import type { Store } from './store/store.ts'
+import type { PushEngine } from '../registry/image-registry.ts'
+import type { Push } from '../builder/image/push.ts'
+import type { ImageRegistry } from '../registry/image-registry.ts'
+import { forgetPushed } from '../registry/push.ts'
+import { accountById } from '../store/accounts.ts'
+import { keptImages } from '../store/environment-images.ts'
+import type { Store } from '../store/store.ts'
 
 interface WithStore {
   readonly store: Store

@@ -1,7 +1,7 @@
-import type { Prune, PruneHow, Pruned } from './api/system/prune.ts'
-import type { LocalBuilder } from './builder/local-builder.ts'
-import type { EnvironmentId } from './domain/ids.ts'
-import type { Foundation } from './foundation.ts'
+import type { Prune, PruneHow, Pruned } from '../api/system/prune.ts'
+import type { LocalBuilder } from '../builder/local-builder.ts'
+import type { EnvironmentId } from '../domain/ids.ts'
+import type { Foundation } from '../foundation.ts'
 import type { Runtime } from './runtime.ts'
 
 interface PruneParts {

@@ -1,5 +1,5 @@
-import type { WallSettings } from './backends/docker/walls.ts'
-import { listOf, type Config } from './config.ts'
+import type { WallSettings } from '../backends/docker/walls.ts'
+import { listOf, type Config } from '../config.ts'
 
 /** What the operator decided about the walls around containers. */
 export function wallSettingsOf(config: Config): WallSettings {

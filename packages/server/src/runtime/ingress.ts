@@ -1,8 +1,8 @@
-import { createIdentities } from './front/identities.ts'
-import type { Config } from './config.ts'
-import type { Foundation } from './foundation.ts'
-import { openPort } from './port.ts'
-import type { Roles } from './roles.ts'
+import { createIdentities } from '../front/identities.ts'
+import type { Config } from '../config.ts'
+import type { Foundation } from '../foundation.ts'
+import { openPort } from '../port.ts'
+import type { Roles } from '../roles.ts'
 
 /** Where runners reach the platform: a port of their own, whatever address people reach it at. */
 export interface Ingress {

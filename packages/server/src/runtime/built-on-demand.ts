@@ -1,8 +1,8 @@
-import { rebuilt } from './api/deploys/prepared.ts'
-import type { Builder } from './builder/builder.ts'
-import type { EnvironmentId } from './domain/ids.ts'
-import type { Foundation } from './foundation.ts'
-import type { LaunchParts, RunnerStart } from './scheduler/launch.ts'
+import { rebuilt } from '../api/deploys/prepared.ts'
+import type { Builder } from '../builder/builder.ts'
+import type { EnvironmentId } from '../domain/ids.ts'
+import type { Foundation } from '../foundation.ts'
+import type { LaunchParts, RunnerStart } from '../scheduler/launch.ts'
 
 /** The environments of runners, made again where they are gone. */
 export interface BuiltOnDemand extends Pick<LaunchParts, 'environments'> {

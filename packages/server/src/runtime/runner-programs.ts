@@ -8,5 +8,5 @@ export const launchHelper = programFolder('carrick_launch')
 export const imageHelper = programFolder('carrick_image')
 
 function programFolder(name: string): string {
-  return fileURLToPath(new URL(`../../../runners/python/${name}`, import.meta.url))
+  return fileURLToPath(new URL(`../../../../runners/python/${name}`, import.meta.url))
 }

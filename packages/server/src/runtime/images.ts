@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Config } from './config.ts'
-import type { ServerNames } from './domain/addresses.ts'
-import type { Foundation } from './foundation.ts'
+import type { Config } from '../config.ts'
+import type { ServerNames } from '../domain/addresses.ts'
+import type { Foundation } from '../foundation.ts'
 import { keptDigests } from './pushed-images.ts'
-import { externalRegistry } from './registry/external.ts'
-import { createRegistry } from './registry/registry.ts'
-import type { ImageRegistry } from './registry/image-registry.ts'
+import { externalRegistry } from '../registry/external.ts'
+import { createRegistry } from '../registry/registry.ts'
+import type { ImageRegistry } from '../registry/image-registry.ts'
 
 /** The registry that this server is, and the one that its engine pushes to and pulls from. */
 export interface Images {

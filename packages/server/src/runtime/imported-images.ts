@@ -1,12 +1,12 @@
 import type Docker from 'dockerode'
-import type { KeepInEngine } from './api/system/images.ts'
-import { localImage, pullImage } from './builder/image/pulls.ts'
-import type { Clock } from './kit/clock.ts'
-import type { Logger } from './kit/logger.ts'
-import { startLoop, type Loop } from './kit/loop.ts'
-import type { ImageRegistry } from './registry/image-registry.ts'
-import { importedImages } from './store/imported-images.ts'
-import type { Store } from './store/store.ts'
+import type { KeepInEngine } from '../api/system/images.ts'
+import { localImage, pullImage } from '../builder/image/pulls.ts'
+import type { Clock } from '../kit/clock.ts'
+import type { Logger } from '../kit/logger.ts'
+import { startLoop, type Loop } from '../kit/loop.ts'
+import type { ImageRegistry } from '../registry/image-registry.ts'
+import { importedImages } from '../store/imported-images.ts'
+import type { Store } from '../store/store.ts'
 
 /** How an image of the registry gets into the engine under the name that deploys have for it. */
 export function keepImported(engine: Docker, registry: ImageRegistry): KeepInEngine {
