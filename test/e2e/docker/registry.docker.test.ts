@@ -56,6 +56,7 @@ function run(program: string, args: readonly string[], input = ''): Promise<Said
     const child = execFile(program, args, { timeout: 120_000 }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? 1, said: `${stdout}${stderr}` }),
     )
+    child.stdin?.on('error', () => {}) // not every command reads it
     child.stdin?.end(input)
   })
 }
