@@ -63,6 +63,8 @@ export interface Confinement {
 export interface Mount {
   /** Where it is: a real path. A link on the way is refused, for a runner may have put it there. */
   readonly from: string
+  /** The folder above it below which runners may change the way to it, at any moment. Absent: nobody can. */
+  readonly within?: string
   readonly to: string
   /** What is there cannot be changed: what the runner writes over it is its own and goes with it, or is refused. */
   readonly readOnly: boolean

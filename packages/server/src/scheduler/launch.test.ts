@@ -119,8 +119,13 @@ test('an app sees only the parts of /data that it named, and its files at /app, 
   const spec = { ...testSpec(), files, dataMounts: ['/data/.cache', '/data/models/one'] }
   const { mounts } = (await launch({ ...started, revision: { ...started.revision, spec } })).spec
   expect(mounts).toEqual([
-    { from: '/carrick/data/account/.cache', to: '/data/.cache', readOnly: false },
-    { from: '/carrick/data/account/models/one', to: '/data/models/one', readOnly: false },
+    { from: '/carrick/data/account/.cache', to: '/data/.cache', within: '/carrick/data/account', readOnly: false },
+    {
+      from: '/carrick/data/account/models/one',
+      to: '/data/models/one',
+      within: '/carrick/data/account',
+      readOnly: false,
+    },
     { from: '/carrick/app-files/r1', to: '/app', readOnly: true },
   ])
 })

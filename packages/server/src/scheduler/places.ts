@@ -40,8 +40,13 @@ export async function placesOf(
     return { mounts: [], variables: { ...toldOf(folder), CARRICK_RUNNER_WITHOUT_MOUNTS: said } }
   }
   const access = quotas.isOver(app.accountId) ? ({ readOnly: true, refuses: true } as const) : { readOnly: false }
+  const within = await files.folderOf(app.accountId)
   const data = await Promise.all(
-    dataMounts.map(async (to) => ({ from: await files.folderOf(app.accountId, filePathOf(to)), to, ...access })),
+    dataMounts.map(async (to) => {
+      const from = await files.folderOf(app.accountId, filePathOf(to))
+      // Other runners of the account may see all of it, and rename what is in it.
+      return { from, to, ...(from === within ? {} : { within }), ...access }
+    }),
   )
   const code =
     appFiles === undefined ? [] : [{ from: await appTrees.folderOf(revision.id, appFiles), to: '/app', readOnly: true }]

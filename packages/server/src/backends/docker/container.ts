@@ -251,6 +251,7 @@ export class RunnerContainer {
     await this.#listenTo(container)
     const abortSignal = AbortSignal.timeout(answerMs)
     await container.start({ abortSignal })
+    await this.#setting.walls.begun(this.spec.id)
     await this.#meet(container)
   }
 

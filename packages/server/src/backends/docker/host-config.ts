@@ -1,5 +1,7 @@
+import type { FileHandle } from 'node:fs/promises'
 import type { HostConfig, MountSettings } from 'dockerode'
 import type { Limits, Mount, RunnerSpec } from '../backend.ts'
+import { pinnedMount } from './pinned-folders.ts'
 import type { RunnerUser } from './walls-user.ts'
 
 /** A runner, and what was made for it. */
@@ -8,6 +10,8 @@ export interface Walled {
   readonly user: RunnerUser
   /** Its account's network, and names that lead somewhere else in it. */
   readonly network: { readonly name: string; readonly hosts: readonly string[]; readonly dns: readonly string[] }
+  /** Of its mounts those that are held open, by where they are in the container. */
+  readonly pinned: ReadonlyMap<string, FileHandle>
   /** Folders of its own that go with it. */
   readonly scratch: readonly Mount[]
   /** Folders of the machine that every runner sees, and may write to. */
@@ -87,12 +91,16 @@ export function boundsOnceServing({ cpus }: Pick<Limits, 'cpus'>, hardCpu: boole
 /** 1024 is what one process weighs. */
 const sharesOf = (cpus: number) => Math.min(Math.max(2, Math.round(cpus * 1_024)), 262_144)
 
-function mountsOf({ spec: { mounts, sees = [], leaves = [] }, scratch, shared }: Walled): MountSettings[] {
+function mountsOf({ spec, pinned, scratch, shared }: Walled): MountSettings[] {
+  const { mounts, sees = [], leaves = [] } = spec
   const inPlace = (readOnly: boolean) => (path: string) => ({ from: path, to: path, readOnly })
   const seen = sees.map(inPlace(true))
   const all = [...scratch, ...shared.map(inPlace(false)), ...mounts, ...seen, ...leaves.map(inPlace(false))]
   // An engine takes one for each place: an image may declare /data, an operator share /tmp, and the later one is meant.
-  return [...new Map(all.map((mount) => [mount.to, mount])).values()].map(bindOf)
+  return Array.from(new Map(all.map((mount) => [mount.to, mount])).values(), (mount) => {
+    const folder = mounts.includes(mount) ? pinned.get(mount.to) : undefined
+    return folder === undefined ? bindOf(mount) : pinnedMount(mount, folder)
+  })
 }
 
 /** What the machine mounts below a folder later does not appear in it. A folder that is not there is an error. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, mkdir, stat } from 'node:fs/promises'
+import { chmod, chown, mkdir, stat, type FileHandle } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { RunnerSpec } from '../backend.ts'
 import type { RunnerUser } from './walls-user.ts'
@@ -11,11 +11,28 @@ import type { RunnerUser } from './walls-user.ts'
 export async function giveAccess(
   { sees = [], leaves = [], mounts }: Pick<RunnerSpec, 'sees' | 'leaves' | 'mounts'>,
   { owner }: RunnerUser,
+  pinned: ReadonlyMap<string, FileHandle>,
 ): Promise<void> {
   await Promise.all(leaves.map((path) => mkdir(path, { recursive: true })))
   if (owner === undefined) return
-  const written = [...leaves, ...mounts.filter(({ readOnly }) => !readOnly).map(({ from }) => from)]
-  await Promise.all([...sees.map(letRead), ...written.map((path) => giveTo(path, owner))])
+  const writable = mounts.filter(({ readOnly }) => !readOnly)
+  // By its path no folder is given away whose way somebody may change meanwhile: the one above it is, with all that is in it.
+  const written = new Set([...leaves, ...writable.map(({ from, within = from }) => within)])
+  await Promise.all([...sees.map(letRead), ...Array.from(written, (path) => giveTo(path, owner))])
+  const held = writable.flatMap(({ to }) => pinned.get(to) ?? [])
+  await Promise.all(held.map((folder) => belongTo(folder, owner)))
+}
+
+type Owner = NonNullable<RunnerUser['owner']>
+
+/** An image's own user writes there as one of the group, and all that comes there is the group's. */
+const ofTheGroup = 0o2775
+
+async function belongTo(folder: FileHandle, { uid, gid }: Owner): Promise<void> {
+  const seen = await folder.stat()
+  if (seen.uid === uid && seen.gid === gid) return
+  await folder.chown(uid, gid)
+  await folder.chmod(ofTheGroup)
 }
 
 const othersRead = 0o004
@@ -26,12 +43,12 @@ async function letRead(path: string): Promise<void> {
 }
 
 /** With all that is in it, the first time: what the server puts there later belongs to whom the folder belongs to. */
-async function giveTo(path: string, { uid, gid }: NonNullable<RunnerUser['owner']>): Promise<void> {
+async function giveTo(path: string, { uid, gid }: Owner): Promise<void> {
   const seen = await stat(path)
   if (seen.uid === uid && seen.gid === gid) return
   await promisify(execFile)('chown', ['-R', '--no-dereference', '--from=0', `${uid}:${gid}`, '--', path])
   await chown(path, uid, gid)
-  await chmod(path, 0o2775) // an image's own user writes there as one of the group
+  await chmod(path, ofTheGroup)
 }
 
 const allWrite = 0o002

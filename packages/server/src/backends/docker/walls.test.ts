@@ -20,6 +20,7 @@ const walled: Walled = {
   },
   user: { user: '1:1', groups: ['0'] },
   network: { name: 'carrick-1', hosts: ['ingress.carrick.internal:10.0.0.1'], dns: [] },
+  pinned: new Map(),
   scratch: [{ from: '/srv/runner/tmp', to: '/tmp', readOnly: false }],
   shared: ['/models'],
   ports: [8080],

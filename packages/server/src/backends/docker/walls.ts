@@ -12,6 +12,7 @@ import { openFirewall } from './firewall.ts'
 import { boundsOnceServing, hostConfigOf, variablesOf } from './host-config.ts'
 import { bridgePrefix, openNetworks, type IngressDoor } from './network.ts'
 import { resolvers } from './network-taken.ts'
+import { createPinnedFolders } from './pinned-folders.ts'
 import { giveAccess, openToAll } from './walls-access.ts'
 import { confinementOf, wallFacts } from './walls-confinement.ts'
 import { createImageWishes } from './walls-image.ts'
@@ -83,6 +84,8 @@ export interface Walls {
   requireRuntime(name: string): void
   /** Makes what one container needs. Throws the engine's 404 when its image is not there yet. */
   surround(spec: RunnerSpec, place: ContainerPlace): Promise<Walled>
+  /** Its container runs: what was held for its start is let go. */
+  begun(id: RunnerId): Promise<void>
   /** What to tell the engine of a runner from the moment it serves, if anything. */
   onceServing(spec: RunnerSpec): HostConfig | undefined
   /** Its container is gone: so is what it wrote, and in a while its network, when it was the last there. */
@@ -111,6 +114,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
   const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, log })
   const scratch = openScratch({ mostBytes: set.scratchBytes, log })
   const wishesOf = createImageWishes(docker)
+  const pins = createPinnedFolders()
   const server = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
   return {
@@ -121,7 +125,8 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
       const image = await wishesOf(spec.image?.reference ?? '')
       const { isRootless: rootless } = engine.facts
       const user = userOf({ accountId: spec.accountId, imageUser: image.user, server, rootless })
-      await giveAccess(spec, user)
+      const pinned = await pins.hold(spec.id, spec.mounts)
+      await giveAccess(spec, user, pinned)
       const shared = await openToAll(set.shared, server)
       const own = await scratch.make(spec.id, place.folder, image.volumes)
       const network = await networks.join(spec.accountId, spec.id)
@@ -132,6 +137,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
         spec,
         shared,
         user,
+        pinned,
         network: isOurs ? { ...network, hosts: [...network.hosts, ...network.forwarded] } : network,
         scratch: [...own, { from: place.work, to: place.work, readOnly: false }],
         ports: [place.port],
@@ -148,7 +154,9 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
       }
     },
     onceServing: ({ limits }) => limits && boundsOnceServing(limits, set.hardCpu),
+    begun: (id) => pins.release(id),
     async forget(id) {
+      await pins.release(id)
       networks.leave(id)
       await scratch.forget(id)
     },
