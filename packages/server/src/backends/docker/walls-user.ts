@@ -13,7 +13,7 @@ export interface RunnerUser {
 
 export interface UserParts {
   readonly accountId: AccountId
-  /** The USER of the image; empty is root. */
+  /** The USER of the image; empty where that is root. */
   readonly imageUser: string
   readonly server: { readonly uid: number; readonly gid: number }
   /** Whether the engine runs as an ordinary user, whose root is that user outside. */
@@ -33,7 +33,5 @@ export function userOf({ accountId, imageUser, server, rootless }: UserParts): R
   if (server.uid !== 0) return { user: `${server.uid}:${server.gid}`, groups: ['0'] }
   const id = firstUid + createHash('sha256').update(accountId).digest().readUIntBE(0, 3)
   const owner = { uid: id, gid: id }
-  return isRoot(imageUser) ? { user: `${id}:${id}`, groups: ['0'], owner } : { groups: [`${id}`], owner }
+  return imageUser === '' ? { user: `${id}:${id}`, groups: ['0'], owner } : { groups: [`${id}`], owner }
 }
-
-const isRoot = (user: string) => ['', '0', 'root'].includes(user.split(':')[0] ?? '')

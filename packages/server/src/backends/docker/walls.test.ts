@@ -9,6 +9,7 @@ import { freeSubnets } from './network-addresses.ts'
 import { routesIn } from './network-taken.ts'
 import { confinementOf, wallFacts } from './walls-confinement.ts'
 import { checkStandard, hasOwnKernel, runtimeOf } from './walls-runtime.ts'
+import { uidOf } from './walls-image.ts'
 import { sizeOf } from './walls-size.ts'
 import { userOf } from './walls-user.ts'
 
@@ -98,8 +99,6 @@ test('a runner without GPUs gets none, also from an image that asks for all', ()
 
 test.each([
   ['an image without a user under a server that is root', '', 0, false, 'own'],
-  ['an image of root under a server that is root', 'root:root', 0, false, 'own'],
-  ['an image of root by number', '0:0', 0, false, 'own'],
   ['an image with a user under a server that is root', '1000', 0, false, undefined],
   ['an image with a user under another server', 'app', 1_000, false, '1000:1000'],
   ['an image without a user under another server', '', 1_000, false, '1000:1000'],
@@ -108,6 +107,29 @@ test.each([
   const { user } = userOf({ accountId: 'a', imageUser, server: { uid, gid: uid }, rootless })
   if (expected === 'own') expect(Number(user?.split(':')[0])).toBeGreaterThanOrEqual(0x70_00_00_00)
   else expect(user).toBe(expected)
+})
+
+const users = `root:x:0:0::/root:/bin/sh
+toor:x:0:0::/root:/bin/sh
+1000:x:0:0::/:/bin/sh
+app:x:1001:1001::/home/app:/bin/sh
+broken`
+
+test.each([
+  ['root:root', 0],
+  ['0:0', 0],
+  ['00', 0],
+  ['+0', 0],
+  ['toor', 0],
+  ['1000', 0],
+  ['nobody-there', 0],
+  ['broken', 0],
+  ['app', 1001],
+  ['app:0', 1001],
+  ['1001', 1001],
+  ['1002:5', 1002],
+])('the USER %s of an image is %i, whatever it is called', (user, expected) => {
+  expect(uidOf(user, users)).toBe(expected)
 })
 
 test('two accounts are two users', () => {

@@ -10,6 +10,7 @@ import type { Engine } from './engine.ts'
 import type { Egress } from './firewall-rules.ts'
 import { openFirewall } from './firewall.ts'
 import { boundsOnceServing, hostConfigOf, variablesOf } from './host-config.ts'
+import { labelsOfInstallation } from './labels.ts'
 import { bridgePrefix, openNetworks, type IngressDoor } from './network.ts'
 import { resolvers } from './network-taken.ts'
 import { createPinnedFolders } from './pinned-folders.ts'
@@ -113,7 +114,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
     throw new Error(`CARRICK_EGRESS is "${set.egress}", which needs the machine's firewall, and ${firewall.why}`)
   const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, log })
   const scratch = openScratch({ mostBytes: set.scratchBytes, log })
-  const wishesOf = createImageWishes(docker)
+  const wishesOf = createImageWishes(docker, labelsOfInstallation(installation))
   const pins = createPinnedFolders()
   const server = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 

@@ -1,7 +1,5 @@
-import { text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
-import { extract } from 'tar-stream'
-import { statusOf } from '../../backends/docker/engine.ts'
+import { filesIn } from '../../backends/docker/image-files.ts'
 
 /** A package of the distribution that an image is made of. */
 export interface SystemPackage {
@@ -16,45 +14,19 @@ const databases = [
   { path: '/lib/apk/db/installed', kind: 'apk', name: 'P', version: 'V', architecture: 'A' },
 ] as const
 
-const mostBytes = 32 * 1024 * 1024
-
 /** What dpkg or apk noted in an image. Nothing of the image is run for it. */
 export async function systemPackages(
   engine: Docker,
   image: string,
   labels: Readonly<Record<string, string>>,
 ): Promise<readonly SystemPackage[]> {
-  const container = await engine.createContainer({ Image: image, Entrypoint: ['-'], Labels: { ...labels } })
-  try {
-    const found = await Promise.all(
-      databases.map(async (database) => packagesIn(await fileIn(container, database.path), database)),
-    )
-    return found.flat()
-  } finally {
-    await container.remove({ force: true }).catch(() => {}) // its label gives it away
-  }
-}
-
-/** What stands in a file of the container; nothing where it has none, or a link, or more than anybody lists. */
-async function fileIn(container: Docker.Container, path: string): Promise<string> {
-  try {
-    return await firstFile(await container.getArchive({ path }))
-  } catch (error) {
-    if (statusOf(error) === 404) return ''
-    throw error
-  }
-}
-
-async function firstFile(archive: NodeJS.ReadableStream): Promise<string> {
-  const tar = extract()
-  archive.on('error', (error: Error) => tar.destroy(error))
-  archive.pipe(tar)
-  for await (const entry of tar) {
-    const { type, size } = entry.header
-    if (type === 'file' && size <= mostBytes) return await text(entry)
-    entry.resume()
-  }
-  return ''
+  const files = await filesIn(
+    engine,
+    image,
+    databases.map(({ path }) => path),
+    labels,
+  )
+  return databases.flatMap((database, place) => packagesIn(files[place] ?? '', database))
 }
 
 interface Fields {
