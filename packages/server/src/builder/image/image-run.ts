@@ -153,6 +153,7 @@ export class ImageRun {
   }
 
   async #ownBase(base: string): Promise<string> {
+    this.#options.onLine(`Building an environment on ${base}`)
     const { registries } = this.#parts
     const image = await findImage(this.#parts.engine, base, { registries, anew: this.#options.force })
     return await this.#fetch(image, registries)
