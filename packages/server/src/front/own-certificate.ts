@@ -89,8 +89,9 @@ function parsed(pem: string): X509Certificate | undefined {
 }
 
 async function readOwn({ cert, key }: OwnFiles): Promise<Identity> {
-  const [certPem, keyPem] = await Promise.all([readPem(cert), readPem(key)])
-  return { certPem, keyPem }
+  // One after the other: of a folder that holds neither, the certificate is always what is missed.
+  const certPem = await readPem(cert)
+  return { certPem, keyPem: await readPem(key) }
 }
 
 function readPem(file: string): Promise<string> {
