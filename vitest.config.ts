@@ -37,6 +37,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/crash/crash.test.ts'],
           exclude: ['**/node_modules/**', withEngine],
+          globalSetup: process.env['CARRICK_TEST_BACKEND'] === 'docker' ? ['test/engine/setup-e2e.ts'] : [],
           testTimeout: 300_000,
         },
       },
