@@ -428,13 +428,37 @@ function secrets(): Command {
 }
 
 function machines(): Command {
-  return new Command('machines')
+  const group = new Command('machines')
     .description('What there is to run on, which runners hold what of it, and which machine types fit')
     .addOption(data())
     .addOption(url())
     .option('--json', 'as JSON')
     .addOption(new Option('--output <format>', 'the same, as `fal` has it').choices(['pretty', 'json']))
     .action(async (flags) => (await import('./machines.ts')).machines(flags))
+  const command = (name: string, description: string) =>
+    group
+      .command(name)
+      .description(description)
+      .argument('[machine]', 'its id; may be left out where there is one')
+      .addOption(data())
+      .addOption(url())
+      .option('--json', 'as JSON')
+  command('drain', 'Takes a machine into maintenance: it gets no new runners, and those that it has finish and end')
+    .option('--deadline <time>', 'kill what still runs after so long: 90s, 30m, 2h; 0s for now', seconds)
+    .option('--message <text>', 'why, for whoever asks')
+    .option('--detach', 'do not wait until all its runners are gone')
+    .action(async (machine, flags) => (await import('./drain.ts')).drain(machine, flags))
+  command('undrain', 'Ends the maintenance of a machine').action(async (machine, flags) =>
+    (await import('./drain.ts')).undrain(machine, flags),
+  )
+  return group
+}
+
+function seconds(text: string): number {
+  const [, amount = '', unit = 's'] = /^(\d{1,6})([smhd]?)$/.exec(text) ?? []
+  const each = { s: 1, m: 60, h: 3_600, d: 86_400 }[unit || 's']
+  if (amount !== '' && each !== undefined) return Number(amount) * each
+  throw new InvalidArgumentError('It must be a time such as 90s, 30m or 2h.')
 }
 
 function demo(): Command {
