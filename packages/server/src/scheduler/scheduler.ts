@@ -22,6 +22,7 @@ import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
 import { AppNews } from './app-news.ts'
+import { DecisionKeeper } from './decision-keeper.ts'
 import { DecisionLog } from './decisions.ts'
 import { Fleet, type Change } from './fleet.ts'
 import { Hands } from './hands.ts'
@@ -130,6 +131,7 @@ class PlatformScheduler implements Scheduler {
   readonly #runs = new Runs()
   readonly #postMortems = new PostMortems((id) => this.#fleet.get(id) !== undefined)
   readonly #decisions = new DecisionLog()
+  readonly #decisionKeeper: DecisionKeeper
   readonly #health: HealthChecks
   readonly #documents: ServedDocuments
   readonly #hands: Hands
@@ -194,6 +196,7 @@ class PlatformScheduler implements Scheduler {
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
+    this.#decisionKeeper = new DecisionKeeper({ decisions: this.#decisions, store, log })
 
     backend.onChange((id) => (sightings.expectChange(id), this.#loop.wake()))
     backend.onOutput((output) => this.#voices.heard(output))
@@ -301,6 +304,7 @@ class PlatformScheduler implements Scheduler {
 
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     await this.#loop.stop()
+    await this.#decisionKeeper.stop()
     this.#pass.close()
     this.#health.close()
     this.#documents.close()
