@@ -3,7 +3,7 @@ import type { RunnerView } from '../../domain/runner-view.ts'
 import { unplacedWords } from '../../domain/unplaced-words.ts'
 
 /** What a starting runner is about, for whoever waits for it; undefined where it says so itself or has nothing to wait for. */
-export function startWords({ state, machineType, placement, waitsFor }: RunnerView): string | undefined {
+function startWords({ state, machineType, placement, waitsFor }: RunnerView): string | undefined {
   if (state === 'pending') return waitsFor && `Waiting for a machine: ${unplacedWords(waitsFor)}`
   if (state === 'docker_pull') return 'Pulling its image …'
   if (state !== 'setup') return undefined
