@@ -6,12 +6,12 @@ import { table } from './table.ts'
 import type { Where } from './where.ts'
 
 /** `carrick machines`: what there is to run on, which runners hold what of it, and which machine types fit. */
-export async function machines(flags: Where & { json?: boolean; output?: string }): Promise<void> {
+export async function machines(flags: Where & { json?: boolean }): Promise<void> {
   const answer = Machines.parse(await ask(await connectTo(flags), '/v1/machines'))
   const text = [...answer.machines.map(machineText), typesText(answer), waitingText(answer)]
     .filter((part) => part !== '')
     .join('\n\n')
-  print({ text, json: answer }, { json: flags.json || flags.output === 'json' })
+  print({ text, json: answer }, flags)
 }
 
 type Machine = Machines['machines'][number]

@@ -31,8 +31,7 @@ import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 import type { Swept } from './retention/sweep.ts'
 import type { Functions } from './runs/function-call.ts'
-import type { KeepInEngine } from './system/images.ts'
-import type { Prune } from './system/prune.ts'
+import type { KeepInEngine, Prune } from './system/keeping.ts'
 import type { UsageKeeper } from './usage/keeper.ts'
 
 /** What control operations work with. */

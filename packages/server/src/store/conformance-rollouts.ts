@@ -2,19 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { serverDefaults } from '../domain/scale.ts'
 import { addTestAccount } from '../testing/store.ts'
 import { testSpec } from '../testing/scheduler.ts'
-import {
-  abortRolling,
-  allApps,
-  appByName,
-  begunTurn,
-  deleteApp,
-  lastTurn,
-  noteBegun,
-  registerRevision,
-  setNextRevision,
-  switchRevision,
-  takeTurn,
-} from './apps.ts'
+import { allApps, appByName, deleteApp } from './apps.ts'
+import { begunTurn, lastTurn, noteBegun, takeTurn } from './deploy-turns.ts'
+import { abortRolling, registerRevision, setNextRevision, switchRevision } from './next-revisions.ts'
 import { decisionsBefore, keepDecisions } from './decisions.ts'
 import { beginMaintenance, endMaintenance, maintenances } from './maintenance.ts'
 import { addNamedRevision, addRevision } from './named-revisions.ts'
