@@ -104,6 +104,7 @@ export function deleteApp(appId: AppId, now: Moment): Write<boolean> {
                  rolling_auth_mode = null
            where id = ${appId} and deleted_at is null`,
       sql`update app set deleted_at = ${now}, updated_at = ${now} where revision_of = ${appId} and deleted_at is null`,
+      sql`delete from decision where app_id = ${appId} or app_id in (select id from app where revision_of = ${appId})`,
     ],
     firstWon,
     ['app'],
