@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Carrick, type Ended } from '../test/e2e/carrick.ts'
+import { aside } from './aside.ts'
 import { untilRunners } from './quiet.ts'
 import { percentile, type Phase } from './phases.ts'
 import type { Report } from './report.ts'
@@ -10,12 +11,13 @@ const calmMs = Number(process.env['BENCH_CALM_MS'] ?? 15_000)
 
 /**
  * Question: what do callers notice of a rolling deploy, a rollback and a change of scale? Expected: nothing fails, and p99
- * stays within twice of what it is before, although a runner that starts wants a core for half a second and so does the
- * command. Half of the calls are direct ones, half go through the queue, at a steady rate by a process of its own. The app has 3
+ * stays within twice of what it is before, although a runner that starts wants a core for half a second. So does the command,
+ * which gives way to everybody (`aside.ts`). Half of the calls are direct ones, half go through the queue, at a steady rate by a process of its own. The app has 3
  * runners.
  */
 export async function changes(report: Report): Promise<void> {
   await using carrick = await Carrick.start()
+  await using _aside = await aside(carrick)
   const first = await carrick.deploy('steady.py::Steady', 'steady')
   await untilRunners(carrick, 3)
   const port = new URL(carrick.url).port

@@ -38,6 +38,8 @@ export interface Question extends Omit<RequestInit, 'headers'> {
 export class Carrick implements AsyncDisposable {
   readonly folder: string
   variables: Record<string, string> = {}
+  /** What `fal …` is begun by, such as a program that has it give way to others. */
+  begunBy: readonly string[] = []
   readonly #settings: Record<string, string>
   #process: ChildProcess | undefined
   #port = 0
@@ -119,7 +121,8 @@ export class Carrick implements AsyncDisposable {
 
   /** Runs the stock `fal …` with some variables that are not this server's. */
   async falWith(variables: Record<string, string>, ...args: string[]): Promise<Ended> {
-    return this.#run(join(await clients(), 'bin', 'fal'), args, variables)
+    const [program = '', ...before] = [...this.begunBy, join(await clients(), 'bin', 'fal')]
+    return this.#run(program, [...before, ...args], variables)
   }
 
   /** Runs the stock `fal …` with this on its standard input, which then ends. What it prints may be any bytes. */

@@ -39,6 +39,9 @@ def run(options, become):
         _be_first(options, theirs, in_user_namespace, become)
     theirs.close()
     os.close(WORD)
+    for folder in options.get("last-group", []):  # here too, for the way out starts from here
+        with open(folder + "/cgroup.procs", "w") as file:
+            file.write("0")
     watch.until_end(first)
 
 
@@ -134,7 +137,7 @@ def _be_first(options, channel, in_user_namespace, become):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
         step = "be put within its limits"
-        for folder in options.get("group", []):
+        for folder in options.get("group", []) + options.get("last-group", []):
             with open(folder + "/cgroup.procs", "w") as file:
                 file.write("0")
         step = "make namespaces"

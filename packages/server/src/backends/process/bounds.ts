@@ -1,5 +1,7 @@
 import type { Confinement, RunnerSpec } from '../backend.ts'
+import type { RunnerId } from '../../domain/ids.ts'
 import { tooMuchMemory } from '../too-much.ts'
+import { yieldsForMs } from './cgroup-files.ts'
 import type { Cgroups } from './cgroups.ts'
 
 /** The bounds of runners: made before they start, tightened once they serve, asked when they have ended. */
@@ -8,6 +10,8 @@ export interface Bounds {
   prepare(spec: RunnerSpec): Promise<void>
   /** It serves from now on. */
   serves(spec: RunnerSpec): Promise<void>
+  /** It is over, whatever it was before. */
+  ended(id: RunnerId): void
   /** A sentence about the memory that a runner wanted, when the kernel ended a process of it for that. */
   whyOutOfMemory(spec: RunnerSpec): Promise<string | undefined>
 }
@@ -22,10 +26,27 @@ export interface BoundsParts {
 
 export function createBounds({ cgroups, launches, hardCpu, tasks }: BoundsParts): Bounds {
   const limitsOf = ({ limits }: RunnerSpec) => ({ tasks, hardCpu, ...limits })
+  const standBack = new Map<RunnerId, NodeJS.Timeout>()
+  /** Nothing is said of one that fails: the group is gone with its runner, or as it was. */
+  const startsLong = (spec: RunnerSpec) => {
+    standBack.delete(spec.id)
+    cgroups?.startsLong(spec.id, limitsOf(spec)).catch(() => {})
+  }
+  const over = (id: RunnerId) => {
+    clearTimeout(standBack.get(id))
+    standBack.delete(id)
+  }
   return {
     confinement: confinementOf(cgroups, launches),
-    prepare: async (spec) => cgroups?.make(spec.id, limitsOf(spec)),
-    serves: async (spec) => cgroups?.serves(spec.id, limitsOf(spec)),
+    prepare: async (spec) => {
+      await cgroups?.make(spec.id, limitsOf(spec))
+      if (cgroups) standBack.set(spec.id, setTimeout(startsLong, yieldsForMs, spec).unref())
+    },
+    serves: async (spec) => {
+      over(spec.id)
+      await cgroups?.serves(spec.id, limitsOf(spec))
+    },
+    ended: over,
     whyOutOfMemory: async (spec) => {
       const { count, atLimit } = (await cgroups?.memoryKills(spec.id)) ?? { count: 0, atLimit: false }
       return count === 0 ? undefined : tooMuchMemory(spec, atLimit)

@@ -18,22 +18,62 @@ export interface GroupLimits extends Partial<Pick<Limits, 'cpus' | 'memoryBytes'
 
 const periodUs = 100_000
 const leastQuotaUs = 1_000
-/** A start takes what CPU is idle, and this part of its own where others want it: their callers wait, its own do anyway. */
+/**
+ * A start takes what CPU is idle: others' callers wait for theirs, its own wait anyway. After `yieldsForMs` it takes this part
+ * of its own where others want it.
+ */
 const startingShare = 1 / 8
 
-/** What a runner's group says from the start: how much it may hold, and how much it weighs when all want the CPU. */
+/**
+ * For how long a start stands back behind everybody, the server too: several times what a start takes that shares the
+ * CPU with usual load. On a machine whose CPU others take for good it would never end.
+ */
+export const yieldsForMs = 3_000
+
+/**
+ * What a runner's group says from the start: how much it may hold, and how much it weighs when all want the CPU. Version 2
+ * has one folder for all, in which a process stays, for its memory is counted where it was taken: there it stands back
+ * behind other runners only.
+ */
 export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks }: GroupLimits): readonly GroupFile[] {
   const memory = version === 1 ? memoryV1(memoryBytes) : memoryV2(memoryBytes)
   const files = [...memory, ...weighing(version, cpus === undefined ? undefined : cpus * startingShare)]
-  return [...files, { controller: 'pids', name: 'pids.max', value: String(tasks) }]
+  const back = version === 1 ? [] : standingBack(true)
+  return [...files, ...back, { controller: 'pids', name: 'pids.max', value: String(tasks) }]
+}
+
+/** What it says once it has stood back for long enough. A group that stands back has no weight of its own: that comes next. */
+export function filesOfLongStart(version: 1 | 2, { cpus }: GroupLimits): readonly GroupFile[] {
+  if (version === 1) return [] // its folder always says so
+  return [...standingBack(false), ...weighing(version, cpus === undefined ? undefined : cpus * startingShare)]
 }
 
 /** What it says once it serves: its whole weight, and where the bound is hard a quota, which would slow a start down. */
 export function filesOnceServing(version: 1 | 2, { cpus, hardCpu = true }: GroupLimits): readonly GroupFile[] {
-  if (cpus === undefined) return []
+  const back = version === 1 ? [] : standingBack(false)
+  if (cpus === undefined) return back
   const quota = Math.max(leastQuotaUs, Math.round(cpus * periodUs))
-  return [...weighing(version, cpus), ...(hardCpu ? quotaOf(version, quota) : [])]
+  return [...back, ...weighing(version, cpus), ...(hardCpu ? quotaOf(version, quota) : [])]
 }
+
+/**
+ * What the group of all that start says, beside that of all that serve (version 1, whose processes may go from one to the
+ * other): it runs when nobody else wants to, and gives way at once. Kernels older than 5.15 only let it weigh little, and
+ * newer ones refuse a weight where it stands back already, as after a restart.
+ */
+export function filesOfStarting(machineCpus: number): readonly GroupFile[] {
+  const little = weighing(1, machineCpus * startingShare).map((file) => ({ ...file, optional: true as const }))
+  return [...little, ...standingBack(true)]
+}
+
+/** Among all that start each weighs what it will weigh. */
+export function filesAmongStarting({ cpus }: GroupLimits): readonly GroupFile[] {
+  return weighing(1, cpus)
+}
+
+const standingBack = (yes: boolean): readonly GroupFile[] => [
+  { controller: 'cpu', name: 'cpu.idle', value: yes ? '1' : '0', optional: true },
+]
 
 function quotaOf(version: 1 | 2, quota: number): readonly GroupFile[] {
   if (version === 2) return [{ controller: 'cpu', name: 'cpu.max', value: `${quota} ${periodUs}` }]

@@ -5,7 +5,17 @@ import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { RunnerUsage } from '../backend.ts'
 import { aboveLeaf, delegate, enable } from './cgroup-delegation.ts'
-import { filesAtStart, filesOfAll, filesOnceServing, type GroupFile, type GroupLimits } from './cgroup-files.ts'
+import {
+  filesAmongStarting,
+  filesAtStart,
+  filesOfAll,
+  filesOfLongStart,
+  filesOfStarting,
+  filesOnceServing,
+  type GroupFile,
+  type GroupLimits,
+} from './cgroup-files.ts'
+import { membersOf, moveAll } from './cgroup-members.ts'
 import { hierarchiesIn, type Hierarchy } from './cgroup-places.ts'
 import { sendSignal } from './signals.ts'
 
@@ -21,6 +31,10 @@ export interface Cgroups {
   make(id: RunnerId, limits: GroupLimits): Promise<void>
   /** Its folders: a process that writes itself into `cgroup.procs` of each is in it, and so is all that it starts. */
   foldersOf(id: RunnerId): readonly string[]
+  /** The same while it starts; `cpu` is for what belongs to it and not to its app, too. */
+  foldersAtStart(id: RunnerId): { readonly cpu: string | undefined; readonly others: readonly string[] }
+  /** Its start has stood back for long enough. */
+  startsLong(id: RunnerId, limits: GroupLimits): Promise<void>
   /** It serves: from now on its limits of CPU count. */
   serves(id: RunnerId, limits: GroupLimits): Promise<void>
   /** Whether the kernel ended a process of it for want of memory, and whether that was its own bound. */
@@ -41,6 +55,8 @@ interface Usable {
   readonly version: 1 | 2
   readonly controllers: readonly string[]
   readonly root: string
+  /** Where runners are while they start, beside all that serve: for the CPU of version 1. */
+  readonly starting?: string
 }
 
 const ofUse = ['memory', 'cpu', 'cpuacct', 'pids']
@@ -71,7 +87,7 @@ async function opened(hierarchy: Hierarchy, name: string): Promise<Usable[]> {
   try {
     await access(join(own, 'cgroup.procs'), constants.W_OK)
     await mkdir(root, { recursive: true })
-    if (version === 1) return [await weighed({ version, controllers, root })]
+    if (version === 1) return [await withStarting(await weighed({ version, controllers, root }))]
     await access(join(root, 'cgroup.kill'), constants.W_OK) // a kernel older than 5.14 has none
     const delegated = await delegate(own)
     return [await weighed({ version, root, controllers: (await enable(root, delegated)) ? delegated : [] })]
@@ -83,6 +99,14 @@ async function opened(hierarchy: Hierarchy, name: string): Promise<Usable[]> {
 async function weighed(usable: Usable): Promise<Usable> {
   await write(usable.root, usable, filesOfAll(usable.version, availableParallelism())).catch(() => {})
   return usable
+}
+
+async function withStarting(usable: Usable): Promise<Usable> {
+  if (!usable.controllers.includes('cpu')) return usable
+  const starting = `${usable.root}-starting`
+  await mkdir(starting, { recursive: true })
+  await write(starting, usable, filesOfStarting(availableParallelism()))
+  return { ...usable, starting }
 }
 
 /** A controller counts in one hierarchy; which is tried first, version 2 or 1, is the machine's own order. */
@@ -106,8 +130,14 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
     const where = holding(controller)
     return where ? readFile(join(where.root, id, file), 'utf8').catch(() => '') : ''
   }
-  const membersOf = async (folder: string) =>
-    (await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean).map(Number)
+  const starting = all.find((each) => each.starting !== undefined)?.starting
+  const roots = all.flatMap(({ root, version, starting }) =>
+    [root, ...(starting === undefined ? [] : [starting])].map((folder) => ({ root: folder, version })),
+  )
+  /** Those that start are from now on where those are that serve. */
+  const stands = async (id: RunnerId) => {
+    for (const { starting, root } of all) if (starting) await moveAll(join(starting, id), join(root, id))
+  }
 
   return {
     held,
@@ -117,13 +147,29 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
           const folder = join(each.root, id)
           await mkdir(folder, { recursive: true })
           await write(folder, each, filesAtStart(each.version, limits))
+          if (each.starting === undefined) return
+          await mkdir(join(each.starting, id), { recursive: true })
+          await write(join(each.starting, id), each, filesAmongStarting(limits))
         }),
       )
     },
     foldersOf: (id) => all.map(({ root }) => join(root, id)),
+    foldersAtStart: (id) => {
+      const cpu = all.find(({ starting }) => starting !== undefined)
+      return {
+        cpu: cpu?.starting && join(cpu.starting, id),
+        others: all.filter((each) => each !== cpu).map(({ root }) => join(root, id)),
+      }
+    },
+    startsLong: async (id, limits) => {
+      const cpu = holding('cpu')
+      if (cpu) await write(join(cpu.root, id), cpu, filesOfLongStart(cpu.version, limits))
+      await stands(id)
+    },
     serves: async (id, limits) => {
       const cpu = holding('cpu')
       if (cpu) await write(join(cpu.root, id), cpu, filesOnceServing(cpu.version, limits))
+      await stands(id)
     },
     memoryKills: async (id) => {
       const isV2 = held.get('memory') === 2
@@ -136,12 +182,13 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       return { count: numberIn(counted, 'oom_kill'), atLimit }
     },
     usageOf: async (id) => {
-      const [stat, nanoseconds, memory] = await Promise.all([
+      const [stat, nanoseconds, before, memory] = await Promise.all([
         v2 ? readFile(join(v2.root, id, 'cpu.stat'), 'utf8').catch(() => '') : '',
         read(id, 'cpuacct', 'cpuacct.usage'),
+        starting ? readFile(join(starting, id, 'cpuacct.usage'), 'utf8').catch(() => '') : '',
         read(id, 'memory', held.get('memory') === 2 ? 'memory.current' : 'memory.usage_in_bytes'),
       ])
-      const seconds = stat ? numberIn(stat, 'usage_usec') / 1e6 : Number(nanoseconds) / 1e9
+      const seconds = stat ? numberIn(stat, 'usage_usec') / 1e6 : (Number(nanoseconds) + Number(before)) / 1e9
       return {
         ...(stat || nanoseconds ? { cpuSeconds: seconds } : {}),
         ...(memory ? { memoryBytes: Number(memory) } : {}),
@@ -149,12 +196,12 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
     },
     kill: async (id) => {
       if (v2) return writeFile(join(v2.root, id, 'cgroup.kill'), '1').catch(ignoreMissing)
-      for (const { root } of all) for (const pid of await membersOf(join(root, id))) sendSignal(pid, 'SIGKILL')
+      for (const { root } of roots) for (const pid of await membersOf(join(root, id))) sendSignal(pid, 'SIGKILL')
     },
-    remove: async (id) => void (await Promise.all(all.map(({ root }) => removeGroup(join(root, id))))),
+    remove: async (id) => void (await Promise.all(roots.map(({ root }) => removeGroup(join(root, id))))),
     populated: async () => {
       const found = await Promise.all(
-        all.map(async ({ root, version }) => {
+        roots.map(async ({ root, version }) => {
           const ids = (await readdir(root, { withFileTypes: true }).catch(() => [])).filter((each) =>
             each.isDirectory(),
           )
@@ -171,7 +218,7 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       return [...new Set(found.flat())]
     },
     close: async () => {
-      for (const { root } of all) {
+      for (const { root } of roots) {
         await Promise.all((await readdir(root).catch(() => [])).map((name) => removeGroup(join(root, name))))
         await removeGroup(root)
       }

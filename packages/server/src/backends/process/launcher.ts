@@ -79,7 +79,8 @@ async function isNewEnough(program: string): Promise<boolean> {
 }
 
 function groupsOf({ id }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
-  return (cgroups?.foldersOf(id) ?? []).flatMap((folder) => ['--group', folder])
+  const { cpu, others } = cgroups?.foldersAtStart(id) ?? { cpu: undefined, others: [] }
+  return [...others.flatMap((folder) => ['--group', folder]), ...(cpu === undefined ? [] : ['--last-group', cpu])]
 }
 
 /** A bound for each process, where there is none for all together. */

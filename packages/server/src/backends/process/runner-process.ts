@@ -91,6 +91,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   async function follow(child: Spawned, pipes: Record<'stdout' | 'stderr', Drain>): Promise<void> {
     const exit = await exitOf(child)
     over.abort()
+    setting.bounds.ended(spec.id)
     sendSignal(-child.pid, 'SIGKILL')
     const drained = Promise.all([
       whenDrained(child.stdout, pipes.stdout, patienceMs),
