@@ -7,7 +7,8 @@ import { parentPort } from 'node:worker_threads'
 import type { FromDigester, ToDigester } from './digest-messages.ts'
 
 const hashes = new Map<number, Hash>()
-const say = (message: FromDigester) => parentPort?.postMessage(message)
+const say = (message: FromDigester, transferred: readonly ArrayBuffer[] = []) =>
+  parentPort?.postMessage(message, transferred)
 
 function hashOf(id: number): Hash {
   const hash = hashes.get(id) ?? createHash('sha256')
@@ -21,12 +22,12 @@ parentPort?.on('message', (message: ToDigester) => {
     case 'bytes': {
       const hash = hashOf(id)
       let bytes = 0
-      for (const chunk of message.chunks) {
-        hash.update(chunk)
-        bytes += chunk.length
-        ;(chunk.buffer as ArrayBuffer).transfer(0) // gives the memory back at once: no collector has to find it
+      for (const piece of message.pieces) {
+        hash.update(piece)
+        bytes += piece.length
       }
-      return say({ kind: 'done', id, bytes })
+      const blocks = message.pieces.map(({ buffer }) => buffer)
+      return say({ kind: 'done', id, bytes, blocks }, blocks)
     }
     case 'ask':
       return say({ kind: 'digest', id, sha256: hashOf(id).copy().digest('hex') })

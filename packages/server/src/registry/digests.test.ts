@@ -1,30 +1,55 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { blockBytes, Blocks, type Piece } from './blocks.ts'
 import { Digests } from './digests.ts'
 
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-test.each([0, 10, 1024 * 1024, 20 * 1024 * 1024])(
-  'the digest of %d bytes is right, whatever pieces they come in',
-  async (size) => {
-    const digests = new Digests()
-    const bytes = randomBytes(size)
-    const expected = sha256(bytes)
-    const digest = digests.open()
-    for (let at = 0; at < size; at += 300_000) {
-      // Pieces of one memory, and pieces that have their own.
-      const piece = bytes.subarray(at, at + 300_000)
-      await digest.update([at % 600_000 === 0 ? piece : Buffer.from(new Uint8Array(piece).buffer)])
-    }
-    expect(await digest.sha256()).toBe(expected)
-    digest.forget()
-    await digests.close()
-  },
-)
+function pieceOf(blocks: Blocks, bytes: Uint8Array): Piece {
+  const block = blocks.take()
+  block.set(bytes)
+  return block.subarray(0, bytes.length)
+}
+
+test.each([
+  [0, 300_000],
+  [10, 1],
+  [blockBytes - 1, 1_000],
+  [blockBytes, 300_000],
+  [blockBytes, blockBytes],
+  [20 * blockBytes, 300_000],
+  [20 * blockBytes, blockBytes],
+])('the digest of %d bytes is right that come %d at a time', async (size, step) => {
+  const blocks = new Blocks()
+  const digests = new Digests(blocks)
+  const bytes = randomBytes(size)
+  const digest = digests.open()
+  for (let at = 0; at < size; at += step) await digest.update([pieceOf(blocks, bytes.subarray(at, at + step))])
+  expect(await digest.sha256()).toBe(sha256(bytes))
+  digest.forget()
+  await digests.close()
+})
+
+test('blocks go round: those of a large digest are few', async () => {
+  const blocks = new Blocks()
+  const digests = new Digests(blocks)
+  const digest = digests.open()
+  const made = new Set<ArrayBuffer>()
+  for (let count = 0; count < 100; count += 1) {
+    const block = blocks.take()
+    if (block[0] !== 1) made.add(block.buffer)
+    block.set([1])
+    await digest.update([block])
+  }
+  expect(await digest.sha256()).toHaveLength(64)
+  expect(made.size).toBeLessThan(20)
+  await digests.close()
+})
 
 test('after its thread has ended, another one computes', async () => {
-  const digests = new Digests()
-  const large = () => Buffer.alloc(2 * 1024 * 1024, 'x')
+  const blocks = new Blocks()
+  const digests = new Digests(blocks)
+  const large = () => new Uint8Array(blockBytes).fill(7)
   const first = digests.open()
   await first.update([large()])
   await digests.close()

@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { blockBytes, type Blocks, type Piece } from './blocks.ts'
 import type { FromDigester, ToDigester } from './digest-messages.ts'
 
 /** SHA-256 of bytes that come little by little. */
 export interface Digest {
-  /** Takes chunks over: nobody may use them any more. Resolves when there may be more. */
-  update(chunks: readonly Buffer[]): Promise<void>
+  /** Takes pieces over: nobody may use them any more, and their blocks are given back. Resolves when there may be more. */
+  update(pieces: readonly Piece[]): Promise<void>
   /** Of all so far. */
   sha256(): Promise<string>
   /** It is not needed any more. */
   forget(): void
 }
 
-/** What is smaller is not worth a thread. */
-const smallBytes = 1024 * 1024
 /** More than this does not wait for the thread. */
 const mostWaiting = 8 * 1024 * 1024
 const idleMs = 30_000
@@ -24,13 +23,18 @@ const workerFile = new URL(`./digest-worker${extname(import.meta.url)}`, import.
 
 /** Digests, computed by a thread that is there while there is something large to compute. */
 export class Digests {
+  readonly #blocks: Blocks
   #next = 0
   #worker: Worker | undefined
   readonly #active = new Map<number, ThreadDigest>()
   #idle: NodeJS.Timeout | undefined
 
+  constructor(blocks: Blocks) {
+    this.#blocks = blocks
+  }
+
   open(): Digest {
-    return new LazyDigest(() => this.#onThread())
+    return new LazyDigest(this.#blocks, () => this.#onThread())
   }
 
   async close(): Promise<void> {
@@ -57,7 +61,10 @@ export class Digests {
   #start(): Worker {
     const worker = new Worker(workerFile, { name: 'digests' })
     worker.unref()
-    worker.on('message', (message: FromDigester) => this.#active.get(message.id)?.hear(message))
+    worker.on('message', (message: FromDigester) => {
+      if (message.kind === 'done') this.#blocks.give(message.blocks)
+      this.#active.get(message.id)?.hear(message)
+    })
     worker.on('error', (error) => this.#lose(worker, error))
     worker.on('exit', () => this.#lose(worker, new Error('the thread that computes digests ended')))
     return worker
@@ -75,42 +82,58 @@ export class Digests {
     this.#active.delete(id)
     if (this.#active.size > 0) return
     clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => void this.close(), idleMs).unref()
+    this.#idle = setTimeout(() => {
+      this.#blocks.forget()
+      void this.close()
+    }, idleMs).unref()
   }
 }
 
-/** Computes the digest of a little itself. */
+/** Computes the digest of less than a block itself. */
 class LazyDigest implements Digest {
+  readonly #blocks: Blocks
   readonly #onThread: () => ThreadDigest
   #thread: ThreadDigest | undefined
-  #kept: Buffer[] = []
+  /** The block with all that has come so far. */
+  #kept: Piece | undefined
   #bytes = 0
 
-  constructor(onThread: () => ThreadDigest) {
+  constructor(blocks: Blocks, onThread: () => ThreadDigest) {
+    this.#blocks = blocks
     this.#onThread = onThread
   }
 
-  async update(chunks: readonly Buffer[]): Promise<void> {
-    if (this.#thread !== undefined) return this.#thread.update(chunks)
-    this.#kept.push(...chunks)
-    for (const { length } of chunks) this.#bytes += length
-    if (this.#bytes <= smallBytes) return
+  async update(pieces: readonly Piece[]): Promise<void> {
+    if (this.#thread !== undefined) return this.#thread.update(pieces)
+    const more = pieces.reduce((sum, { length }) => sum + length, 0)
+    if (this.#bytes + more < blockBytes) return this.#keep(pieces)
     this.#thread = this.#onThread()
-    const kept = this.#kept
-    this.#kept = []
-    await this.#thread.update(kept)
+    const kept = this.#kept?.subarray(0, this.#bytes)
+    this.#kept = undefined
+    await this.#thread.update(kept === undefined ? pieces : [kept, ...pieces])
   }
 
   async sha256(): Promise<string> {
     if (this.#thread !== undefined) return this.#thread.sha256()
-    const hash = createHash('sha256')
-    for (const chunk of this.#kept) hash.update(chunk)
-    return hash.digest('hex')
+    const kept = this.#kept?.subarray(0, this.#bytes)
+    return createHash('sha256')
+      .update(kept ?? new Uint8Array())
+      .digest('hex')
   }
 
   forget(): void {
-    this.#kept = []
+    if (this.#kept !== undefined) this.#blocks.give([this.#kept.buffer])
+    this.#kept = undefined
     this.#thread?.forget()
+  }
+
+  #keep(pieces: readonly Piece[]): void {
+    this.#kept ??= this.#blocks.take()
+    for (const piece of pieces) {
+      this.#kept.set(piece, this.#bytes)
+      this.#bytes += piece.length
+    }
+    this.#blocks.give(pieces.map(({ buffer }) => buffer))
   }
 }
 
@@ -136,13 +159,12 @@ class ThreadDigest implements Digest {
     this.#forgotten = forgotten
   }
 
-  async update(chunks: readonly Buffer[]): Promise<void> {
+  async update(pieces: readonly Piece[]): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed
-    const own = chunks.map(owned)
-    for (const { length } of own) this.#waitingBytes += length
+    for (const { length } of pieces) this.#waitingBytes += length
     this.#post(
-      { kind: 'bytes', id: this.#id, chunks: own },
-      own.map(({ buffer }) => buffer),
+      { kind: 'bytes', id: this.#id, pieces },
+      pieces.map(({ buffer }) => buffer),
     )
     if (this.#waitingBytes > mostWaiting)
       await new Promise<void>((resolve, reject) => this.#room.push({ resolve, reject }))
@@ -169,11 +191,4 @@ class ThreadDigest implements Digest {
     this.#failed = error
     for (const { reject } of [...this.#room.splice(0), ...this.#asked.splice(0)]) reject(error)
   }
-}
-
-/** The chunk if its memory is its own, to be handed over; else a copy. */
-function owned(chunk: Buffer): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, length } = chunk
-  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === length
-  return isOwn ? new Uint8Array(buffer, byteOffset, length) : new Uint8Array(chunk)
 }

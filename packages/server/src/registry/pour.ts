@@ -1,25 +1,26 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { blockBytes, type Blocks, type Piece } from './blocks.ts'
 
 /** More than this is not read before it is written. */
 const mostWaiting = 8 * 1024 * 1024
-/** Less is not written before more has come: a disk is given large pieces in half the time. */
-const leastWritten = 1024 * 1024
 
 interface Pouring {
   readonly file: FileHandle
   /** Where it goes on in the file. */
   readonly position: number
+  readonly blocks: Blocks
   /** Called with every chunk, in order, before it is written; what it throws ends the pouring. */
   readonly seen: (chunk: Buffer) => void
-  /** Called with chunks that are written, in order, which are its own then. */
-  readonly written: (chunks: readonly Buffer[]) => Promise<void>
+  /** Called with what is written, in order. The blocks are its own then, to be given back. */
+  readonly written: (pieces: readonly Piece[]) => Promise<void>
 }
 
 /**
- * Writes what comes to a file. Resolves when all of it was written, and rejects when the source broke, `seen` threw or the
- * disk failed: what was seen until then is written, unless it is the disk. The source stays open: it may be a socket on
- * which a refusal still has to go out.
+ * Writes what comes to a file, a block at a time: a disk is given large pieces in half the time. Resolves when all of it was
+ * written, and rejects when the source broke, `seen` threw or the disk failed: what was seen until then is written, unless
+ * it is the disk. The source stays open: it may be a socket on which a refusal still has to go out. The memory of its chunks is
+ * taken, so nobody else may read them.
  */
 export function pour(source: Readable, pouring: Pouring): Promise<void> {
   return new Promise((resolve, reject) => new Pour(source, pouring, { resolve, reject }))
@@ -38,8 +39,11 @@ class Pour {
   readonly #source: Readable
   readonly #pouring: Pouring
   readonly #settle: Settle
-  #waiting: Buffer[] = []
-  #bytes = 0
+  /** Full, and not yet being written. */
+  #full: Piece[] = []
+  /** The block that is being filled, and how far it is. */
+  #block: Piece | undefined
+  #filled = 0
   #at: number
   #isWriting = false
   #ended: Outcome | undefined
@@ -62,15 +66,33 @@ class Pour {
     } catch (error) {
       return this.#end({ error })
     }
-    this.#waiting.push(chunk)
-    this.#bytes += chunk.length
-    if (this.#bytes > mostWaiting) this.#source.pause()
+    this.#fill(chunk)
+    freeMemoryOf(chunk)
+    if (this.#full.length * blockBytes >= mostWaiting) this.#source.pause()
     this.#write()
+  }
+
+  #fill(chunk: Buffer): void {
+    for (let taken = 0; taken < chunk.length;) {
+      const block = (this.#block ??= this.#pouring.blocks.take())
+      const part = chunk.subarray(taken, taken + blockBytes - this.#filled)
+      block.set(part, this.#filled)
+      taken += part.length
+      this.#filled += part.length
+      if (this.#filled === blockBytes) this.#turnOver()
+    }
+  }
+
+  #turnOver(): void {
+    if (this.#block !== undefined) this.#full.push(this.#block.subarray(0, this.#filled))
+    this.#block = undefined
+    this.#filled = 0
   }
 
   #end(how: Outcome): void {
     this.#ended ??= how
     this.#letGo()
+    this.#turnOver()
     this.#write()
   }
 
@@ -82,7 +104,7 @@ class Pour {
   }
 
   #write(): void {
-    if (this.#isWriting) return
+    if (this.#isWriting || (this.#full.length === 0 && this.#ended === undefined)) return
     this.#isWriting = true
     this.#writeAll()
       .then(() => this.#finish())
@@ -94,33 +116,37 @@ class Pour {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#bytes >= leastWritten || (this.#ended !== undefined && this.#bytes > 0)) {
-      const batch = this.#waiting
-      this.#waiting = []
-      this.#bytes = 0
+    while (this.#full.length > 0) {
+      const pieces = this.#full
+      this.#full = []
       if (this.#ended === undefined) this.#source.resume()
-      this.#at += await writeWhole(this.#pouring.file, batch, this.#at)
-      await this.#pouring.written(batch)
+      this.#at += await writeWhole(this.#pouring.file, pieces, this.#at)
+      await this.#pouring.written(pieces)
     }
     this.#isWriting = false
   }
 
   #finish(): void {
     if (this.#ended === undefined || this.#isWriting) return
-    if (this.#bytes > 0) return this.#write()
+    if (this.#full.length > 0) return this.#write()
     if ('error' in this.#ended) this.#settle.reject(this.#ended.error)
     else this.#settle.resolve()
   }
 }
 
-async function writeWhole(file: FileHandle, batch: readonly Buffer[], at: number): Promise<number> {
-  const length = batch.reduce((sum, { length: each }) => sum + each, 0)
-  let { bytesWritten: written } = await file.writev(batch, at)
+async function writeWhole(file: FileHandle, pieces: readonly Piece[], at: number): Promise<number> {
+  const length = pieces.reduce((sum, { length: each }) => sum + each, 0)
+  let { bytesWritten: written } = await file.writev(pieces, at)
   // A disk that is filling up takes a part.
-  for (const rest = written < length ? Buffer.concat(batch) : undefined; rest !== undefined && written < length;) {
+  for (const rest = written < length ? Buffer.concat(pieces) : undefined; rest !== undefined && written < length;) {
     written += (await file.write(rest, written, length - written, at + written)).bytesWritten
   }
   return length
+}
+
+/** At once, and not when a collector comes by: what is used next is still in the processor's cache then. */
+function freeMemoryOf({ buffer, length }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
 }
 
 const ignore = () => {}

@@ -8,6 +8,7 @@ import { orDiskFull } from '../blobs/copy.ts'
 import { algorithmOf } from '../domain/image-names.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { ImageBlob } from '../store/registry.ts'
+import { Blocks, type Piece } from './blocks.ts'
 import { Digests, type Digest } from './digests.ts'
 import { RegistryError } from './errors.ts'
 import { pour } from './pour.ts'
@@ -41,7 +42,8 @@ export class Uploads {
   readonly #open = new Map<string, Upload>()
   /** How many each visitor has, those that are being opened included. */
   readonly #counts = new Map<string, number>()
-  readonly #digests = new Digests()
+  readonly #blocks = new Blocks()
+  readonly #digests = new Digests(this.#blocks)
 
   constructor(parts: UploadParts) {
     this.#parts = parts
@@ -59,6 +61,7 @@ export class Uploads {
         path,
         file: await open(path, 'wx', 0o600),
         content: this.#digests.open(),
+        blocks: this.#blocks,
       })
     } catch (error) {
       this.#count(place.visitor, -1)
@@ -117,6 +120,7 @@ interface UploadFile {
   readonly path: string
   readonly file: FileHandle
   readonly content: Digest
+  readonly blocks: Blocks
 }
 
 /** A blob that is on its way here. */
@@ -130,18 +134,20 @@ export class Upload {
   readonly #path: string
   readonly #file: FileHandle
   readonly #digest: Digest
+  readonly #blocks: Blocks
   readonly #parts: UploadParts
   readonly #forget: () => void
   #checkRoomAt = roomStep
   #refusal: Error | undefined
 
-  constructor({ id, place, path, file, content }: UploadFile, parts: UploadParts, forget: () => void) {
+  constructor({ id, place, path, file, content, blocks }: UploadFile, parts: UploadParts, forget: () => void) {
     this.id = id
     this.place = place
     this.touchedAt = parts.clock.now()
     this.#path = path
     this.#file = file
     this.#digest = content
+    this.#blocks = blocks
     this.#parts = parts
     this.#forget = forget
   }
@@ -156,8 +162,9 @@ export class Upload {
         this.length += chunk.length
         if (this.length >= this.#checkRoomAt) this.#checkRoom()
       }
-      const written = (chunks: readonly Buffer[]) => this.#digest.update(chunks)
-      await pour(source, { file: this.#file, position: this.length, seen, written }).catch((error: unknown) => {
+      const written = (pieces: readonly Piece[]) => this.#digest.update(pieces)
+      const into = { file: this.#file, position: this.length, blocks: this.#blocks }
+      await pour(source, { ...into, seen, written }).catch((error: unknown) => {
         throw orDiskFull(error)
       })
     })
