@@ -6,6 +6,16 @@ import { whyNoEngine } from './test/engine/engine.ts'
 const withEngine = '**/*.docker.test.ts'
 const isEngineHere = whyNoEngine() === undefined
 
+/** What is prepared before end-to-end tests, and before those whose runners are containers. */
+const compiled = 'test/e2e/compiled.ts'
+const oneForAll = 'test/engine/setup-e2e.ts'
+
+/**
+ * End-to-end tests that ask most of a backend: they run with processes and with containers. `npm run test:containers` runs
+ * all with containers, which takes too long for each change.
+ */
+const inContainersToo = ['bad-apps', 'files', 'isolation', 'requests', 'rollouts', 'run', 'shell', 'sockets']
+
 /** Unit tests stand beside the code; `test/e2e` drives a real server. Limits are generous: machines are noisy. */
 export default defineConfig({
   resolve: { conditions: ['carrick-source'] },
@@ -42,7 +52,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/crash/crash.test.ts'],
           exclude: ['**/node_modules/**', withEngine],
-          globalSetup: process.env['CARRICK_TEST_BACKEND'] === 'docker' ? ['test/engine/setup-e2e.ts'] : [],
+          globalSetup: [compiled, ...(process.env['CARRICK_TEST_BACKEND'] === 'docker' ? [oneForAll] : [])],
           testTimeout: 300_000,
         },
       },
@@ -50,9 +60,19 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'docker',
-          env: { CARRICK_TEST_BACKEND: 'docker' },
+          env: { CARRICK_TEST_BACKEND: 'docker', CARRICK_TEST_ALONE: 'true' },
           include: isEngineHere ? [`{packages,test}/${withEngine}`] : ['test/engine/absent.test.ts'],
-          globalSetup: isEngineHere ? ['test/engine/setup.ts'] : [],
+          globalSetup: isEngineHere ? [compiled, 'test/engine/setup.ts'] : [],
+          testTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'containers',
+          env: { CARRICK_TEST_BACKEND: 'docker' },
+          include: isEngineHere ? inContainersToo.map((name) => `test/e2e/${name}.test.ts`) : [],
+          globalSetup: isEngineHere ? [compiled, oneForAll] : [],
           testTimeout: 300_000,
         },
       },

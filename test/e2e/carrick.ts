@@ -8,7 +8,8 @@ import { chmodSync, mkdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { beginAsPrepared } from './prepared-folder.ts'
+import { compiledVariable } from './compiled.ts'
+import { beginAsPrepared, sharedSettings } from './one-for-all.ts'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 const bin = join(root, 'packages', 'cli', 'bin', 'carrick.js')
@@ -243,7 +244,9 @@ export class Carrick implements AsyncDisposable {
       // Tests open gates for their apps, and read what these noted, by files. A container's /tmp is its own.
       CARRICK_SHARED_FOLDERS: [...(this.#backend === 'docker' ? [] : [tmpdir()]), this.shared].join(','),
       CARRICK_CACHE: cache,
+      ...compileCache(),
       CARRICK_BACKEND: this.#backend,
+      ...(this.#backend === 'docker' ? sharedSettings() : {}),
       ...clientPython(),
       ...this.#settings,
       ...this.variables,
@@ -265,6 +268,12 @@ export class Carrick implements AsyncDisposable {
       if (input !== undefined) child.stdin?.on('error', () => {}).end(input) // it may end without reading
     })
   }
+}
+
+/** Where Node finds what it compiled for another server of this run. */
+function compileCache(): Record<string, string> {
+  const folder = process.env[compiledVariable]
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }
 }
 
 let pythonOfImages: string | undefined

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { rootCertificates } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick, type Ended } from './carrick.ts'
+import { backend, Carrick, type Ended } from './carrick.ts'
 
 /** What scripts may rely on: docs/reference/cli.md. */
 describe('the carrick command', () => {
@@ -87,7 +87,7 @@ describe('the carrick command', () => {
       /^Carrick \S+ is up at https:.*0 apps.*GiB free\n(?:Runners are confined in|Not had by runners:) /,
     )
     const told = JSON.parse((await carrick.carrick('status', '--json')).stdout)
-    expect(told).toMatchObject({ url: carrick.url, backend: 'process', apps: 0, runners: 0, queued: 0, running: 0 })
+    expect(told).toMatchObject({ url: carrick.url, backend, apps: 0, runners: 0, queued: 0, running: 0 })
     expect(told.confinement.map(({ part }: { part: string }) => part)).toEqual(
       expect.arrayContaining(['memory', 'cpu', 'processes']),
     )

@@ -1,20 +1,29 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Carrick } from '../e2e/carrick.ts'
+import { keepAsPrepared, oneForAll } from '../e2e/one-for-all.ts'
 import { setup as setUpEngine } from './setup.ts'
 
 /**
- * Before the project `e2e` when its runners are containers: an engine, and for all servers one registry and one account.
- * So what the first of them installs and pushes is there for all.
+ * Before end-to-end tests whose runners are containers: an engine, and for all servers one registry and one account. So
+ * what the first of them installs and pushes is there for all.
  */
 export async function setup(): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack()
   opened.defer(await setUpEngine())
-  const { openOneRegistry } = await import('./one-registry.ts')
-  const { settings } = opened.use(await openOneRegistry())
-  Object.assign(process.env, settings)
-  const { Carrick } = await import('../e2e/carrick.ts')
-  const { preparedVariable } = await import('../e2e/prepared-folder.ts')
-  const first = opened.use(await Carrick.start())
-  await first.down()
-  process.env[preparedVariable] = first.folder
+  const registry = opened.use(await Carrick.start({ CARRICK_BACKEND: 'process' }))
+  const folder = await mkdtemp(join(tmpdir(), 'carrick-prepared-'))
+  opened.defer(() => rm(folder, { recursive: true, force: true }))
+  await keepAsPrepared(registry, folder)
+  process.env[oneForAll] = JSON.stringify({
+    folder,
+    settings: {
+      CARRICK_REGISTRY: `${new URL(registry.url).host}/tester`,
+      CARRICK_REGISTRY_USERNAME: 'any',
+      CARRICK_REGISTRY_PASSWORD: registry.variables['FAL_KEY'] ?? '',
+    },
+  })
   const all = opened.move()
   return () => all.disposeAsync()
 }

@@ -144,6 +144,11 @@ export interface RunnerBackend {
    * is explained by it. Undefined where that cannot be seen. Absent: nowhere.
    */
   listening?(id: RunnerId): Promise<readonly Address[] | undefined>
+  /**
+   * Whether a runner's server listens at its address, where something stands before it that takes connections also when nobody
+   * listens behind. Absent: who connects to the address knows.
+   */
+  isListening?(id: RunnerId): Promise<boolean>
   /** What the live runners use. One about which nothing can be learnt is left out. */
   usage(signal: AbortSignal): Promise<ReadonlyMap<RunnerId, RunnerUsage>>
   /**

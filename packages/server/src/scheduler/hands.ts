@@ -42,7 +42,8 @@ export class Hands {
   /** Does what a stored change calls for. */
   take({ from, to, start }: Change): void {
     if (to.state === 'setup' && start) this.#start(start)
-    if (to.state === 'draining' && from?.state !== 'draining') this.#terminate(to.id)
+    // Who is killed has no time to end, and is not asked to: how far it came would be chance.
+    if (to.state === 'draining' && from?.state !== 'draining' && to.reason !== 'killed') this.#terminate(to.id)
     if (to.state === 'terminated' && from?.state !== 'pending') this.end(to.id)
   }
 

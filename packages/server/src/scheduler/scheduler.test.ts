@@ -324,6 +324,18 @@ describe('a runner that is asked to end', () => {
     expect(await at.stored(id!)).toMatchObject({ state: 'terminated', reason: 'killed' })
   })
 
+  test('is not asked to end before it is killed: how far it came with that would be chance', async () => {
+    await using at = await openTestScheduler()
+    await at.deploy({ revision: 'r1' })
+    at.call()
+    await at.settled()
+    const [id] = at.backend.alive
+    await at.accept(id!)
+    await at.scheduler.killRunner(id!)
+    await at.settled()
+    expect(await at.stored(id!)).toMatchObject({ exit: { code: null, signal: 'SIGKILL' } })
+  })
+
   test('is "not found" when nobody knows it', async () => {
     await using at = await openTestScheduler()
     await expect(at.scheduler.stopRunner('nobody', { replaceFirst: false })).rejects.toThrow('not found')

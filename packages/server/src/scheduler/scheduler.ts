@@ -11,7 +11,7 @@ import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Maintained, Maintenance } from '../domain/maintenance.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
-import type { Address, EndReason, Exceeded, Identity, StopReason, Terminated } from '../domain/runner.ts'
+import type { EndReason, Exceeded, Identity, Serving, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
@@ -117,7 +117,6 @@ export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> 
 const patienceMs = 60_000
 /** One pass of so many looks at everything, also where nobody told of anything. */
 const passesPerWhole = 5
-const whyShut = async (address: Address) => ((await accepts(address)) ? undefined : 'does not answer')
 /** What a run may still do after its caller has gone. */
 const lastSecondMs = 1_000
 
@@ -340,12 +339,17 @@ class PlatformScheduler implements Scheduler {
     if (runner?.state !== 'serving' || this.#checking.has(id)) return
     this.#checking.add(id)
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
-    const wrong = await (declared ? whatIsWrong(runner.address, declared) : whyShut(runner.address))
+    const wrong = await (declared ? whatIsWrong(runner.address, declared) : this.#whyShut(runner))
     this.#checking.delete(id)
     if (wrong === undefined) return
     const what = declared ? `health check ${declared.method} ${declared.path}` : 'port'
     this.#voices.say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
     this.#replace(id, reason)
+  }
+
+  async #whyShut({ id, address }: Serving): Promise<string | undefined> {
+    const { backend } = this.#parts
+    return (await (backend.isListening?.(id) ?? accepts(address))) ? undefined : 'does not answer'
   }
 
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */

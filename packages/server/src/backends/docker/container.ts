@@ -17,7 +17,7 @@ import { ranOutOfMemory } from './end-reason.ts'
 import { startSession } from './exec.ts'
 import { exitOf } from './exit.ts'
 import { apart, type Said } from './frames.ts'
-import { whenListening } from './listening.ts'
+import { look, whenListening, type Listener } from './listening.ts'
 import { makeContainer } from './make-container.ts'
 import type { ContainerSetting } from './setting.ts'
 import { hasOwnKernel } from './walls-runtime.ts'
@@ -51,6 +51,7 @@ export class RunnerContainer {
   #container: Container | undefined
   #init: ProcIdentity | undefined
   #groups: ContainerGroups | undefined
+  #listener: Listener | undefined
   #isMet = false
   /** What it says is read, and not for the second time. */
   #isHeard = false
@@ -85,6 +86,12 @@ export class RunnerContainer {
   async listening(): Promise<readonly Address[] | undefined> {
     if (this.#living === undefined || this.#init === undefined) return undefined
     return (await listenersOf(this.#init.pid)).filter(({ host }) => host !== enginesOwn)
+  }
+
+  /** Whether its server listens: the engine's proxy takes connections for one that does not. */
+  async isListening(): Promise<boolean> {
+    const { signal } = this.#over
+    return this.#listener !== undefined && !signal.aborted && (await look(this.#listener, signal)) === 'everywhere'
   }
 
   async usage(): Promise<RunnerUsage | undefined> {
@@ -287,6 +294,7 @@ export class RunnerContainer {
     const address = { host: '127.0.0.1', port }
     const pid = hasOwnKernel(HostConfig.Runtime) ? undefined : this.#init?.pid
     const listener = { port: app, address, ...(pid === undefined ? {} : { pid }) }
+    this.#listener = listener
     const onHidden = () =>
       this.#say(
         `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,

@@ -119,6 +119,19 @@ test('one that somebody removes from the engine is seen to have ended', async ()
   expect((await backend.list(never)).size).toBe(0)
 })
 
+test('one whose server listens no more is known to, although the engine takes connections for it', async () => {
+  const id = await start(`
+import os, socket, time
+server = socket.create_server(('0.0.0.0', int(os.environ['PORT'])))
+while not os.path.exists('shut'): time.sleep(0.01)
+server.close()
+time.sleep(1000)`)
+  await sighted(id, 'accepting')
+  expect(await backend.isListening?.(id)).toBe(true)
+  await backend.exec(id, { command: ['touch', 'shut'] }, never)
+  await vi.waitFor(async () => expect(await backend.isListening?.(id)).toBe(false), patience)
+})
+
 test('one that listens on its own loopback is told that nobody reaches it', async () => {
   const id = await start(serving.replace("('', ", "('127.0.0.1', "))
   await said('has to bind 0.0.0.0')

@@ -131,6 +131,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       return new Map(ids.map((id) => [id, sightingOf(id)]))
     },
     listening: async (id) => runners.get(id)?.listening(),
+    isListening: async (id) => (await runners.get(id)?.isListening()) ?? false,
     usage: async () => {
       const used = await Promise.all(Array.from(runners, async ([id, runner]) => [id, await runner.usage()] as const))
       return new Map(used.flatMap(([id, usage]) => (usage === undefined ? [] : [[id, usage] as const])))

@@ -55,7 +55,8 @@ export async function whenListening(listener: Listener, onHidden: () => void, si
   return false
 }
 
-async function look({ pid, port, address }: Listener, signal: AbortSignal): Promise<Listening> {
+/** Whether somebody listens there now. */
+export async function look({ pid, port, address }: Listener, signal: AbortSignal): Promise<Listening> {
   const read = (file: string) => readFile(`/proc/${pid}/net/${file}`, 'utf8').catch(() => '')
   const sockets = pid === undefined ? '' : (await read('tcp')) + (await read('tcp6'))
   if (sockets !== '') return listeningIn(sockets, port)
