@@ -13,6 +13,13 @@ export function bytes(text: string): number | null {
   return Math.floor(Number(amount) * 1_024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
 }
 
+/** Money; null for any amount. */
+export function amount(text: string): number | null {
+  if (text === 'none') return null
+  if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be an amount such as 100 or 99.50, or `none`.')
+}
+
 export function seconds(text: string): number {
   const [, amount = '', unit = ''] = /^(\d{1,6})([smhd]?)$/.exec(text) ?? []
   const each = { s: 1, m: 60, h: 3_600, d: 86_400 }[unit || 's']
