@@ -44,12 +44,14 @@ function dataWords({
 /** `carrick accounts set NAME`: what an account may have, and may spend. */
 export async function setAccount(
   nickname: string,
-  flags: Flags & { dataQuota?: number | null; monthlyLimit?: number | null },
+  flags: Flags & { dataQuota?: number | 'default'; monthlyLimit?: number | 'none' },
 ): Promise<void> {
   const path = `/v1/accounts/${encodeURIComponent(nickname)}`
   const said = {
-    ...(flags.dataQuota === undefined ? {} : { data_quota: flags.dataQuota }),
-    ...(flags.monthlyLimit === undefined ? {} : { monthly_limit: flags.monthlyLimit }),
+    ...(flags.dataQuota === undefined ? {} : { data_quota: flags.dataQuota === 'default' ? null : flags.dataQuota }),
+    ...(flags.monthlyLimit === undefined
+      ? {}
+      : { monthly_limit: flags.monthlyLimit === 'none' ? null : flags.monthlyLimit }),
   }
   const changed = ChangedAccount.parse(await ask(await connectTo(flags), path, said, 'PATCH'))
   const words = [quotaWords(changed), limitWords(changed)].filter((each) => each !== '')
