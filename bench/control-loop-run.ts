@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as rest } from 'node:timers/promises'
 import { createKeyring } from '../packages/server/src/access/memory-keyring.ts'
+import { Budgets } from '../packages/server/src/home/budgets.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
@@ -86,6 +87,7 @@ async function startWithScheduler(): Promise<void> {
     launch: testLaunch,
     clock,
     log,
+    budgets: new Budgets(),
     everyMs: 2_000,
   })
   while (serving.size < wanted) await rest(100)

@@ -4,6 +4,7 @@ import { startDispatcher, type Dispatcher } from '../../packages/server/src/disp
 import type { Hardware } from '../../packages/server/src/domain/hardware.ts'
 import type { AppId } from '../../packages/server/src/domain/ids.ts'
 import type { Apps } from '../../packages/server/src/home/apps.ts'
+import { Budgets } from '../../packages/server/src/home/budgets.ts'
 import type { Homes } from '../../packages/server/src/home/home.ts'
 import { createHomes } from '../../packages/server/src/home/memory-home.ts'
 import { createApps } from '../../packages/server/src/home/store-apps.ts'
@@ -56,7 +57,15 @@ export async function startServer(parts: ServerParts): Promise<Server> {
   const backend = machines.connect(ended.signal)
   const logs = { append: () => {}, tail: () => [] }
   const shared = { store, homes, apps, keyring, clock: time, log }
-  const scheduler = await startScheduler({ ...shared, backend, hardware, logs, launch: testLaunch, everyMs: 2_000 })
+  const scheduler = await startScheduler({
+    ...shared,
+    backend,
+    hardware,
+    budgets: new Budgets(),
+    logs,
+    launch: testLaunch,
+    everyMs: 2_000,
+  })
   const dispatcher = startDispatcher({
     ...shared,
     blobs,

@@ -90,9 +90,26 @@ export type DataUsage = z.infer<typeof DataUsage>
 
 /** PATCH /v1/accounts/:name */
 export const AccountChange = z.object({
-  data_quota: z.int().min(0).nullable().describe('Most bytes in /data; 0 is no limit, null is that of the server'),
+  data_quota: z
+    .int()
+    .min(0)
+    .nullable()
+    .optional()
+    .describe('Most bytes in /data; 0 is no limit, null is that of the server'),
+  monthly_limit: z
+    .number()
+    .nullable()
+    .optional()
+    .describe('What it may spend in a month, by the prices of the catalogue; null is any amount'),
 })
-export const ChangedAccount = z.object({ nickname: z.string(), data_quota: z.number().nullable() })
+/** What was not said is not in it. */
+export const ChangedAccount = z.object({
+  nickname: z.string(),
+  data_quota: z.number().nullable().optional(),
+  monthly_limit: z.number().nullable().optional(),
+  /** Whether any machine type has a price: without, nothing is ever spent. */
+  has_prices: z.boolean(),
+})
 
 /** GET /v1/accounts: oldest first. */
 export const AccountList = z.object({
@@ -103,6 +120,8 @@ export const AccountList = z.object({
       created_at: z.iso.datetime(),
       data_quota: z.number().nullable().describe('Its own limit for /data; null is that of the server, 0 is none'),
       data: DataUsage,
+      monthly_limit: z.number().nullable().describe('What it may spend in a month; null is any amount'),
+      spent_this_month: z.number().nullable().describe('Counted now and then, where it has a limit'),
     }),
   ),
 })

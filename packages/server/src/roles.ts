@@ -7,6 +7,7 @@ import { startEventSweep } from './api/account/event-sweep.ts'
 import { startFileSweep } from './api/retention/file-sweep.ts'
 import { startQuotaWatch } from './api/files/quota-watch.ts'
 import { startRetention } from './api/retention/sweep.ts'
+import { startBudgetWatch } from './api/usage/budget-watch.ts'
 import { startUsageKeeper } from './api/usage/keeper.ts'
 import { recordPrices } from './api/usage/prices.ts'
 import { createRest } from './api/rest/rest.ts'
@@ -19,6 +20,7 @@ import { createListener, type Readiness } from './doors.ts'
 import type { RunnerId } from './domain/ids.ts'
 import { publicOr } from './domain/public-address.ts'
 import type { Foundation } from './foundation.ts'
+import { Budgets } from './home/budgets.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { openHardware } from './hardware.ts'
 import { openImages } from './runtime/images.ts'
@@ -67,12 +69,15 @@ export async function startRoles(
     surroundings: () => surroundings(foundation, addresses),
   })
   const hardware = await finding
+  const budgets = new Budgets()
   await recordPrices(foundation, [...hardware.types.values()])
   // From here on no former runner is left, so nothing runs twice by accident.
   const everyMs = config.CARRICK_RECONCILE_EVERY_MS
-  const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, everyMs })
+  const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, budgets, everyMs })
   const quotaWatch = startQuotaWatch({ ...foundation, runners: scheduler, withoutMounts: backend.withoutMounts })
   closing.defer(() => quotaWatch.stop())
+  const budgetWatch = startBudgetWatch({ ...foundation, budgets, usageKeeper, currency: config.CARRICK_CURRENCY })
+  closing.defer(() => budgetWatch.stop())
   const onRunnerVerdict = scheduler.verdict.bind(scheduler)
   const whatExceeded = scheduler.whatExceeded.bind(scheduler)
   const accepting = () => readiness() === 'ready'
@@ -98,6 +103,7 @@ export async function startRoles(
     onRunnerVerdict,
     whatExceeded,
     startFailureOf: scheduler.startFailureOf.bind(scheduler),
+    unplacedOf: scheduler.unplacedOf.bind(scheduler),
     names: () => addresses.names,
     limits: {
       bodyBytes: config.CARRICK_BODY_LIMIT,
@@ -139,6 +145,7 @@ export async function startRoles(
     builder,
     runners: scheduler,
     hardware,
+    budgets,
     queues: dispatcher,
     queueLimit: config.CARRICK_QUEUE_LIMIT,
     webhooks,

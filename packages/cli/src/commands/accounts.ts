@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { data, json, output, url } from './options.ts'
-import { bytes, past } from './values.ts'
+import { bytes, money, past } from './values.ts'
 
 export function accounts(): Command {
   const group = new Command('accounts').description('Accounts beside the first one, each with apps and keys of its own')
@@ -25,7 +25,8 @@ export function accounts(): Command {
     .command('set')
     .description('Changes what an account may have')
     .argument('<name>', 'its nickname')
-    .requiredOption('--data-quota <size>', 'how much it may keep in /data: 500MB, 2TB, none, or default', bytes)
+    .option('--data-quota <size>', 'how much it may keep in /data: 500MB, 2TB, none, or default', bytes)
+    .option('--monthly-limit <amount>', 'what it may spend in a month, by the prices of machine types; or none', money)
     .addOption(data())
     .addOption(url())
     .addOption(json())

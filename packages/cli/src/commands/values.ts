@@ -5,12 +5,20 @@ export function port(text: string): string {
   throw new InvalidArgumentError('It must be a number from 0 to 65535.')
 }
 
-export function bytes(text: string): number | null {
-  if (text === 'default') return null
+/** A parser that answers null would have commander say ''. */
+export function bytes(text: string): number | 'default' {
+  if (text === 'default') return text
   if (text === 'none') return 0
   const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text) ?? []
   if (amount === '') throw new InvalidArgumentError('It must be a size such as 500MB or 2TB, or `none`, or `default`.')
   return Math.floor(Number(amount) * 1_024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
+}
+
+/** Money, or any amount. */
+export function money(text: string): number | 'none' {
+  if (text === 'none') return text
+  if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be an amount such as 100 or 99.50, or `none`.')
 }
 
 export function seconds(text: string): number {

@@ -22,6 +22,7 @@ import type { DataQuotas } from '../files/data-quotas.ts'
 import type { Fetch } from '../files/fetch-from.ts'
 import type { Uploads } from '../files/uploads.ts'
 import type { Apps } from '../home/apps.ts'
+import type { Budgets } from '../home/budgets.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
@@ -53,6 +54,7 @@ export interface Deps {
   readonly runners: Runners
   /** What runners are placed on. */
   readonly hardware: Hardware
+  readonly budgets: Pick<Budgets, 'of'>
   readonly queues: Queues
   /** Requests that may wait in one app's queue. */
   readonly queueLimit: number

@@ -28,6 +28,7 @@ export const kinds = {
   exec_failed: 'not_ready',
   unauthenticated: 'unauthenticated',
   forbidden: 'forbidden',
+  budget_exhausted: 'forbidden',
   app_not_found: 'not_found',
   revision_not_found: 'not_found',
   runner_not_found: 'not_found',

@@ -1,3 +1,4 @@
+import type { Budget } from './budget.ts'
 import type { AccountId, AppId, RunnerId } from './ids.ts'
 
 /** Where a runner is, and what is its own there until it has ended. Stored with it, so a changed catalogue changes nothing of it. */
@@ -30,6 +31,8 @@ export type Unplaced =
   | { readonly kind: 'account_gpus'; readonly limit: number; readonly held: number; readonly needs: number }
   /** No machine is in a region that the app allows. */
   | { readonly kind: 'region'; readonly wanted: readonly string[]; readonly there: readonly string[] }
+  /** Its account has spent what it may this month. */
+  | { readonly kind: 'budget'; readonly budget: Budget }
   /** The machines that could hold it are in maintenance. */
   | { readonly kind: 'maintenance'; readonly machines: readonly string[] }
   /** Nothing here has this hardware at all, and the operator lets such apps wait. */
@@ -43,6 +46,8 @@ export interface Wanted {
   readonly machineTypes: readonly string[]
   /** Absent or 0: as many as the machine type says. Means nothing on a type without GPUs. */
   readonly numGpus?: number | undefined
+  /** That of its account, where nothing more may be started for it. */
+  readonly spent?: Budget | undefined
   /** None: any. */
   readonly regions: readonly string[]
 }

@@ -40,7 +40,8 @@ function placeOne(
   hardware: Hardware,
   closed: Pick<ReadonlySet<string>, 'has'>,
 ): Placement | Unplaced {
-  const { accountId, machineTypes, numGpus, regions } = wanted
+  const { accountId, machineTypes, numGpus, regions, spent } = wanted
+  if (spent !== undefined) return { kind: 'budget', budget: spent }
   const allowedThere = machinesIn(regions, hardware)
   if (allowedThere.length === 0)
     return { kind: 'region', wanted: regions, there: hardware.machines.map(({ region }) => region) }

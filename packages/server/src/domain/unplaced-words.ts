@@ -13,6 +13,11 @@ export function unplacedWords(why: Unplaced): string {
       return `it needs ${spellCount(why.needs, 'GPU')}, and the account holds ${why.held} of the ${why.limit} that it may have`
     case 'region':
       return `no machine is in ${spellList(why.wanted)}; there are machines in ${spellList(why.there)}`
+    case 'budget': {
+      const { spent, limit, currency, until } = why.budget
+      const month = new Date(until).toISOString().slice(0, 10)
+      return `the account has spent ${spent.toFixed(2)} ${currency} of the ${limit} that it may spend this month, which ends on ${month}`
+    }
     case 'maintenance':
       return `${spellList(why.machines)} ${why.machines.length === 1 ? 'is' : 'are'} in maintenance, and gets no new runners until \`carrick machines undrain\``
     case 'never':
@@ -20,6 +25,20 @@ export function unplacedWords(why: Unplaced): string {
     default:
       return assertNever(why)
   }
+}
+
+/** The same for somebody who calls an app, who may be anybody. */
+export function unplacedForCallers({ kind }: Unplaced): string {
+  const words: Readonly<Record<Unplaced['kind'], string>> = {
+    no_room: 'no machine has room for another runner',
+    account_runners: 'its account has as many runners as it may',
+    account_gpus: 'its account holds as many GPUs as it may',
+    budget: 'its account has spent what it may spend this month',
+    maintenance: 'its machine is in maintenance',
+    region: 'no machine is in a region that it allows',
+    never: 'nothing here has the hardware that it needs',
+  }
+  return words[kind]
 }
 
 function lackWords({ machineType, of, needs, free }: Lack): string {

@@ -6,6 +6,7 @@ import type { Caller } from '../calls/call.ts'
 import type { ServerNames } from '../domain/addresses.ts'
 import type { AppId, RequestId, RunnerId } from '../domain/ids.ts'
 import type { Judged } from '../domain/retry.ts'
+import type { Unplaced } from '../domain/placement.ts'
 import type { EndReason, Exceeded } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
 import type { Homes } from '../home/home.ts'
@@ -39,6 +40,8 @@ export interface GatewayDeps {
   readonly whatExceeded?: (id: RunnerId) => Promise<Exceeded | undefined>
   /** Why the start of a runner failed last, until one succeeds. */
   readonly startFailureOf: (appId: AppId) => EndReason | undefined
+  /** Why no runner of it can be started. */
+  readonly unplacedOf?: (appId: AppId) => Unplaced | undefined
   /** Whether webhooks may be sent to this address, of which it is known before anything is resolved. */
   readonly mayCallBack: (address: string) => boolean
   /** False while the platform is going down: then nothing new is taken in. */

@@ -3,20 +3,23 @@ import { CarrickError, type ErrorCode, type ErrorKind } from '../domain/errors.t
 import type { RequestId } from '../domain/ids.ts'
 import { httpStatus } from '../domain/outcome.ts'
 import type { HeaderPairs } from '../domain/request.ts'
+import type { Unplaced } from '../domain/placement.ts'
 import type { EndReason } from '../domain/runner.ts'
+import { unplacedForCallers } from '../domain/unplaced-words.ts'
 import type { Logger } from '../kit/logger.ts'
 import { json } from './answers.ts'
 
 /** The start deadline of the caller has passed: a header tells it from the platform's own limits. */
 export class StartDeadlinePassed extends CarrickError {
-  constructor(failure?: EndReason) {
-    super('request_timeout', `The request could not start within the time that its caller allowed${lastStart(failure)}`)
+  constructor(why = '') {
+    super('request_timeout', `The request could not start within the time that its caller allowed${why}`)
   }
 }
 
 /** Says why no runner came up, where that is known. */
-export function lastStart(failure: EndReason | undefined): string {
-  return failure === undefined ? '' : `: the runner of the app that was started last ended with ${failure}`
+export function whyNone(failure: EndReason | undefined, unplaced: Unplaced | undefined): string {
+  if (failure !== undefined) return `: the runner of the app that was started last ended with ${failure}`
+  return unplaced === undefined ? '' : `: ${unplacedForCallers(unplaced)}`
 }
 
 /** An error as the wire shows it. */

@@ -1,12 +1,11 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { CarrickError } from '../domain/errors.ts'
 import type { RequestId } from '../domain/ids.ts'
-import type { EndReason } from '../domain/runner.ts'
 import type { Slot } from '../home/home.ts'
 import type { CallableApp } from './access.ts'
 import { disconnected } from './body.ts'
 import type { GatewayDeps } from './deps.ts'
-import { lastStart, StartDeadlinePassed } from './errors.ts'
+import { StartDeadlinePassed, whyNone } from './errors.ts'
 import { startTimeoutMs } from './platform-headers.ts'
 
 /** For what a cold start takes besides the runner's own start. */
@@ -24,23 +23,24 @@ export const longestTimerMs = 2 ** 31 - 1
 
 /**
  * Waits for a slot. A caller that sets no deadline waits for as long as a runner may take to start, and a minute; then
- * it gets `startup_timeout`. Rejects with the signal's reason when that is first.
+ * it gets `startup_timeout`. Where the account of the app may spend no more, and it has no runner, `budget_exhausted` at once. Rejects with the signal's reason when that is first.
  */
 export async function waitForSlot(
-  { homes, startFailureOf }: Pick<GatewayDeps, 'homes' | 'startFailureOf'>,
+  { homes, startFailureOf, unplacedOf }: Pick<GatewayDeps, 'homes' | 'startFailureOf' | 'unplacedOf'>,
   { app }: CallableApp,
   { requestId, deadlineMs, signal, hint }: Seeking,
 ): Promise<Slot> {
   signal.throwIfAborted()
   const free = homes.of(app.id).acquireNow(requestId, hint)
   if (free !== undefined) return free
+  if (unplacedOf?.(app.id)?.kind === 'budget') throw budgetExhausted(app)
   const longestMs = app.scale.startup_timeout * 1_000 + marginMs
   const callers = deadlineMs !== undefined && deadlineMs <= longestMs
   const late = new AbortController()
   const timer = setTimeout(
     () => {
-      const failure = startFailureOf(app.id)
-      late.abort(callers ? new StartDeadlinePassed(failure) : noRunner(longestMs, failure))
+      const why = whyNone(startFailureOf(app.id), unplacedOf?.(app.id))
+      late.abort(callers ? new StartDeadlinePassed(why) : noRunner(longestMs, why))
     },
     Math.min(callers ? deadlineMs : longestMs, longestTimerMs),
   )
@@ -65,10 +65,17 @@ export function departureOf(res: ServerResponse): AbortSignal {
   return gone.signal
 }
 
-function noRunner(longestMs: number, failure: EndReason | undefined): CarrickError {
+function budgetExhausted({ owner, name }: CallableApp['app']): CarrickError {
+  return new CarrickError(
+    'budget_exhausted',
+    `No runner of ${owner}/${name} is started: its account has spent what it may spend this month. Whoever runs the server can raise that (\`carrick accounts set ${owner} --monthly-limit\`)`,
+  )
+}
+
+function noRunner(longestMs: number, why: string): CarrickError {
   const seconds = Math.round(longestMs / 1_000)
   return new CarrickError(
     'startup_timeout',
-    `No runner of the app was free within ${seconds} seconds${lastStart(failure)}; try again or use the queue`,
+    `No runner of the app was free within ${seconds} seconds${why}; try again or use the queue`,
   )
 }

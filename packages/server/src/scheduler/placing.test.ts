@@ -156,3 +156,21 @@ test('after a restart the places are those of the runners that there are now, an
   expect(await Promise.all(at.backend.alive.map(gpusOf))).toEqual([[0], [1]])
   expect(await at.stored('former')).toMatchObject({ state: 'terminated', reason: 'server_restart', placement })
 })
+
+test('nothing is started for an account that has spent what it may, and what is there goes on', async () => {
+  await open()
+  await at.deploy({ revision: 'r1', scale: { min_concurrency: 1, max_concurrency: 2 } })
+  const [id] = at.backend.alive
+  await at.accept(id!)
+  const budget = { limit: 10, spent: 12.5, currency: 'EUR', until: at.clock.now() + 100_000 }
+  at.budgets.set(new Map([['account-1', budget]]))
+  const calls = [at.call(), at.call()]
+  await at.settled()
+  expect(calls.map(({ slot }) => slot?.runnerId)).toEqual([id, undefined])
+  expect(at.scheduler.unplacedOf('hello')).toEqual({ kind: 'budget', budget })
+  expect(at.scheduler.decisions('hello').now.blocks).toEqual([
+    { kind: 'no_place', runners: 1, why: { kind: 'budget', budget } },
+  ])
+  await at.pass(100_001) // another month
+  expect(at.backend.alive).toHaveLength(2)
+})

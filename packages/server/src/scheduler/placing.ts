@@ -1,9 +1,11 @@
+import type { Budget } from '../domain/budget.ts'
 import { costliestFirst, costOf, type Hardware } from '../domain/hardware.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import type { Placement, Taken, Unplaced, Wanted } from '../domain/placement.ts'
 import { isPlaced, placeAll } from '../domain/placing.ts'
 import type { Identity, Pending } from '../domain/runner.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
+import type { Budgets } from '../home/budgets.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import { Room } from '../domain/room.ts'
 import type { Change, Fleet } from './fleet.ts'
@@ -14,6 +16,7 @@ export interface PlacingParts {
   readonly clock: Clock
   readonly hardware: Hardware
   readonly maintenances: Pick<Maintenances, 'all'>
+  readonly budgets: Pick<Budgets, 'spentOf'>
   /** Whether nothing is being done to a runner. */
   readonly isFree: (id: RunnerId) => boolean
 }
@@ -48,7 +51,9 @@ export class Placing {
     if (due.length === 0) return new Map()
     const inOrder = due.toSorted(({ runner: one }, { runner: other }) => one.createdAt - other.createdAt)
     const room = this.#countedRoom()
-    const found = placeAll(inOrder.map(wantedOf), room, this.#parts.hardware, this.#parts.maintenances.all)
+    const { hardware, maintenances, budgets } = this.#parts
+    const wanted = inOrder.map((each) => wantedOf(each, budgets.spentOf(each.runner.accountId, now)))
+    const found = placeAll(wanted, room, hardware, maintenances.all)
     this.#triedAt = now
     const places = new Map<RunnerId, Placement>()
     for (const { runner } of inOrder) {
@@ -124,7 +129,8 @@ export class Placing {
   }
 }
 
-const wantedOf = ({ runner, scale }: Due): Wanted => ({
+const wantedOf = ({ runner, scale }: Due, spent: Budget | undefined): Wanted => ({
+  spent,
   id: runner.id,
   accountId: runner.accountId,
   machineTypes: scale.machine_types,

@@ -9,10 +9,11 @@ import type { Decisions } from '../domain/decision.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Maintained, Maintenance } from '../domain/maintenance.ts'
-import type { Placed } from '../domain/placement.ts'
+import type { Placed, Unplaced } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { EndReason, Exceeded, Identity, Serving, StopReason, Terminated } from '../domain/runner.ts'
 import type { Apps } from '../home/apps.ts'
+import type { Budgets } from '../home/budgets.ts'
 import type { Homes } from '../home/home.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
@@ -52,6 +53,8 @@ export interface SchedulerParts {
   readonly backend: RunnerBackend
   /** What runners are placed on. */
   readonly hardware: Hardware
+  /** For whom nothing more is started. */
+  readonly budgets: Pick<Budgets, 'spentOf'>
   readonly keyring: Pick<Keyring, 'prepare' | 'learn' | 'forget'>
   readonly logs: Pick<LogStore, 'append' | 'tail'>
   readonly launch: Launch
@@ -88,6 +91,11 @@ export interface Scheduler {
   decisions(appId: AppId): Decisions
   /** Why the last start of an app's active revision failed, until one succeeds. */
   startFailureOf(appId: AppId): EndReason | undefined
+  /**
+   * What keeps an app from having a runner: the budget of its account where it has none that serves or will; else why one that
+   * is wanted has no place.
+   */
+  unplacedOf(appId: AppId): Unplaced | undefined
   /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
   warm(appId: AppId, revisionId: RevisionId): void
   /** Follows a run: what its runners say, and the one whose end is its end. */
@@ -174,6 +182,7 @@ class PlatformScheduler implements Scheduler {
       fleet,
       clock,
       maintenances,
+      budgets: parts.budgets,
       hardware: parts.hardware,
       isFree: (id) => hands.isFree(id),
     })
@@ -274,6 +283,15 @@ class PlatformScheduler implements Scheduler {
   startFailureOf(appId: AppId): EndReason | undefined {
     const active = this.#parts.apps.byId(appId)?.active
     return active && this.#memory.failedStarts.get(active.id)?.reason
+  }
+
+  unplacedOf(appId: AppId): Unplaced | undefined {
+    const runners = this.#fleet.ofApp(appId)
+    const accountId = this.#parts.apps.byId(appId)?.app.accountId
+    const spent = accountId === undefined ? undefined : this.#parts.budgets.spentOf(accountId, this.#parts.clock.now())
+    if (spent && runners.every(({ state }) => state === 'pending' || state === 'draining'))
+      return { kind: 'budget', budget: spent }
+    return runners.map(({ id }) => this.#placing.whyUnplaced(id)).find((why) => why !== undefined)
   }
 
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {

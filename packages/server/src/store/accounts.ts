@@ -80,6 +80,30 @@ export function setDataQuota(nickname: string, own: number | undefined): Write<b
   return write([sql`update account set data_quota = ${own} where nickname = ${nickname}`], firstWon, ['account'])
 }
 
+/** What an account may spend in a month. */
+export interface MonthlyLimit {
+  readonly id: AccountId
+  readonly nickname: string
+  readonly limit: number
+}
+
+/** Of the accounts that have one. */
+export function monthlyLimits(): Read<readonly MonthlyLimit[]> {
+  return read(
+    sql`select id, nickname, monthly_limit from account where monthly_limit is not null order by id`,
+    (row) => ({
+      id: String(row['id']),
+      nickname: String(row['nickname']),
+      limit: Number(row['monthly_limit']),
+    }),
+  )
+}
+
+/** Says what an account may spend in a month, or with nothing that it may spend any amount. `false` when there is no such account. */
+export function setMonthlyLimit(nickname: string, limit: number | undefined): Write<boolean> {
+  return write([sql`update account set monthly_limit = ${limit} where nickname = ${nickname}`], firstWon, ['account'])
+}
+
 /** Gives the installation another id: it is a copy of one that may still run. */
 export function renameInstallation(id: string): Write<void> {
   return write([sql`update installation set value = ${id} where name = 'id'`], done)

@@ -32,6 +32,7 @@ import { openAccountFiles } from '../files/account-files.ts'
 import { DataQuotas } from '../files/data-quotas.ts'
 import { createFetch } from '../files/fetch-from.ts'
 import { openUploads } from '../files/uploads.ts'
+import { Budgets } from '../home/budgets.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { systemClock } from '../kit/clock.ts'
@@ -122,6 +123,7 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     fileLimits: { bytes: 100_000_000, archiveBytes: 1_000_000, archiveEntries: 1_000 },
     withoutMounts: undefined,
     hardware: testHardware(),
+    budgets: new Budgets(),
     results: { take: async (id) => script.results.get(id) },
     server: {
       version: '0.0.0',

@@ -6,6 +6,7 @@ import type { HealthCheck, RevisionSpec } from '../domain/revision.ts'
 import type { Runner } from '../domain/runner.ts'
 import { scaleInCode, type ScaleChanges } from '../domain/scale.ts'
 import type { Slot } from '../home/home.ts'
+import { Budgets } from '../home/budgets.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
 import { silent } from '../kit/logger.ts'
@@ -75,7 +76,8 @@ export async function openTestScheduler(given: { store?: TestStore; backend?: Fa
   }
   const hardware = given.hardware ?? testHardware()
   const around = { store, homes, apps, backend, keyring, logs, clock, log: silent }
-  const parts = { ...around, hardware, launch: testLaunch, everyMs: 60_000 }
+  const budgets = new Budgets()
+  const parts = { ...around, hardware, budgets, launch: testLaunch, everyMs: 60_000 }
   const scheduler = await startScheduler(parts)
   let calls = 0
 

@@ -44,11 +44,26 @@ export const usageReport = operation({ permission: 'metrics:read', input: Asked 
   }
 })
 
-interface Question extends z.output<typeof Asked> {
+/** What an account pays for a window of whole hours, in the operator's currency. */
+export async function spentIn(deps: Counting, account: Account, window: Window): Promise<number> {
+  const asked: Question = { by: [], view: 'paid', window }
+  const { entries } = await deps.usageKeeper.whileSettled(() => entriesOf(deps, account, asked))
+  return total(entries).cost
+}
+
+/** What it takes to count. */
+type Counting = Pick<Deps, 'store' | 'clock' | 'usageKeeper'>
+type Account = Pick<Caller, 'accountId' | 'nickname'>
+
+interface Question extends Omit<z.output<typeof Asked>, 'start' | 'end'> {
   readonly window: Window
 }
 
-async function entriesOf(deps: Deps, caller: Caller, { by, view, app, environment, window }: Question) {
+async function entriesOf(
+  deps: Pick<Deps, 'store' | 'clock'>,
+  caller: Account,
+  { by, view, app, environment, window }: Question,
+) {
   const prices = await deps.store.read(machinePrices())
   const { accountId } = caller
   const bucketMs = steadily(prices, window).length > 1 ? hourMs : finestMs(by)
@@ -65,7 +80,11 @@ async function entriesOf(deps: Deps, caller: Caller, { by, view, app, environmen
 }
 
 /** What runners have used that live: it is in no sum before they end. */
-async function livingSums({ store, clock }: Deps, caller: Caller, window: Window): Promise<readonly UsageSum[]> {
+async function livingSums(
+  { store, clock }: Pick<Deps, 'store' | 'clock'>,
+  caller: Account,
+  window: Window,
+): Promise<readonly UsageSum[]> {
   const living = await store.read(uncountedOf(caller.accountId))
   return living.flatMap((runner) =>
     partsOfRunner(runner, clock.now())
@@ -77,14 +96,14 @@ async function livingSums({ store, clock }: Deps, caller: Caller, window: Window
 function isAsked(
   { owner, app, environment }: UsageSum,
   asked: { readonly app: string | undefined; readonly environment: string | undefined },
-  { nickname }: Caller,
+  { nickname }: Account,
 ): boolean {
   const name = asked.app?.includes('/') === false ? `${nickname}/${asked.app}` : asked.app
   return (name ?? `${owner}/${app}`) === `${owner}/${app}` && (asked.environment ?? environment) === environment
 }
 
 /** What others do with their own apps and keys is not told. */
-function entryOf(sum: UsageSum, caller: Caller, prices: readonly PriceSince[], hour: number): UsageEntry {
+function entryOf(sum: UsageSum, caller: Account, prices: readonly PriceSince[], hour: number): UsageEntry {
   const { owner, app, environment, revisionId, machineType, callerId, keyId } = sum
   const isOwn = owner === caller.nickname
   const ownCall = callerId === caller.accountId

@@ -78,22 +78,33 @@ export const accountRoutes = [
     answer: AccountList,
     read: () => ({}),
     show: (accounts) => ({
-      accounts: accounts.map(({ id, nickname, createdAt, dataQuota, data }) => ({
+      accounts: accounts.map(({ id, nickname, createdAt, dataQuota, data, monthlyLimit, spent }) => ({
         user_id: id,
         nickname,
         created_at: iso(createdAt),
         data_quota: dataQuota ?? null,
         data: shownUsage(data),
+        monthly_limit: monthlyLimit ?? null,
+        spent_this_month: spent ?? null,
       })),
     }),
   }),
 
   described('PATCH', '/v1/accounts/:name', setAccount, {
-    summary: 'Gives an account a limit of its own for what it keeps in /data',
+    summary: 'Says what an account may keep in /data, and what it may spend in a month',
     body: AccountChange,
     answer: ChangedAccount,
-    read: ({ params, body }) => ({ nickname: params['name'] ?? '', dataQuota: body.data_quota }),
-    show: ({ nickname, dataQuota }) => ({ nickname, data_quota: dataQuota }),
+    read: ({ params, body }) => ({
+      nickname: params['name'] ?? '',
+      dataQuota: body.data_quota,
+      monthlyLimit: body.monthly_limit,
+    }),
+    show: ({ nickname, dataQuota, monthlyLimit, isPriced }) => ({
+      nickname,
+      ...(dataQuota === undefined ? {} : { data_quota: dataQuota }),
+      ...(monthlyLimit === undefined ? {} : { monthly_limit: monthlyLimit }),
+      has_prices: isPriced,
+    }),
   }),
 
   described('POST', '/v1/accounts', createAccount, {
