@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import signal
 import socket
+import sys
 from typing import Any
 
 from .imports import after_import
@@ -100,8 +102,21 @@ def _tag_requests(config: Any) -> None:
     def load_tagged(self: Any) -> None:
         load(self)
         self.loaded_app = tagging(self.loaded_app)
+        _load_for_requests()
 
     config.Config.load = load_tagged
+
+
+def _load_for_requests() -> None:
+    """
+    Starlette does its work by anyio, which loads half of itself when it is first used: a dozen modules, for which the first
+    request of each runner would wait, and on one that is among others all that came with it.
+    """
+    if "starlette" in sys.modules and "anyio" in sys.modules:
+        try:
+            importlib.import_module("anyio._backends._asyncio")
+        except ImportError:
+            pass  # another anyio, or a loop of another kind
 
 
 def _end_at_once_before_ready(server: Any) -> None:

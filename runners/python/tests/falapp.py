@@ -1,5 +1,6 @@
 """Apps as their authors write them."""
 
+import sys
 import threading
 import time
 
@@ -51,3 +52,12 @@ class Slow(fal.App):
 def served() -> str:
     print("served")
     return "served"
+
+
+class Ready(fal.App):
+    def setup(self) -> None:
+        self.loaded = set(sys.modules)
+
+    @fal.endpoint("/")
+    async def loaded_since(self) -> list:
+        return sorted(set(sys.modules) - self.loaded)

@@ -42,6 +42,13 @@ class Fal(unittest.TestCase):
             self.assertEqual(runner.terminate(), -signal.SIGTERM)
             self.assertIn(framed("r-1", "served"), runner.stdout.split("\n"))
 
+    def test_what_the_first_request_needs_is_loaded_before_it_comes(self):
+        with Runner(pickled(wrap_app(falapp.Ready)), "cloudpickle") as runner:
+            runner.wait_until_accepting()
+            status, loaded = runner.post("/", "r-1")
+        self.assertEqual(status, 200)
+        self.assertNotIn("anyio", loaded)
+
     def test_a_raising_setup_shows_its_traceback_last_and_ends_the_runner(self):
         with Runner(pickled(wrap_app(falapp.Raising)), "cloudpickle") as runner:
             self.assertNotEqual(runner.exit_code(), 0)

@@ -11,6 +11,8 @@ interface Member {
   hints?: readonly string[]
   idleSince: Moment
   used: boolean
+  /** It has answered somebody: what it loads for the first request is loaded. */
+  proven: boolean
   serving: boolean
 }
 
@@ -96,13 +98,17 @@ export class Crew {
   }
 
   #join(runner: ServingRunner): Member {
-    return { runner, inFlight: new Map(), idleSince: this.#clock.now(), used: false, serving: true }
+    return { runner, inFlight: new Map(), idleSince: this.#clock.now(), used: false, proven: false, serving: true }
   }
 
-  /** The next in turn that has a free slot and fits; a spare one only where no other does. */
+  /**
+   * The next in turn that has a free slot and fits; a spare one only where no other does. A runner that has answered nobody
+   * yet is slow: it gets a second request before its first answer only where nobody else could take that.
+   */
   #first(fits: (member: Member) => boolean): Member | undefined {
-    const member = this.#next(this.#serving, fits)
-    return member ?? (this.#spare.length === 0 ? undefined : this.#next(this.#spare, fits))
+    const isWarm = (member: Member) => (member.proven || member.inFlight.size === 0) && fits(member)
+    const member = this.#next(this.#serving, isWarm)
+    return member ?? this.#next(this.#spare, fits) ?? this.#next(this.#serving, fits)
   }
 
   /** The first with a free slot, starting behind the one that was taken last. */
@@ -131,6 +137,7 @@ export class Crew {
 
   #giveBack(member: Member, requestId: RequestId): void {
     member.inFlight.delete(requestId)
+    member.proven = true
     this.#running -= 1
     if (member.inFlight.size === 0) member.idleSince = this.#clock.now()
     if (!member.serving) this.#leave(member)

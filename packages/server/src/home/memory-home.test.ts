@@ -263,6 +263,29 @@ describe('slots', () => {
     one.release()
   })
 
+  test('a runner that has answered nobody yet gets a second request only where nobody else can take that', () => {
+    const { home } = openHome({ runners: ['a', 'b'], multiplexing: 3 })
+    home.reserve('first at a')!.release()
+    home.reserve('first at b')!.release()
+    home.setRunners(['a', 'b', 'new'].map(runner))
+    const given = (count: number) => Array.from({ length: count }, (_, at) => home.reserve(`${at}`)!)
+    const slots = given(7)
+    expect(slots.map(({ runnerId }) => runnerId)).toEqual(['new', 'a', 'b', 'a', 'b', 'a', 'b'])
+    expect(given(2).map(({ runnerId }) => runnerId)).toEqual(['new', 'new'])
+    expect(home.reserve('none is left')).toBeUndefined()
+    for (const slot of slots) slot.release()
+    expect(new Set(given(3).map(({ runnerId }) => runnerId))).toEqual(new Set(['a', 'b', 'new']))
+  })
+
+  test('while the first of a new revision answers its first request, the old one takes what else comes', () => {
+    const { home } = openHome({ multiplexing: 2 })
+    home.setRunners([runner('new'), { ...runner('old'), spare: true, atOnce: 1 }])
+    const first = home.reserve('1')!
+    expect([first, home.reserve('2'), home.reserve('3')].map((slot) => slot?.runnerId)).toEqual(['new', 'old', 'new'])
+    first.release()
+    expect(home.reserve('4')?.runnerId).toBe('new')
+  })
+
   test('a former runner is remembered until its last slot is given back, and gets nothing new', () => {
     const { home } = openHome({ runners: ['a'] })
     const slot = home.reserve('one')!
