@@ -10,8 +10,8 @@ import type { Carrick } from '../test/e2e/carrick.ts'
  */
 export async function aside(carrick: Carrick): Promise<AsyncDisposable> {
   const group = await idleGroup()
-  const join = group === undefined ? [] : ['sh', '-c', `echo $$ > '${group}/cgroup.procs' && exec "$@"`, 'sh']
-  carrick.begunBy = [...join, 'chrt', '--idle', '0']
+  const entered = group === undefined ? [] : ['sh', '-c', `echo $$ > '${group}/cgroup.procs' && exec "$@"`, 'sh']
+  carrick.begunBy = [...entered, 'chrt', '--idle', '0']
   return {
     async [Symbol.asyncDispose]() {
       carrick.begunBy = []
@@ -25,7 +25,9 @@ async function idleGroup(): Promise<string | undefined> {
     readFile('/proc/self/mountinfo', 'utf8'),
     readFile('/proc/self/cgroup', 'utf8'),
   ])
-  const cpu = hierarchiesIn(mounts, groups).find(({ version, controllers }) => version === 1 && controllers.includes('cpu'))
+  const cpu = hierarchiesIn(mounts, groups).find(
+    ({ version, controllers }) => version === 1 && controllers.includes('cpu'),
+  )
   if (cpu === undefined) return undefined
   const group = join(cpu.own, `carrick-bench-${process.pid}`)
   try {

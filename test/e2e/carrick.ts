@@ -122,7 +122,7 @@ export class Carrick implements AsyncDisposable {
 
   /** Runs the stock `fal …` with some variables that are not this server's. */
   async falWith(variables: Record<string, string>, ...args: string[]): Promise<Ended> {
-    const [program = '', ...before] = [...this.begunBy, join(await clients(), 'bin', 'fal')]
+    const [program, ...before] = [...this.begunBy, join(await clients(), 'bin', 'fal')]
     return this.#run(program, [...before, ...args], variables)
   }
 

@@ -160,25 +160,28 @@ test.skipIf(here)('its CPU is bounded once it serves, and not before', async () 
 
 const elsewhere = groups?.held.get('cpu') === 1 ? undefined : 'the CPU is not bounded by version 1 here'
 
-test.skipIf(elsewhere)('while it starts it stands back behind all others, and once it serves it is among them', async () => {
-  const starts = async (id: string) => (await openCgroups(place.installation))?.foldersAtStart(id).cpu ?? ''
-  const { id, seen } = await run(`
+test.skipIf(elsewhere)(
+  'while it starts it stands back behind all others, and once it serves it is among them',
+  async () => {
+    const starts = async (id: string) => (await openCgroups(place.installation))?.foldersAtStart(id).cpu ?? ''
+    const { id, seen } = await run(`
 import os, subprocess, sys, time
 other = subprocess.Popen(['sleep', '60'])
 while not os.path.exists('go'): time.sleep(0.01)
 ${serve}`)
-  const folder = await starts(id)
-  const members = async (of: string) => (await readFile(join(of, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean)
-  await expect.poll(() => members(folder), patience).toHaveLength(2)
-  const before = await members(folder)
-  expect(await readFile(join(folder, '..', 'cpu.idle'), 'utf8')).toBe('1\n')
-  await writeFile(join(place.folder, id, 'work', 'go'), '')
-  await seen('accepting')
-  await expect.poll(() => members(folder), patience).toEqual([])
-  const serving = (await openCgroups(place.installation))?.foldersOf(id) ?? []
-  const all = await Promise.all(serving.filter((each) => each.includes('/cpu/')).map(members))
-  expect(all.flat()).toEqual(expect.arrayContaining(before))
-})
+    const folder = await starts(id)
+    const members = async (of: string) => (await readFile(join(of, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean)
+    await expect.poll(() => members(folder), patience).toHaveLength(2)
+    const before = await members(folder)
+    expect(await readFile(join(folder, '..', 'cpu.idle'), 'utf8')).toBe('1\n')
+    await writeFile(join(place.folder, id, 'work', 'go'), '')
+    await seen('accepting')
+    await expect.poll(() => members(folder), patience).toEqual([])
+    const serving = (await openCgroups(place.installation))?.foldersOf(id) ?? []
+    const all = await Promise.all(serving.filter((each) => each.includes('/cpu/')).map(members))
+    expect(all.flat()).toEqual(expect.arrayContaining(before))
+  },
+)
 
 test.skipIf(elsewhere)('a start that takes long does not stand back for ever', async () => {
   const { id } = await run('import time\ntime.sleep(60)')

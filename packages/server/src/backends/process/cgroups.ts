@@ -130,13 +130,14 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
     const where = holding(controller)
     return where ? readFile(join(where.root, id, file), 'utf8').catch(() => '') : ''
   }
-  const starting = all.find((each) => each.starting !== undefined)?.starting
+  /** Where runners start, when that is elsewhere. */
+  const apart = all.find(({ starting }) => starting !== undefined)
   const roots = all.flatMap(({ root, version, starting }) =>
     [root, ...(starting === undefined ? [] : [starting])].map((folder) => ({ root: folder, version })),
   )
   /** Those that start are from now on where those are that serve. */
   const stands = async (id: RunnerId) => {
-    for (const { starting, root } of all) if (starting) await moveAll(join(starting, id), join(root, id))
+    if (apart?.starting) await moveAll(join(apart.starting, id), join(apart.root, id))
   }
 
   return {
@@ -154,13 +155,10 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       )
     },
     foldersOf: (id) => all.map(({ root }) => join(root, id)),
-    foldersAtStart: (id) => {
-      const cpu = all.find(({ starting }) => starting !== undefined)
-      return {
-        cpu: cpu?.starting && join(cpu.starting, id),
-        others: all.filter((each) => each !== cpu).map(({ root }) => join(root, id)),
-      }
-    },
+    foldersAtStart: (id) => ({
+      cpu: apart?.starting && join(apart.starting, id),
+      others: all.filter((each) => each !== apart).map(({ root }) => join(root, id)),
+    }),
     startsLong: async (id, limits) => {
       const cpu = holding('cpu')
       if (cpu) await write(join(cpu.root, id), cpu, filesOfLongStart(cpu.version, limits))
@@ -185,7 +183,7 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       const [stat, nanoseconds, before, memory] = await Promise.all([
         v2 ? readFile(join(v2.root, id, 'cpu.stat'), 'utf8').catch(() => '') : '',
         read(id, 'cpuacct', 'cpuacct.usage'),
-        starting ? readFile(join(starting, id, 'cpuacct.usage'), 'utf8').catch(() => '') : '',
+        apart?.starting ? readFile(join(apart.starting, id, 'cpuacct.usage'), 'utf8').catch(() => '') : '',
         read(id, 'memory', held.get('memory') === 2 ? 'memory.current' : 'memory.usage_in_bytes'),
       ])
       const seconds = stat ? numberIn(stat, 'usage_usec') / 1e6 : (Number(nanoseconds) + Number(before)) / 1e9
