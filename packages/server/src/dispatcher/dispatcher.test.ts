@@ -8,7 +8,7 @@ import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { queueDefaults } from '../domain/queue-settings.ts'
 import { createCaller } from '../calls/undici-caller.ts'
-import type { NewRequest, RequestPayload } from '../domain/request.ts'
+import type { NewRequest, RequestPayload, StoredBody } from '../domain/request.ts'
 import type { RetryBudgets } from '../domain/revision.ts'
 import { createHomes } from '../home/memory-home.ts'
 import { createApps } from '../home/store-apps.ts'
@@ -122,8 +122,9 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
       async submit(id: string, more: Partial<NewRequest> = {}, content: Partial<RequestPayload> = {}) {
         const request = newRequest(id, more, content)
         using slot = homes.of('app').reserve(id)
-        const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: clock.now() }))
-        const started = slot && { slot: slot.keep(), payload: request.payload }
+        const startedAt = clock.now()
+        const seq = await store.commit(acceptRequest(request, slot && { runnerId: slot.runnerId, now: startedAt }))
+        const started = slot && { slot: slot.keep(), startedAt, payload: request.payload }
         homes.of('app').admit({ ...request, seq, attempt: started ? 1 : 0, dueAt: 0, used: {} }, started)
       },
       /** Its stored end, with all waiting for retries skipped. */
@@ -137,6 +138,11 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
           .toBe('completed')
         const request = await store.read(requestById(id))
         const result = await store.read(resultOf(id))
+        // What memory says of it, if anything, is what is stored.
+        const latest = homes.latest.find(id)
+        const { cancelRequestedAt: _, ...stored } = request!
+        if (latest) expect(latest.request).toEqual(stored)
+        if (latest) expect({ ...latest.result, body: plain(latest.result) }).toEqual({ ...result, body: plain(result) })
         return { ...request!, headers: result!.headers, body: result!.body, text: textIn(result!.body) }
       },
       stateOf: async (id: string) => (await store.read(requestById(id)))?.state,
@@ -209,6 +215,10 @@ function newRequest(id: string, more: Partial<NewRequest>, content: Partial<Requ
   const retry = { forbidden: false, budgets: {} }
   return { id, appId: 'app', priority: 'normal', acceptedAt: start, retry, payload, ...more }
 }
+
+/** A body as bytes of one kind, whoever made them. */
+const plain = (result: { readonly body: StoredBody } | undefined) =>
+  result && 'inline' in result.body ? Uint8Array.from(result.body.inline) : result?.body
 
 const textIn = (body: object): string =>
   'inline' in body && body.inline instanceof Uint8Array ? Buffer.from(body.inline).toString() : ''

@@ -56,6 +56,7 @@ class HomeDispatcher implements Dispatcher {
     this.#parts = { ...parts, signal: this.#cutOff.signal, holdBack: (home) => this.#heldBack.add(home) }
     this.#alarms = new Alarms(parts.clock, (appId) => this.#pump(appId))
     parts.homes.onWork((appId) => this.#pump(appId))
+    parts.store.onChange('retention', () => parts.homes.latest.forgetEnded())
     parts.store.onChange('app', () => this.#do(this.#noticeDeletions()))
   }
 

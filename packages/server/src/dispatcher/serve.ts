@@ -8,6 +8,7 @@ import { runnerVerdict } from '../domain/retry.ts'
 import type { AttemptEnd, Judged } from '../domain/retry.ts'
 import type { KnownApp } from '../home/apps.ts'
 import type { Home, Match } from '../home/home.ts'
+import type { Moment } from '../kit/clock.ts'
 import { payloadOf } from '../store/bodies.ts'
 import { startAttempt } from '../store/requests.ts'
 import { Attempt } from './attempt.ts'
@@ -38,7 +39,8 @@ export async function serve(match: Match, home: Home, parts: ServeParts, inFligh
   inFlight.set(attempt.requestId, attempt)
   try {
     const payload = settled(match.payload ?? readPatiently(payloadOf(match.request.id), parts))
-    const request = match.payload ? { ...match.request, attempt: 1 } : await start(match, home, parts)
+    const request =
+      match.startedAt === undefined ? await start(match, home, parts) : first(match, match.startedAt, parts)
     if (request === undefined) return
     const ended = app ? await run(attempt, request, await payload, { match, home, parts }) : gone(request.id)
     slot.release()
@@ -46,6 +48,7 @@ export async function serve(match: Match, home: Home, parts: ServeParts, inFligh
     if (ended.end.kind === 'aborted') return
     await settle(request, slot.runnerId, { ...ended, endedAt: attempt.endedAt }, parts)
   } finally {
+    parts.homes.latest.left(attempt.requestId)
     inFlight.delete(attempt.requestId)
   }
 }
@@ -58,6 +61,12 @@ function calledOf(known: KnownApp | undefined): ConstructorParameters<typeof Att
     : app
 }
 
+/** The request with its first attempt counted, which was stored together with it. */
+function first({ request, slot }: Match, startedAt: Moment, { homes }: ServeParts): QueuedRequest {
+  homes.latest.started(request, { attempt: 1, runnerId: slot.runnerId, startedAt })
+  return { ...request, attempt: 1 }
+}
+
 /** The request with its attempt counted; undefined when it may not run now. */
 async function start({ request, slot }: Match, home: Home, parts: ServeParts): Promise<QueuedRequest | undefined> {
   const attempt = request.attempt + 1
@@ -66,6 +75,7 @@ async function start({ request, slot }: Match, home: Home, parts: ServeParts): P
     const mine = await parts.store.commit(
       startAttempt({ requestId: request.id, attempt, runnerId: slot.runnerId, now }),
     )
+    if (mine) parts.homes.latest.started(request, { attempt, runnerId: slot.runnerId, startedAt: now })
     parts.homes.requestChanges.tell(request.id)
     return mine ? { ...request, attempt } : undefined
   } catch (error) {

@@ -40,16 +40,19 @@ export async function settle(
   const rules = (app?.active ?? app?.rolling)?.spec ?? { skipRetryConditions: [], retryBudgets: {} }
   const decision = afterAttempt(end, request, rules, parts.random())
   const finish = async (last: Outcome, dead = false): Promise<void> => {
+    const now = parts.clock.now()
     const finishing = {
       requestId,
       attempt,
       outcome: last,
       answeredAt: endedAt,
-      now: parts.clock.now(),
+      now,
       dead,
       hasWebhook,
     }
     const isLast = await persist(finishAttempt(finishing), parts)
+    if (isLast) parts.homes.latest.ended(requestId, last, now)
+    else parts.homes.latest.left(requestId)
     parts.homes.requestChanges.tell(requestId)
     if (isLast && app) parts.homes.of(appId).traffic.completed('POST', last.status, request.acceptedAt)
     crashPoint('after_outcome')
@@ -64,6 +67,7 @@ export async function settle(
   const waits = await persist(retryLater({ requestId, attempt, dueAt, used: decision.used, failed }), parts)
   // Refused means that it was cancelled while it ran; or that the attempt is an old one: then this is refused as well.
   if (!waits) return await finish(cancelledOutcome(requestId))
+  parts.homes.latest.left(requestId)
   parts.homes.of(appId).admit({ ...request, dueAt, used: decision.used, avoid: runnerId })
   parts.homes.requestChanges.tell(requestId)
 }

@@ -2,8 +2,8 @@ import { isInScope } from '../domain/call-scope.ts'
 import { wireName } from '../domain/names.ts'
 import { mayCall, type Caller } from '../domain/permissions.ts'
 import type { KnownApp } from '../home/apps.ts'
+import type { LatestRequest } from '../home/latest-requests.ts'
 import { submitterOf } from '../store/bodies.ts'
-import type { StoredRequest } from '../store/request-rows.ts'
 import { requestById } from '../store/requests.ts'
 import { access, authenticate, callerByToken, callerIdFor, callerOf, owns } from './access.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
@@ -12,7 +12,7 @@ import type { Alias } from './target.ts'
 
 /** A request as its caller may see it. `owner`: the caller is the account that has the app. */
 export interface VisibleRequest {
-  readonly request: StoredRequest
+  readonly request: LatestRequest
   readonly known: KnownApp
   readonly owner: boolean
 }
@@ -42,7 +42,7 @@ export async function visibleRequest(
   caller: Caller | undefined,
   { requestId }: RequestRoute,
 ): Promise<VisibleRequest | undefined> {
-  const request = await deps.store.read(requestById(requestId))
+  const request = deps.homes.latest.find(requestId)?.request ?? (await deps.store.read(requestById(requestId)))
   const known = request && deps.apps.byId(request.appId)
   if (request === undefined || known === undefined || !isMeant(caller, known)) return undefined
   const owner = owns(caller, known)

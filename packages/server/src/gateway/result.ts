@@ -16,7 +16,11 @@ export async function answerResult(deps: GatewayDeps, exchange: Exchange, route:
   const { res, requestId } = exchange
   const caller = questioner(deps, exchange, route)
   // Asked for together: whoever may not see it is not told.
-  const [seen, result] = await Promise.all([visibleRequest(deps, caller, route), deps.store.read(resultOf(requestId))])
+  const latest = deps.homes.latest.find(requestId)
+  const [seen, result] = await Promise.all([
+    visibleRequest(deps, caller, route),
+    latest === undefined ? deps.store.read(resultOf(requestId)) : latest.result,
+  ])
   if (seen === undefined) throw requestNotFound(requestId)
   if (seen.request.state !== 'completed')
     return json(res, 400, { detail: inProgress }, [['x-fal-request-id', requestId]])

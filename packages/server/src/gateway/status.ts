@@ -2,7 +2,7 @@ import { CarrickError } from '../domain/errors.ts'
 import { shownTimeline } from '../domain/request-timeline.ts'
 import type { Caller } from '../domain/permissions.ts'
 import { assertNever } from '../kit/assert-never.ts'
-import type { StoredRequest } from '../store/request-rows.ts'
+import type { LatestRequest } from '../home/latest-requests.ts'
 import { timelineOf } from '../store/timelines.ts'
 import { owns } from './access.ts'
 import { json } from './answers.ts'
@@ -78,7 +78,7 @@ export function placeOf({ apps, homes }: GatewayDeps, { alias, requestId }: Requ
 
 type Common = Pick<Status, 'request_id' | 'logs' | keyof RequestUrls>
 
-function statusOf(request: StoredRequest, common: Common, position: () => number): Status {
+function statusOf(request: LatestRequest, common: Common, position: () => number): Status {
   switch (request.state) {
     case 'waiting':
       return waiting(common, position())
@@ -96,12 +96,12 @@ function waiting(common: Common, position: number): Status {
 }
 
 /** Of the last attempt; null when there was none. */
-function secondsOf({ startedAt, finishedAt }: StoredRequest): number | null {
+function secondsOf({ startedAt, finishedAt }: LatestRequest): number | null {
   return startedAt === undefined || finishedAt === undefined ? null : Math.max(0, finishedAt - startedAt) / 1_000
 }
 
 /** The platform's failures have a type; what the app answered is known by its status. */
-function failureOf({ error, status = 200 }: StoredRequest): Pick<Status, 'error' | 'error_type'> {
+function failureOf({ error, status = 200 }: LatestRequest): Pick<Status, 'error' | 'error_type'> {
   if (error !== undefined) return { error: error.message, error_type: error.code }
   if (status < 400) return {}
   const failed = { error: `Invalid status code: ${status}` }

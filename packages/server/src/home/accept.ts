@@ -30,10 +30,11 @@ export async function accept(
   using slot = accepting() ? home.reserve(request.id, request.hint) : undefined
   // One that was sent before may have run long ago: nobody starts for it.
   using _place = slot ? undefined : home.announce({ asLoad: name === undefined })
-  const accepted = await store.commit(acceptance(request, slot && { runnerId: slot.runnerId, now: clock.now() }, name))
+  const now = clock.now()
+  const accepted = await store.commit(acceptance(request, slot && { runnerId: slot.runnerId, now }, name))
   if (typeof accepted !== 'number') return accepted
   const { payload, dropIo: _dropIo, webhook, ...queued } = request
-  const started = slot && { slot: slot.keep(), payload }
+  const started = slot && { slot: slot.keep(), startedAt: now, payload }
   const state = { seq: accepted, attempt: started ? 1 : 0, dueAt: 0, used: {}, hasWebhook: webhook !== undefined }
   homes.of(request.appId).admit({ ...queued, ...state }, started)
   return undefined

@@ -4,6 +4,7 @@ import type { QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
+import type { LatestRequests } from './latest-requests.ts'
 import type { RequestChanges } from './request-changes.ts'
 import type { Totals, Traffic } from './traffic.ts'
 import type { UsageMeter } from './usage-meter.ts'
@@ -56,6 +57,7 @@ export interface RunnerLoad {
 /** A first attempt whose start was stored together with its request, and what it sends. */
 export interface Started {
   readonly slot: Slot
+  readonly startedAt: Moment
   readonly payload: RequestPayload
 }
 
@@ -64,6 +66,7 @@ export interface Match {
   readonly request: QueuedRequest
   readonly slot: Slot
   readonly payload?: RequestPayload
+  readonly startedAt?: Moment
 }
 
 /**
@@ -144,6 +147,8 @@ export interface Homes {
   readonly usage: UsageMeter
   /** Whoever changes the state of a queued request tells it here, for those who wait for that. */
   readonly requestChanges: RequestChanges
+  /** Requests that run or have just ended. */
+  readonly latest: LatestRequests
   onWork(listener: (appId: AppId) => void): void
   onLoad(listener: (appId: AppId) => void): void
 }

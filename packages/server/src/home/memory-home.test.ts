@@ -395,7 +395,7 @@ test('who could not start in time leaves the queue, whether in line or aside', (
 test('a request whose first attempt is stored already goes straight on, with its slot', () => {
   const { home } = openHome({ runners: ['a'] })
   const slot = home.reserve('request-1')!.keep()
-  home.admit(queued(1, { attempt: 1 }), { slot, payload })
+  home.admit(queued(1, { attempt: 1 }), { slot, startedAt: 0, payload })
   expect(home.queueLength).toBe(0)
   expect(home.take()).toMatchObject({ request: { seq: 1 }, payload })
   expect(home.take()).toBeUndefined()
@@ -446,7 +446,7 @@ describe('a paused queue', () => {
     const { home } = openHome({ runners: ['a'] })
     const slot = home.reserve('request-1')!
     home.configure(paused)
-    home.admit(queued(1, { attempt: 1 }), { slot: slot.keep(), payload })
+    home.admit(queued(1, { attempt: 1 }), { slot: slot.keep(), startedAt: 0, payload })
     expect(home.take()?.request.seq).toBe(1)
   })
 

@@ -7,6 +7,7 @@ import type { QueuedRequest } from '../domain/request.ts'
 import type { Apps } from './apps.ts'
 import { Crew } from './crew.ts'
 import type { Home, Homes, Load, Match, ServingRunner, Slot, Started } from './home.ts'
+import { LatestRequests } from './latest-requests.ts'
 import { Queue } from './queue.ts'
 import { RequestChanges } from './request-changes.ts'
 import { Signal } from './signal.ts'
@@ -66,6 +67,7 @@ export function createHomes(parts: HomeParts): Homes {
     totals,
     usage: new UsageMeter(parts.clock),
     requestChanges: new RequestChanges(),
+    latest: new LatestRequests(parts.clock),
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
     onWork: (listener) => work.listen(listener),
     onLoad: (listener) => load.listen(listener),

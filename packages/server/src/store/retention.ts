@@ -53,6 +53,7 @@ export function forgetRequests(ids: readonly RequestId[]): Write<number> {
       whereIn(`delete from request where state = 'completed' and id`, ids),
     ],
     changesOfLast,
+    ['retention'],
   )
 }
 
@@ -90,6 +91,7 @@ export function dropPayloads(requests: readonly Unkept[]): Write<number> {
       whereIn('update request set drop_io = 0 where drop_io = 1 and id', ids),
     ],
     changesOfLast,
+    ['retention'],
   )
 }
 

@@ -5,8 +5,19 @@ type Value = SqlValue | boolean | undefined | object
 
 /** A statement from a template: every `${value}` becomes a parameter, never text. */
 export function sql(strings: TemplateStringsArray, ...values: readonly Value[]): Statement {
-  return { text: strings.join('?'), values: values.map(stored) }
+  return { text: textOf(strings), values: values.map(stored) }
 }
+
+/** A template is one object however often it is used: its text is put together once, and hashed once by those who look it up. */
+function textOf(strings: TemplateStringsArray): string {
+  const known = texts.get(strings)
+  if (known !== undefined) return known
+  const text = strings.join('?')
+  texts.set(strings, text)
+  return text
+}
+
+const texts = new WeakMap<TemplateStringsArray, string>()
 
 function stored(value: Value): SqlValue {
   if (value === undefined || value === null) return null

@@ -19,8 +19,8 @@ export interface StatementResult {
   readonly rows: readonly Row[]
 }
 
-/** What a listener can wait for: kinds of rows that a write touched. */
-export type Topic = 'app' | 'runner' | 'key' | 'account' | 'webhook'
+/** What a listener can wait for: kinds of rows that a write touched. `retention`: requests or their payloads are kept no longer. */
+export type Topic = 'app' | 'runner' | 'key' | 'account' | 'webhook' | 'retention'
 
 export interface Write<T> {
   readonly statements: readonly Statement[]
