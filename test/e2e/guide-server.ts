@@ -24,6 +24,9 @@ const toolsOf = ({ name }: Written) => {
   return existsSync(folder) ? folder : undefined
 }
 
+/** Whether its GPUs are made up: an engine gives none of those to a container. */
+export const hasMadeUpGpus = (guide: Written) => existsSync(join(toolsOf(guide) ?? '', 'nvidia-smi'))
+
 /** Whether it cannot be followed on a server that other guides are followed on. */
 export const needsOwnServer = (guide: Written) => guide.serverSettings !== undefined || toolsOf(guide) !== undefined
 
