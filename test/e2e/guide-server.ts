@@ -25,7 +25,10 @@ const toolsOf = ({ name }: Written) => {
 }
 
 /** Whether its GPUs are made up: an engine gives none of those to a container. */
-export const hasMadeUpGpus = (guide: Written) => existsSync(join(toolsOf(guide) ?? '', 'nvidia-smi'))
+export function hasMadeUpGpus(guide: Written): boolean {
+  const tools = toolsOf(guide)
+  return tools !== undefined && existsSync(join(tools, 'nvidia-smi'))
+}
 
 /** Whether it cannot be followed on a server that other guides are followed on. */
 export const needsOwnServer = (guide: Written) => guide.serverSettings !== undefined || toolsOf(guide) !== undefined
