@@ -24,6 +24,12 @@ const toolsOf = ({ name }: Written) => {
   return existsSync(folder) ? folder : undefined
 }
 
+/** Whether its GPUs are made up: an engine gives none of those to a container. */
+export function hasMadeUpGpus(guide: Written): boolean {
+  const tools = toolsOf(guide)
+  return tools !== undefined && existsSync(join(tools, 'nvidia-smi'))
+}
+
 /** Whether it cannot be followed on a server that other guides are followed on. */
 export const needsOwnServer = (guide: Written) => guide.serverSettings !== undefined || toolsOf(guide) !== undefined
 

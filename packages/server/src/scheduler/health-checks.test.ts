@@ -125,6 +125,15 @@ describe('a runner whose app declares a health check', () => {
     await turn(0, 300 * second)
   })
 
+  test('is made once more for a call that went badly while it was made', async () => {
+    const { at, id, state } = await serving({ callRegularly: false })
+    for (let calls = 0; calls < 3; calls += 1) at.scheduler.verdict(id, 'probe', 'health_check')
+    await expect.poll(() => state.asked).toBe(2)
+    await at.settled()
+    expect(state.asked).toBe(2)
+    expect((await at.stored(id))?.state).toBe('serving')
+  })
+
   test('is ended at the first failure when a call asks, whatever start period and threshold are', async () => {
     const { at, id, state } = await serving({ callRegularly: false, startPeriodSeconds: 10_000 })
     at.scheduler.verdict(id, 'probe', 'health_check')

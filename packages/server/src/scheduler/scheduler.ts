@@ -148,7 +148,7 @@ class PlatformScheduler implements Scheduler {
   readonly #voices: Voices
   readonly #loop: Loop
   readonly #ending = new AbortController()
-  readonly #checking = new Set<RunnerId>()
+  readonly #checking = new Map<RunnerId, () => void>()
 
   constructor(parts: SchedulerParts, fleet: Fleet, maintenances: Maintenances) {
     const { backend, apps, homes, store, clock, log, everyMs } = parts
@@ -354,12 +354,15 @@ class PlatformScheduler implements Scheduler {
   /** One look at a time per runner, however many calls went badly. */
   async #check(id: RunnerId, how: 'check' | 'probe', reason: StopReason): Promise<void> {
     const runner = this.#fleet.get(id)
-    if (runner?.state !== 'serving' || this.#checking.has(id)) return
-    this.#checking.add(id)
+    if (runner?.state !== 'serving') return
+    // What a call meets while somebody looks may have happened behind that look: one more comes after it.
+    if (this.#checking.has(id)) return void this.#checking.set(id, () => void this.#check(id, how, reason))
+    this.#checking.set(id, () => {})
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
     const wrong = await (declared ? whatIsWrong(runner.address, declared) : this.#whyShut(runner))
+    const again = this.#checking.get(id)
     this.#checking.delete(id)
-    if (wrong === undefined) return
+    if (wrong === undefined) return again?.()
     const what = declared ? `health check ${declared.method} ${declared.path}` : 'port'
     this.#voices.say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
     this.#replace(id, reason)
