@@ -21,6 +21,8 @@ export class Hands {
   readonly #parts: HandsParts
   readonly #atWork = new Map<RunnerId, Promise<void>>()
   #prepared = new Map<RunnerId, Promise<Launched>>()
+  /** Runners whose start is being prepared: what they run in may have to be made first. */
+  readonly #preparing = new Set<RunnerId>()
   readonly #signal: AbortSignal
 
   constructor(parts: HandsParts, signal: AbortSignal) {
@@ -44,6 +46,10 @@ export class Hands {
     if (to.state === 'setup' && start) this.#start(start)
     if (to.state === 'draining' && from?.state !== 'draining') this.#terminate(to.id)
     if (to.state === 'terminated' && from?.state !== 'pending') this.end(to.id)
+  }
+
+  get preparing(): ReadonlySet<RunnerId> {
+    return this.#preparing
   }
 
   isFree(id: RunnerId): boolean {
@@ -72,9 +78,12 @@ export class Hands {
   #start(start: RunnerStart): void {
     const { backend, launch, masks, onLaunched, onRefused } = this.#parts
     const prepared = this.#prepared.get(start.runner.id)
+    this.#preparing.add(start.runner.id)
     this.#do(start.runner.id, 'start', async () => {
       try {
-        const { spec, hidden } = await (prepared ?? launch(start))
+        const { spec, hidden } = await (prepared ?? launch(start)).finally(() =>
+          this.#preparing.delete(start.runner.id),
+        )
         masks.cover(spec.id, hidden)
         await backend.start(spec, this.#signal)
       } catch (error) {
