@@ -36,7 +36,7 @@ import { Memory } from './memory.ts'
 import { Pass } from './pass.ts'
 import { Placing } from './placing.ts'
 import { PostMortems } from './post-mortems.ts'
-import { accepts, whatIsWrong } from './probe.ts'
+import { socketProbe, type Probe } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
 import { Roster } from './roster.ts'
@@ -62,6 +62,8 @@ export interface SchedulerParts {
   readonly log: Logger
   /** Longest time between two passes. */
   readonly everyMs: number
+  /** How it is looked whether runners are well: by their sockets, unless said otherwise. */
+  readonly probe?: Probe
 }
 
 export interface Scheduler {
@@ -125,7 +127,6 @@ export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> 
 const patienceMs = 60_000
 /** One pass of so many looks at everything, also where nobody told of anything. */
 const passesPerWhole = 5
-const whyShut = async (address: Address) => ((await accepts(address)) ? undefined : 'does not answer')
 /** What a run may still do after its caller has gone. */
 const lastSecondMs = 1_000
 
@@ -141,6 +142,7 @@ class PlatformScheduler implements Scheduler {
   readonly #decisions = new DecisionLog()
   readonly #decisionKeeper: DecisionKeeper
   readonly #health: HealthChecks
+  readonly #probe: Probe
   readonly #documents: ServedDocuments
   readonly #hands: Hands
   readonly #placing: Placing
@@ -159,8 +161,10 @@ class PlatformScheduler implements Scheduler {
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
+    this.#probe = parts.probe ?? socketProbe
     this.#health = new HealthChecks({
       clock,
+      probe: this.#probe,
       inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
       onWell: (id) => (sightings.expectChange(id), this.#loop.wake()),
       onIll: (id) => this.#replace(id, 'health_check'),
@@ -358,12 +362,16 @@ class PlatformScheduler implements Scheduler {
     if (runner?.state !== 'serving' || this.#checking.has(id)) return
     this.#checking.add(id)
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
-    const wrong = await (declared ? whatIsWrong(runner.address, declared) : whyShut(runner.address))
+    const wrong = await (declared ? this.#probe.whatIsWrong(runner.address, declared) : this.#whyShut(runner.address))
     this.#checking.delete(id)
     if (wrong === undefined) return
     const what = declared ? `health check ${declared.method} ${declared.path}` : 'port'
     this.#voices.say(`The ${what} of this runner ${wrong}, so it is replaced.`, runner)
     this.#replace(id, reason)
+  }
+
+  async #whyShut(address: Address): Promise<string | undefined> {
+    return (await this.#probe.accepts(address)) ? undefined : 'does not answer'
   }
 
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */
