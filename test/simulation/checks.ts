@@ -44,15 +44,34 @@ export class Checks {
   /** Now and then: each of these costs a look at everything. */
   async look(): Promise<void> {
     const { server, memory, time } = this.#world
-    if (server === undefined || memory.isFull || time.now() < server.since + repairMs) return this.#lasting.clear()
+    if (server === undefined || server.isDraining || memory.isFull || time.now() < server.since + repairMs)
+      return this.#lasting.clear()
     const views = await server.scheduler.listing('account-1')
     this.#seen = new Set()
     this.#recordsAndRunners(views)
+    this.#machines()
     for (const { app, active } of this.#world.apps) {
       const own = views.filter(({ appId }) => appId === app.id)
       if (active !== undefined) this.#app(app.id, app.scale, active.id, own)
     }
     for (const what of this.#lasting.keys()) if (!this.#seen.has(what)) this.#lasting.delete(what)
+  }
+
+  /** A machine is empty after its deadline, and who is ill is replaced. */
+  #machines(): void {
+    const { machines, time, apps } = this.#world
+    for (const [id, { emptyBy }] of machines.closed) {
+      const there = machines.alive.filter(({ machine }) => machine === id).length
+      if (there > 0 && time.now() > emptyBy) this.#mayNotLast(`runners are on ${id} after its deadline`, repairMs)
+    }
+    for (const { spec, illSince, asked } of machines.alive) {
+      const revision = apps.find(({ active }) => active?.id === spec.revisionId)
+      if (illSince === undefined || asked || revision?.active?.spec.healthCheck === undefined) continue
+      // Failures count once the start period is over, and so many in a row.
+      const startMs =
+        Math.max(30, revision.app.scale.startup_timeout, revision.active.spec.scale.startup_timeout) * second
+      this.#mayNotLast(`runner ${spec.id} is ill and serves on`, startMs + 3 * 20 * second + repairMs)
+    }
   }
 
   /** No runner outlives its record, and no record its runner, longer than a look at everything takes (design §4.7). */

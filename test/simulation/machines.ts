@@ -1,8 +1,11 @@
 import type { RunnerBackend, RunnerSpec } from '../../packages/server/src/backends/backend.ts'
+import { Readable } from 'node:stream'
 import type { Caller, Relayed } from '../../packages/server/src/calls/call.ts'
 import { CarrickError } from '../../packages/server/src/domain/errors.ts'
 import type { AppId, RevisionId, RunnerId } from '../../packages/server/src/domain/ids.ts'
+import type { Placement } from '../../packages/server/src/domain/placement.ts'
 import type { Exit, Sighting } from '../../packages/server/src/domain/runner.ts'
+import type { Probe } from '../../packages/server/src/scheduler/probe.ts'
 import type { Chance } from '../crash/chance.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -14,11 +17,14 @@ interface Execution {
 /** A runner as its machine has it. */
 export interface SimRunner {
   readonly spec: RunnerSpec
-  readonly machine: number
+  readonly machine: string
+  readonly gpus: readonly number[]
   readonly startedAt: number
   readonly port: number
   sighting: Sighting
   asked: boolean
+  /** Since when it answers no health check well. */
+  illSince?: number
   readonly executions: Set<Execution>
 }
 
@@ -33,6 +39,10 @@ export interface Faults {
   stoppedByApp: number
   /** Of runners that crash while they serve, in an hour. */
   crashPerHour: number
+  /** Of those that begin to answer badly whenever their health is asked about. */
+  illPerHour: number
+  /** Of health checks that fail although the runner is well. */
+  failedCheck: number
   listFails: number
   /** Of changes that nobody is told of. */
   untold: number
@@ -46,11 +56,14 @@ export const noFaults: Faults = {
   hungCall: 0,
   stoppedByApp: 0,
   crashPerHour: 0,
+  illPerHour: 0,
+  failedCheck: 0,
   listFails: 0,
   untold: 0,
 }
 
-const machines = 3
+/** What the machines are called. */
+export const machineIds = ['m1', 'm2', 'm3'] as const
 const hourMs = 3_600_000
 
 /** The machines, and the runners on them: they go on when a server ends. */
@@ -63,6 +76,12 @@ export class Machines {
   calls = 0
   /** Starts, ends and signals so far: when nothing happens any more it stands still. */
   deeds = 0
+  /** Where runners are to be, as their launch says. */
+  readonly placements = new Map<RunnerId, Placement>()
+  /** Machines that are in maintenance, since when nothing may be started there any more, and until when all must be gone. */
+  readonly closed = new Map<string, { readonly since: number; readonly emptyBy: number }>()
+  /** Told of what may never be. */
+  onBroken: (what: string) => void = () => {}
   /** Told of each call that begins. */
   onCall: (requestId: string, runner: SimRunner) => void = () => {}
   readonly #byPort = new Map<number, SimRunner>()
@@ -87,7 +106,7 @@ export class Machines {
   }
 
   /** A machine is gone with all that was on it, and comes back empty. Some connections hang, and not everybody is told. */
-  lose(machine = this.#chance.between(1, machines)): number {
+  lose(machine: string = this.#chance.pick(machineIds)): number {
     const lost = [...this.runners.values()].filter((runner) => runner.machine === machine)
     const hang = this.#chance.next() < 0.3
     for (const runner of lost) {
@@ -152,7 +171,13 @@ export class Machines {
   /** How one server calls runners. */
   caller(ended: AbortSignal, serviceMs: (appId: AppId) => number): Caller {
     return {
-      exchange: async () => ({ kind: 'refused', message: 'nobody listens' }),
+      exchange: async ({ port }, _call, { requestTimeoutMs, signal }) => {
+        const relayed = await this.call(port, '', requestTimeoutMs, serviceMs, signal)
+        if (ended.aborted) return await new Promise(() => {})
+        if (relayed.kind !== 'answered') return relayed
+        const body = Readable.from([Buffer.from(aResult)])
+        return { kind: 'answered', status: 200, headers: [], body, ended: Promise.resolve({ kind: 'complete' }) }
+      },
       relay: async ({ port }, { headers }, { requestTimeoutMs, signal }, begin) => {
         const id = headers.find(([name]) => name === 'x-fal-request-id')?.[1] ?? ''
         const relayed = await this.call(port, id, requestTimeoutMs, serviceMs, signal)
@@ -197,16 +222,19 @@ export class Machines {
     if (this.runners.has(spec.id)) return
     this.deeds += 1
     this.starts += 1
-    const [machine, port] = [this.#chance.between(1, machines), (this.#port += 1)]
+    const port = (this.#port += 1)
+    const { machineId: machine, gpus } = this.#placementOf(spec.id)
     const runner: SimRunner = {
       spec,
       machine,
+      gpus,
       port,
       startedAt: this.#time.now(),
       sighting: { kind: 'starting' },
       asked: false,
       executions: new Set(),
     }
+    this.#checkPlace(runner)
     this.runners.set(spec.id, runner)
     this.#byPort.set(port, runner)
     const readyMs = 300 * Math.exp(3 * this.#chance.next())
@@ -221,12 +249,48 @@ export class Machines {
     if (runner.sighting.kind !== 'starting') return
     runner.sighting = { kind: 'accepting', address: { host: '127.0.0.1', port: runner.port } }
     this.#changed(runner.spec.id)
-    if (this.faults.crashPerHour === 0) return
-    const lives = (-Math.log(1 - this.#chance.next()) * hourMs) / this.faults.crashPerHour
-    const crash = (): void => {
-      if (this.faults.crashPerHour > 0) this.#exit(runner.spec.id, { code: 139, signal: null })
-    }
-    this.#time.after(Math.min(lives, 200 * hourMs), crash)
+    this.#oneDay('crashPerHour', () => this.#exit(runner.spec.id, { code: 139, signal: null }))
+    this.#oneDay('illPerHour', () => (runner.illSince = this.#time.now()))
+  }
+
+  /** At a random moment, so often in an hour. */
+  #oneDay(fault: 'crashPerHour' | 'illPerHour', strike: () => void): void {
+    if (this.faults[fault] === 0) return
+    const after = (-Math.log(1 - this.#chance.next()) * hourMs) / this.faults[fault]
+    this.#time.after(Math.min(after, 200 * hourMs), () => {
+      if (this.faults[fault] > 0) strike()
+    })
+  }
+
+  /** How the platform looks whether runners are well. */
+  readonly probe: Probe = {
+    accepts: async ({ port }) => {
+      await this.#time.rest(this.#chance.between(1, 50))
+      return this.#byPort.get(port)?.sighting.kind === 'accepting'
+    },
+    whatIsWrong: async ({ port }, { timeoutSeconds }) => {
+      const runner = this.#byPort.get(port)
+      const isBad = runner?.illSince !== undefined || this.#chance.next() < this.faults.failedCheck
+      await this.#time.rest(isBad && port % 2 === 0 ? timeoutSeconds * 1_000 : this.#chance.between(1, 100))
+      if (runner?.sighting.kind !== 'accepting') return 'failed: nobody listens'
+      return isBad ? 'answered 500' : undefined
+    },
+  }
+
+  #placementOf(id: RunnerId): Placement {
+    const placement = this.placements.get(id)
+    if (placement === undefined) throw new Error(`${id} was started without a place`)
+    return placement
+  }
+
+  /** No GPU is two runners' at a time, and nothing is started on a machine in maintenance; it may be on its way. */
+  #checkPlace({ spec, machine, gpus }: SimRunner): void {
+    for (const other of this.alive)
+      if (other.machine === machine && other.gpus.some((index) => gpus.includes(index)))
+        this.onBroken(`${spec.id} and ${other.spec.id} have the same GPU of ${machine}`)
+    const closed = this.closed.get(machine)
+    if (closed !== undefined && this.#time.now() > closed.since + onItsWayMs)
+      this.onBroken(`${spec.id} was started on ${machine}, which is in maintenance`)
   }
 
   /** Most finish what they do and go; some need long after that, some do not listen. */
@@ -257,6 +321,11 @@ export class Machines {
     if (this.#chance.next() >= this.faults.untold) this.#tell(id)
   }
 }
+
+/** How long a start that was decided before may take to be made. */
+const onItsWayMs = 5_000
+/** What a function brings forth. */
+const aResult = `${JSON.stringify({ method: 'pickle', raised: false })}\nx`
 
 function relayedAs(kind: Relayed['kind'] | 'lost', afterMs: number, status: number): Relayed {
   if (kind === 'answered') return { kind, status, headers: [], end: { kind: 'complete' } }

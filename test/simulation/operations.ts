@@ -1,10 +1,13 @@
 import type { App, DeploymentStrategy } from '../../packages/server/src/domain/app.ts'
 import { queueDefaults } from '../../packages/server/src/domain/queue-settings.ts'
+import type { HealthCheck } from '../../packages/server/src/domain/revision.ts'
 import { renewalOf } from '../../packages/server/src/domain/rollout.ts'
 import { changedScale, type ScaleChanges } from '../../packages/server/src/domain/scale.ts'
 import { deleteApp, queueOfApp, updateQueue, updateScale } from '../../packages/server/src/store/apps.ts'
 import { setNextRevision } from '../../packages/server/src/store/next-revisions.ts'
+import { maintenances } from '../../packages/server/src/store/maintenance.ts'
 import { registerTestRevision } from '../../packages/server/src/testing/scheduler.ts'
+import { machineIds } from './machines.ts'
 import type { Server } from './server.ts'
 import type { World } from './world.ts'
 
@@ -31,6 +34,8 @@ const operations: readonly (readonly [weight: number, name: string, run: Operati
   [2, 'delete an app', remove],
   [3, 'lose a machine', (world) => world.note(`${world.machines.lose()} runners are gone with their machine`)],
   [3, 'kill the server', (world) => world.crash()],
+  [4, 'restart the server', (world) => world.restart()],
+  [4, 'drain a machine', drainMachine],
   [2, 'fill the disk', fillDisk],
 ]
 const total = operations.reduce((sum, [weight]) => sum + weight, 0)
@@ -50,7 +55,7 @@ export async function createApp(world: World, name: string, said: ScaleChanges):
   const { server } = world
   if (server === undefined) return
   const revision = `${name}-${world.time.now()}`
-  await registerTestRevision(server.store, { app: name, revision, scale: said }, world.time.now())
+  await registerTestRevision(server.store, { app: name, revision, scale: said, ...checked(world) }, world.time.now())
   await server.apps.refresh()
 }
 
@@ -63,8 +68,16 @@ async function deploy(world: World, server: Server): Promise<void> {
   // A bad one is not put in place of what works, except by a rolling deploy, which finds out.
   if (strategy === 'rolling' && chance.next() < 0.3) machines.bad.add(revision)
   world.note(`${strategy} deploy of ${revision}${machines.bad.has(revision) ? ', whose runners never start' : ''}`)
-  await registerTestRevision(server.store, { app: app.name, revision, strategy, scale: app.scale }, time.now())
+  const next = { app: app.name, revision, strategy, scale: app.scale, ...checked(world) }
+  await registerTestRevision(server.store, next, time.now())
   await server.apps.refresh()
+}
+
+/** Half of the revisions declare a health check. */
+function checked({ chance }: World): { readonly healthCheck?: HealthCheck } {
+  if (chance.next() < 0.5) return {}
+  const asked = { path: '/health', method: 'GET', timeoutSeconds: 5, callRegularly: true } as const
+  return { healthCheck: { ...asked, startPeriodSeconds: 30, failureThreshold: chance.between(1, 3) } }
 }
 
 async function setRevision(world: World, server: Server): Promise<void> {
@@ -103,6 +116,9 @@ export function anyScale({ chance }: World): ScaleChanges {
     max_multiplexing: chance.pick([1, 1, 1, 2, 4]),
     startup_timeout: chance.pick([20, 60, 600]),
     request_timeout: chance.pick([60, 300, 3_600]),
+    machine_types: chance.pick([['S'], ['S'], ['GPU-H100'], ['GPU-B200', 'GPU-H100', 'S']]),
+    num_gpus: chance.between(1, 2),
+    valid_regions: chance.pick([[], [], [], ['eu-west'], ['us-east', 'eu-west']]),
   }
 }
 
@@ -158,12 +174,40 @@ async function remove(world: World, server: Server): Promise<void> {
   await server.apps.refresh()
 }
 
+/** For half an hour at most; some at a deadline, some at once. */
+async function drainMachine(world: World, server: Server): Promise<void> {
+  const { chance, time, machines } = world
+  const machineId = chance.pick(machineIds)
+  const now = time.now()
+  const deadlineMs = chance.pick([undefined, 0, 60_000])
+  const deadline = deadlineMs === undefined ? {} : { deadline: now + deadlineMs }
+  world.note(
+    `${machineId} goes into maintenance${deadlineMs === undefined ? '' : `, and is empty in ${deadlineMs} ms`}`,
+  )
+  await server.scheduler.maintain({ machineId, since: now, ...deadline })
+  const emptyBy = deadlineMs === undefined ? Infinity : now + deadlineMs
+  machines.closed.set(machineId, { since: time.now(), emptyBy })
+  time.after(chance.between(60_000, 1_800_000), () => world.do(undrain(world, machineId)))
+}
+
+/** Whatever else happens: it is tried until it is so. */
+export async function undrain(world: World, machineId: string): Promise<void> {
+  for (;;) {
+    const { server, time, machines } = world
+    machines.closed.delete(machineId)
+    if (world.memory.look(maintenances()).every((each) => each.machineId !== machineId)) return
+    const tried = server?.scheduler.endMaintenance(machineId).catch(() => {})
+    await Promise.race([tried ?? time.rest(1_000), time.rest(60_000)])
+    await time.rest(1_000)
+  }
+}
+
 function fillDisk({ memory, time, chance }: World): void {
   memory.isFull = true
   time.after(chance.between(100, 5_000), () => (memory.isFull = false))
 }
 
 function pickApp(world: World): App | undefined {
-  const { apps } = world
+  const apps = world.apps.filter(({ active }) => active?.spec.run === undefined) // nobody deploys to what calls functions
   return apps.length === 0 ? undefined : world.chance.pick(apps).app
 }

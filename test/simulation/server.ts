@@ -1,3 +1,5 @@
+import { createFunctions } from '../../packages/server/src/api/runs/functions.ts'
+import type { Functions } from '../../packages/server/src/api/runs/function-call.ts'
 import { createKeyring } from '../../packages/server/src/access/memory-keyring.ts'
 import type { LastingBlobs } from '../../packages/server/src/blobs/blob-store.ts'
 import { startDispatcher, type Dispatcher } from '../../packages/server/src/dispatcher/dispatcher.ts'
@@ -34,6 +36,9 @@ export interface Server {
   readonly homes: Homes
   readonly scheduler: Scheduler
   readonly dispatcher: Dispatcher
+  readonly functions: Functions
+  /** True while it goes down as planned: then it takes nothing in. */
+  isDraining: boolean
   readonly since: number
   /** As by `kill -9`: nothing of it does anything any more. */
   crash(): void
@@ -63,13 +68,26 @@ export async function startServer(parts: ServerParts): Promise<Server> {
     hardware,
     budgets: new Budgets(),
     logs,
-    launch: testLaunch,
+    probe: machines.probe,
+    launch: async (start) => {
+      if (start.runner.placement) machines.placements.set(start.runner.id, start.runner.placement)
+      return testLaunch(start)
+    },
     everyMs: 2_000,
+  })
+  const caller = machines.caller(ended.signal, serviceMs)
+  const functions = createFunctions({
+    ...shared,
+    caller,
+    logs,
+    runners: scheduler,
+    jobKeyOf: (id) => id,
+    limits: { resultBytes: 1_000, connectTimeoutMs: 1_000 },
   })
   const dispatcher = startDispatcher({
     ...shared,
     blobs,
-    caller: machines.caller(ended.signal, serviceMs),
+    caller,
     onRunnerVerdict: scheduler.verdict.bind(scheduler),
     random: () => chance.next(),
     limits: { resultBytes: 1_000, connectTimeoutMs: 1_000 },
@@ -79,5 +97,5 @@ export async function startServer(parts: ServerParts): Promise<Server> {
     ended.abort()
     time.dropServerTimers()
   }
-  return { store, apps, homes, scheduler, dispatcher, since: time.now(), crash }
+  return { store, apps, homes, scheduler, dispatcher, functions, isDraining: false, since: time.now(), crash }
 }

@@ -1,7 +1,7 @@
 import { runnersFor } from '../../packages/server/src/domain/scaling.ts'
 import { Checks } from './checks.ts'
-import { noFaults, type Faults } from './machines.ts'
-import { operate, setPaused } from './operations.ts'
+import { machineIds, noFaults, type Faults } from './machines.ts'
+import { operate, setPaused, undrain } from './operations.ts'
 import { startTraffic } from './traffic.ts'
 import { World } from './world.ts'
 
@@ -20,7 +20,9 @@ export interface Played {
   readonly executions: number
   readonly starts: number
   readonly commits: number
+  readonly functions: number
   readonly crashes: number
+  readonly restarts: number
   readonly operations: number
 }
 
@@ -39,6 +41,8 @@ const usualFaults: Faults = {
   hungCall: 0.003,
   stoppedByApp: 0.01,
   crashPerHour: 0.2,
+  illPerHour: 0.1,
+  failedCheck: 0.01,
   listFails: 0.002,
   untold: 0.02,
 }
@@ -79,6 +83,7 @@ export async function simulate({ seed, days }: Play): Promise<Played> {
     machines.faults = noFaults
     machines.bad.clear()
     for (const { app } of world.apps) world.do(setPaused(world, app.id, false))
+    for (const machineId of machineIds) world.do(undrain(world, machineId))
     await pass(calmMs)
     if (world.broken.length === 0) atRest(world)
     const [deeds, commits] = [machines.deeds, memory.commits]
@@ -105,6 +110,7 @@ export async function simulate({ seed, days }: Play): Promise<Played> {
 function atRest(world: World): void {
   const { machines, memory, apps } = world
   for (const { app, active } of apps) {
+    if (active?.spec.run !== undefined) world.break(`${app.id}, which called functions, is left`)
     if (app.rollingRevisionId !== undefined) world.break(`the deploy of ${app.rollingRevisionId} does not end`)
     const own = machines.alive.filter(({ spec }) => spec.appId === app.id)
     const wanted = active === undefined ? 0 : runnersFor(app.scale, 0)

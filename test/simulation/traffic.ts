@@ -11,6 +11,8 @@ interface Load {
   readonly crowds: boolean
 }
 
+const functionsPerHour = 4
+
 const loads: readonly Load[] = [
   { perHour: 120, sleepsAtNight: false, crowds: false },
   { perHour: 30, sleepsAtNight: true, crowds: true },
@@ -23,6 +25,7 @@ const loads: readonly Load[] = [
 export function startTraffic(world: World): () => void {
   const traffic = { isOver: false }
   loads.forEach((load, at) => follow(world, load, at, traffic))
+  callFunctions(world, traffic)
   return () => void (traffic.isOver = true)
 }
 
@@ -57,4 +60,17 @@ function follow(world: World, load: Load, at: number, traffic: { readonly isOver
   }
   ensure()
   time.after(30_000, next)
+}
+
+/** Functions that are called alone, and now and then many times at once. */
+function callFunctions(world: World, traffic: { readonly isOver: boolean }): void {
+  const { time, chance } = world
+  const next = (): void => {
+    if (traffic.isOver) return
+    time.after((-Math.log(1 - chance.next()) * hourMs) / functionsPerHour, next)
+    const name = chance.pick(['train', 'evaluate'])
+    const calls = chance.next() < 0.1 ? chance.between(2, 8) : 1
+    for (let each = 0; each < calls; each += 1) world.do(world.run(name))
+  }
+  time.after(60_000, next)
 }

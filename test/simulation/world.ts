@@ -5,14 +5,28 @@ import type { AppId, RequestId, RunnerId } from '../../packages/server/src/domai
 import type { NewRequest } from '../../packages/server/src/domain/request.ts'
 import { accept } from '../../packages/server/src/home/accept.ts'
 import type { Logger } from '../../packages/server/src/kit/logger.ts'
+import { hostSpec } from '../../packages/server/src/api/runs/host-spec.ts'
+import { testSpec } from '../../packages/server/src/testing/scheduler.ts'
 import { testHardware } from '../../packages/server/src/testing/hardware.ts'
 import { chanceOf, type Chance } from '../crash/chance.ts'
-import { Machines, noFaults, type Faults } from './machines.ts'
+import { machineIds, Machines, noFaults, type Faults } from './machines.ts'
 import { MemoryStore } from './memory-store.ts'
 import { startServer, type Server } from './server.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 const eventsKept = 60
+/** What requests have at a planned stop, and runners after that. */
+const graceMs = 30_000
+const longestGraceMs = 5_000
+const marginMs = 15_000
+
+/** Each with eight GPUs, in two regions. */
+function threeMachines(runnersPerMachine: number): Hardware {
+  const { machines, ...rest } = testHardware({}, { runnersPerMachine })
+  const gpus = Array.from({ length: 8 }, (_, index) => ({ index, name: 'NVIDIA H100 80GB HBM3' }))
+  const regions = ['eu-west', 'eu-west', 'us-east']
+  return { ...rest, machines: machineIds.map((id, at) => ({ ...machines[0]!, id, gpus, region: regions[at]! })) }
+}
 
 /** Everything there is: time, machines, the store's disk, and the server while there is one. */
 export class World {
@@ -29,7 +43,7 @@ export class World {
   readonly broken: string[] = []
   /** Acknowledged requests of the queue, and how often each may run. */
   readonly acknowledged = new Map<RequestId, number>()
-  readonly counts = { queued: 0, direct: 0, served: 0, crashes: 0 }
+  readonly counts = { queued: 0, direct: 0, served: 0, functions: 0, crashes: 0, restarts: 0 }
   server: Server | undefined
   #requests = 0
 
@@ -37,7 +51,8 @@ export class World {
     this.chance = chanceOf(seed)
     this.machines = new Machines(this.time, this.chance, faults)
     this.memory = new MemoryStore(this.time, this.chance)
-    this.hardware = testHardware({}, { runnersPerMachine: this.chance.next() < 0.5 ? 12 : 1_000 })
+    this.hardware = threeMachines(this.chance.next() < 0.5 ? 4 : 1_000)
+    this.machines.onBroken = (what) => this.break(what)
     this.memory.rows(`insert into account (id, nickname, full_name, created_at) values ('account-1', 'ann', 'Ann', 0)`)
   }
 
@@ -77,6 +92,42 @@ export class World {
     this.time.after(this.chance.between(100, 20_000), () => this.do(this.start()))
   }
 
+  /** As `carrick up` that takes the place of another: what runs may finish, and nothing is left when the next one begins. */
+  async restart(): Promise<void> {
+    const { server, time } = this
+    if (server === undefined || server.isDraining) return
+    this.note('the server is to go')
+    this.counts.restarts += 1
+    server.isDraining = true
+    const began = time.now()
+    await Promise.all([server.scheduler.stop({ graceMs }), server.dispatcher.stop({ graceMs })])
+    if (this.server !== server) return // it was killed meanwhile
+    const took = time.now() - began
+    if (took > graceMs + longestGraceMs + marginMs) this.break(`a planned stop took ${took} ms`)
+    const left = this.machines.alive.length
+    if (left > 0) this.break(`${left} runners are left after a planned stop`)
+    this.note(`the server has gone after ${took} ms`)
+    server.crash()
+    this.server = undefined
+    await this.start()
+  }
+
+  /** A call of a function, as `fal run` makes it. Some callers go before it is over. */
+  async run(name: string): Promise<void> {
+    const { server, time, chance } = this
+    if (server === undefined || server.isDraining) return
+    const gone = new AbortController()
+    const impatient = chance.next() < 0.1 ? chance.between(100, 20_000) : 1_800_000
+    const stop = time.after(impatient, () => gone.abort(new Error('its caller is gone')))
+    const facts = { accountId: 'account-1', name, environment: 'main', spec: { ...testSpec(), ...hostSpec({}) } }
+    const asked = { id: `run-${(this.#requests += 1)}`, code: { method: 'pickle', definition: new Uint8Array([1]) } }
+    this.counts.functions += 1
+    await server.functions
+      .call({ ...facts, place: 'there', secrets: {} }, { ...asked, say: () => {}, signal: gone.signal })
+      .finally(stop)
+    this.counts.served += 1
+  }
+
   /** Work of the world that nobody waits for. */
   do(work: Promise<unknown>): void {
     const server = this.server
@@ -94,7 +145,7 @@ export class World {
   /** A request of the queue, as the gateway takes it in. */
   async submit(appId: AppId): Promise<void> {
     const server = this.server
-    if (server === undefined) return
+    if (server === undefined || server.isDraining) return
     const id = `request-${(this.#requests += 1)}`
     const forbidden = this.chance.next() < 0.1
     const request: NewRequest = {
@@ -114,7 +165,7 @@ export class World {
   async call(appId: AppId): Promise<void> {
     const server = this.server
     const known = server?.apps.byId(appId)
-    if (server === undefined || known === undefined) return
+    if (server === undefined || known === undefined || server.isDraining) return
     const patience = new AbortController()
     const stop = this.time.after(known.app.scale.startup_timeout * 1_000 + 60_000, () =>
       patience.abort(new Error('no runner in time')),

@@ -11,6 +11,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { CarrickError } from '../domain/errors.ts'
 import { switchRevision } from '../store/next-revisions.ts'
 import { addRunner } from '../store/runners.ts'
+import { addNamedRevision } from '../store/named-revisions.ts'
 import { openTestControl, testRunner } from '../testing/control.ts'
 import type { TestControl } from '../testing/control.ts'
 
@@ -354,11 +355,15 @@ describe('a runner', () => {
     control.script.runners = [
       testRunner({ id: 'mine', appId, revisionId }),
       testRunner({ id: 'pending', appId, revisionId, state: 'pending' }),
+      testRunner({ id: 'by name', appId: 'named', revisionId }),
       testRunner({ id: 'of another app' }),
     ]
+    const { scale } = control.apps.find('ann', 'hello')!.app
+    await control.store.commit(addNamedRevision({ id: 'named', name: `hello@${revisionId}`, scale }, revisionId, 1))
+    await control.apps.refresh()
     await control.client().rolloutApplication({ applicationName: 'hello' })
     await control.client().rolloutApplication({ applicationName: 'hello', force: true })
-    expect(control.script.asked).toEqual(['stop mine replaced', 'kill mine'])
+    expect(control.script.asked).toEqual(['stop mine replaced', 'stop by name replaced', 'kill mine', 'kill by name'])
   })
 
   test('that is not there, or has ended, is not found', async () => {

@@ -1,6 +1,6 @@
 import type { Logger } from '../kit/logger.ts'
 import { startLoop } from '../kit/loop.ts'
-import { keepDecisions } from '../store/decisions.ts'
+import { keepDecisions, type DecidedOf } from '../store/decisions.ts'
 import { patiently } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 import type { DecisionLog } from './decisions.ts'
@@ -11,10 +11,10 @@ const patienceMs = 10_000
 /** Of one write; the others follow. */
 const mostAtOnce = 1_000
 
-/** Puts decisions on disk, along with what others write: they are for people who ask later, so losing the last ones is no harm. */
+/** Puts decisions on disk, along with what others write: they are for people who ask later, so losing the last ones, and how often one was taken again, is no harm. */
 export class DecisionKeeper {
   readonly #log: DecisionLog
-  readonly #store: Store
+  readonly #disk: Pick<Store, 'commit'>
   readonly #loop: ReturnType<typeof startLoop>
   readonly #logger: Logger
 
@@ -28,25 +28,36 @@ export class DecisionKeeper {
     readonly log: Logger
   }) {
     this.#log = decisions
-    this.#store = store
+    this.#disk = store
     this.#logger = log
-    this.#loop = startLoop(() => this.#keep(patienceMs), { name: 'decisions', everyMs, log })
+    this.#loop = startLoop(() => this.#keep(), { name: 'decisions', everyMs, log })
   }
 
   /** Keeps what is not kept yet, and stops. */
   async stop(): Promise<void> {
     await this.#loop.stop()
-    await this.#keep(0).catch((error: unknown) => {
+    await this.#keepAll().catch((error: unknown) => {
       this.#logger.warn({ err: error }, 'the last decisions about runners could not be kept')
     })
   }
 
-  async #keep(patience: number): Promise<void> {
-    const decided = this.#log.take(mostAtOnce)
+  async #keep(): Promise<void> {
+    await this.#store(this.#log.take(mostAtOnce), patienceMs)
+  }
+
+  async #keepAll(): Promise<void> {
+    for (let some = this.#take(); some.length > 0; some = this.#take()) await this.#store(some)
+  }
+
+  #take(): readonly DecidedOf[] {
+    return this.#log.take(mostAtOnce, { withRepeated: true })
+  }
+
+  async #store(decided: readonly DecidedOf[], patience?: number): Promise<void> {
     if (decided.length === 0) return
     try {
       const kept = keepDecisions(decided)
-      await this.#store.commit(patience === 0 ? kept : patiently(kept, patience))
+      await this.#disk.commit(patience === undefined ? kept : patiently(kept, patience))
     } catch (error) {
       this.#log.putBack(decided)
       throw error

@@ -56,4 +56,8 @@ test('what is not on disk is taken once, as it is now, and again when it could n
   log.putBack([first])
   log.note('app', decision(4))
   expect(log.take(10)).toEqual([{ appId: 'app', kept: { decision: decision(4), firstAt: 1, times: 3 } }])
+  log.note('app', decision(5))
+  expect(log.take(10)).toEqual([]) // only taken again
+  const all = log.take(10, { withRepeated: true })
+  expect(all).toEqual([{ appId: 'app', kept: { decision: decision(5), firstAt: 1, times: 4 } }])
 })

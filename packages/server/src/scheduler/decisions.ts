@@ -13,18 +13,25 @@ const mostUnkept = 10_000
 export class DecisionLog {
   /** The app that was decided about last stands last. */
   readonly #byApp = new Map<AppId, KeptDecision[]>()
-  /** By app and first moment. */
+  /** Those that are not on disk, by app and first moment. */
   #unkept = new Map<string, DecidedOf>()
+  /** Those of which the disk does not know yet that they were taken again: they go there at the end alone. */
+  #repeated = new Map<string, DecidedOf>()
 
   note(appId: AppId, decision: Decision): void {
     const kept = this.#byApp.get(appId) ?? []
     this.#byApp.delete(appId)
     this.#byApp.set(appId, kept)
     const last = kept.at(-1)
-    if (last !== undefined && saysTheSame(last.decision, decision))
-      kept[kept.length - 1] = { decision, firstAt: last.firstAt, times: last.times + 1 }
-    else kept.push({ decision, firstAt: decision.at, times: 1 })
-    this.#note(appId, kept.at(-1))
+    if (last !== undefined && saysTheSame(last.decision, decision)) {
+      const again = { decision, firstAt: last.firstAt, times: last.times + 1 }
+      kept[kept.length - 1] = again
+      this.#again(appId, again)
+    } else {
+      const first = { decision, firstAt: decision.at, times: 1 }
+      kept.push(first)
+      this.#note(appId, first)
+    }
     if (kept.length > perApp) kept.shift()
     const [oldest] = this.#byApp.keys()
     if (this.#byApp.size > mostApps && oldest !== undefined) this.#byApp.delete(oldest)
@@ -35,8 +42,13 @@ export class DecisionLog {
     return (this.#byApp.get(appId) ?? []).toReversed()
   }
 
-  /** What is not on disk yet, at most so many; from here on it is the caller's to keep. */
-  take(most: number): readonly DecidedOf[] {
+  /**
+   * What is not on disk yet, at most so many; from here on it is the caller's to keep. `withRepeated`: those too that are
+   * there, and were taken again since.
+   */
+  take(most: number, { withRepeated = false } = {}): readonly DecidedOf[] {
+    if (withRepeated) for (const { appId, kept } of this.#repeated.values()) this.#note(appId, kept)
+    if (withRepeated) this.#repeated.clear()
     const all = [...this.#unkept]
     this.#unkept = new Map(all.slice(most))
     return all.slice(0, most).map(([, unkept]) => unkept)
@@ -53,8 +65,15 @@ export class DecisionLog {
     for (const appId of this.#byApp.keys()) if (!isKnown(appId)) this.#byApp.delete(appId)
   }
 
-  #note(appId: AppId, kept: KeptDecision | undefined): void {
-    if (kept === undefined) return
+  #again(appId: AppId, kept: KeptDecision): void {
+    const name = nameOf(appId, kept)
+    if (this.#unkept.has(name)) this.#unkept.set(name, { appId, kept })
+    else this.#repeated.set(name, { appId, kept })
+    const [oldest] = this.#repeated.keys()
+    if (this.#repeated.size > mostApps && oldest !== undefined) this.#repeated.delete(oldest)
+  }
+
+  #note(appId: AppId, kept: KeptDecision): void {
     this.#unkept.set(nameOf(appId, kept), { appId, kept })
     const [oldest] = this.#unkept.keys()
     if (this.#unkept.size > mostUnkept && oldest !== undefined) this.#unkept.delete(oldest)

@@ -28,6 +28,7 @@ export function fold(runners: Iterable<LiveRunner>, { look, refused, pulls }: Se
 function sightingIn(look: Look | undefined, { id, state }: LiveRunner, pulls: Pulls): Sighting | undefined {
   const seen = look?.listed.get(id)
   if (seen !== undefined) return seen
+  if (pulls.isBuilding(id)) return { kind: 'pulling' }
   if (look?.isWhole) return { kind: 'unlisted' }
   return state === 'setup' ? { kind: pulls.has(id) ? 'pulling' : 'starting' } : undefined
 }

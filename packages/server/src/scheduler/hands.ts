@@ -21,6 +21,8 @@ export class Hands {
   readonly #parts: HandsParts
   readonly #atWork = new Map<RunnerId, Promise<void>>()
   #prepared = new Map<RunnerId, Promise<Launched>>()
+  /** Runners whose start is being prepared: what they run in may have to be made first. */
+  readonly #preparing = new Set<RunnerId>()
   readonly #signal: AbortSignal
 
   constructor(parts: HandsParts, signal: AbortSignal) {
@@ -45,6 +47,10 @@ export class Hands {
     // Who is killed has no time to end, and is not asked to: how far it came would be chance.
     if (to.state === 'draining' && from?.state !== 'draining' && to.reason !== 'killed') this.#terminate(to.id)
     if (to.state === 'terminated' && from?.state !== 'pending') this.end(to.id)
+  }
+
+  get preparing(): ReadonlySet<RunnerId> {
+    return this.#preparing
   }
 
   isFree(id: RunnerId): boolean {
@@ -73,9 +79,12 @@ export class Hands {
   #start(start: RunnerStart): void {
     const { backend, launch, masks, onLaunched, onRefused } = this.#parts
     const prepared = this.#prepared.get(start.runner.id)
+    this.#preparing.add(start.runner.id)
     this.#do(start.runner.id, 'start', async () => {
       try {
-        const { spec, hidden } = await (prepared ?? launch(start))
+        const { spec, hidden } = await (prepared ?? launch(start)).finally(() =>
+          this.#preparing.delete(start.runner.id),
+        )
         masks.cover(spec.id, hidden)
         await backend.start(spec, this.#signal)
       } catch (error) {

@@ -5,12 +5,13 @@ import type { HealthCheck } from '../domain/revision.ts'
 import type { Address, Identity, Serving, Setup } from '../domain/runner.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Change } from './fleet.ts'
-import { whatIsWrong } from './probe.ts'
+import type { Probe } from './probe.ts'
 import type { Look } from './sightings.ts'
 import { Turns } from './turns.ts'
 
 export interface HealthCheckParts {
   readonly clock: Clock
+  readonly probe: Pick<Probe, 'whatIsWrong'>
   readonly inFlightOf: (appId: AppId, id: RunnerId) => number
   /** A runner in setup has passed its check: it may serve. */
   readonly onWell: (id: RunnerId) => void
@@ -127,7 +128,7 @@ export class HealthChecks {
     watched.knocking = true
     const { runner, check } = watched
     for (let pauseMs = firstRestMs; this.#setup.has(runner.id); pauseMs = Math.min(2 * pauseMs, longestRestMs)) {
-      watched.wrong = await this.#turns.take(runner.accountId, () => whatIsWrong(address, check))
+      watched.wrong = await this.#turns.take(runner.accountId, () => this.#parts.probe.whatIsWrong(address, check))
       watched.well = watched.wrong === undefined
       if (watched.well) return this.#parts.onWell(runner.id)
       await rest(pauseMs, undefined, { ref: false })
@@ -138,7 +139,7 @@ export class HealthChecks {
     const { check } = watched
     watched.asking = true
     if (watched.health) watched.health = sent(watched.health, this.#parts.clock.now())
-    watched.wrong = await this.#turns.take(accountId, () => whatIsWrong(address, check))
+    watched.wrong = await this.#turns.take(accountId, () => this.#parts.probe.whatIsWrong(address, check))
     watched.asking = false
     if (watched.health === undefined || this.#watched.get(id) !== watched) return // it goes already
     watched.health = answered(watched.health, watched.wrong === undefined, this.#parts.clock.now())

@@ -53,6 +53,9 @@ interface Planned {
   readonly later: readonly Moment[]
 }
 
+/** What a start needs is there within milliseconds, unless it has to be made. */
+const longPreparationMs = 1_000
+
 /**
  * One look, one decision, and the deeds. It starts from what is: it looks at the apps where something changed or is due,
  * and now and then at everything, so it also repairs what no event told.
@@ -136,7 +139,7 @@ export class Pass {
     const { fleet, clock, sightings, health, hands, memory, runs, apps } = this.#parts
     const look = health.gate(await sightings.look(signal))
     const draft = new Draft(fleet)
-    memory.pulls.learn(look)
+    memory.pulls.learn(look, this.#building())
     fold(this.#concerned(look), { look, refused: this.#refused, pulls: memory.pulls }, draft, clock.now())
     const granted = this.#asks.grant(draft, clock.now())
     await this.#store(draft)
@@ -147,6 +150,15 @@ export class Pass {
     memory.tidy((id) => fleet.get(id) !== undefined)
     runs.tidy((id) => apps.byId(id) !== undefined)
     return look?.isWhole ?? false
+  }
+
+  /** Starts that are being prepared for so long that something must be built for them. */
+  #building(): readonly RunnerId[] {
+    const { fleet, hands, clock } = this.#parts
+    return [...hands.preparing].filter((id) => {
+      const runner = fleet.get(id)
+      return runner?.state === 'setup' && clock.now() - runner.startedAt >= longPreparationMs
+    })
   }
 
   /** The runners of the apps that were touched, those included that the backend told of and those whose time has come. */

@@ -5,6 +5,15 @@ import type { Address } from '../domain/runner.ts'
 
 const patienceMs = 2_000
 
+/** How it is looked whether a runner is well. */
+export interface Probe {
+  readonly accepts: (address: Address) => Promise<boolean>
+  readonly whatIsWrong: (
+    address: Address,
+    check: Pick<HealthCheck, 'path' | 'method' | 'timeoutSeconds'>,
+  ) => Promise<string | undefined>
+}
+
 /** Whether something accepts connections there. */
 export function accepts({ host, port }: Address): Promise<boolean> {
   return new Promise((resolve) => {
@@ -36,3 +45,6 @@ export function whatIsWrong(
     asking.end()
   })
 }
+
+/** By its socket. */
+export const socketProbe: Probe = { accepts, whatIsWrong }

@@ -49,6 +49,25 @@ test('its time begins when the image is there, once', () => {
   expect(after(pulls, { kind: 'starting' }, then + startupMs + 1, begun)).toMatchObject({ reason: 'startup_timeout' })
 })
 
+test('what it runs in may have to be built again: its time begins when that is there, though no backend lists it', () => {
+  const pulls = new Pulls()
+  const draft = { put: (to: Setup) => void (seen = to) } as unknown as Draft
+  let seen: Setup = setup
+  const look = { listed: new Map(), isWhole: true }
+  const pass = (building: readonly string[], now: number) => {
+    pulls.learn(look, building)
+    fold([seen], { look, refused: new Set(), pulls }, draft, now)
+    pulls.settle(() => true)
+  }
+  pass(['r'], startedAt + 10 * startupMs)
+  expect([seen, pulls.has('r')]).toEqual([setup, true])
+  const then = startedAt + 11 * startupMs
+  pass([], then)
+  expect(seen).toMatchObject({ state: 'setup', startedAt: then, readyBy: then + startupMs })
+  pass([], then + startupMs + 1)
+  expect(seen).toMatchObject({ reason: 'startup_timeout' })
+})
+
 test('no image is waited for without end', () => {
   const pulls = new Pulls()
   const ended = after(pulls, { kind: 'pulling' }, startedAt + startupMs + 30 * 60_000 + 1)

@@ -36,7 +36,7 @@ import { Memory } from './memory.ts'
 import { Pass } from './pass.ts'
 import { Placing } from './placing.ts'
 import { PostMortems } from './post-mortems.ts'
-import { accepts, whatIsWrong } from './probe.ts'
+import { socketProbe, type Probe } from './probe.ts'
 import { endFormerRunners, endFormerRuns } from './recover.ts'
 import { Rollouts } from './rollouts.ts'
 import { Roster } from './roster.ts'
@@ -62,6 +62,8 @@ export interface SchedulerParts {
   readonly log: Logger
   /** Longest time between two passes. */
   readonly everyMs: number
+  /** How it is looked whether runners are well: by their sockets, unless said otherwise. */
+  readonly probe?: Probe
 }
 
 export interface Scheduler {
@@ -140,6 +142,7 @@ class PlatformScheduler implements Scheduler {
   readonly #decisions = new DecisionLog()
   readonly #decisionKeeper: DecisionKeeper
   readonly #health: HealthChecks
+  readonly #probe: Probe
   readonly #documents: ServedDocuments
   readonly #hands: Hands
   readonly #placing: Placing
@@ -158,8 +161,10 @@ class PlatformScheduler implements Scheduler {
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
+    this.#probe = parts.probe ?? socketProbe
     this.#health = new HealthChecks({
       clock,
+      probe: this.#probe,
       inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
       onWell: (id) => (sightings.expectChange(id), this.#loop.wake()),
       onIll: (id) => this.#replace(id, 'health_check'),
@@ -359,7 +364,7 @@ class PlatformScheduler implements Scheduler {
     if (this.#checking.has(id)) return void this.#checking.set(id, () => void this.#check(id, how, reason))
     this.#checking.set(id, () => {})
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
-    const wrong = await (declared ? whatIsWrong(runner.address, declared) : this.#whyShut(runner))
+    const wrong = await (declared ? this.#probe.whatIsWrong(runner.address, declared) : this.#whyShut(runner))
     const again = this.#checking.get(id)
     this.#checking.delete(id)
     if (wrong === undefined) return again?.()
@@ -370,7 +375,7 @@ class PlatformScheduler implements Scheduler {
 
   async #whyShut({ id, address }: Serving): Promise<string | undefined> {
     const { backend } = this.#parts
-    return (await (backend.isListening?.(id) ?? accepts(address))) ? undefined : 'does not answer'
+    return (await (backend.isListening?.(id) ?? this.#probe.accepts(address))) ? undefined : 'does not answer'
   }
 
   /** It is no good any more: SIGTERM now, and for what it still does it has its grace, not the time of its requests. */

@@ -1,5 +1,6 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import type { RunnerBackend } from '../backends/backend.ts'
+import type { RunnerId } from '../domain/ids.ts'
 import { bound, drain, terminate, type LiveRunner, type Runner, type Sighting } from '../domain/runner.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'
@@ -52,20 +53,33 @@ function sentAway(runner: LiveRunner, clock: Clock): Runner {
 
 /** Watches until no runner is left, or the time is over. Answers why the end of some is not on record. */
 async function allGone(parts: ShutdownParts, graceMs: number, withinMs: number): Promise<unknown> {
-  const { fleet, backend, clock } = parts
+  const { fleet, clock } = parts
   const over = AbortSignal.timeout(withinMs)
   let failure: unknown
   while (fleet.size > 0 && !over.aborted) {
     const draft = new Draft(fleet)
-    const listed = await backend.list(AbortSignal.timeout(killPatienceMs))
-    fold(fleet.all(), { look: { listed, isWhole: true }, refused: new Set(), pulls: new Pulls() }, draft, clock.now())
+    const listed = await listedBy(parts)
+    if (listed !== undefined) {
+      const seen = { look: { listed, isWhole: true }, refused: new Set<RunnerId>(), pulls: new Pulls() }
+      fold(fleet.all(), seen, draft, clock.now())
+    }
     for (const { id } of fleet.all()) boundOne(draft.get(id), graceMs, draft, parts)
     failure = await store(draft, parts)
     killOverdue(parts)
-    if (fleet.all().every(({ id }) => isGone(listed.get(id)))) break
+    if (listed !== undefined && fleet.all().every(({ id }) => isGone(listed.get(id)))) break
     await rest(lookEveryMs, undefined, { signal: over }).catch(() => {}) // the loop sees that it is over
   }
   return failure
+}
+
+/** What a backend says that may be away for a moment. */
+async function listedBy({ backend, log }: ShutdownParts): Promise<ReadonlyMap<RunnerId, Sighting> | undefined> {
+  try {
+    return await backend.list(AbortSignal.timeout(killPatienceMs))
+  } catch (error) {
+    log.warn({ err: error }, 'it could not be seen which runners are left; it is looked again')
+    return undefined
+  }
 }
 
 /** Its grace begins when nothing is in flight, as by every other end. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Runner } from '../domain/runner.ts'
 import type { Write } from '../store/store.ts'
 import { FakeBackend } from '../testing/fake-backend.ts'
-import { openTestScheduler } from '../testing/scheduler.ts'
+import { openTestScheduler, testLaunch } from '../testing/scheduler.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
 
 /** A store that puts nothing on the disk while it is held. */
@@ -78,4 +78,24 @@ test('a runner whose port is open is given requests while that is on its way to 
   held.release()
   await at.settled()
   expect(await at.stored(id)).toMatchObject({ state: 'serving' })
+})
+
+test('a start that waits until its environment is built again has all its time after that', async () => {
+  const built = Promise.withResolvers<void>()
+  await using at = await openTestScheduler({
+    launch: async (start) => {
+      await built.promise
+      return testLaunch(start)
+    },
+  })
+  await at.deploy({ revision: 'r1', scale: { min_concurrency: 1, startup_timeout: 10 } })
+  await at.pass(60_000)
+  expect(await at.scheduler.listing('account-1')).toMatchObject([{ state: 'docker_pull' }])
+  built.resolve()
+  await at.settled()
+  await at.pass(9_000)
+  const [id] = at.backend.alive
+  expect(await at.stored(id!)).toMatchObject({ state: 'setup' })
+  await at.pass(2_000)
+  expect(await at.stored(id!)).toMatchObject({ reason: 'startup_timeout' })
 })

@@ -61,7 +61,9 @@ export interface Deploy {
 }
 
 /** A scheduler with real store, homes, keys and apps, a fake backend, and a clock that stands still. */
-export async function openTestScheduler(given: { store?: TestStore; backend?: FakeBackend; hardware?: Hardware } = {}) {
+export async function openTestScheduler(
+  given: { store?: TestStore; backend?: FakeBackend; hardware?: Hardware; launch?: Launch } = {},
+) {
   const store = given.store ?? (await openTestStore())
   if (!given.store) await addTestAccount(store)
   const backend = given.backend ?? new FakeBackend()
@@ -77,7 +79,7 @@ export async function openTestScheduler(given: { store?: TestStore; backend?: Fa
   const hardware = given.hardware ?? testHardware()
   const around = { store, homes, apps, backend, keyring, logs, clock, log: silent }
   const budgets = new Budgets()
-  const parts = { ...around, hardware, budgets, launch: testLaunch, everyMs: 60_000 }
+  const parts = { ...around, hardware, budgets, launch: given.launch ?? testLaunch, everyMs: 60_000 }
   const scheduler = await startScheduler(parts)
   let calls = 0
 

@@ -31,8 +31,7 @@ export const listAppRunners = operation(
   { permission: 'runners:read', input: NamedApp.extend(Which.shape) },
   async (deps, caller, { name, environment, ...which }) => {
     const app = await findApp(deps, caller, { name, environment })
-    const isOf = (id: AppId) => id === app.id || deps.apps.byId(id)?.app.revisionOf === app.id
-    return (await listed(deps, caller, which)).filter(({ appId }) => isOf(appId))
+    return (await listed(deps, caller, which)).filter(({ appId }) => isOf(deps, app.id, appId))
   },
 )
 
@@ -56,18 +55,28 @@ export const killRunner = operation(
   { action: 'kill_runner', about: ({ id }) => ({ subject: id }) },
 )
 
-/** Puts new runners in the place of an app's own: each once its successor is ready, or by force all at once. */
+/**
+ * Puts new runners in the place of an app's, and of those that serve one of its revisions by name: each once its successor is
+ * ready, or by force all at once.
+ */
 export const renewRunners = operation(
   { permission: 'apps:write', input: NamedApp.extend({ force: z.boolean().default(false) }) },
   async (deps, caller, { force, ...named }): Promise<void> => {
     const app = await findApp(deps, caller, named)
-    const runners = (await deps.runners.listing(caller.accountId)).filter(({ appId }) => appId === app.id)
+    const all = await deps.runners.listing(caller.accountId)
+    const activeOf = (id: AppId) => deps.apps.byId(id)?.app.revisionId
+    const runners = all.filter(({ appId }) => isOf(deps, app.id, appId))
     await Promise.all(
-      runners.map((runner) => renew(deps, runner, renewalOf(runner, { active: app.revisionId, force }))),
+      runners.map((runner) => renew(deps, runner, renewalOf(runner, { active: activeOf(runner.appId), force }))),
     )
   },
   { action: 'roll_out', about: ({ name, force }) => ({ subject: name, force }) },
 )
+
+/** Whether runners of an app count as those of `app`: they are its own, or serve one of its revisions by name. */
+function isOf({ apps }: Deps, app: AppId, id: AppId): boolean {
+  return id === app || apps.byId(id)?.app.revisionOf === app
+}
 
 /** When a runner lived, and why it ended; without an end it lives still. Also of runners that ended long ago. */
 export const runnerWindow = operation(
