@@ -18,8 +18,8 @@ export async function* whileKeyed<Step, Result>(
   ends: AbortSignal | undefined,
   steps: AsyncGenerator<Step, Result>,
 ): AsyncGenerator<Step, Result> {
-  const wait = { reject: (_: Error) => {} }
-  const tell = () => wait.reject(keyRevoked())
+  const wait: { reject?: (error: Error) => void } = {}
+  const tell = () => wait.reject?.(keyRevoked())
   ends?.addEventListener('abort', tell)
   try {
     for (;;) {
