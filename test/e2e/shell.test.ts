@@ -33,6 +33,18 @@ describe('inside a runner with the stock fal command', () => {
     carrick.python<{ code: number; text: string }>(terminalProgram, JSON.stringify(steps), ...args)
   const bytes = (length: number) => Buffer.from(Array.from({ length }, (_, index) => index % 256))
 
+  test('a session ends with the key that opened it', async () => {
+    const made = await carrick.fal('keys', 'create', '--preset', 'FULL')
+    const [, id = '', secret = ''] = /FAL_KEY='([^:]+):([^']+)'/.exec(made.stdout) ?? []
+    const held = carrick.falWith({ FAL_KEY: `${id}:${secret}` }, 'runners', 'exec', runner, '--', 'sleep', '600')
+    const sleeping = async () => (await exec('pgrep', '-x', 'sleep')).code === 0
+    await until(sleeping, 'the command has begun')
+    expect((await carrick.fal('keys', 'revoke', id)).code).toBe(0)
+    const { code, stdout, stderr } = await held
+    expect([code, stdout + stderr]).toEqual([1, expect.stringContaining('The key was revoked')])
+    await until(async () => !(await sleeping()), 'the command has ended')
+  })
+
   describe('exec', () => {
     test('runs a command with the variables, secrets and folder of the runner', async () => {
       const { code, stdout } = await exec('sh', '-c', 'echo $FAL_JOB_ID $GREETING; pwd')

@@ -16,6 +16,31 @@ async function openKeyring() {
   return { store, keyring, [Symbol.asyncDispose]: () => store.close() }
 }
 
+describe('the end of a key is told', () => {
+  test('to all who asked for it, of that key alone, and at once to those who ask later', async () => {
+    await using at = await openKeyring()
+    const [key, other] = await Promise.all(
+      ['one', 'two'].map((alias) => at.keyring.mint('alice-id', presets.API, alias)),
+    )
+    const ends = at.keyring.endOf(key!.keyId)
+    const others = at.keyring.endOf(other!.keyId)
+    expect(at.keyring.endOf(key!.keyId)).toBe(ends)
+    await at.store.commit(revokeKey(key!.keyId, clock.now()))
+    await at.keyring.refresh()
+    expect([ends.aborted, others.aborted]).toEqual([true, false])
+    expect(at.keyring.endOf(key!.keyId).aborted).toBe(true)
+    expect(at.keyring.endOf('nobody').aborted).toBe(true)
+  })
+
+  test('for the key of a runner too', async () => {
+    await using at = await openKeyring()
+    const { keyId } = await at.keyring.mint('alice-id', presets.RUNNER, 'runner')
+    const ends = at.keyring.endOf(keyId)
+    at.keyring.forget(keyId)
+    expect(ends.aborted).toBe(true)
+  })
+})
+
 describe('a minted key', () => {
   test('names its account and carries its permissions, at once', async () => {
     await using at = await openKeyring()

@@ -20,6 +20,8 @@ export interface Keyring {
   identify(credentials: Credentials): Caller | undefined
   /** As whom the holder of a live key calls, for those who have shown something else that its holder was given. */
   holderOf(keyId: KeyId): Caller | undefined
+  /** Aborts when the key counts no more: it was revoked, or its runner ended. One signal for all who ask for a key's. */
+  endOf(keyId: KeyId): AbortSignal
   /** An account's live keys with their aliases. */
   aliasesOf(accountId: AccountId): Iterable<readonly [KeyId, string]>
   /** Makes a key and stores its hash. The secret is in the answer and nowhere else. */

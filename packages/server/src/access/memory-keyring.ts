@@ -27,19 +27,35 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
   let reading: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
   const listeners: (() => void)[] = []
+  /** Of those keys for whose end somebody waits. */
+  const ends = new Map<KeyId, AbortController>()
 
   async function readAll(): Promise<void> {
     const learnt = (meanwhile = new Map<KeyId, Known | undefined>())
     keys = new Map((await store.read(liveKeys())).map((key) => [key.id, knownOf(key)]))
     meanwhile = undefined
     for (const [id, known] of learnt) note(id, known)
+    for (const id of ends.keys()) if (!keys.has(id)) ended(id)
     for (const listener of listeners) listener()
   }
 
   function note(id: KeyId, known: Known | undefined): void {
     meanwhile?.set(id, known)
-    if (known === undefined) keys.delete(id)
-    else keys.set(id, known)
+    if (known !== undefined) return void keys.set(id, known)
+    keys.delete(id)
+    ended(id)
+  }
+
+  function ended(id: KeyId): void {
+    ends.get(id)?.abort()
+    ends.delete(id)
+  }
+
+  function endOf(id: KeyId): AbortSignal {
+    if (!keys.has(id)) return AbortSignal.abort()
+    const end = ends.get(id) ?? new AbortController()
+    ends.set(id, end)
+    return end.signal
   }
 
   async function learn(id: KeyId): Promise<void> {
@@ -84,6 +100,7 @@ export async function createKeyring(store: Store, clock: Clock, log: Logger = si
       return right ? known?.caller : undefined
     },
     holderOf: (keyId) => keys.get(keyId)?.caller,
+    endOf,
     *aliasesOf(accountId) {
       for (const [id, { alias, caller }] of keys) if (caller.accountId === accountId) yield [id, alias]
     },

@@ -42,7 +42,7 @@ export interface Deps {
   readonly store: Store
   readonly apps: Apps
   readonly homes: Pick<Homes, 'of' | 'totals' | 'usage'>
-  readonly keyring: Pick<Keyring, 'identify' | 'mint' | 'prepare' | 'refresh'>
+  readonly keyring: Pick<Keyring, 'identify' | 'endOf' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
   readonly objects: Pick<ObjectFiles, 'put' | 'open' | 'remove'>

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { held, isGranted, isPermission, mayCall, permissions, presets, type Caller } from './permissions.ts'
 
@@ -67,4 +68,11 @@ test('names that are no permissions are told apart', () => {
   expect(permissions.every(isPermission)).toBe(true)
   expect([undefined, '', 'toString', 'apps:*', '*', 7].some(isPermission)).toBe(false)
   expect(isGranted('*')).toBe(true)
+})
+
+test('docs/reference/keys.md has every permission in its table', async () => {
+  const page = await readFile(new URL('../../../../docs/reference/keys.md', import.meta.url), 'utf8')
+  const table = page.slice(page.indexOf('| Permission '), page.indexOf('are other names of'))
+  const named = Array.from(table.matchAll(/`([a-z]+:[a-z]+)`/g), ([, name]) => name)
+  expect(named.filter((name) => isPermission(name)).toSorted()).toEqual([...permissions].toSorted())
 })

@@ -9,12 +9,13 @@ import { uuidv7 } from '../../kit/ids.ts'
 import type { Deps } from '../deps.ts'
 import { grpcError } from './grpc-errors.ts'
 import { runInput } from './grpc-read.ts'
-import { callerOf, connectionKey } from './grpc-serve.ts'
+import { callerOf, connectionKey, eitherOf } from './grpc-serve.ts'
 import type { Method } from './grpc-serve.ts'
 import { logInfo, serviceUrls } from './grpc-show.ts'
 import { narrate } from './narrate.ts'
 import type { Progress } from '../operation.ts'
 import { run } from '../runs/run.ts'
+import { endOf, whileKeyed } from '../while-keyed.ts'
 
 type Message = MessageInitShape<typeof HostedRunResultSchema>
 type Said = Progress | Pick<App, 'owner' | 'name'>
@@ -30,10 +31,16 @@ async function* serve(deps: Deps, request: HostedRun, context: HandlerContext): 
   const runId = uuidv7(deps.clock)
   const base = deps.baseUrl(context.values.get(connectionKey))
   try {
-    const work = narrate<Said, RunValue>((say) => {
-      const attention = { signal: context.signal, say, reached: say }
-      return run(deps, callerOf(deps, context.requestHeader), { ...runInput(request), id: runId }, attention)
-    })
+    const caller = callerOf(deps, context.requestHeader)
+    const ends = endOf(deps, caller)
+    const signal = eitherOf(context.signal, ends)
+    const work = whileKeyed(
+      ends,
+      narrate<Said, RunValue>((say) => {
+        const attention = { signal, say, reached: say }
+        return run(deps, caller, { ...runInput(request), id: runId }, attention)
+      }),
+    )
     let step = await work.next()
     for (; step.done !== true; step = await work.next()) yield { runId, ...progress(step.value, base) }
     yield { runId, status: { state: HostedRunStatus_State.SUCCESS }, returnValue: returned(step.value) }

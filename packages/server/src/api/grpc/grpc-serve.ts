@@ -8,6 +8,7 @@ import { grpcError } from './grpc-errors.ts'
 import { narrate } from './narrate.ts'
 import { notServed } from './not-served.ts'
 import type { Operation, Progress } from '../operation.ts'
+import { endOf, whileKeyed } from '../while-keyed.ts'
 
 /** How the caller reached us, for the addresses in answers. */
 export const connectionKey = createContextKey<Connection>({ secure: false, authority: undefined })
@@ -48,8 +49,12 @@ export function narrated<Request, Input, Output, Lines, Last>(
 ): Method<(request: Request, context: HandlerContext) => AsyncIterable<Lines | Last>> {
   async function* serve(deps: Deps, request: Request, context: HandlerContext): AsyncGenerator<Lines | Last> {
     try {
-      const work = narrate<Progress, Output>((say) =>
-        operation(deps, callerOf(deps, context.requestHeader), read(request), { signal: context.signal, say }),
+      const caller = callerOf(deps, context.requestHeader)
+      const ends = endOf(deps, caller)
+      const signal = eitherOf(context.signal, ends)
+      const work = whileKeyed(
+        ends,
+        narrate<Progress, Output>((say) => operation(deps, caller, read(request), { signal, say })),
       )
       let step = await work.next()
       for (; step.done !== true; step = await work.next()) yield show.lines(step.value)
@@ -70,6 +75,10 @@ export function narrated<Request, Input, Output, Lines, Last>(
 /** A streaming method that this server knows only by name. */
 export const unservedStream = (name: string) =>
   narrated(notServed, () => ({ name }), { lines: () => ({}), output: (nothing) => nothing })
+
+/** Aborts when the client leaves, and when its key counts no more. */
+export const eitherOf = (left: AbortSignal, ends: AbortSignal | undefined): AbortSignal =>
+  ends === undefined ? left : AbortSignal.any([left, ends])
 
 /** Who the key in these metadata belongs to. */
 export function callerOf(

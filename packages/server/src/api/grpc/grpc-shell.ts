@@ -5,8 +5,9 @@ import type { ExecSession, TerminalSize } from '../../backends/backend.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { Deps } from '../deps.ts'
 import { execInRunner } from '../runners/exec.ts'
+import { endOf, keyRevoked } from '../while-keyed.ts'
 import { grpcError } from './grpc-errors.ts'
-import { callerOf } from './grpc-serve.ts'
+import { callerOf, eitherOf } from './grpc-serve.ts'
 import type { Method } from './grpc-serve.ts'
 
 type Output = MessageInitShape<typeof ShellRunnerOutputSchema>
@@ -32,12 +33,15 @@ async function* serve(deps: Deps, inputs: Inputs, context: HandlerContext): Asyn
     const messages = new Messages(inputs)
     const opening = await messages.first()
     const caller = callerOf(deps, context.requestHeader)
-    const attention = { signal: context.signal, say: () => {} }
+    const ends = endOf(deps, caller)
+    const signal = eitherOf(context.signal, ends)
+    const attention = { signal, say: () => {} }
     const wanted = { id: opening.runnerId, command: opening.command, terminal: await terminalOf(opening, messages) }
     await using session = await execInRunner(deps, caller, wanted, attention)
-    using _ = endWhenLeft(deps, session, context.signal)
+    using _ = endWhenLeft(deps, session, signal)
     void feed(session, opening, messages)
     for await (const { stream, data } of session.output) yield { data, stream: streams[stream] }
+    if (ends?.aborted === true) throw keyRevoked()
     yield { exitCode: await codeOf(deps, session, opening.runnerId) }
   } catch (error) {
     throw grpcError(error, { log: deps.log, method: context.method.name })

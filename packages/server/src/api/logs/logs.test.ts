@@ -3,6 +3,7 @@ import { pend, terminate } from '../../domain/runner.ts'
 import type { LogLine } from '../../logs/log-store.ts'
 import { registerTestRevision } from '../../testing/scheduler.ts'
 import { addTestAccount } from '../../testing/store.ts'
+import { presets } from '../../domain/permissions.ts'
 import { openTestControl, type TestControl } from '../../testing/control.ts'
 import { addRunner, saveRunner } from '../../store/runners.ts'
 import { createRest } from '../rest/rest.ts'
@@ -107,6 +108,14 @@ describe('following a runner', () => {
     expect(await refused.json()).toMatchObject({ error_type: 'runner_not_found' })
     expect(await control.rest('/logs/stream', { method: 'POST' })).toMatchObject({ status: 400 })
   })
+})
+
+test('a stream that a key opened ends when it is revoked, with a word about it', async () => {
+  const { keyId, secret } = await control.deps.keyring.mint('account-ann', presets.ADMIN, 'soon revoked')
+  const response = await follow('', `${keyId}:${secret}`)
+  const text = read(response)
+  await control.client().revokeUserKey({ keyId })
+  expect(await text).toContain('event: error\ndata: The key was revoked')
 })
 
 describe('history', () => {

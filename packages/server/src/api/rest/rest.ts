@@ -15,6 +15,7 @@ import type { Deps } from '../deps.ts'
 import { EventStream, streamed } from './event-stream.ts'
 import { IdempotentAnswers } from './idempotency.ts'
 import { checked } from '../operation.ts'
+import { endOf, whileKeyed } from '../while-keyed.ts'
 import { isPlatformPath, platformRefusal } from './platform-errors.ts'
 import { routes } from './rest-routes.ts'
 import type { Request as Asked, Route } from './routes/route.ts'
@@ -66,7 +67,7 @@ async function serve({ deps, answers }: Serving, { call, audited }: Route, conte
     json: async (schema, most = mostBytes) => checked(schema, await jsonOf(context, most)),
   }
   const work = async () =>
-    shown(deps, await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} }), context)
+    shown(deps, await call(deps, caller, request, { signal: context.req.raw.signal, say: () => {} }), caller, context)
   const once = audited && caller && isPlatformPath(request.path) && context.req.header('idempotency-key')
   if (!once) return work()
   if (once.length > 255)
@@ -74,11 +75,18 @@ async function serve({ deps, answers }: Serving, { call, audited }: Route, conte
   return answers.once([caller.keyId, context.req.method, context.req.url, once].join(' '), work)
 }
 
-async function shown({ log }: Deps, answer: object | string, context: Context): Promise<Response> {
+async function shown(
+  deps: Deps,
+  answer: object | string,
+  caller: Caller | undefined,
+  context: Context,
+): Promise<Response> {
   if (answer instanceof Response) {
     return context.req.raw.method === 'HEAD' ? withoutBody(answer) : answer
   }
-  if (answer instanceof EventStream) return streamed(answer, log)
+  if (answer instanceof EventStream) {
+    return streamed(new EventStream(whileKeyed(endOf(deps, caller), answer.batches)), deps.log)
+  }
   return typeof answer === 'string' ? context.html(answer, 200, pageHeaders) : context.json(answer)
 }
 

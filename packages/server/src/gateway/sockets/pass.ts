@@ -12,7 +12,7 @@ import { offerUpgrade, type Upgrade } from './handshake.ts'
 import type { Patience } from './patience.ts'
 import { headerPairs } from '../platform-headers.ts'
 import { joinBytes } from './join-bytes.ts'
-import { giveUp, idle, joinRealtime, timedOut } from './realtime.ts'
+import { giveUp, idle, joinRealtime, revoked, timedOut } from './realtime.ts'
 
 /** A WebSocket that has a slot, on its way to the app. */
 export interface Passing {
@@ -23,8 +23,10 @@ export interface Passing {
   readonly headers: HeaderPairs
   /** Its caller, who waits. */
   readonly patience: Patience
-  /** Aborts when the caller leaves while it waits, and when all has lasted long enough. */
+  /** Aborts when the caller leaves while it waits, when all has lasted long enough, and with `ends`. */
   readonly signal: AbortSignal
+  /** Aborts when the caller's key counts no more; absent without one. */
+  readonly ends: AbortSignal | undefined
   readonly limits: Pick<GatewayLimits, 'socketMessageBytes' | 'socketIdleMs'>
 }
 
@@ -56,7 +58,7 @@ export async function passBytes(passing: Passing): Promise<Passed> {
 
 /** Joins a caller and an app that speaks msgpack message by message. */
 export async function passMessages(passing: Passing, buffering: number | undefined): Promise<Passed> {
-  const { upgrade, slot, path, headers, patience, signal, limits } = passing
+  const { upgrade, slot, path, headers, patience, signal, ends, limits } = passing
   const { socketMessageBytes: messageBytes, socketIdleMs } = limits
   const { encode } = await import('@msgpack/msgpack')
   const dialled = await dial(slot.address, { path, headers, messageBytes }, signal)
@@ -72,7 +74,9 @@ export async function passMessages(passing: Passing, buffering: number | undefin
     throw error
   })
   whenIdle(upgrade.socket, socketIdleMs, () => giveUp({ client, app }, idle))
-  signal.addEventListener('abort', () => giveUp({ client, app }, timedOut), { once: true })
+  signal.addEventListener('abort', () => giveUp({ client, app }, ends?.aborted === true ? revoked : timedOut), {
+    once: true,
+  })
   return { over: joinRealtime({ client, app }, { buffering, encode }) }
 }
 

@@ -4,6 +4,7 @@ import { connect as connectTcp } from 'node:net'
 import { decode, encode } from '@msgpack/msgpack'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { presets } from '../../domain/permissions.ts'
 import { openTestGateway, type AppOptions, type TestApp, type TestGateway } from '../../testing/gateway.ts'
 
 const limits = {
@@ -42,10 +43,14 @@ async function addApp(name: string, serve: (socket: WebSocket) => void, options:
 interface Connecting {
   readonly path?: string
   readonly protocols?: readonly string[]
+  readonly key?: string
 }
 
-async function connect(name: string, { path = '/realtime', protocols = [] }: Connecting = {}): Promise<WebSocket> {
-  const headers = { authorization: `Key ${gateway.keys.ann}` }
+async function connect(
+  name: string,
+  { path = '/realtime', protocols = [], key = gateway.keys.ann }: Connecting = {},
+): Promise<WebSocket> {
+  const headers = { authorization: `Key ${key}` }
   const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/ann/${name}${path}`, [...protocols], { headers })
   onTestFinished(() => socket.terminate())
   await once(socket, 'open')
@@ -193,6 +198,15 @@ describe('a caller is told why its connection ends', () => {
   test('when it has lasted for request_timeout', async () => {
     const { home } = await addApp('long', echo, { scale: { request_timeout: 0.5 } })
     expect(await lastWords(await connect('long'))).toEqual({ error: 'REQUEST_TIMEOUT', code: 1011 })
+    await vi.waitFor(() => expect(home.load().running).toBe(0), patient)
+  })
+
+  test('when the key that opened it is revoked', async () => {
+    const { home } = await addApp('keyed', echo)
+    const { keyId, secret } = await gateway.keyring.mint('account-ann', presets.API, 'soon revoked')
+    const last = lastWords(await connect('keyed', { key: `${keyId}:${secret}` }))
+    await gateway.keyring.revoke(keyId)
+    expect(await last).toEqual({ error: 'UNAUTHORIZED', code: 1008 })
     await vi.waitFor(() => expect(home.load().running).toBe(0), patient)
   })
 

@@ -18,7 +18,7 @@ interface Reading {
 /** More than this waits for no slow reader: then the app has to. */
 const mostUnsentBytes = 1024 * 1024
 
-const closing = { normal: 1000, abnormal: 1006, none: 1005, tooBig: 1009, failed: 1011 } as const
+const closing = { normal: 1000, abnormal: 1006, none: 1005, policy: 1008, tooBig: 1009, failed: 1011 } as const
 
 /**
  * Joins a caller and an app that speaks msgpack until both are closed. Binary messages pass as they are; JSON texts of
@@ -67,6 +67,11 @@ export const timedOut: Ending = {
   error: 'REQUEST_TIMEOUT',
   reason: 'the connection has lasted for the request_timeout of the app; reconnect',
   code: closing.failed,
+}
+export const revoked: Ending = {
+  error: 'UNAUTHORIZED',
+  reason: 'the key of this connection was revoked; reconnect with another one',
+  code: closing.policy,
 }
 /** In the words of the SDK: the JavaScript client takes them for a rest, and reconnects when it has something to send. */
 export const idle: Ending = {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { presets } from '../../domain/permissions.ts'
 import { openTestGateway, type AppOptions, type TestGateway } from '../../testing/gateway.ts'
 
 let gateway: TestGateway
@@ -53,6 +54,20 @@ test('a WebSocket reaches the app, holds one slot while it is open, and passes b
   socket.close(1000)
   await once(socket, 'close')
   await vi.waitFor(() => expect(app.home.load().running).toBe(0))
+})
+
+test('it is cut when the key that opened it is revoked, and one of another key is not', async () => {
+  const app = await gateway.addApp('keyed', echoing())
+  const credentials = await gateway.keyring.mint('account-ann', presets.API, 'soon revoked')
+  const sockets = [open('/ann/keyed', `${credentials.keyId}:${credentials.secret}`), open('/ann/keyed')]
+  await Promise.all(sockets.map((socket) => once(socket, 'message')))
+  const closed = once(sockets[0]!, 'close')
+  await gateway.keyring.revoke(credentials.keyId)
+  await closed
+  await vi.waitFor(() => expect(app.home.load().running).toBe(1))
+  sockets[1]!.send('still here')
+  expect(String((await once(sockets[1]!, 'message'))[0])).toBe('still here')
+  sockets[1]!.close()
 })
 
 test('the slot is free again when the caller vanishes', async () => {

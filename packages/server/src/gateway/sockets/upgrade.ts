@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { unauthenticated } from '../../access/authorize.ts'
 import { endpointOf, headersToRunner } from '../../calls/headers.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { RequestId } from '../../domain/ids.ts'
@@ -74,7 +75,7 @@ async function reach(deps: SocketDeps, upgrade: Upgrade, target: Target, kind: '
     return await serveSession(deps, upgrade, target)
   }
   const who = { callerId: callerIdFor(caller, known), isOwner: owns(caller, known), as: calledAs(caller, known) }
-  const called = { known, path, ...who }
+  const called = { known, path, ...who, ends: caller && deps.keyring.endOf(caller.keyId) }
   await connect(deps, upgrade, called)
 }
 
@@ -84,13 +85,15 @@ interface Called {
   readonly callerId: string
   readonly isOwner: boolean
   readonly as: CalledAs
+  /** Aborts when the caller's key counts no more: its holder has nothing open then. */
+  readonly ends: AbortSignal | undefined
 }
 
 /** Holds one slot for as long as it is open, for `request_timeout` at most: then it is cut, and the runner stays. */
 async function connect(
   deps: SocketDeps,
   upgrade: Upgrade,
-  { known, path, callerId, isOwner, as }: Called,
+  { known, path, callerId, isOwner, as, ends }: Called,
 ): Promise<void> {
   const { req, socket, head, requestId } = upgrade
   const speaksMsgpack = socketKindOf(known.active, path) === 'msgpack'
@@ -101,14 +104,25 @@ async function connect(
   using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone })
   using use = deps.homes.usage.begin(slot.runnerId, as, requestId)
 
-  using limit = timeLimit(known.app.scale.request_timeout * 1_000, gone)
+  using limit = timeLimit(known.app.scale.request_timeout * 1_000, ends === undefined ? [gone] : [gone, ends])
   const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
-  const passing: Passing = { upgrade, slot, use, path, headers, patience, signal: limit.signal, limits: deps.limits }
+  const passing: Passing = {
+    upgrade,
+    slot,
+    use,
+    path,
+    headers,
+    patience,
+    signal: limit.signal,
+    ends,
+    limits: deps.limits,
+  }
   const { trouble, over } = await (speaksMsgpack ? passMessages(passing, buffering) : passBytes(passing))
   await over
   if (trouble === undefined) return
   if (gone.aborted) throw disconnected()
+  if (ends?.aborted === true) throw unauthenticated()
   const kind = limit.signal.aborted ? 'timed_out' : trouble
   judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, { kind })
   throw new CarrickError(troubles[kind].code, troubles[kind].message)
@@ -118,12 +132,18 @@ interface TimeLimit extends Disposable {
   readonly signal: AbortSignal
 }
 
-/** Aborts after so long, and when `gone` does. */
-function timeLimit(limitMs: number, gone: AbortSignal): TimeLimit {
+/** Aborts after so long, and when one of these does. */
+function timeLimit(limitMs: number, others: readonly AbortSignal[]): TimeLimit {
   const over = new AbortController()
   const timer = setTimeout(() => over.abort(), Math.min(limitMs, longestTimerMs))
-  gone.addEventListener('abort', () => over.abort(), { once: true })
-  return { signal: over.signal, [Symbol.dispose]: () => clearTimeout(timer) }
+  const abort = () => over.abort()
+  for (const other of others) other.addEventListener('abort', abort, { once: true })
+  if (others.some(({ aborted }) => aborted)) abort()
+  const dispose = () => {
+    clearTimeout(timer)
+    for (const other of others) other.removeEventListener('abort', abort) // a key's outlives many of these
+  }
+  return { signal: over.signal, [Symbol.dispose]: dispose }
 }
 
 function refuse(socket: Duplex, error: CarrickError, requestId: RequestId): void {
