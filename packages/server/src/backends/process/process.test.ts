@@ -66,7 +66,8 @@ test.skipIf(noGroups)('a control group holds also those that shed every mark', a
     setTimeout(() => require('node:child_process').spawn(process.execPath, ['-e', sleep + ';setTimeout(() => process.exit(), 20)'], options), 200)
     const children = []`)
   await state(await startInAnotherProcess(withCgroups, place, spec))
-  const folder = groups?.foldersOf(spec.id)[0]?.replace('carrick-probe', `carrick-${place.installation}`) ?? ''
+  const folder =
+    groups?.foldersAtStart(spec.id).others[0]?.replace('carrick-probe', `carrick-${place.installation}`) ?? ''
   const members = async () => (await readFile(join(folder, 'cgroup.procs'), 'utf8')).trim().split('\n').map(Number)
   await expect.poll(async () => (await members()).length, { timeout: 20_000 }).toBeGreaterThan(1)
   const before = await members()
