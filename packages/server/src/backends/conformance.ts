@@ -381,7 +381,8 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
         const others = await Promise.allSettled(
           Array.from({ length: 40 }, () => runners.exec(id, { command: ['/bin/cat'] }, never)),
         )
-        expect(others.filter(({ status }) => status === 'rejected')[0]).toMatchObject({ reason: { code: 'too_busy' } })
+        const refused = { status: 'rejected', reason: expect.objectContaining({ code: 'too_busy' }) }
+        expect(others).toContainEqual(refused) // on a busy machine others begin too late
         await runners.kill(id, never)
         expect(await session.exitCode).toBeUndefined()
       })

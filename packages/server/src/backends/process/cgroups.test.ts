@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -160,35 +162,37 @@ test.skipIf(here)('its CPU is bounded once it serves, and not before', async () 
 
 const elsewhere = groups?.held.get('cpu') === 1 ? undefined : 'the CPU is not bounded by version 1 here'
 
+const membersOf = async (folder: string) => (await readFile(join(folder, 'cgroup.procs'), 'utf8')).match(/\d+/g) ?? []
+
 test.skipIf(elsewhere)(
   'while it starts it stands back behind all others, and once it serves it is among them',
   async () => {
-    const starts = async (id: string) => (await openCgroups(place.installation))?.foldersAtStart(id).cpu ?? ''
-    const { id, seen } = await run(`
-import os, subprocess, sys, time
-other = subprocess.Popen(['sleep', '60'])
-while not os.path.exists('go'): time.sleep(0.01)
-${serve}`)
-    const folder = await starts(id)
-    const members = async (of: string) => (await readFile(join(of, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean)
-    await expect.poll(() => members(folder), patience).toHaveLength(2)
-    const before = await members(folder)
-    expect(await readFile(join(folder, '..', 'cpu.idle'), 'utf8')).toBe('1\n')
-    await writeFile(join(place.folder, id, 'work', 'go'), '')
-    await seen('accepting')
-    await expect.poll(() => members(folder), patience).toEqual([])
-    const serving = (await openCgroups(place.installation))?.foldersOf(id) ?? []
-    const all = await Promise.all(serving.filter((each) => each.includes('/cpu/')).map(members))
-    expect(all.flat()).toEqual(expect.arrayContaining(before))
+    const all = await openCgroups(place.installation)
+    if (all === undefined) throw new Error('there were groups a moment ago')
+    await all.make('r', { ...small, tasks: 100 })
+    const { cpu = '', others } = all.foldersAtStart('r')
+    const enter = [cpu, ...others].map((folder) => `echo $$ > ${folder}/cgroup.procs`).join(' && ')
+    const started = spawn('sh', ['-c', `${enter}; sleep 3600 & echo in; exec sleep 3600`])
+    await once(started.stdout, 'data')
+    const family = await membersOf(cpu)
+    expect(family).toHaveLength(2)
+    expect(await readFile(join(cpu, '..', 'cpu.idle'), 'utf8')).toBe('1\n')
+    await all.serves('r', { ...small, tasks: 100 })
+    expect(await membersOf(cpu)).toEqual([])
+    const [serving = ''] = all.foldersOf('r').filter((folder) => !others.includes(folder))
+    expect(new Set(await membersOf(serving))).toEqual(new Set(family))
+    await all.kill('r')
+    await expect.poll(() => all.isPopulated('r'), patience).toBe(false)
+    await all.close()
   },
 )
 
 test.skipIf(elsewhere)('a start that takes long does not stand back for ever', async () => {
-  const { id } = await run('import time\ntime.sleep(60)')
-  const folder = (await openCgroups(place.installation))?.foldersAtStart(id).cpu ?? ''
-  const members = async () => (await readFile(join(folder, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean)
-  await expect.poll(members, patience).toHaveLength(1)
-  await expect.poll(members, patience).toEqual([])
+  const { id } = await run('import time\ntime.sleep(3600)')
+  const all = await openCgroups(place.installation)
+  const { others = [] } = all?.foldersAtStart(id) ?? {}
+  const [serving = ''] = all?.foldersOf(id).filter((folder) => !others.includes(folder)) ?? []
+  await expect.poll(() => membersOf(serving), patience).toHaveLength(1)
 })
 
 test.skipIf(here)('its processes are bounded', async () => {

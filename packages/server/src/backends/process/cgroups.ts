@@ -41,8 +41,10 @@ export interface Cgroups {
   memoryKills(id: RunnerId): Promise<{ readonly count: number; readonly atLimit: boolean }>
   /** What it has used, as far as the machine keeps account of it. */
   usageOf(id: RunnerId): Promise<Partial<RunnerUsage>>
-  /** Ends all that is in it. */
+  /** Ends all that is in it, which takes a moment. */
   kill(id: RunnerId): Promise<void>
+  /** Whether a process is in it, and be it one that is about to be gone. */
+  isPopulated(id: RunnerId): Promise<boolean>
   /** Removes the empty groups. */
   remove(id: RunnerId): Promise<void>
   /** Runners with a process in a group of theirs. */
@@ -193,23 +195,19 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       }
     },
     kill: async (id) => {
+      await stands(id) // to end is work too, and what it holds is wanted
       if (v2) return writeFile(join(v2.root, id, 'cgroup.kill'), '1').catch(ignoreMissing)
       for (const { root } of roots) for (const pid of await membersOf(join(root, id))) sendSignal(pid, 'SIGKILL')
     },
     remove: async (id) => void (await Promise.all(roots.map(({ root }) => removeGroup(join(root, id))))),
+    isPopulated: async (id) => (await Promise.all(roots.map((each) => isPopulated(each, id)))).includes(true),
     populated: async () => {
       const found = await Promise.all(
-        roots.map(async ({ root, version }) => {
-          const ids = (await readdir(root, { withFileTypes: true }).catch(() => [])).filter((each) =>
-            each.isDirectory(),
+        roots.map(async (each) => {
+          const ids = (await readdir(each.root, { withFileTypes: true }).catch(() => [])).filter((entry) =>
+            entry.isDirectory(),
           )
-          const busy = await Promise.all(
-            ids.map(async ({ name }) =>
-              version === 2
-                ? (await readFile(join(root, name, 'cgroup.events'), 'utf8').catch(() => '')).includes('populated 1')
-                : (await membersOf(join(root, name))).length > 0,
-            ),
-          )
+          const busy = await Promise.all(ids.map(({ name }) => isPopulated(each, name)))
           return ids.filter((_, index) => busy[index]).map(({ name }) => name)
         }),
       )
@@ -222,6 +220,12 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       }
     },
   }
+}
+
+async function isPopulated({ root, version }: Pick<Usable, 'root' | 'version'>, name: string): Promise<boolean> {
+  const group = join(root, name)
+  if (version === 1) return (await membersOf(group)).length > 0
+  return (await readFile(join(group, 'cgroup.events'), 'utf8').catch(() => '')).includes('populated 1')
 }
 
 async function write(folder: string, { controllers }: Usable, files: readonly GroupFile[]): Promise<void> {

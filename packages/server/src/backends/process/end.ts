@@ -24,7 +24,7 @@ export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
   for (;;) {
     await tree.cgroups?.kill(tree.id)
     const left = await procsOf(tree)
-    if (left.length === 0) return
+    if (left.length === 0 && (await tree.cgroups?.isPopulated(tree.id)) !== true) return // in it one has no marks once it ends
     for (const { pid } of left) sendSignal(pid, 'SIGKILL')
     until.throwIfAborted()
     await pause(5)

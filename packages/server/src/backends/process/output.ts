@@ -5,7 +5,7 @@ import { Pace } from './pace.ts'
 
 /** So little is taken apart at a time, and in one turn of the loop, that nobody else waits long. */
 const sliceBytes = 512
-const turnCost = 64 * 1_024
+const turnCost = 16 * 1_024
 
 /** A pipe that is read. */
 export interface Drain {

@@ -66,7 +66,6 @@ test.skipIf(noGroups)('a control group holds also those that shed every mark', a
     setTimeout(() => require('node:child_process').spawn(process.execPath, ['-e', sleep + ';setTimeout(() => process.exit(), 20)'], options), 200)
     const children = []`)
   await state(await startInAnotherProcess(withCgroups, place, spec))
-  // While it starts only its CPU is counted in a group of another place.
   const folder =
     groups?.foldersAtStart(spec.id).others[0]?.replace('carrick-probe', `carrick-${place.installation}`) ?? ''
   const members = async () => (await readFile(join(folder, 'cgroup.procs'), 'utf8')).trim().split('\n').map(Number)
