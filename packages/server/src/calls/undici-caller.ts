@@ -4,6 +4,7 @@ import { Pool } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
 import type { BeginAnswer, BodyEnd, Call, Caller, CallLimits, Exchange, Failure, TimeLimits } from './call.ts'
+import { flat } from './headers.ts'
 import { codeOf, failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
 import { relay } from './undici-relay.ts'
 
@@ -86,7 +87,7 @@ async function exchange(pool: Pool, call: Call, limits: CallLimits): Promise<Exc
     const response = await pool.request({
       method: call.method,
       path: call.path,
-      headers: call.headers.flat(),
+      headers: flat(call.headers),
       body: call.body,
       responseHeaders: 'raw',
       signal: limit.signal,

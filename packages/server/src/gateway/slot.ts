@@ -1,10 +1,9 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { CarrickError } from '../domain/errors.ts'
 import type { RequestId } from '../domain/ids.ts'
 import type { EndReason } from '../domain/runner.ts'
 import type { Slot } from '../home/home.ts'
 import type { CallableApp } from './access.ts'
-import { disconnected } from './body.ts'
 import type { GatewayDeps } from './deps.ts'
 import { lastStart, StartDeadlinePassed } from './errors.ts'
 import { startTimeoutMs } from './platform-headers.ts'
@@ -56,13 +55,6 @@ export function startLimitMs(headers: IncomingHttpHeaders, { app }: CallableApp,
   const own = startTimeoutMs(headers)
   const preset = owner ? app.scale.request_start_timeout : undefined
   return own ?? (preset === undefined ? undefined : preset * 1_000)
-}
-
-/** Aborted when the connection goes before the answer is out. */
-export function departureOf(res: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  res.once('close', () => void (res.writableFinished || gone.abort(disconnected())))
-  return gone.signal
 }
 
 function noRunner(longestMs: number, failure: EndReason | undefined): CarrickError {
