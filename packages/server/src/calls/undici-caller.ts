@@ -147,6 +147,6 @@ function limitOf({ requestTimeoutMs, signal }: CallLimits): Limit {
 /** Undici types raw headers as parsed ones; they come as a flat list of names and values. */
 function pairsOf(raw: unknown): HeaderPairs {
   if (!Array.isArray(raw)) return []
-  const flat = raw.map(String)
-  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!.toLowerCase(), flat[2 * i + 1]!] as const)
+  const texts = raw.map(String)
+  return Array.from({ length: texts.length / 2 }, (_, i) => [texts[2 * i]!.toLowerCase(), texts[2 * i + 1]!] as const)
 }
