@@ -1,9 +1,9 @@
-// Lifecycles of BullMQ alone: bullmq-run.ts REDIS_PORT CALLERS JOBS. Each caller adds a job, waits until it is finished and has its
+// Lifecycles of BullMQ alone: bullmq-run.ts REDIS_PORT CALLERS JOBS WARMING. Each caller adds a job, waits until it is finished and has its
 // result. Prints the seconds it took as JSON.
 import { Queue, QueueEvents, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 
-const [port = '', callers = '', jobs = ''] = process.argv.slice(2)
+const [port = '', callers = '', jobs = '', warming = ''] = process.argv.slice(2)
 const connection = new Redis({ host: '127.0.0.1', port: Number(port), maxRetriesPerRequest: null })
 const data = { prompt: 'x'.repeat(1000) }
 const name = `bench-${process.pid}`
@@ -29,6 +29,6 @@ async function all(count: number): Promise<number> {
   return (performance.now() - started) / 1000
 }
 
-await all(1_000) // warms the code up
+await all(Number(warming))
 console.log(JSON.stringify({ seconds: await all(Number(jobs)) }))
 process.exit(0)

@@ -1,8 +1,8 @@
-// Lifecycles of pg-boss alone: pg-boss-run.ts DATABASE_URL CALLERS JOBS. Each caller sends a job; a loop of ours fetches and completes
+// Lifecycles of pg-boss alone: pg-boss-run.ts DATABASE_URL CALLERS JOBS WARMING. Each caller sends a job; a loop of ours fetches and completes
 // them in batches, and the caller then reads its job's result. Prints the seconds it took as JSON.
 import { PgBoss } from 'pg-boss'
 
-const [connectionString = '', callers = '', jobs = ''] = process.argv.slice(2)
+const [connectionString = '', callers = '', jobs = '', warming = ''] = process.argv.slice(2)
 const boss = new PgBoss({ connectionString, max: 20, supervise: false, schedule: false })
 boss.on('error', (error) => {
   throw error
@@ -49,7 +49,7 @@ async function all(count: number): Promise<number> {
 }
 
 const working = [work(), work()]
-await all(1_000) // warms the code up
+await all(Number(warming))
 console.log(JSON.stringify({ seconds: await all(Number(jobs)) }))
 over = true
 await Promise.all(working)

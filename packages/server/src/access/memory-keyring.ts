@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AccountId, KeyId } from '../domain/ids.ts'
 import { held, type Caller, type Granted } from '../domain/permissions.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -129,7 +129,7 @@ export function newCredentials(clock: Clock): { keyId: KeyId; secret: string } {
 
 /** SHA-256. The secret is 192 bits of chance, so nothing slower is needed. */
 export function hashOf(secret: string): Uint8Array {
-  return createHash('sha256').update(secret).digest()
+  return hash('sha256', secret, 'buffer')
 }
 
 function knownOf({ id, accountId, nickname, permissions, operator, secretHash, alias }: LiveKey): Known {

@@ -17,8 +17,8 @@ const hopByHop = new Set([
   'http2-settings',
 ])
 
-/** Between the caller and this platform only: the key is no business of the app. */
-const forThePlatform = new Set(['authorization', 'host', 'expect'])
+/** And those that are between the caller and this platform only: the key is no business of the app. */
+const notForTheApp = new Set([...hopByHop, 'authorization', 'host', 'expect'])
 
 /** The platform's own prefixes are the caller's to use for these alone. */
 const passedOn = new Set(['x-fal-object-lifecycle-preference', 'x-fal-cdn-token'])
@@ -28,9 +28,8 @@ export function forwardable(headers: HeaderPairs): HeaderPairs {
   const named = namedByConnection(headers)
   return headers.filter(
     ([name]) =>
-      !hopByHop.has(name) &&
+      !notForTheApp.has(name) &&
       !named.has(name) &&
-      !forThePlatform.has(name) &&
       !name.startsWith('x-carrick-') &&
       (!name.startsWith('x-fal-') || passedOn.has(name)),
   )
@@ -124,10 +123,23 @@ function listed(value: string): string[] {
     .filter((hint) => hint !== '')
 }
 
+/** What else speaks of one connection. Nearly every message names nothing but what always does. */
 function namedByConnection(headers: HeaderPairs): ReadonlySet<string> {
-  return new Set(
-    headers
-      .filter(([name]) => name === 'connection')
-      .flatMap(([, value]) => value.split(',').map((name) => name.trim().toLowerCase())),
-  )
+  let named: Set<string> | undefined
+  for (const [name, value] of headers) {
+    if (name !== 'connection' || usualOfConnection.has(value)) continue
+    named ??= new Set()
+    for (const other of value.split(',')) named.add(other.trim().toLowerCase())
+  }
+  return named ?? none
+}
+
+const usualOfConnection: ReadonlySet<string> = new Set(['keep-alive', 'close'])
+const none: ReadonlySet<string> = new Set()
+
+/** Names and values by turns, as undici and Node take them. */
+export function flat(headers: HeaderPairs): string[] {
+  const all: string[] = []
+  for (const [name, value] of headers) all.push(name, value)
+  return all
 }

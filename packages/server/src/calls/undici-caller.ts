@@ -4,6 +4,7 @@ import { Pool } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
 import type { BeginAnswer, BodyEnd, Call, Caller, CallLimits, Exchange, Failure, TimeLimits } from './call.ts'
+import { flat } from './headers.ts'
 import { codeOf, failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
 import { relay } from './undici-relay.ts'
 
@@ -86,7 +87,7 @@ async function exchange(pool: Pool, call: Call, limits: CallLimits): Promise<Exc
     const response = await pool.request({
       method: call.method,
       path: call.path,
-      headers: call.headers.flat(),
+      headers: flat(call.headers),
       body: call.body,
       responseHeaders: 'raw',
       signal: limit.signal,
@@ -146,6 +147,6 @@ function limitOf({ requestTimeoutMs, signal }: CallLimits): Limit {
 /** Undici types raw headers as parsed ones; they come as a flat list of names and values. */
 function pairsOf(raw: unknown): HeaderPairs {
   if (!Array.isArray(raw)) return []
-  const flat = raw.map(String)
-  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!.toLowerCase(), flat[2 * i + 1]!] as const)
+  const texts = raw.map(String)
+  return Array.from({ length: texts.length / 2 }, (_, i) => [texts[2 * i]!.toLowerCase(), texts[2 * i + 1]!] as const)
 }

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
 import type { BeginAnswer, Call, Failure, RelayLimits, Relayed } from './call.ts'
+import { flat } from './headers.ts'
 import { failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
 
 /**
@@ -21,7 +22,7 @@ export function relay(
       if (body instanceof Readable && isBroken(relayed)) body.destroy()
       resolve(relayed)
     })
-    const request = { origin: originOf(address), method, path, headers: headers.flat(), body }
+    const request = { origin: originOf(address), method, path, headers: flat(headers), body }
     try {
       dispatcher.dispatch(request, handler)
     } catch (error) {
@@ -67,11 +68,13 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#answer = { status, headers }
     if (out === undefined) return this.#left()
     this.#out = out
-    out.on('drain', () => controller.resume()).once('close', this.#left)
+    out.on('close', this.#left)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#out?.write(chunk) === false) controller.pause()
+    if (this.#out?.write(chunk) !== false) return
+    controller.pause()
+    this.#out.once('drain', () => controller.resume())
   }
 
   onResponseEnd(): void {

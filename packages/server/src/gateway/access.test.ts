@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { Agent, request, type IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { formatKey } from '../access/credentials.ts'
 import { permissions } from '../domain/permissions.ts'
 import { openTestGateway, type TestGateway } from '../testing/gateway.ts'
 import { access } from './access.ts'
@@ -120,4 +123,27 @@ describe('requests', () => {
       if (status !== 202) return status
     }
   }
+})
+
+test('on one connection a key that was revoked is refused, and another caller is not taken for the one before', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const sockets = new Set<unknown>()
+  async function statusWith(key: string): Promise<number | undefined> {
+    const asked = request(`${gateway.url}/ann/private`, { agent, headers: { authorization: `Key ${key}` } }).end()
+    const [answer]: IncomingMessage[] = await once(asked, 'response')
+    sockets.add(answer?.socket)
+    answer?.resume()
+    if (answer) await once(answer, 'end')
+    return answer?.statusCode
+  }
+  const credentials = await gateway.keyring.mint('account-ann', ['apps:call'], 'short-lived')
+  const key = formatKey(credentials)
+  expect([await statusWith(key), await statusWith(key)]).toEqual([200, 200])
+  expect([await statusWith(gateway.keys.bob), await statusWith(`${key}x`), await statusWith(key)]).toEqual([
+    404, 401, 200,
+  ])
+  await gateway.keyring.revoke(credentials.keyId)
+  expect(await statusWith(key)).toBe(401)
+  expect(sockets.size).toBe(1)
+  agent.destroy()
 })

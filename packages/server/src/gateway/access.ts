@@ -30,10 +30,24 @@ export interface CallableApp extends KnownApp {
   readonly active: Revision
 }
 
-/** Who sent the request; undefined without a valid key. */
-export function callerOf({ headers }: Pick<IncomingMessage, 'headers'>, keyring: Keyring): Caller | undefined {
-  const credentials = httpCredentials(headers.authorization)
-  return credentials && keyring.identify(credentials)
+type Asking = Pick<IncomingMessage, 'headers'> & { readonly socket?: object }
+
+/** Who came on a connection last, and by which header: most connections have one caller for all their requests. */
+const cameLast = new WeakMap<object, { readonly authorization: string; readonly caller: Caller }>()
+
+/**
+ * Who sent the request; undefined without a valid key. Where the header is the one that came on the same connection before,
+ * the key is not hashed again, only asked whether it is still the same.
+ */
+export function callerOf({ headers, socket }: Asking, keyring: Keyring): Caller | undefined {
+  const { authorization } = headers
+  if (authorization === undefined) return undefined
+  const last = socket && cameLast.get(socket)
+  if (last?.authorization === authorization && keyring.holderOf(last.caller.keyId) === last.caller) return last.caller
+  const credentials = httpCredentials(authorization)
+  const caller = credentials && keyring.identify(credentials)
+  if (socket !== undefined && caller !== undefined) cameLast.set(socket, { authorization, caller })
+  return caller
 }
 
 /**
@@ -41,7 +55,7 @@ export function callerOf({ headers }: Pick<IncomingMessage, 'headers'>, keyring:
  * undefined with neither, and where the token is not for this endpoint.
  */
 export async function callerByToken(
-  req: Pick<IncomingMessage, 'headers'>,
+  req: Asking,
   { keyring, callTokens }: { readonly keyring: Keyring; readonly callTokens: Pick<CallTokens, 'identify'> },
   { alias, path, token }: Target,
 ): Promise<Caller | undefined> {

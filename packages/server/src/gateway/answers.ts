@@ -1,4 +1,5 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
+import { flat } from '../calls/headers.ts'
 import type { HeaderPairs } from '../domain/request.ts'
 
 /** Clients show the reason phrase as their error message, so every status has one. */
@@ -9,11 +10,11 @@ export function reasonPhrase(status: number): string {
 const exposed = 'access-control-expose-headers'
 
 /** Begins an answer with these headers, repeated ones too. They come before what was set on the response earlier. */
-export function begin(res: ServerResponse, status: number, headers: HeaderPairs): void {
+export function begin(res: ServerResponse, status: number, headers: HeaderPairs): ServerResponse {
   const ours = res.getHeader(exposed)
   const both = ours !== undefined && headers.some(([name]) => name === exposed)
   const all = both ? [...headers, [exposed, String(ours)] as const] : headers
-  res.writeHead(status, reasonPhrase(status), all.flat())
+  return res.writeHead(status, reasonPhrase(status), flat(all))
 }
 
 /** Sends the headers before there is a body. Node's own `flushHeaders` writes them as UTF-8, and they are Latin-1. */

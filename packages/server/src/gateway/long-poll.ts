@@ -1,7 +1,7 @@
 import type { Exchange } from './deps.ts'
 import { questioner } from './lookup.ts'
 import type { RequestRoute } from './route.ts'
-import { departureOf } from './slot.ts'
+import { Departure } from './departure.ts'
 import type { StreamDeps } from './status-stream.ts'
 import { lookAt } from './status.ts'
 
@@ -17,7 +17,7 @@ export async function waitUntilOver(deps: StreamDeps, exchange: Exchange, route:
   const seconds = preferredWait(String(req.headers['prefer']))
   if (seconds === 0) return
   const caller = questioner(deps, exchange, route)
-  const gone = departureOf(res)
+  const gone = new Departure(res).signal
   const late = AbortSignal.timeout(seconds * 1_000)
   const { requestId } = route
   using watcher = deps.statusWatch.open({ requestId, wantsLogs: false, moved: () => false, beat: () => {} })

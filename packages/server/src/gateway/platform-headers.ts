@@ -5,10 +5,9 @@ import type { RetryBudgets, RetryCondition } from '../domain/revision.ts'
 
 /** Header pairs in the order they came, names in lower case. */
 export function headerPairs(rawHeaders: readonly string[]): HeaderPairs {
-  return Array.from({ length: rawHeaders.length / 2 }, (_, i) => [
-    rawHeaders[2 * i]!.toLowerCase(),
-    rawHeaders[2 * i + 1]!,
-  ])
+  const pairs: (readonly [string, string])[] = []
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) pairs.push([rawHeaders[at]!.toLowerCase(), rawHeaders[at + 1]!])
+  return pairs
 }
 
 /** Low is the only other word there is: unknown ones are as good as none. */

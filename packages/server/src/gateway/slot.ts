@@ -1,9 +1,8 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { CarrickError } from '../domain/errors.ts'
 import type { RequestId } from '../domain/ids.ts'
 import type { Slot } from '../home/home.ts'
 import type { CallableApp } from './access.ts'
-import { disconnected } from './body.ts'
 import type { GatewayDeps } from './deps.ts'
 import { StartDeadlinePassed, whyNone } from './errors.ts'
 import { startTimeoutMs } from './platform-headers.ts'
@@ -23,7 +22,8 @@ export const longestTimerMs = 2 ** 31 - 1
 
 /**
  * Waits for a slot. A caller that sets no deadline waits for as long as a runner may take to start, and a minute; then
- * it gets `startup_timeout`. Where the account of the app may spend no more, and it has no runner, `budget_exhausted` at once. Rejects with the signal's reason when that is first.
+ * it gets `startup_timeout`. Where the account of the app may spend no more, and it has no runner, `budget_exhausted` at once.
+ * Rejects with the signal's reason when that is first.
  */
 export async function waitForSlot(
   { homes, startFailureOf, unplacedOf }: Pick<GatewayDeps, 'homes' | 'startFailureOf' | 'unplacedOf'>,
@@ -56,13 +56,6 @@ export function startLimitMs(headers: IncomingHttpHeaders, { app }: CallableApp,
   const own = startTimeoutMs(headers)
   const preset = owner ? app.scale.request_start_timeout : undefined
   return own ?? (preset === undefined ? undefined : preset * 1_000)
-}
-
-/** Aborted when the connection goes before the answer is out. */
-export function departureOf(res: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  res.once('close', () => void (res.writableFinished || gone.abort(disconnected())))
-  return gone.signal
 }
 
 function budgetExhausted({ owner, name }: CallableApp['app']): CarrickError {

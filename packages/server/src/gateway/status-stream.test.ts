@@ -99,3 +99,16 @@ test('while the server stops, it breaks off for what waits and goes on to the en
   expect(await first.ended).toBe('ended')
   expect(first.events.at(-1)?.status).toBe('COMPLETED')
 })
+
+test('of a request that has ended it tells the end alone, in one piece', async () => {
+  const gateway = await open()
+  const app = await gateway.addApp('app', { runner: (_req, res) => res.end('{}') })
+  const id = await submitted(gateway, app)
+  await (
+    await follow(gateway, id)
+  ).ended
+  const answer = await gateway.fetch(`/queue/ann/app/requests/${id}/status/stream`)
+  const told = await answer.text()
+  expect(told).toMatch(/^data: \{"status":"COMPLETED"[^\n]*\n\n$/)
+  expect(answer.headers.get('content-length')).toBe(String(told.length))
+})

@@ -12,6 +12,9 @@ import { lookAt, placeOf, type Look } from './status.ts'
 /** A stream that is still open then ends, so that none is open for ever. */
 const longestMs = 24 * 3_600_000
 
+/** A request that runs may end at once: then its stream has one event to send, not two. */
+const soonMs = 20
+
 /** What status streams need besides. */
 export interface StreamDeps extends GatewayDeps {
   readonly statusWatch: StatusWatch
@@ -25,34 +28,51 @@ export async function streamStatus(deps: StreamDeps, exchange: Exchange, route: 
   const { res } = exchange
   const caller =
     route.token === undefined ? questioner(deps, exchange, route) : await questionerByToken(deps, exchange, route)
+  const withLogs = wantsLogs(route.query)
   const place = { now: () => placeOf(deps, route), told: undefined as number | undefined }
   using watcher = deps.statusWatch.open({
     requestId: route.requestId,
-    wantsLogs: wantsLogs(route.query),
+    wantsLogs: withLogs,
     moved: () => place.now() !== place.told,
     // A reader that is behind has something to read.
     beat: () => void (res.headersSent && !res.writableNeedDrain && res.write(': still here\n\n')),
   })
-  const first = await lookAt(deps, exchange, route, caller)
+  const look = () => lookAt(deps, exchange, route, caller)
+  let first = await look()
+  res.on('close', () => watcher.wake())
+  if (first?.status.status === 'IN_PROGRESS' && !withLogs) {
+    await watcher.nextWithin(soonMs)
+    first = await look()
+  }
   if (first === undefined) return json(res, 404, { status: 'NOT_FOUND' })
-  res.once('close', () => watcher.wake())
-  begin(res, 200, [
-    ['content-type', 'text/event-stream; charset=utf-8'],
-    ['cache-control', 'no-cache, no-transform'],
-    ['x-accel-buffering', 'no'],
-  ])
-  if (exchange.req.method === 'HEAD') return void res.end()
+  if (exchange.req.method === 'HEAD') return void begin(res, 200, streamHeaders).end()
+  if (first.status.status === 'COMPLETED' && !withLogs) return inOnePiece(res, eventOf(first.status))
+  begin(res, 200, streamHeaders)
   // Without lines to look for they leave with the first event, in one piece.
-  if (wantsLogs(route.query)) res.flushHeaders()
+  if (withLogs) res.flushHeaders()
   const looked = () => (place.told = place.now())
-  if (await tellChanges(deps, exchange, route, { first, caller, watcher, looked })) res.end() // twice does no harm
+  if (await tellChanges(deps, exchange, route, { first, caller, watcher, withLogs, looked })) res.end() // twice does no harm
   else res.destroy()
+}
+
+const streamHeaders = [
+  ['content-type', 'text/event-stream; charset=utf-8'],
+  ['cache-control', 'no-cache, no-transform'],
+  ['x-accel-buffering', 'no'],
+] as const
+
+const eventOf = (status: object): string => `data: ${JSON.stringify(status)}\n\n`
+
+/** All that is to be told: a text whose length is known goes out in one piece with the headers. */
+function inOnePiece(res: ServerResponse, event: string): void {
+  begin(res, 200, [...streamHeaders, ['content-length', String(Buffer.byteLength(event))]]).end(event)
 }
 
 interface Telling {
   readonly first: Look
   readonly caller: Caller | undefined
   readonly watcher: Watcher
+  readonly withLogs: boolean
   readonly looked: () => void
 }
 
@@ -61,10 +81,10 @@ async function tellChanges(
   deps: StreamDeps,
   exchange: Exchange,
   route: RequestRoute,
-  { first, caller, watcher, looked }: Telling,
+  { first, caller, watcher, withLogs, looked }: Telling,
 ): Promise<boolean> {
   const { res } = exchange
-  const newLines = wantsLogs(route.query) ? followLines(deps.logs) : undefined
+  const newLines = withLogs ? followLines(deps.logs) : undefined
   const until = performance.now() + longestMs
   let told = ''
 
@@ -74,7 +94,7 @@ async function tellChanges(
     const state = JSON.stringify(look.status)
     const isOver = look.status.status === 'COMPLETED'
     if (state !== told || (logs?.length ?? 0) > 0) {
-      const event = `data: ${JSON.stringify({ ...look.status, logs })}\n\n`
+      const event = eventOf({ ...look.status, logs })
       if (isOver) res.end(event)
       else await send(res, event)
       watcher.told()

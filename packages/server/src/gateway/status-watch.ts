@@ -139,6 +139,13 @@ export class Watcher implements Disposable {
     this.#lookBy = performance.now() + lookAfterMs
   }
 
+  /** The same, or once that time is over. */
+  async nextWithin(ms: number): Promise<void> {
+    const over = setTimeout(() => this.wake(), ms)
+    await this.next()
+    clearTimeout(over)
+  }
+
   wake(): void {
     this.#isDue = true
     this.#ring()

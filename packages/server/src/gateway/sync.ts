@@ -14,9 +14,10 @@ import type { Moment } from '../kit/clock.ts'
 import { callableApp, calledAs, callerByToken, callerIdFor, callerOf, owns, type CallableApp } from './access.ts'
 import { begin as beginAnswer, sendHeaders } from './answers.ts'
 import { incomingBody, type IncomingBody } from './body.ts'
+import { Departure } from './departure.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { headerPairs, hintOf } from './platform-headers.ts'
-import { departureOf, startLimitMs, waitForSlot } from './slot.ts'
+import { startLimitMs, waitForSlot } from './slot.ts'
 import type { Target } from './target.ts'
 import { judge } from './verdict.ts'
 
@@ -32,13 +33,17 @@ export async function directCall(deps: GatewayDeps, exchange: Exchange, target: 
   const deadlineMs = startLimitMs(req.headers, known, owns(caller, known))
   const cameAt = deps.clock.now()
   counted(deps, exchange, known, cameAt)
-  const gone = departureOf(res)
+  const departure = new Departure(res)
   using body = incomingBody(req, deps.limits.bodyBytes)
-  using slot = await waitForSlot(deps, known, { requestId, deadlineMs, signal: gone, hint: hintOf(req.headers) })
+  departure.throwIfGone()
+  const hint = hintOf(req.headers)
+  using slot =
+    deps.homes.of(known.app.id).acquireNow(requestId, hint) ??
+    (await waitForSlot(deps, known, { requestId, deadlineMs, signal: departure.signal, hint }))
   using use = deps.homes.usage.begin(slot.runnerId, calledAs(caller, known), requestId)
   const slotAt = deps.clock.now()
   const callerId = callerIdFor(caller, known)
-  await serve(deps, exchange, { path, body, slot, use, known, gone, callerId, cameAt, slotAt })
+  await serve(deps, exchange, { path, body, slot, use, known, departure, callerId, cameAt, slotAt })
 }
 
 /** A call counts when it comes, and again by what its caller was answered. */
@@ -46,7 +51,7 @@ function counted({ homes }: GatewayDeps, { req, res }: Exchange, { app }: Callab
   const { traffic } = homes.of(app.id)
   const method = req.method ?? 'GET'
   traffic.received(method)
-  res.once('close', () => traffic.completed(method, res.headersSent ? res.statusCode : httpStatus.cancelled, cameAt))
+  res.on('close', () => traffic.completed(method, res.headersSent ? res.statusCode : httpStatus.cancelled, cameAt))
 }
 
 interface Serving {
@@ -55,15 +60,14 @@ interface Serving {
   readonly slot: Slot
   readonly use: Use
   readonly known: CallableApp
-  /** Aborted when the caller has left. */
-  readonly gone: AbortSignal
+  readonly departure: Departure
   readonly callerId: string
   readonly cameAt: Moment
   readonly slotAt: Moment
 }
 
 async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, serving: Serving): Promise<void> {
-  const { path, body, slot, use, known, gone, callerId, cameAt, slotAt } = serving
+  const { path, body, slot, use, known, departure, callerId, cameAt, slotAt } = serving
   const origin = { requestId, endpoint: endpointOf(known.app, path), callerId }
   const headers = headersToRunner(headerPairs(req.rawHeaders), origin)
   const call = { method: req.method ?? 'GET', path, headers, body: body?.stream ?? null }
@@ -71,10 +75,10 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
   // The app decides what becomes of its work; the slot stays taken until it is done. A server of its own sees who leaves.
   const hangsUp = isOwnServer(known.active.spec)
   const stop = () => void askToStop(deps.caller, slot.address, { ...origin, path })
-  if (!hangsUp) gone.addEventListener('abort', stop, { once: true })
+  if (!hangsUp) departure.tell(stop)
   const begin: BeginAnswer = (status, answerHeaders) => {
     use.answered(answerHeaders)
-    if (gone.aborted) return undefined
+    if (departure.gone) return undefined
     const timing = serverTiming({ cameAt, slotAt, firstByteAt: deps.clock.now(), runner: slot.cameUp })
     const shown = isRedirect(status) ? redirectBelow(known.app, slot.address, answerHeaders) : answerHeaders
     const kept = headersToCaller(shown, { status, requestId, runnerId: slot.runnerId })
@@ -86,7 +90,7 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
   const limits = {
     requestTimeoutMs: known.app.scale.request_timeout * 1_000,
     connectTimeoutMs: deps.limits.connectTimeoutMs,
-    ...(hangsUp ? { signal: gone } : {}),
+    ...(hangsUp ? { signal: departure.signal } : {}),
   }
   try {
     const relayed = await deps.caller.relay(slot.address, call, limits, begin)
@@ -98,7 +102,7 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
       judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, end)
     if (relayed.kind !== 'answered') throw await explained(relayed, slot.runnerId, deps)
   } finally {
-    gone.removeEventListener('abort', stop)
+    departure.tell(undefined)
   }
 }
 

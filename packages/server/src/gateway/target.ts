@@ -51,11 +51,15 @@ export function isForRest(method: string, url: string): boolean {
 
 /** `/a/b?c` is `a` and `/b?c`; what is left always begins with `/`. */
 export function firstSegment(url: string): { first: string; rest: string } {
-  const [, first = '', rest = ''] = /^\/([^/?]*)(.*)$/s.exec(url) ?? []
-  return { first, rest: rest.startsWith('/') ? rest : `/${rest}` }
+  if (!url.startsWith('/')) return { first: '', rest: '/' }
+  let end = 1
+  while (end < url.length && url[end] !== '/' && url[end] !== '?') end += 1
+  const rest = url.slice(end)
+  return { first: url.slice(1, end), rest: rest.startsWith('/') ? rest : `/${rest}` }
 }
 
 function decoded(segment: string): string | undefined {
+  if (!segment.includes('%')) return segment
   try {
     return decodeURIComponent(segment)
   } catch {

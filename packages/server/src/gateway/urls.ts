@@ -21,7 +21,23 @@ export function requestUrls(
   return { response_url: url, status_url: `${url}/status`, cancel_url: `${url}/cancel` }
 }
 
+/** Callers name the server by one of a few names: what follows from each is worked out once. */
+const known = new Map<string, { readonly names: ServerNames; readonly url: string }>()
+const mostKnown = 100
+
 function queueUrl(connection: Connection, names: ServerNames): string {
+  const asked = `${connection.secure ? 'https' : 'http'}://${connection.authority ?? ''}`
+  const before = known.get(asked)
+  if (before?.names.hosts === names.hosts && before.names.port === names.port) return before.url
+  const url = workedOut(connection, names)
+  if (known.size >= mostKnown) known.clear()
+  if (asked.length <= longestName) known.set(asked, { names, url })
+  return url
+}
+
+const longestName = 300
+
+function workedOut(connection: Connection, names: ServerNames): string {
   const { secure, authority } = connection
   if (serviceIn(authority, names.hosts) === 'queue') return `${secure ? 'https' : 'http'}://${authority}`
   return `${baseUrl(connection, names)}/queue`

@@ -7,11 +7,19 @@ export function uuidv7(clock: Clock): string {
   bytes.writeUIntBE(clock.now(), 0, 6)
   bytes[6] = 0x70 | (bytes[6]! & 0x0f)
   bytes[8] = 0x80 | (bytes[8]! & 0x3f)
-  const hex = bytes.toString('hex')
-  const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-  // A joined string holds on to all its pieces, eight times the memory: queues keep a million of these.
-  return Buffer.from(id, 'latin1').toString('latin1')
+  let at = 0
+  for (let place = 0; place < text.length; place += 1) {
+    if (place === 8 || place === 13 || place === 18 || place === 23) continue
+    const byte = bytes[at >> 1]!
+    text[place] = digits[at % 2 === 0 ? byte >> 4 : byte & 0x0f]!
+    at += 1
+  }
+  // Not joined of pieces: such a string holds on to them all, eight times the memory, and queues keep a million of these.
+  return text.toString('latin1')
 }
+
+const digits = Buffer.from('0123456789abcdef')
+const text = Buffer.alloc(36, '-')
 
 /** Chance is asked for by the page: each request takes an id. */
 const page = Buffer.alloc(4_096)

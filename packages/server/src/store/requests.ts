@@ -34,7 +34,7 @@ export function acceptance(request: NewRequest, slot?: FirstSlot): readonly Stat
     insertRequest(request, slot),
     insertBody(request.id, request.payload),
     ...(request.dropIo ? [sql`update request set drop_io = 1 where id = ${request.id}`] : []),
-    ...(slot ? [insertAttempt({ requestId: request.id, attempt: 1, ...slot })] : []),
+    ...(slot ? [insertFirstAttempt(request.id, slot)] : []),
     ...(request.webhook ? [insertWebhook(request.id, request.webhook)] : []),
   ]
 }
@@ -281,6 +281,12 @@ function insertRequest(request: NewRequest, slot?: FirstSlot): Statement {
              values (${id}, ${appId}, ${keyId}, ${priority}, ${startBy}, ${retry}, ${acceptedAt},
                      ${slot ? 'running' : 'waiting'}, ${slot ? 1 : 0}, ${slot?.runnerId}, ${slot?.now})
              returning seq`
+}
+
+/** In the commit that accepts the request as running it. */
+function insertFirstAttempt(requestId: RequestId, { runnerId, now }: FirstSlot): Statement {
+  return sql`insert into attempt (request_id, number, runner_id, started_at)
+             values (${requestId}, 1, ${runnerId}, ${now})`
 }
 
 /** Only where the request is running that attempt there: a start that was refused leaves no trace. */

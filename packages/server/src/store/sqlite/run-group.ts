@@ -4,11 +4,24 @@ import { endsGroup, packError } from './failures.ts'
 import type { PackedEnd, PackedGroup, PackedResult, PackedStatement } from './messages.ts'
 import type { Statements } from './statements.ts'
 
-/** Runs the writes of a group in one transaction and says how each ended. Throws when none of them happened. */
+/**
+ * Runs the writes of a group in one transaction and says how each ended. Throws when none of them happened. A write that is
+ * refused is rare: only then is the group run again, with each write set apart from the others.
+ */
 export function runGroup(database: DatabaseSync, statements: Statements, group: PackedGroup): PackedEnd[] {
+  const connection = { database, statements, texts: group.texts }
+  try {
+    return inTransaction(connection, () => group.writes.map((write) => runEach(connection, write)))
+  } catch (error) {
+    if (endsGroup(packError(error))) throw error
+    return inTransaction(connection, () => group.writes.map((write) => runWrite(connection, write)))
+  }
+}
+
+function inTransaction<Ends>({ database, statements }: Connection, run: () => Ends): Ends {
   try {
     statements.run('begin immediate', [])
-    const ends = group.writes.map((write) => runWrite({ database, statements, texts: group.texts }, write))
+    const ends = run()
     crashPoint('before_commit')
     statements.run('commit', [])
     crashPoint('after_commit')
