@@ -1,6 +1,7 @@
-// The gateway with its real front, door and store: gateway-server.ts FOLDER durable|nothing [RUNNER_PORT].
+// The gateway with its real front, door and store: gateway-server.ts FOLDER durable|nothing [RUNNER_PORT [PID HOST]].
 // `nothing` differs in one place: a commit answers at once and keeps nothing. Without a runner what is submitted waits; with one, an
-// HTTP server on that port of loopback, the real dispatcher serves the queue. Prints its port, path and key as one JSON line;
+// HTTP server on that port of loopback, the real dispatcher serves the queue; with a process of a container and its address the runner
+// is called by the docker backend's nearer way. Prints its port, path and key as one JSON line;
 // answers a line on stdin with the commits and writes so far.
 import { createInterface } from 'node:readline'
 import { createCallTokens } from '../packages/server/src/access/call-tokens.ts'
@@ -18,7 +19,10 @@ import { ensureCertificates } from '../packages/server/src/front/certificates.ts
 import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
+import { Entries } from '../packages/server/src/backends/docker/entry.ts'
+import { bootId, procOf } from '../packages/server/src/backends/process/proc.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
+import { WaysIn } from '../packages/server/src/kit/ways-in.ts'
 import { noneRejected } from '../packages/server/src/kit/rejections.ts'
 import { silent } from '../packages/server/src/kit/logger.ts'
 import { openLogStore } from '../packages/server/src/logs/sqlite-logs.ts'
@@ -26,7 +30,7 @@ import { openSqliteStore, type SqliteStore } from '../packages/server/src/store/
 import type { Store } from '../packages/server/src/store/store.ts'
 import { addRevision, appId } from './waiting-app.ts'
 
-const [folderPath = '', mode = 'durable', runnerPort = ''] = process.argv.slice(2)
+const [folderPath = '', mode = 'durable', runnerPort = '', pid = '', host = ''] = process.argv.slice(2)
 const folder = await openDataFolder(folderPath)
 const log = silent
 const disk = await openSqliteStore({ file: folder.storeFile, log })
@@ -37,12 +41,14 @@ await addRevision(disk, accountId)
 const store = mode === 'durable' ? disk : storingNothing(disk)
 const homes = createHomes({ clock, limits: { waitingCallers: 1_000 } })
 const keyring = await createKeyring(disk, clock)
+const waysIn = new WaysIn()
+if (pid !== '') await openWay()
 const hosts = ['localhost', '127.0.0.1']
 const parts = {
   store,
   homes,
   apps: await createApps(disk),
-  caller: createCaller(),
+  caller: createCaller(waysIn),
   blobs: await openLocalBlobs({ folder: folder.blobs }),
   clock,
   log,
@@ -100,4 +106,12 @@ function storingNothing(real: SqliteStore): Store {
     onChange: (topic, listener) => real.onChange(topic, listener),
     close: () => real.close(),
   }
+}
+
+async function openWay(): Promise<void> {
+  const init = { pid: Number(pid), startTime: procOf(Number(pid))?.startTime ?? '', bootId: bootId() }
+  const published = { host: '127.0.0.1', port: Number(runnerPort) }
+  const entrance = await (await Entries.open(log))?.into({ init, address: { host, port: 8080 }, published })
+  if (entrance === undefined) throw new Error('there is no nearer way to the container')
+  waysIn.open(published, entrance.dial)
 }

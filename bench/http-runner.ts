@@ -1,6 +1,6 @@
-// A runner that does nothing: http-runner.ts. It answers every call at once, `/small` with 1 KB, the rest with `{}`. A call that
+// A runner that does nothing: http-runner.ts [PORT HOST]. It answers every call at once, `/small` with 1 KB, the rest with `{}`. A call that
 // says in `x-sent` when it was submitted (nanoseconds of this machine's monotonic clock) is timed. Prints its port as one JSON line;
-// answers a line on stdin with the milliseconds of those calls so far.
+// answers a line on stdin with the milliseconds of those calls so far. Where it is told its place, nobody asks it anything.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -15,6 +15,9 @@ const server = createServer((req, res) => {
   req.resume().on('end', () => res.writeHead(200, { 'content-length': body.length }).end(body))
 })
 
-server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: (server.address() as AddressInfo).port })))
-for await (const _ of createInterface({ input: process.stdin })) console.log(JSON.stringify(took.splice(0)))
-process.exit(0)
+const [place = '0', host = '127.0.0.1'] = process.argv.slice(2)
+server.listen(Number(place), host, () => console.log(JSON.stringify({ port: (server.address() as AddressInfo).port })))
+if (place === '0') {
+  for await (const _ of createInterface({ input: process.stdin })) console.log(JSON.stringify(took.splice(0)))
+  process.exit(0)
+}

@@ -7,6 +7,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   recovery: async () => (await import('./recovery.bench.ts')).recovery,
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
   containers: async () => (await import('./containers.bench.ts')).containers,
+  'container-calls': async () => (await import('./container-calls.bench.ts')).containerCalls,
   spawn: async () => (await import('./spawn.bench.ts')).spawned,
   'scale-out': async () => (await import('./scale-out.bench.ts')).scaleOut,
   'wake-all': async () => (await import('./wake-all.bench.ts')).wakeAll,

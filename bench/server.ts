@@ -38,10 +38,17 @@ export function start(name: string, ...args: readonly string[]): Program {
   }
 }
 
+/** In a container: the id of a process there, and its address. */
+export interface Inside {
+  readonly pid: number
+  readonly host: string
+}
+
 /** With a runner's port, the queue is served. */
-export async function startServer(mode: 'durable' | 'nothing', runnerPort?: number): Promise<Server> {
+export async function startServer(mode: 'durable' | 'nothing', runnerPort?: number, inside?: Inside): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-bench-'))
-  const program = start('gateway-server.ts', folder, mode, ...(runnerPort === undefined ? [] : [String(runnerPort)]))
+  const runner = [runnerPort, inside?.pid, inside?.host].filter((each) => each !== undefined).map(String)
+  const program = start('gateway-server.ts', folder, mode, ...runner)
   const { port, path, key } = await program.hear<{ port: number; path: string; key: string }>()
   return {
     ...program,

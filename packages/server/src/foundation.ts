@@ -11,6 +11,7 @@ import { openStorage } from './blobs/open.ts'
 import type { S3Options } from './blobs/s3/options.ts'
 import { sweepBlobs } from './blobs/sweep.ts'
 import { createCaller } from './calls/undici-caller.ts'
+import { WaysIn } from './kit/ways-in.ts'
 import { listOf, type Config } from './config.ts'
 import { writeBundle } from './front/bundle.ts'
 import { ensureCertificates } from './front/certificates.ts'
@@ -91,7 +92,8 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
   await sweepBlobs({ blobs: objects, namedUnder, log })
   const apps = await createApps(store)
   const homes = createHomes({ clock, apps, keys: keyring, limits: { waitingCallers: config.CARRICK_WAITING_CALLERS } })
-  const caller = createCaller()
+  const waysIn = new WaysIn()
+  const caller = createCaller(waysIn)
   closing.defer(() => caller.close())
 
   return {
@@ -120,6 +122,7 @@ export async function openFoundation(config: Config, closing: AsyncDisposableSta
     apps,
     homes,
     caller,
+    waysIn,
     rejected: noneRejected(),
   }
 }

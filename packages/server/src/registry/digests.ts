@@ -15,7 +15,7 @@ export interface Digest {
 }
 
 /** More than this does not wait for the thread. */
-const mostWaiting = 8 * 1024 * 1024
+const mostWaiting = 4 * 1024 * 1024
 const idleMs = 30_000
 
 /** Of this file's own ending: `.ts` in a checkout, `.js` when compiled. */

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { blockBytes, type Blocks, type Piece } from './blocks.ts'
 
 /** More than this is not read before it is written. */
-const mostWaiting = 8 * 1024 * 1024
+const mostWaiting = 4 * 1024 * 1024
 
 interface Pouring {
   readonly file: FileHandle

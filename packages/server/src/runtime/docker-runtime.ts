@@ -40,6 +40,7 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
     installation: installation.id,
     log,
     authFor: async (reference) => registry.authFor(reference),
+    waysIn: foundation.waysIn,
     ingress: {
       name,
       port,

@@ -292,6 +292,7 @@ export class RunnerContainer {
     this.#groups?.whenTaskRefused(() => this.exceed('pids', tooManyTasks(most)), this.#over.signal)
     const port = Number(NetworkSettings.Ports[`${app}/tcp`]?.[0]?.HostPort)
     const address = { host: '127.0.0.1', port }
+    const own = Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? ''
     const pid = hasOwnKernel(HostConfig.Runtime) ? undefined : this.#init?.pid
     const listener = { port: app, address, ...(pid === undefined ? {} : { pid }) }
     this.#listener = listener
@@ -299,7 +300,25 @@ export class RunnerContainer {
       this.#say(
         `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,
       )
-    void whenListening(listener, onHidden, this.#over.signal).then((is) => is && this.#accept(container, address))
+    void whenListening(listener, onHidden, this.#over.signal).then(async (is) => {
+      if (!is) return
+      if (pid !== undefined && own !== '') await this.#openWay({ host: own, port: app }, address)
+      this.#accept(container, address)
+    })
+  }
+
+  /** Before anybody is told of its address. */
+  async #openWay(address: Address, published: Address): Promise<void> {
+    const { near } = this.#setting
+    const entrance = this.#init && (await near?.entries.into({ init: this.#init, address, published }))
+    if (near === undefined || entrance === undefined) return
+    near.waysIn.open(published, entrance.dial)
+    const close = () => {
+      near.waysIn.close(published)
+      void entrance.close()
+    }
+    if (this.#over.signal.aborted) close()
+    else this.#over.signal.addEventListener('abort', close, { once: true })
   }
 
   #accept(container: Container, address: Address): void {

@@ -7,10 +7,12 @@ import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
+import type { WaysIn } from '../../kit/ways-in.ts'
 import type { RunnerBackend, RunnerOutput } from '../backend.ts'
 import { notAlive } from '../process/sessions.ts'
 import { RunnerContainer } from './container.ts'
 import { answerMs, unless, type Engine } from './engine.ts'
+import { Entries } from './entry.ts'
 import { watchEngine, type EngineEvent, type EngineWatch } from './engine-watch.ts'
 import { filterFor, runnerIn } from './labels.ts'
 import type { IngressDoor } from './network.ts'
@@ -28,6 +30,8 @@ export interface DockerBackendOptions {
   readonly ingress?: IngressDoor
   /** What keeps runners within their bounds and apart, where it is not as usual. */
   readonly walls?: Partial<WallSettings>
+  /** Where callers look for nearer ways to runners. Absent: they are called by their published ports. */
+  readonly waysIn?: WaysIn
   /** By whom an image is pulled that the engine does not have. Absent: by nobody in particular. */
   readonly authFor?: (reference: string) => Promise<PullCredentials | undefined>
 }
@@ -36,9 +40,10 @@ const left = 'a runner could not be ended with the server: the next start ends i
 
 /** Opens the engine's part of this installation. Runners of a former server process are listed as starting. */
 export async function createDockerBackend(options: DockerBackendOptions): Promise<RunnerBackend> {
-  const { engine, folder, installation, log, authFor = async () => undefined } = options
+  const { engine, folder, installation, log, waysIn, authFor = async () => undefined } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const walls = await openWalls(options)
+  const entries = await Entries.open(log)
   const changeListeners: ((id: RunnerId) => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const runners = new Map<RunnerId, RunnerContainer>()
@@ -51,6 +56,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     installation,
     log,
     authFor,
+    near: entries && waysIn && { entries, waysIn },
     folderOf: (id) => join(folder, id),
     whenBack: async (signal) => watch?.whenBack(signal),
     changed: (id) => changeListeners.forEach((tell) => tell(id)),
@@ -158,6 +164,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
       }
       await Promise.all(ids.map((id) => end(id).catch((error: unknown) => log.warn({ err: error, runner: id }, left))))
       await watch.close()
+      entries?.close()
       await walls.close()
     },
   }
