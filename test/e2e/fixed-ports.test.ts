@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, onDocker } from './carrick.ts'
 import { byRunner, waysToCall } from './own-server.ts'
 
-/* With containers: docker/custom.docker.test.ts. */
+const named = (name: string) => (onDocker ? `${name}: with containers in docker/custom.docker.test.ts` : name)
 
 /** `@fal.function(exposed_port=8080)`, deployed by the stock `fal`: each of its runners binds 8080. */
-describe.skipIf(onDocker)('an app that binds a port of its own choice', () => {
+describe.skipIf(onDocker)(named('an app that binds a port of its own choice'), () => {
   let carrick: Carrick
   let shared: string | undefined
   beforeAll(async () => {
@@ -29,7 +29,9 @@ describe.skipIf(onDocker)('an app that binds a port of its own choice', () => {
 })
 
 test.skipIf(onDocker)(
-  'where runners share the network one of them has the port, and the deploy says that it is the only one',
+  onDocker
+    ? 'where runners share the network: not with containers, which never do'
+    : 'where runners share the network one of them has the port, and the deploy says that it is the only one',
   async () => {
     await using carrick = await Carrick.start({ CARRICK_ISOLATION: 'never' })
     const file = 'test/e2e/apps/own_port.py::serve'

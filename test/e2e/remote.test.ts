@@ -52,7 +52,8 @@ describe('from another machine', () => {
     if (acmeTrouble === undefined) {
       const hosts = `127.0.0.1 localhost\n${serverAddress} fal.test www.fal.test\n`
       const ports = { acme, management, http, tls: port }
-      pebble = await startPebble({ folder, ports, validSeconds: 20, hosts })
+      // Long enough that none has ended when a slow machine has it, and short enough to be renewed while a test waits.
+      pebble = await startPebble({ folder, ports, validSeconds: 40, hosts })
       await writeFile(trust, `${await readFile(trust, 'utf8')}\n${pebble.caPem}`)
       await writeFile(carrick.variables['NODE_EXTRA_CA_CERTS'] ?? '', await readFile(trust, 'utf8'))
     }

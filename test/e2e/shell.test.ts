@@ -106,7 +106,7 @@ describe('inside a runner with the stock fal command', () => {
     })
 
     test('ends the command when the client is gone', async () => {
-      const mark = 'sleep 98765'
+      const mark = sleepOf(1)
       const isRunning = () => execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' }).split('\n').includes(mark)
       const steps = [{ see: 'started', kill: true }]
       const script = `echo started; ${mark}`
@@ -165,9 +165,9 @@ describe('inside a runner with the stock fal command', () => {
   })
 
   test('a session ends with its runner, in a sentence', async () => {
-    const session = exec('sh', '-c', 'echo $$; sleep 87654')
-    const isRunning = () =>
-      execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' }).split('\n').includes('sleep 87654')
+    const mark = sleepOf(2)
+    const session = exec('sh', '-c', `echo $$; ${mark}`)
+    const isRunning = () => execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' }).split('\n').includes(mark)
     await until(isRunning, 'the command to run')
     await carrick.fal('runners', 'kill', runner)
     const { code, stdout, stderr } = await session
@@ -175,6 +175,9 @@ describe('inside a runner with the stock fal command', () => {
     await until(() => !isRunning(), 'the command to be gone')
   })
 })
+
+/** A command that is found among all processes of this machine, where the same tests may run with another backend. */
+const sleepOf = (turn: number) => `sleep ${turn}${process.pid}000`
 
 /** Root has another prompt; in a container no runner is root. */
 const promptEnd = () => (process.getuid?.() === 0 && !onDocker ? '# ' : '$ ')

@@ -33,7 +33,7 @@ class Sick(fal.App):
     """Opens its port, and its health check never passes."""
 
     machine_type = "XS"
-    startup_timeout = 8
+    startup_timeout = 15
     max_concurrency = 1
 
     @fal.endpoint("/")

@@ -2,9 +2,14 @@ import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { root, type Ended } from '../carrick.ts'
 
-/** The server's side of the cable, and the other machine's. A range that is nobody's, /30: nothing else is routed there. */
-export const serverAddress = '198.18.77.1'
-const clientAddress = '198.18.77.2'
+/**
+ * The server's side of the cable, and the other machine's: a /30 of a range that is nobody's, so nothing else is routed there, and
+ * of each process its own, so that two runs of the tests at once do not meet.
+ */
+const network = (process.pid % 2 ** 14) * 4
+const inNetwork = (host: number) => `198.18.${network >> 8}.${(network & 255) + host}`
+export const serverAddress = inNetwork(1)
+const clientAddress = inNetwork(2)
 const space = `carrick-${process.pid}`
 const cable = `ck${process.pid % 100_000}`
 
