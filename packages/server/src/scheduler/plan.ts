@@ -131,7 +131,7 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
   const backoff = world.backoffOf(revision.id)
   const startAt = nextStartAt(backoff, now)
 
-  const missing = Math.max(0, desired.atLeast - counted.length)
+  const missing = missingRunners(desired, counted)
   const starts = Array.from({ length: missing }, () => ({ kind: 'start' as const, revision, startAt }))
   const waiting = mine.map(({ runner }) => runner).filter((runner) => runner.state === 'pending')
   const surplus = counted.length - desired.atMost
@@ -157,11 +157,23 @@ function planActive(app: App, revision: Revision, world: AppWorld, now: Moment):
     moments: [
       ...kept.filter((runner) => !due.includes(runner)).map((runner) => runner.startAt),
       ...(missing > 0 ? [startAt] : []),
+      ...(missing > 0 && counted.length + missing < desired.atLeast ? [now + nextStartsMs] : []),
       ...present(patientUntil(app.scale, demand, now)),
       ...idle.moments,
     ],
     scaling: { demand, desired, counted: counted.length },
   }
+}
+
+/** So many runners of an app wait for their start at a time, whatever its numbers ask for: a typing error fills no memory. */
+export const mostPending = 250
+/** When the next of them are started, unless a runner's news makes it sooner. */
+const nextStartsMs = 1_000
+
+/** How many runners are to be started now. `counted` are those that are there or on their way. */
+export function missingRunners({ atLeast }: Desired, counted: readonly Loaded[]): number {
+  const pending = counted.filter(({ runner }) => runner.state === 'pending').length
+  return Math.max(0, Math.min(atLeast - counted.length, mostPending - pending))
 }
 
 /**

@@ -72,27 +72,31 @@ const refusals: readonly (readonly [string, Asked, string])[] = [
   ],
   ['an unknown region', { validRegions: ['mars'] }, 'There is no region "mars": there are us-west'],
 ]
-test.each(refusals)('%s is refused at deploy, scale and run with what there is', async (_what, machine, sentence) => {
-  const invalid = { code: Code.InvalidArgument, rawMessage: expect.stringContaining(sentence) }
-  await expect(deploy('other', machine)).rejects.toMatchObject(invalid)
-  await expect(run(machine)).rejects.toMatchObject(invalid)
-  await deploy('hello', { machineTypes: ['S'] })
-  const { numGpus, ...named } = machine
-  if (numGpus === undefined) {
-    await expect(control.client().updateApplication({ applicationName: 'hello', ...named })).rejects.toMatchObject(
-      invalid,
-    )
-  }
-  const body = { machine_types: machine.machineTypes, valid_regions: machine.validRegions, num_gpus: numGpus }
-  const headers = { 'content-type': 'application/json' }
-  const asked = { method: 'PUT', body: JSON.stringify(body), headers }
-  const { status, body: answer } = await control.rest('/applications/scale/hello', asked)
-  expect([status, JSON.stringify(answer)]).toEqual([422, expect.stringContaining(sentence.replaceAll('"', '\\"'))])
-  const { aliases } = await control.client().listAliases({})
-  expect(aliases.map(({ alias, machineTypes, validRegions }) => [alias, machineTypes, validRegions])).toEqual([
-    ['hello', ['S'], []],
-  ])
-})
+test.each(refusals)(
+  '%s is refused at deploy, scale and run with what there is, and before anything is built',
+  async (_what, machine, sentence) => {
+    const invalid = { code: Code.InvalidArgument, rawMessage: expect.stringContaining(sentence) }
+    await expect(deploy('other', machine)).rejects.toMatchObject(invalid)
+    await expect(run(machine)).rejects.toMatchObject(invalid)
+    await expect(buildAlone(machine)).rejects.toMatchObject(invalid)
+    await deploy('hello', { machineTypes: ['S'] })
+    const { numGpus, ...named } = machine
+    if (numGpus === undefined) {
+      await expect(control.client().updateApplication({ applicationName: 'hello', ...named })).rejects.toMatchObject(
+        invalid,
+      )
+    }
+    const body = { machine_types: machine.machineTypes, valid_regions: machine.validRegions, num_gpus: numGpus }
+    const headers = { 'content-type': 'application/json' }
+    const asked = { method: 'PUT', body: JSON.stringify(body), headers }
+    const { status, body: answer } = await control.rest('/applications/scale/hello', asked)
+    expect([status, JSON.stringify(answer)]).toEqual([422, expect.stringContaining(sentence.replaceAll('"', '\\"'))])
+    const { aliases } = await control.client().listAliases({})
+    expect(aliases.map(({ alias, machineTypes, validRegions }) => [alias, machineTypes, validRegions])).toEqual([
+      ['hello', ['S'], []],
+    ])
+  },
+)
 
 test('an app keeps what it asked for before, whatever else is changed of it', async () => {
   await deploy('hello', { machineTypes: ['GPU-H100'], numGpus: 2 })
@@ -123,6 +127,18 @@ async function deploy(applicationName: string, machineRequirements: object): Pro
     deploymentStrategy: DeploymentStrategy.RECREATE,
   }
   for await (const _ of control.client().registerApplication(request));
+}
+
+/** As the stock client asks for it before a deploy; a build that begins all the same is another error. */
+async function buildAlone(machineRequirements: object): Promise<void> {
+  const { build } = control.script
+  control.script.build = () => Promise.reject(new Error('it was built'))
+  const { environments } = code
+  try {
+    for await (const _ of control.client().buildEnvironment({ environments, machineRequirements }));
+  } finally {
+    control.script.build = build
+  }
 }
 
 async function run(machineRequirements: object): Promise<void> {
