@@ -53,7 +53,7 @@ function sentAway(runner: LiveRunner, clock: Clock): Runner {
 
 /** Watches until no runner is left, or the time is over. Answers why the end of some is not on record. */
 async function allGone(parts: ShutdownParts, graceMs: number, withinMs: number): Promise<unknown> {
-  const { fleet, backend, clock } = parts
+  const { fleet, clock } = parts
   const over = AbortSignal.timeout(withinMs)
   let failure: unknown
   while (fleet.size > 0 && !over.aborted) {
