@@ -177,7 +177,8 @@ async function remove(world: World, server: Server): Promise<void> {
 /** For half an hour at most; some at a deadline, some at once. */
 async function drainMachine(world: World, server: Server): Promise<void> {
   const { chance, time, machines } = world
-  const machineId = chance.pick(machineIds)
+  const { alive } = machines
+  const machineId = alive.length === 0 ? chance.pick(machineIds) : chance.pick(alive).machine // an empty one shows little
   const now = time.now()
   const deadlineMs = chance.pick([undefined, 0, 60_000])
   const deadline = deadlineMs === undefined ? {} : { deadline: now + deadlineMs }

@@ -104,6 +104,7 @@ export async function startRoles(
     whatExceeded,
     startFailureOf: scheduler.startFailureOf.bind(scheduler),
     unplacedOf: scheduler.unplacedOf.bind(scheduler),
+    isOverBudget: scheduler.isOverBudget.bind(scheduler),
     names: () => addresses.names,
     limits: {
       bodyBytes: config.CARRICK_BODY_LIMIT,

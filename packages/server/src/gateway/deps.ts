@@ -40,6 +40,8 @@ export interface GatewayDeps {
   readonly whatExceeded?: (id: RunnerId) => Promise<Exceeded | undefined>
   /** Why the start of a runner failed last, until one succeeds. */
   readonly startFailureOf: (appId: AppId) => EndReason | undefined
+  /** Whether it has no runner and gets none, because its account may spend no more. */
+  readonly isOverBudget?: (appId: AppId) => boolean
   /** Why no runner of it can be started. */
   readonly unplacedOf?: (appId: AppId) => Unplaced | undefined
   /** Whether webhooks may be sent to this address, of which it is known before anything is resolved. */

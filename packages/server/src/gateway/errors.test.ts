@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { expect, test, vi } from 'vitest'
 import { CarrickError } from '../domain/errors.ts'
-import type { Unplaced } from '../domain/placement.ts'
 import type { Logger } from '../kit/logger.ts'
 import { silent } from '../kit/logger.ts'
 import { openTestGateway } from '../testing/gateway.ts'
@@ -88,14 +87,16 @@ test('a full disk is told as such, and nothing is acknowledged', async () => {
 })
 
 test('a caller is told why no runner can be started, and at once where its account may spend no more', async () => {
-  const budget = { limit: 10, spent: 12, currency: 'EUR', until: 1 }
-  let unplaced: Unplaced = { kind: 'maintenance', machines: ['box'] }
-  await using gateway = await openTestGateway({ unplacedOf: () => unplaced })
+  let spent = false
+  await using gateway = await openTestGateway({
+    unplacedOf: () => ({ kind: 'maintenance', machines: ['box'] }),
+    isOverBudget: () => spent,
+  })
   await gateway.addApp('asleep')
   const late = await gateway.fetch('/ann/asleep', { method: 'POST', headers: { 'x-fal-request-timeout': '1' } })
   expect([late.status, await late.text()]).toEqual([504, expect.stringContaining(': its machine is in maintenance')])
 
-  unplaced = { kind: 'budget', budget }
+  spent = true
   const refused = await gateway.fetch('/ann/asleep', { method: 'POST' })
   expect([refused.status, refused.headers.get('x-fal-error-type')]).toEqual([403, 'budget_exhausted'])
   expect(await refused.text()).toContain('its account has spent what it may spend this month')

@@ -26,14 +26,19 @@ export const longestTimerMs = 2 ** 31 - 1
  * Rejects with the signal's reason when that is first.
  */
 export async function waitForSlot(
-  { homes, startFailureOf, unplacedOf }: Pick<GatewayDeps, 'homes' | 'startFailureOf' | 'unplacedOf'>,
+  {
+    homes,
+    startFailureOf,
+    unplacedOf,
+    isOverBudget,
+  }: Pick<GatewayDeps, 'homes' | 'startFailureOf' | 'unplacedOf' | 'isOverBudget'>,
   { app }: CallableApp,
   { requestId, deadlineMs, signal, hint }: Seeking,
 ): Promise<Slot> {
   signal.throwIfAborted()
   const free = homes.of(app.id).acquireNow(requestId, hint)
   if (free !== undefined) return free
-  if (unplacedOf?.(app.id)?.kind === 'budget') throw budgetExhausted(app)
+  if (isOverBudget?.(app.id)) throw budgetExhausted(app)
   const longestMs = app.scale.startup_timeout * 1_000 + marginMs
   const callers = deadlineMs !== undefined && deadlineMs <= longestMs
   const late = new AbortController()

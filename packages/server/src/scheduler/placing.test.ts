@@ -168,9 +168,14 @@ test('nothing is started for an account that has spent what it may, and what is 
   await at.settled()
   expect(calls.map(({ slot }) => slot?.runnerId)).toEqual([id, undefined])
   expect(at.scheduler.unplacedOf('hello')).toEqual({ kind: 'budget', budget })
+  expect(at.scheduler.isOverBudget('hello')).toBe(false) // one serves
+  at.backend.exit(id!)
+  await at.settled()
+  expect(at.scheduler.isOverBudget('hello')).toBe(true)
   expect(at.scheduler.decisions('hello').now.blocks).toEqual([
-    { kind: 'no_place', runners: 1, why: { kind: 'budget', budget } },
+    expect.objectContaining({ kind: 'no_place', why: { kind: 'budget', budget } }),
   ])
   await at.pass(100_001) // another month
-  expect(at.backend.alive).toHaveLength(2)
+  expect(at.backend.alive).toHaveLength(1)
+  expect(at.scheduler.isOverBudget('hello')).toBe(false)
 })

@@ -93,10 +93,9 @@ export interface Scheduler {
   decisions(appId: AppId): Decisions
   /** Why the last start of an app's active revision failed, until one succeeds. */
   startFailureOf(appId: AppId): EndReason | undefined
-  /**
-   * What keeps an app from having a runner: the budget of its account where it has none that serves or will; else why one that
-   * is wanted has no place.
-   */
+  /** Whether an app has no runner that serves or will, and gets none because its account may spend no more this month. */
+  isOverBudget(appId: AppId): boolean
+  /** Why a runner of an app that is wanted has no place. */
   unplacedOf(appId: AppId): Unplaced | undefined
   /** The app has moved to this revision: a runner of it starts now, whether anybody calls or not. */
   warm(appId: AppId, revisionId: RevisionId): void
@@ -290,13 +289,16 @@ class PlatformScheduler implements Scheduler {
     return active && this.#memory.failedStarts.get(active.id)?.reason
   }
 
+  isOverBudget(appId: AppId): boolean {
+    const { apps, budgets, clock } = this.#parts
+    const accountId = apps.byId(appId)?.app.accountId
+    if (accountId === undefined || budgets.spentOf(accountId, clock.now()) === undefined) return false
+    return this.#fleet.ofApp(appId).every(({ state }) => state === 'pending' || state === 'draining')
+  }
+
   unplacedOf(appId: AppId): Unplaced | undefined {
-    const runners = this.#fleet.ofApp(appId)
-    const accountId = this.#parts.apps.byId(appId)?.app.accountId
-    const spent = accountId === undefined ? undefined : this.#parts.budgets.spentOf(accountId, this.#parts.clock.now())
-    if (spent && runners.every(({ state }) => state === 'pending' || state === 'draining'))
-      return { kind: 'budget', budget: spent }
-    return runners.map(({ id }) => this.#placing.whyUnplaced(id)).find((why) => why !== undefined)
+    const reasons = this.#fleet.ofApp(appId).map(({ id }) => this.#placing.whyUnplaced(id))
+    return reasons.find((why) => why !== undefined)
   }
 
   followRun(appId: AppId, say: (line: LogLine) => void): Promise<Terminated> {
