@@ -55,6 +55,25 @@ describe('the carrick command', () => {
     expect(await carrick.carrickWith(settings, ...up)).toEqual(failure(words))
   })
 
+  test.each([
+    ['backup /nope/one.tar.zst', '/nope/one.tar.zst cannot be written: there is no such file or folder'],
+    ['image import /nope', '/nope: there is no such file or folder'],
+    ['restore /nope --data /tmp/nope', '/nope: there is no such file or folder'],
+  ])('carrick %s says which path is wrong', async (command, words) => {
+    const { code, stdout, stderr } = await carrick.carrick(...command.split(' '))
+    expect([code, stdout, stderr]).toEqual([1, '', `carrick: ${words}\n`])
+  })
+
+  test('carrick events takes a moment, or how long ago it was, and says when there is nothing', async () => {
+    const since = ['events', '--since', '2h']
+    expect((await carrick.carrick(...since, '--json')).stdout).toMatch(/^\{\s+"events": \[/)
+    expect(await carrick.carrick(...since, '--action', 'no_such_action')).toMatchObject({
+      code: 0,
+      stdout: 'No such changes\n',
+    })
+    expect(await carrick.carrick('events', '--since', 'soon')).toMatchObject({ code: 2 })
+  })
+
   test('carrick.toml in the data folder is read, and what is wrong in it refused with its line', async () => {
     await using elsewhere = await folder()
     const file = join(elsewhere.path, 'carrick.toml')

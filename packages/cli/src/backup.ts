@@ -1,8 +1,7 @@
 import { backUp, type BackupReport } from '@carrick/server/backup'
 import { syncFolder } from '@carrick/server/files'
 import { randomBytes } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { link, rename, rm, stat } from 'node:fs/promises'
+import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import {
@@ -14,6 +13,7 @@ import {
   type ArchiveFlags,
 } from './archive.ts'
 import { dataFolder } from './connection.ts'
+import { reasonOf } from './errno.ts'
 import { print } from './output.ts'
 
 interface Flags extends ArchiveFlags {
@@ -51,8 +51,11 @@ async function intoFile(
     throw new Error(`${file} is in the data folder: a backup there is lost with what it is a backup of`)
   if (!force && (await stat(path).catch(() => undefined)) !== undefined) throw isThere(file)
   const draft = `${path}.${randomBytes(6).toString('hex')}.draft`
+  const opened = await open(draft, 'wx', 0o600).catch((error: unknown) => {
+    throw unwritable(file, error)
+  })
   try {
-    const report = await write(createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true }))
+    const report = await write(opened.createWriteStream({ flush: true }))
     if (force) await rename(draft, path)
     else await link(draft, path)
     return report
@@ -63,6 +66,9 @@ async function intoFile(
     await syncFolder(dirname(path))
   }
 }
+
+const unwritable = (file: string, cause: unknown) =>
+  new Error(`${file} cannot be written: ${reasonOf(cause)}`, { cause })
 
 const isThere = (file: string) =>
   new Error(`${file} is there already: name another file, or take its place with --force`)

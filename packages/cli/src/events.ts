@@ -23,7 +23,7 @@ const followEveryMs = 1_000
 export async function events(flags: Flags): Promise<void> {
   const connection = await connectTo(flags)
   const found = await changes(connection, flags)
-  if (flags.follow !== true) return print({ text: shown(found), json: { events: found } }, flags)
+  if (flags.follow !== true) return print({ text: shown(found) || 'No such changes', json: { events: found } }, flags)
   const said = (event: Event) => console.log(flags.json === true ? JSON.stringify(event) : shown([event]))
   found.forEach(said)
   await follow(connection, flags, { seen: found, said })

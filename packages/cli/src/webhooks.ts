@@ -24,7 +24,7 @@ export async function listWebhooks({ state, request, limit, ...flags }: ListFlag
   })
   const found = await ask(await connectTo(flags), `/v1/serverless/webhooks?${query.toString()}`)
   const { webhooks } = PlatformWebhooks.parse(found)
-  print({ text: table(webhooks.map(row)), json: { webhooks } }, flags)
+  print({ text: table(webhooks.map(row)) || 'No such webhooks', json: { webhooks } }, flags)
 }
 
 /** `carrick webhooks resend REQUEST`. How it went is seen in the list. */

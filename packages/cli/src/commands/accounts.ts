@@ -39,7 +39,7 @@ export function events(): Command {
   return new Command('events')
     .description('Who changed what, from which key, newest last')
     .option('--limit <number>', 'how many at most', '50')
-    .option('--since <time>', 'those since then: 2026-11-25T10:00:00Z')
+    .option('--since <time>', 'those since then: 2026-11-25T10:00:00Z, or 30m, 12h, 7d ago', past)
     .option('--action <verb>', 'of one kind: deploy, scale_app, create_key …')
     .option('--subject <name>', 'of one app, key, runner, environment, secret or account')
     .option('--follow', 'go on with what comes, until Ctrl-C')

@@ -10,6 +10,7 @@ const sent = z.object({
   mode: z.enum(['private', 'public']).optional(),
   only: z.literal('x').optional(),
   check: z.object({ path: z.string().startsWith('/') }).optional(),
+  since: z.iso.datetime({ offset: true }).optional(),
   own: z
     .string()
     .refine(() => false, 'must be one line')
@@ -33,6 +34,7 @@ test.each([
   [{ only: 'y' }, 'only must be "x"'],
   [{ check: { path: 'x' } }, 'check.path must begin with "/"'],
   [{ check: {} }, 'check.path must be a string'],
+  [{ since: '1h' }, 'since must be a moment such as 2026-11-25T10:00:00Z'],
   [{ own: '' }, 'own must be one line'],
   [{ plain: '' }, 'plain: Nobody knows this one'],
   [[], 'must be an object'],

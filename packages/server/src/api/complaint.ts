@@ -17,6 +17,8 @@ function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`
   if (issue.code === 'invalid_value') return `must be ${oneOf(issue.values.map(String))}`
   if (issue.code === 'unrecognized_keys') return `is not expected to have ${issue.keys.join(', ')}`
+  if (issue.code === 'invalid_format' && issue.format === 'datetime')
+    return 'must be a moment such as 2026-11-25T10:00:00Z'
   if (issue.code === 'invalid_format' && 'prefix' in issue && issue.message.startsWith(ownWords))
     return `must begin with "${String(issue.prefix)}"`
   return issue.message

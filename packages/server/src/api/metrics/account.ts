@@ -30,6 +30,7 @@ export const accountMetrics = {
     labels: ['application'],
   },
   fal_app_runner_memory_usage_bytes: { help: 'Memory that runners use, summed', labels: ['application'] },
+  fal_app_runner_gpu_count: { help: 'GPUs that runners hold, summed; absent without any', labels: ['application'] },
 } as const satisfies Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>
 
 /** What is known of one app at this moment. */
@@ -59,11 +60,21 @@ export async function accountExposition(apps: readonly AppFigures[]): Promise<st
       gauges.fal_app_requests_completed.set({ application, method, status }, count)
     for (const { seconds, count } of traffic.latency)
       gauges.fal_app_request_latency.set({ application, le: seconds === Infinity ? '+Inf' : seconds }, count)
+    const gpus = heldGpus(runners)
+    if (gpus > 0) gauges.fal_app_runner_gpu_count.set({ application }, gpus)
     const { cpuPercent, memoryBytes } = usage
     if (cpuPercent !== undefined) gauges.fal_app_runner_cpu_usage_percent.set({ application }, cpuPercent)
     if (memoryBytes !== undefined) gauges.fal_app_runner_memory_usage_bytes.set({ application }, memoryBytes)
   }
   return registry.metrics()
+}
+
+/** A runner that has ended is listed for a minute, and holds nothing. */
+function heldGpus(runners: readonly RunnerView[]): number {
+  return runners.reduce(
+    (sum, { state, placement }) => sum + (state === 'terminated' ? 0 : (placement?.gpus.length ?? 0)),
+    0,
+  )
 }
 
 const shownStates: Readonly<Record<RunnerView['state'], 'pending' | 'running' | 'dead'>> = {
@@ -92,5 +103,6 @@ function gaugesIn(registry: Registry): Readonly<Record<keyof typeof accountMetri
     fal_app_request_latency: gauge('fal_app_request_latency'),
     fal_app_runner_cpu_usage_percent: gauge('fal_app_runner_cpu_usage_percent'),
     fal_app_runner_memory_usage_bytes: gauge('fal_app_runner_memory_usage_bytes'),
+    fal_app_runner_gpu_count: gauge('fal_app_runner_gpu_count'),
   }
 }

@@ -42,8 +42,9 @@ test("an account's metrics are about its own apps, by the names that the field h
 })
 
 test('runners count by what they do', async () => {
+  const placement = { machineId: 'box', machineType: 'GPU-H100', cpus: 12, memoryBytes: 2 ** 30 }
   const of = (id: string, state: 'idle' | 'running' | 'setup' | 'terminated') =>
-    testRunner({ id, state, appId: 'hello', machineType: 'GPU-H100' })
+    testRunner({ id, state, appId: 'hello', machineType: 'GPU-H100', placement: { ...placement, gpus: [Number(id)] } })
   control.script.runners = [of('1', 'idle'), of('2', 'running'), of('3', 'setup'), of('4', 'terminated')]
   const app = control.apps.byId('hello')!.app
   const { traffic } = control.deps.homes.of('hello')
@@ -53,6 +54,7 @@ test('runners count by what they do', async () => {
   const labels = 'application="eve/hello",state="running",machine_type="GPU-H100"'
   expect(text).toContain(`fal_app_runners{${labels}} 2`)
   expect(text).toContain(`fal_app_runners{${labels.replace('running', 'dead')}} 1`)
+  expect(text).toContain('fal_app_runner_gpu_count{application="eve/hello"} 3')
   const server = await lines('/metrics', { key: control.keys.ann })
   expect(server).toContain('carrick_runners{state="setup"} 1')
   expect(server).toContain('carrick_runners{state="idle"} 1')
