@@ -8,8 +8,7 @@ with a zero byte before the next. It ends when it is not told.
 
 Options  --cwd FOLDER    where to be
          --group FOLDER  a control group to be in; may be repeated
-         --last-group FOLDER  one that gives way to all others: the kernel has one lock for who is in which group, which whoever
-                         holds it in there would keep from them
+         --way-out-group FOLDER  the one in which its way out is to begin, outside of its namespaces
          --data BYTES    most data that one process may have (RLIMIT_DATA)
 Reads    fd 3  the runner's environment: NAME=value, each followed by a zero byte. Its own is clean: a variable such as
                LD_PRELOAD is for the runner alone

@@ -39,9 +39,6 @@ def run(options, become):
         _be_first(options, theirs, in_user_namespace, become)
     theirs.close()
     os.close(WORD)
-    for folder in options.get("last-group", []):  # here too, for the way out starts from here
-        with open(folder + "/cgroup.procs", "w") as file:
-            file.write("0")
     watch.until_end(first)
 
 
@@ -103,6 +100,9 @@ class Watch:
         return None
 
     def _lead_out(self, first):
+        for folder in self._options.get("way-out-group", []):
+            with open(folder + "/cgroup.procs", "w") as file:
+                file.write("0")
         inside = os.open("/proc/%d/ns/net" % first, os.O_RDONLY)
         options = self._options
         network.start_pasta(options["pasta"][0], inside, options["forward"], options["ready"][0])
@@ -137,7 +137,7 @@ def _be_first(options, channel, in_user_namespace, become):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
         step = "be put within its limits"
-        for folder in options.get("group", []) + options.get("last-group", []):
+        for folder in options.get("group", []):
             with open(folder + "/cgroup.procs", "w") as file:
                 file.write("0")
         step = "make namespaces"

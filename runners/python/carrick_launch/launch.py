@@ -23,7 +23,7 @@ def main(arguments):
             _bound_data(int(options["data"][0]))
         variables = _variables()
         if not isolated:
-            for folder in options.get("group", []) + options.get("last-group", []):
+            for folder in options.get("group", []):
                 _write(folder + "/cgroup.procs", "0")
             become(command, variables)
         from . import isolate

@@ -1,8 +1,8 @@
 import type { Confinement, RunnerSpec } from '../backend.ts'
 import type { RunnerId } from '../../domain/ids.ts'
 import { tooMuchMemory } from '../too-much.ts'
-import { yieldsForMs } from './cgroup-files.ts'
 import type { Cgroups } from './cgroups.ts'
+import { StartsBehind } from './starts-behind.ts'
 
 /** The bounds of runners: made before they start, tightened once they serve, asked when they have ended. */
 export interface Bounds {
@@ -26,27 +26,21 @@ export interface BoundsParts {
 
 export function createBounds({ cgroups, launches, hardCpu, tasks }: BoundsParts): Bounds {
   const limitsOf = ({ limits }: RunnerSpec) => ({ tasks, hardCpu, ...limits })
-  const standBack = new Map<RunnerId, NodeJS.Timeout>()
-  /** Nothing is said of one that fails: the group is gone with its runner, or as it was. */
-  const startsLong = (spec: RunnerSpec) => {
-    standBack.delete(spec.id)
-    cgroups?.startsLong(spec.id, limitsOf(spec)).catch(() => {})
-  }
-  const over = (id: RunnerId) => {
-    clearTimeout(standBack.get(id))
-    standBack.delete(id)
-  }
+  const starts = new StartsBehind({
+    cpuSecondsOf: async (id) => (await cgroups?.usageOf(id))?.cpuSeconds,
+    comeForward: async (spec) => cgroups?.startsLong(spec.id, limitsOf(spec)),
+  })
   return {
     confinement: confinementOf(cgroups, launches),
     prepare: async (spec) => {
       await cgroups?.make(spec.id, limitsOf(spec))
-      if (cgroups) standBack.set(spec.id, setTimeout(startsLong, yieldsForMs, spec).unref())
+      if (cgroups) starts.begin(spec)
     },
     serves: async (spec) => {
-      over(spec.id)
+      await starts.over(spec.id)
       await cgroups?.serves(spec.id, limitsOf(spec))
     },
-    ended: over,
+    ended: (id) => void starts.over(id),
     whyOutOfMemory: async (spec) => {
       const { count, atLimit } = (await cgroups?.memoryKills(spec.id)) ?? { count: 0, atLimit: false }
       return count === 0 ? undefined : tooMuchMemory(spec, atLimit)

@@ -19,16 +19,10 @@ export interface GroupLimits extends Partial<Pick<Limits, 'cpus' | 'memoryBytes'
 const periodUs = 100_000
 const leastQuotaUs = 1_000
 /**
- * A start takes what CPU is idle: others' callers wait for theirs, its own wait anyway. After `yieldsForMs` it takes this part
+ * A start takes what CPU is idle: others' callers wait for theirs, its own wait anyway. When that has lasted (`standing-back.ts`) it takes this part
  * of its own where others want it.
  */
 const startingShare = 1 / 8
-
-/**
- * For how long a start stands back behind everybody, the server too: several times what a start takes that shares the
- * CPU with usual load. On a machine whose CPU others take for good it would never end.
- */
-export const yieldsForMs = 3_000
 
 /**
  * What a runner's group says from the start: how much it may hold, and how much it weighs when all want the CPU. Version 2

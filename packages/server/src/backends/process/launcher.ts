@@ -78,9 +78,14 @@ async function isNewEnough(program: string): Promise<boolean> {
   }
 }
 
+/**
+ * The one that gives way to all others comes last: the kernel has one lock for who is in which group, which every fork takes
+ * too, and who is made to wait with it would stop them all.
+ */
 function groupsOf({ id }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
   const { cpu, others } = cgroups?.foldersAtStart(id) ?? { cpu: undefined, others: [] }
-  return [...others.flatMap((folder) => ['--group', folder]), ...(cpu === undefined ? [] : ['--last-group', cpu])]
+  const last = cpu === undefined ? [] : ['--group', cpu, '--way-out-group', cpu]
+  return [...others.flatMap((folder) => ['--group', folder]), ...last]
 }
 
 /** A bound for each process, where there is none for all together. */

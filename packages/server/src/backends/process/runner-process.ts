@@ -91,8 +91,8 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   async function follow(child: Spawned, pipes: Record<'stdout' | 'stderr', Drain>): Promise<void> {
     const exit = await exitOf(child)
     over.abort()
-    setting.bounds.ended(spec.id)
     sendSignal(-child.pid, 'SIGKILL')
+    setting.bounds.ended(spec.id)
     const drained = Promise.all([
       whenDrained(child.stdout, pipes.stdout, patienceMs),
       whenDrained(child.stderr, pipes.stderr, patienceMs),
