@@ -4,7 +4,6 @@ import { canAsk, prompt } from './prompt.ts'
 export interface ArchiveFlags {
   readonly passphraseFile?: string
   readonly json?: boolean
-  readonly output?: 'pretty' | 'json'
 }
 
 /** The passphrase that was given, in a variable or in a file; undefined when there is none. */

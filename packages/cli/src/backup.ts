@@ -83,7 +83,7 @@ async function said(file: string, report: BackupReport, flags: Flags): Promise<v
     missing,
     left_out: leftOut,
   }
-  print({ text, json }, { json: flags.json === true || flags.output === 'json' })
+  print({ text, json }, flags)
 }
 
 const mostNamed = 10

@@ -5,6 +5,7 @@ import { asVariables, type SettingFlags } from './setting-flags.ts'
 
 interface Flags extends SettingFlags {
   json?: boolean
+  output?: string
 }
 
 /** `carrick config check`: fails with a sentence for each thing that is wrong. */
@@ -21,6 +22,6 @@ export async function showConfig(flags: Flags): Promise<void> {
   print({ text: asToml(all), json: all }, flags)
 }
 
-function load({ json: _json, ...typed }: Flags) {
+function load({ json: _json, output: _output, ...typed }: Flags) {
   return loadSettings({ flags: asVariables(typed), variables: process.env })
 }

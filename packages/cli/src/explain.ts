@@ -7,7 +7,6 @@ import type { Where } from './where.ts'
 
 interface Flags extends Where {
   json?: boolean
-  output?: 'pretty' | 'json'
 }
 
 interface AppFlags extends Flags {
@@ -23,7 +22,7 @@ export async function explainApp(app: string, { env, last, ...flags }: AppFlags)
   const alias = env === undefined || env === 'main' ? app : `${app}--${env}`
   const address = `/v1/serverless/apps/${appAddress(alias, connection)}/explain?last=${most}`
   const explanation = AppExplanation.parse(await ask(connection, address))
-  print({ text: appText(explanation), json: explanation }, asked(flags))
+  print({ text: appText(explanation), json: explanation }, flags)
 }
 
 /** `carrick requests explain ID`: why it waits, or what became of it. */
@@ -32,17 +31,15 @@ export async function explainRequest(id: string, flags: Flags): Promise<void> {
   const explanation = RequestExplanation.parse(await ask(await connectTo(flags), address))
   const { request_id, endpoint_id, status, reasons } = explanation
   const text = [`Request ${request_id} to ${endpoint_id}: ${status}`, ...reasons.map(({ sentence }) => sentence)]
-  print({ text: text.join('\n'), json: explanation }, asked(flags))
+  print({ text: text.join('\n'), json: explanation }, flags)
 }
 
 /** `carrick runners explain ID`: why it was started, and why it ended. */
 export async function explainRunner(id: string, flags: Flags): Promise<void> {
   const address = `/v1/serverless/runners/${encodeURIComponent(id)}/explain`
   const explanation = RunnerExplanation.parse(await ask(await connectTo(flags), address))
-  print({ text: explanation.sentences.join('\n'), json: explanation }, asked(flags))
+  print({ text: explanation.sentences.join('\n'), json: explanation }, flags)
 }
-
-const asked = ({ json, output }: Flags) => ({ json: json === true || output === 'json' })
 
 function appText({ endpoint_id, now, decisions }: AppExplanation): string {
   const lately = decisions.map(({ first_at, at, times, sentences }) => {

@@ -15,7 +15,6 @@ import type { Where } from './where.ts'
 
 interface Flags extends Where {
   json?: boolean
-  output?: 'pretty' | 'json'
 }
 
 interface ListFlags extends Flags {
@@ -40,13 +39,13 @@ export async function listRequests(flags: ListFlags): Promise<void> {
   const found: ListedRequest[] = []
   for (const app of apps) found.push(...(await requestsOf(connection, app, flags, most)))
   const requests = (apps.length > 1 ? found.toSorted(inOrder) : found).slice(0, most)
-  print({ text: requests.length === 0 ? 'No such requests' : listing(requests), json: { requests } }, asked(flags))
+  print({ text: requests.length === 0 ? 'No such requests' : listing(requests), json: { requests } }, flags)
 }
 
 /** `carrick requests show ID`. */
 export async function showRequest(id: string, flags: Flags): Promise<void> {
   const detail = RequestDetail.parse(await ask(await connectTo(flags), addressOf(id)))
-  print({ text: sections(detail).join('\n\n'), json: detail }, asked(flags))
+  print({ text: sections(detail).join('\n\n'), json: detail }, flags)
 }
 
 /** `carrick requests retry ID…`: one after the other; the first that is refused ends it. */
@@ -55,13 +54,11 @@ export async function retryRequests(ids: readonly string[], flags: Flags): Promi
   for (const id of ids) {
     const retried = RetriedRequest.parse(await ask(connection, `${addressOf(id)}/retry`, {}))
     const { request_id, endpoint_id, retried_from } = retried
-    print({ text: `${retried_from} is sent again to ${endpoint_id}, as ${request_id}`, json: retried }, asked(flags))
+    print({ text: `${retried_from} is sent again to ${endpoint_id}, as ${request_id}`, json: retried }, flags)
   }
 }
 
 const addressOf = (id: string): string => `/v1/serverless/requests/${encodeURIComponent(id)}`
-const asked = ({ json, output }: Flags) => ({ json: json === true || output === 'json' })
-
 const longestPage = 1_000
 
 /** Pages may be short where few requests are meant, so they are read until there are enough. */

@@ -31,5 +31,5 @@ export async function restore(file: string, flags: Flags): Promise<void> {
     `${folder} holds ${head.owner}'s installation as it was at ${head.created_at} (${files} files, ${size(bytes)}). ` +
     `Start it with \`npx carrick up --data ${folder}\`; environments are built again when they are needed`
   const json = { folder, files, bytes, owner: head.owner, created_at: head.created_at, kept_at: head.kept_at }
-  print({ text, json }, { json: flags.json === true || flags.output === 'json' })
+  print({ text, json }, flags)
 }

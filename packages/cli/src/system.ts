@@ -10,7 +10,6 @@ interface Flags extends Where {
   readonly dryRun?: boolean
   readonly all?: boolean
   readonly json?: boolean
-  readonly output?: 'pretty' | 'json'
 }
 
 /** To look at all that is stored takes a while. */
@@ -21,7 +20,7 @@ export async function prune(flags: Flags): Promise<void> {
   const body = { dry_run: flags.dryRun === true, all: flags.all === true }
   const said = await ask(await connectTo(flags), '/v1/system/prune', body, 'POST', patienceMs)
   const answer = PruneAnswer.parse(said)
-  print({ text: listing(answer), json: answer }, { json: flags.json === true || flags.output === 'json' })
+  print({ text: listing(answer), json: answer }, flags)
 }
 
 function listing({ dry_run, pruned, bytes }: PruneAnswer): string {

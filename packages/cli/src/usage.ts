@@ -17,13 +17,11 @@ interface Flags extends Where {
   paid?: boolean
   csv?: boolean
   json?: boolean
-  output?: 'pretty' | 'json'
 }
 
 /** `carrick usage`: what was used, in sums. */
 export async function usage(flags: Flags): Promise<void> {
-  const json = flags.json === true || flags.output === 'json'
-  if (json && flags.csv === true) throw new Error('leave one of --csv and JSON out')
+  if (flags.json === true && flags.csv === true) throw new Error('leave one of --csv and JSON out')
   const query = new URLSearchParams({ by: flags.by, view: flags.paid === true ? 'paid' : 'owned' })
   const given = { start: flags.since, end: flags.until, app: flags.app, environment: flags.env }
   for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, value)
@@ -37,7 +35,7 @@ export async function usage(flags: Flags): Promise<void> {
         text: `${listing(report)}${data === undefined ? '' : `\n${inWords(data)}`}`,
         json: { ...report, data: data ?? null },
       },
-      { json },
+      flags,
     )
   }
 }

@@ -1,15 +1,15 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { notYet } from './doors.ts'
 import type { Foundation } from './foundation.ts'
 import type { Challenges } from './front/challenges.ts'
 import { createFront, type Front } from './front/front.ts'
 import { createGrpcDoor } from './front/grpc-door.ts'
 import { createHttpDoor } from './front/http-door.ts'
+import type { Gateway } from './gateway/gateway.ts'
 import type { Identities } from './front/identities.ts'
 import { networksOf, type Networks } from './kit/networks.ts'
 import type { Rejection } from './kit/rejections.ts'
 import { unproxied } from './kit/secure.ts'
-import type { Roles } from './roles.ts'
 
 /** What a port is to those who connect to it. */
 export interface PortOptions {
@@ -22,11 +22,18 @@ export interface PortOptions {
   readonly serves?: 'people' | 'runners'
 }
 
+/** Who answers what comes in, once the roles are there. */
+export interface Answering {
+  readonly gateway: Pick<Gateway, 'isCall' | 'upgrade'>
+  readonly listeners: Readonly<Record<NonNullable<PortOptions['serves']>, RequestListener>>
+  readonly grpc: Parameters<typeof createGrpcDoor>[0]
+}
+
 /** A port whose connections are told to come again until the roles are there. */
 export function openPort(
   { config, log, rejected }: Foundation,
   { identities, challenges, isTrusted = networksOf([]), serves = 'people' }: PortOptions,
-  roles: () => Roles | undefined,
+  roles: () => Answering | undefined,
 ): Front {
   const onRejected = (reason: Rejection) => void (rejected[reason] += 1)
   // The app's request_timeout bounds a call, whose body may go on for as long as its answer.

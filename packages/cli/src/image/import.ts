@@ -13,7 +13,6 @@ import { Repository, type Stored } from './registry.ts'
 interface Flags extends Where {
   readonly name?: string
   readonly json?: boolean
-  readonly output?: 'pretty' | 'json'
 }
 
 /** The engine may have to fetch all of it. */
@@ -30,7 +29,7 @@ export async function importImages(file: string, flags: Flags): Promise<void> {
   const text = imported.map(
     ({ name, repository, digest, engine }) => `${name} is ${repository}@${digest}${engine ? '' : noEngine}`,
   )
-  print({ text: text.join('\n'), json: { images: imported } }, { json: flags.json === true || flags.output === 'json' })
+  print({ text: text.join('\n'), json: { images: imported } }, flags)
 }
 
 const noEngine = '. This server has no container engine: deploys use it once it runs with --backend docker'

@@ -92,7 +92,7 @@ test('what only an image can hold makes a Dockerfile, in the order of Cog', asyn
 test('types and choices that the app does not check are named', async () => {
   const source = 'class Predictor:\n    def predict(self, x: Tensor, y: float = Input(choices=[0.5, 1])) -> float: pass'
   await project('', { 'predict.py': source })
-  await migrateCog(folder, { output: 'json' })
+  await migrateCog(folder, { json: true })
   const { not_mapped: named } = JSON.parse(printed) as { not_mapped: { key: string }[] }
   expect(named.map(({ key }) => key)).toEqual(['x: type', 'y: choices'])
   expect(await made('fal_app.py')).toContain('x: Any = Field()\n    y: float = Field()')

@@ -13,13 +13,12 @@ import { report } from './report.ts'
 interface Flags {
   into?: string
   json?: boolean
-  output?: 'pretty' | 'json'
 }
 
 const shim = fileURLToPath(new URL('./python/cog', import.meta.url))
 
 /** `carrick migrate cog`: writes an app beside a Cog project's predictor, which stays as it is. All or nothing is written. */
-export async function migrateCog(folder: string, { into, json, output }: Flags): Promise<void> {
+export async function migrateCog(folder: string, { into, json }: Flags): Promise<void> {
   const conversion = convert(await readProject(folder))
   const texts = textsOf(conversion)
   const target = into ?? folder
@@ -31,7 +30,7 @@ export async function migrateCog(folder: string, { into, json, output }: Flags):
   await cp(shim, join(target, 'cog'), { recursive: true, filter: (path) => !isLeftOut(basename(path)) })
   for (const [name, text] of Object.entries({ ...texts, 'pyproject.toml': pyproject }))
     await writeFile(join(target, name), text)
-  print(said(conversion, target, Object.keys(texts)), { json: json === true || output === 'json' })
+  print(said(conversion, target, Object.keys(texts)), { json })
 }
 
 function textsOf(conversion: Conversion): Record<string, string> {

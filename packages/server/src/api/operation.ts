@@ -5,6 +5,7 @@ import { CarrickError } from '../domain/errors.ts'
 import type { Caller, Permission } from '../domain/permissions.ts'
 import type { LogLine } from '../logs/log-store.ts'
 import { recorded, type Audit } from './audit.ts'
+import { complaint } from './complaint.ts'
 import type { Deps } from './deps.ts'
 
 /** What an operation says while it works. */
@@ -61,6 +62,5 @@ export function operation<Schema extends z.ZodType, Output>(
 export function checked<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> {
   const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
-  const complaints = parsed.error.issues.map(({ path, message }) => [...path, message].join(': '))
-  throw new CarrickError('bad_request', complaints.join('; '))
+  throw new CarrickError('bad_request', parsed.error.issues.map(complaint).join('; '))
 }

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import type { KeepInEngine } from '../api/system/images.ts'
+import type { KeepInEngine } from '../api/system/keeping.ts'
 import { localImage, pullImage } from '../builder/image/pulls.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Logger } from '../kit/logger.ts'

@@ -1,8 +1,7 @@
 import { createIdentities } from '../front/identities.ts'
-import type { Config } from '../config.ts'
 import type { Foundation } from '../foundation.ts'
-import { openPort } from '../port.ts'
-import type { Roles } from '../roles.ts'
+import { ingressName } from '../ingress-name.ts'
+import { openPort, type Answering } from '../port.ts'
 
 /** Where runners reach the platform: a port of their own, whatever address people reach it at. */
 export interface Ingress {
@@ -12,18 +11,10 @@ export interface Ingress {
   listenAt(address: string): Promise<AsyncDisposable>
 }
 
-/** By which containers know the machine that they are on: to them, `localhost` is their own. */
-const nameInContainers = 'carrick.internal'
-
-/** The name of the platform that only its runners use; undefined where it is a name like any other. */
-export function ingressName({ CARRICK_BACKEND: backend }: Pick<Config, 'CARRICK_BACKEND'>): string | undefined {
-  return backend === 'docker' ? nameInContainers : undefined
-}
-
 /** Opens it on loopback, at a free port; `closing` closes it. */
 export async function openIngress(
   foundation: Foundation,
-  roles: () => Roles | undefined,
+  roles: () => Answering | undefined,
   closing: AsyncDisposableStack,
 ): Promise<Ingress> {
   const identities = createIdentities(foundation.certificates)

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import type { Prune, Pruned } from '../api/system/prune.ts'
+import type { Prune, Pruned } from '../api/system/keeping.ts'
 import { labelsOfInstallation } from '../backends/docker/labels.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Prune, PruneHow, Pruned } from '../api/system/prune.ts'
+import type { Prune, PruneHow, Pruned } from '../api/system/keeping.ts'
 import type { LocalBuilder } from '../builder/local-builder.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
 import type { Foundation } from '../foundation.ts'

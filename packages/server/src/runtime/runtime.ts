@@ -1,7 +1,5 @@
 import type { RunnerBackend } from '../backends/backend.ts'
-import { lacks } from '../backends/confinement.ts'
-import type { KeepInEngine } from '../api/system/images.ts'
-import type { Prune } from '../api/system/prune.ts'
+import type { KeepInEngine, Prune } from '../api/system/keeping.ts'
 import type { Builder, UnneededEnvironment } from '../builder/builder.ts'
 import type { ServerNames } from '../domain/addresses.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
@@ -53,19 +51,3 @@ export type OpenRuntime = (
   addresses: Surroundings,
   closing: AsyncDisposableStack,
 ) => Promise<Runtime>
-
-/** Each is loaded only where runners run like that: a server of processes knows no container engine. */
-const runtimes = {
-  process: async () => (await import('./process-runtime.ts')).openProcessRuntime,
-  docker: async () => (await import('./docker-runtime.ts')).openDockerRuntime,
-} satisfies Record<string, () => Promise<OpenRuntime>>
-
-/** Opens the backend that CARRICK_BACKEND names, with its builder; `closing` closes both. Throws a sentence when it cannot be had. */
-export const openRuntime: OpenRuntime = async (foundation, addresses, closing) => {
-  const { config, log } = foundation
-  const open = await runtimes[config.CARRICK_BACKEND]()
-  const runtime = await open(foundation, addresses, closing)
-  const lacking = lacks(runtime.backend.confinement)
-  if (lacking !== undefined) log.warn({}, lacking)
-  return runtime
-}

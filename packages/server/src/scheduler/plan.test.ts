@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { LiveRunner } from '../domain/runner.ts'
 import { anyMade, anyScale, anyWorld, ended, loaded, worldNow as now, worldOf } from '../testing/app-worlds.ts'
 import { offered } from './offer.ts'
-import { planApp } from './plan.ts'
+import { mostPending, planApp } from './plan.ts'
 
 describe('too many runners', () => {
   test('the longest idle go first, and only as many as are too many', () => {
@@ -51,6 +51,26 @@ describe('too many runners', () => {
       { state: 'setup' },
     ])
     expect(ended(planApp(world, now).actions)).toEqual(['setup-2', 'serving-0'])
+  })
+})
+
+describe('an app that asks for more runners than any machine has', () => {
+  const most = 2_147_483_647
+  const startsOf = (plan: ReturnType<typeof planApp>) => plan.actions.filter(({ kind }) => kind === 'start').length
+
+  test.each([{ min_concurrency: most }, { concurrency_buffer: most }])('has only so many of them wait: %o', (asked) => {
+    const plan = planApp(
+      worldOf({ max_concurrency: most, ...asked }, [{ state: 'serving' }, { state: 'pending' }]),
+      now,
+    )
+    expect(startsOf(plan)).toBe(mostPending - 1)
+    expect(plan.moments).toContain(now + 1_000)
+  })
+
+  test('starts no more of them while those have no place', () => {
+    const waiting = Array.from({ length: mostPending }, () => ({ state: 'pending' as const }))
+    const plan = planApp(worldOf({ max_concurrency: most, min_concurrency: most }, waiting), now)
+    expect(startsOf(plan)).toBe(0)
   })
 })
 

@@ -4,7 +4,7 @@ import { desiredRunners, patientUntil } from '../domain/scaling.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Agenda } from './agenda.ts'
 import type { Fleet } from './fleet.ts'
-import { demandOn, wantedRunners } from './plan.ts'
+import { demandOn, missingRunners, wantedRunners } from './plan.ts'
 import { worldOf, type WorldParts } from './worlds.ts'
 
 interface LoadParts extends WorldParts {
@@ -29,7 +29,7 @@ export function wantsMore(appId: AppId, parts: LoadParts, agenda: Pick<Agenda, '
     .filter(({ runner }) => !successors.has(runner.id))
   const until = patientUntil(scale, demand, now)
   if (until !== undefined && !agenda.isSetBefore(appId, until)) return true
-  return wantedRunners(world.app, world, now).atLeast > there.length
+  return missingRunners(wantedRunners(world.app, world, now), there) > 0
 }
 
 /**

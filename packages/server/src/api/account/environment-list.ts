@@ -12,11 +12,17 @@ export const listEnvironments = operation(
   (deps, caller): Promise<readonly Environment[]> => deps.store.read(environmentsOfAccount(caller.accountId)),
 )
 
+/** No store of text holds a zero byte, Postgres least of all. */
+const Description = z
+  .string()
+  .max(1_000)
+  .refine((text) => !text.includes('\0'), 'must not have a zero byte')
+
 /** Makes an environment: a part of the account with apps and secrets of its own. */
 export const createEnvironment = operation(
   {
     permission: 'environments:write',
-    input: z.object({ name: z.string(), description: z.string().max(1_000).optional() }),
+    input: z.object({ name: z.string(), description: Description.optional() }),
   },
   async (deps, caller, { name, description }): Promise<Environment> => {
     checkEnvironmentName(name)

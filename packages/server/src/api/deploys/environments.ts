@@ -3,12 +3,15 @@ import { CarrickError } from '../../domain/errors.ts'
 import type { EnvironmentId } from '../../domain/ids.ts'
 import { checkAppName, mainEnvironment, splitAlias } from '../../domain/names.ts'
 import type { Caller } from '../../domain/permissions.ts'
-import { noteBegun, takeTurn } from '../../store/apps.ts'
+import { scaleInCode } from '../../domain/scale.ts'
+import { requireHardware } from '../../domain/sought-hardware.ts'
+import { noteBegun, takeTurn } from '../../store/deploy-turns.ts'
 import { environmentExists, environmentsOfAccount } from '../../store/environments.ts'
 import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'
 import { SentFile } from './app-files.ts'
 import { askedEnvironment, buildAsked } from './prepared.ts'
+import { ScaleInput } from './scale-input.ts'
 import { SentEnvironment } from './sent-environment.ts'
 
 /** An `--env`: absent means main. Whether there is such an environment is for `requireEnvironment` to say. */
@@ -28,6 +31,9 @@ export async function requireEnvironment(
   throw new CarrickError('invalid_value', `Environment "${name.slice(0, 128)}" not found: there is ${there.join(', ')}`)
 }
 
+/** No app has a longer name, so no deploy of one follows. */
+const longestAlias = 128
+
 /** So many that there are a refusal names. */
 const mostNamed = 50
 
@@ -39,7 +45,7 @@ export const unknownEnvironment = (name: string) =>
 
 /**
  * Builds what a deploy is about to ask for. Answers at once when it is there already. The deploy that follows has begun
- * here, however long this takes.
+ * here, however long this takes. Hardware that the deploy would be refused for is refused before the build.
  */
 export const buildEnvironment = operation(
   {
@@ -50,16 +56,19 @@ export const buildEnvironment = operation(
       environments: z.array(SentEnvironment),
       secrets: z.array(z.string()).optional(),
       files: z.array(SentFile).max(20_000).default([]),
+      asked: ScaleInput.optional(),
     }),
   },
-  async (deps, caller, { name, ...wanted }, attention): Promise<EnvironmentId> => {
+  async (deps, caller, { name, asked: scale, ...wanted }, attention): Promise<EnvironmentId> => {
     const { environment } = wanted
     await requireEnvironment(deps, caller, environment)
+    if (scale !== undefined) requireHardware(scaleInCode(scale), deps.hardware)
     const turn = await deps.store.commit(takeTurn(caller.accountId))
     const asked = await askedEnvironment(deps, caller, wanted)
     const { environmentId } = await buildAsked(deps, caller, wanted, asked, attention)
     const begun = { accountId: caller.accountId, name: name ?? '', environmentId }
-    if (name !== undefined) await deps.store.commit(noteBegun(begun, turn, deps.clock.now()))
+    if (name !== undefined && name.length <= longestAlias)
+      await deps.store.commit(noteBegun(begun, turn, deps.clock.now()))
     return environmentId
   },
 )

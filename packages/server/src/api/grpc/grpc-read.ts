@@ -17,12 +17,14 @@ import { authModes, healthMethods, keyScopes, retryConditions, strategies, wordO
 
 /** Files are what an image is made of. The name says only of which app a deploy may follow: `fal run` sends a function's. */
 export function buildInput(request: BuildEnvironmentRequest) {
+  const { machineRequirements } = request
   return {
     name: request.applicationName,
     environment: request.environmentName,
     environments: request.environments.map(sentEnvironment),
     secrets: request.secrets?.names,
     files: request.files.map(({ hash, relativePath }) => ({ hash, relativePath })),
+    ...(machineRequirements && { asked: askedScale(machineRequirements, undefined) }),
   }
 }
 

@@ -72,27 +72,31 @@ const refusals: readonly (readonly [string, Asked, string])[] = [
   ],
   ['an unknown region', { validRegions: ['mars'] }, 'There is no region "mars": there are us-west'],
 ]
-test.each(refusals)('%s is refused at deploy, scale and run with what there is', async (_what, machine, sentence) => {
-  const invalid = { code: Code.InvalidArgument, rawMessage: expect.stringContaining(sentence) }
-  await expect(deploy('other', machine)).rejects.toMatchObject(invalid)
-  await expect(run(machine)).rejects.toMatchObject(invalid)
-  await deploy('hello', { machineTypes: ['S'] })
-  const { numGpus, ...named } = machine
-  if (numGpus === undefined) {
-    await expect(control.client().updateApplication({ applicationName: 'hello', ...named })).rejects.toMatchObject(
-      invalid,
-    )
-  }
-  const body = { machine_types: machine.machineTypes, valid_regions: machine.validRegions, num_gpus: numGpus }
-  const headers = { 'content-type': 'application/json' }
-  const asked = { method: 'PUT', body: JSON.stringify(body), headers }
-  const { status, body: answer } = await control.rest('/applications/scale/hello', asked)
-  expect([status, JSON.stringify(answer)]).toEqual([422, expect.stringContaining(sentence.replaceAll('"', '\\"'))])
-  const { aliases } = await control.client().listAliases({})
-  expect(aliases.map(({ alias, machineTypes, validRegions }) => [alias, machineTypes, validRegions])).toEqual([
-    ['hello', ['S'], []],
-  ])
-})
+test.each(refusals)(
+  '%s is refused at deploy, scale and run with what there is, and before anything is built',
+  async (_what, machine, sentence) => {
+    const invalid = { code: Code.InvalidArgument, rawMessage: expect.stringContaining(sentence) }
+    await expect(deploy('other', machine)).rejects.toMatchObject(invalid)
+    await expect(run(machine)).rejects.toMatchObject(invalid)
+    await expect(buildAlone(machine)).rejects.toMatchObject(invalid)
+    await deploy('hello', { machineTypes: ['S'] })
+    const { numGpus, ...named } = machine
+    if (numGpus === undefined) {
+      await expect(control.client().updateApplication({ applicationName: 'hello', ...named })).rejects.toMatchObject(
+        invalid,
+      )
+    }
+    const body = { machine_types: machine.machineTypes, valid_regions: machine.validRegions, num_gpus: numGpus }
+    const headers = { 'content-type': 'application/json' }
+    const asked = { method: 'PUT', body: JSON.stringify(body), headers }
+    const { status, body: answer } = await control.rest('/applications/scale/hello', asked)
+    expect([status, JSON.stringify(answer)]).toEqual([422, expect.stringContaining(sentence.replaceAll('"', '\\"'))])
+    const { aliases } = await control.client().listAliases({})
+    expect(aliases.map(({ alias, machineTypes, validRegions }) => [alias, machineTypes, validRegions])).toEqual([
+      ['hello', ['S'], []],
+    ])
+  },
+)
 
 test('an app keeps what it asked for before, whatever else is changed of it', async () => {
   await deploy('hello', { machineTypes: ['GPU-H100'], numGpus: 2 })
@@ -125,7 +129,42 @@ async function deploy(applicationName: string, machineRequirements: object): Pro
   for await (const _ of control.client().registerApplication(request));
 }
 
+/** As the stock client asks for it before a deploy; a build that begins all the same is another error. */
+async function buildAlone(machineRequirements: object): Promise<void> {
+  const { build } = control.script
+  control.script.build = () => Promise.reject(new Error('it was built'))
+  const { environments } = code
+  try {
+    for await (const _ of control.client().buildEnvironment({ environments, machineRequirements }));
+  } finally {
+    control.script.build = build
+  }
+}
+
 async function run(machineRequirements: object): Promise<void> {
   const callable = { case: 'function', value: pickle } as const
   for await (const _ of control.client().run({ ...code, callable, machineRequirements }));
 }
+
+test('whoever looks after the server takes a machine into maintenance, and everybody is told', async () => {
+  const post = async (path: string, body: object, key?: string) =>
+    control.rest(path, { method: 'POST', body: JSON.stringify(body), ...(key === undefined ? {} : { key }) })
+  expect((await post('/v1/machines/drain', {}, control.keys.bob)).status).toBe(403)
+  expect((await post('/v1/machines/drain', { machine: 'nowhere' })).status).toBe(422)
+  expect((await post('/v1/machines/drain', { deadline_seconds: -1 })).status).toBe(422)
+  expect((await post('/v1/machines/drain', { deadline_seconds: 604_801 })).status).toBe(422)
+  expect((await machines()).machines).toMatchObject([{ id: 'box', maintenance: null }])
+
+  const drained = await post('/v1/machines/drain', { deadline_seconds: 60, message: 'a new driver' })
+  const told = { message: 'a new driver', deadline: expect.stringContaining('T') }
+  expect(drained.body).toMatchObject({ machine: 'box', runners: 1, maintenance: told })
+  expect((await machines(control.keys.bob)).machines).toMatchObject([{ id: 'box', maintenance: told }])
+  const status = await control.rest('/v1/status', {})
+  expect(status.body).toMatchObject({ maintenance: [{ machine: 'box', runners: 1, message: 'a new driver' }] })
+
+  expect((await post('/v1/machines/undrain', { machine: 'box' })).body).toMatchObject({ maintenance: null })
+  const events = (await control.rest('/v1/events', {})).body as { events: { action: string; subject: string }[] }
+  expect(events.events.map(({ action, subject }) => `${action} ${subject}`)).toEqual(
+    expect.arrayContaining(['drain_machine box', 'undrain_machine box']),
+  )
+})

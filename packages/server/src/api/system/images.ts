@@ -1,12 +1,9 @@
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
 import { isDigest, isRepository, ownerOf } from '../../domain/image-names.ts'
-import { keepImported, type ImportedImage } from '../../store/imported-images.ts'
+import { keepImported } from '../../store/imported-images.ts'
 import { manifestAt } from '../../store/registry.ts'
 import { operation } from '../operation.ts'
-
-/** Brings an image of the registry into the container engine, under the name that deploys have for it. */
-export type KeepInEngine = (image: ImportedImage, signal: AbortSignal) => Promise<void>
 
 const nameForm = /^[a-z0-9][a-zA-Z0-9._-]*(?::\d+)?(?:\/[a-z0-9][a-z0-9._-]*)+:[\w][\w.-]{0,127}$/
 

@@ -5,16 +5,9 @@ import type { RunnerSpec } from '../backend.ts'
 import { nameOf, needsInit, portsOf, programConfigOf } from './container-config.ts'
 import { statusOf, unless, wordsOf } from './engine.ts'
 import { asPodmanTakesIt } from './podman.ts'
+import type { Making } from './making.ts'
 import { pullImage } from './pull.ts'
 import type { ContainerSetting } from './setting.ts'
-
-export interface Making {
-  readonly signal: AbortSignal
-  /** Called when its image is not there, and is pulled. */
-  readonly onPulling: () => void
-  /** Told what people are to read of it. */
-  readonly say: (text: string) => void
-}
 
 /** Makes a runner's container, which does not run yet; pulls its image first where the engine does not have that. */
 export async function makeContainer(spec: RunnerSpec, setting: ContainerSetting, making: Making): Promise<Container> {

@@ -1,5 +1,5 @@
 import type { ContainerSetting } from './setting.ts'
-import type { Making } from './make-container.ts'
+import type { Making } from './making.ts'
 
 /** How often people are told how far it is. */
 const tellEveryMs = 5_000
