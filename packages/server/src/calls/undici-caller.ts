@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { callbackify } from 'node:util'
 import { Pool, type buildConnector } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
@@ -83,13 +84,10 @@ const poolOptions = {
   maxHeaderSize: headerBytes,
 } as const
 
-const connectorBy =
-  (dial: Dial, limitMs: number): buildConnector.connector =>
-  (_options, done) =>
-    void dial(limitMs).then(
-      (socket) => done(null, socket),
-      (error: Error) => done(error, null),
-    )
+function connectorBy(dial: Dial, limitMs: number): buildConnector.connector {
+  const connect = callbackify(() => dial(limitMs))
+  return (_options, done) => connect((error, socket) => (error ? done(error, null) : done(null, socket)))
+}
 
 const isDeserted = ({ stats }: Pool): boolean => stats.connected === 0 && stats.size === 0
 

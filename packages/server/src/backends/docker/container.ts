@@ -300,11 +300,18 @@ export class RunnerContainer {
       this.#say(
         `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,
       )
-    void whenListening(listener, onHidden, this.#over.signal).then(async (is) => {
-      if (!is) return
-      if (pid !== undefined && own !== '') await this.#openWay({ host: own, port: app }, address)
-      this.#accept(container, address)
-    })
+    const inside = pid === undefined || own === '' ? undefined : { host: own, port: app }
+    void this.#acceptOnce(whenListening(listener, onHidden, this.#over.signal), container, { inside, address })
+  }
+
+  async #acceptOnce(
+    listens: Promise<boolean>,
+    container: Container,
+    { inside, address }: { readonly inside: Address | undefined; readonly address: Address },
+  ): Promise<void> {
+    if (!(await listens)) return
+    if (inside !== undefined) await this.#openWay(inside, address)
+    this.#accept(container, address)
   }
 
   /** Before anybody is told of its address. */

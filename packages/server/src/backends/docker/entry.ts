@@ -64,7 +64,10 @@ export class Entries {
   async into({ init, address, published }: Inside): Promise<Entrance | undefined> {
     const namespace = await open(`/proc/${init.pid}/ns/net`).catch(() => undefined)
     if (namespace === undefined) return undefined
-    if (!isAlive(init)) return void (await namespace.close())
+    if (!isAlive(init)) {
+      await namespace.close()
+      return undefined
+    }
     const net = `/proc/${process.pid}/fd/${namespace.fd}`
     return {
       dial: (limitMs) => this.#connect({ net, ...address, limitMs }, published),
@@ -134,7 +137,7 @@ export class Entries {
     if (this.#child !== child) return
     this.#child = undefined
     this.#endsInARow += 1
-    for (const id of [...this.#waiting.keys()]) this.#take(id)?.reject(error)
+    for (const id of this.#waiting.keys()) this.#take(id)?.reject(error)
     if (!this.#isClosed) this.#log.warn({ err: error }, 'containers are called by their published ports for now')
   }
 }

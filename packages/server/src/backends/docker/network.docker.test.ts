@@ -21,13 +21,13 @@ beforeEach(async () => {
 })
 afterEach(() => networks.close())
 
-const open = () =>
+const open = (firewall = { ensure: async () => {} }) =>
   openNetworks({
     docker: engine.docker,
     installation,
     pool,
     egress: 'open',
-    firewall: { ensure: async () => {} },
+    firewall,
     log: silent,
     ingress: {
       name: 'carrick.internal',
@@ -98,6 +98,22 @@ test('where the addresses are used up, that is said with what to do', async () =
   })
   await networks.join('a', 'one')
   await expect(networks.join('b', 'two')).rejects.toThrow("no room for one more account's network in 10.216.4.0/22")
+})
+
+test('no runner comes onto a network whose walls could not be put up; the next one tries again', async () => {
+  await networks.close()
+  let refuses = true
+  const ensure = async () => {
+    if (refuses) throw new Error('`iptables` refuses: another app holds the lock')
+  }
+  networks = await open({ ensure })
+  await expect(networks.join('a', 'one')).rejects.toThrow(
+    "the machine's firewall does not take the rules about what runners may reach (`iptables` refuses: another app holds the lock): no runner is started without them",
+  )
+  expect(listening).toEqual([])
+  refuses = false
+  await networks.join('a', 'two')
+  expect(await there()).toHaveLength(1)
 })
 
 const rules = () => spawnSync('iptables', ['-S'], { encoding: 'utf8' }).stdout.split('\n')

@@ -66,7 +66,7 @@ const accountLabel = 'carrick.account'
 const lingerMs = 10 * 60_000
 
 const notReached = 'runners of an account do not reach the platform: the ingress cannot listen in their network'
-const withoutRules = 'the rules of the firewall about runners could not be put back: what they may reach is not bounded'
+const withoutRules = "the machine's firewall does not take the rules about what runners may reach"
 
 /** How the names of the bridges of one installation begin. */
 export const bridgePrefix = (installation: string): string => `cr${hashed(installation).slice(0, 5)}`
@@ -83,8 +83,16 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   async function take(account: AccountId): Promise<Network> {
     const found = (await ours(docker, installation, account))[0]
     const made = found ?? (await create(options, account))
-    await options.firewall.ensure().catch((error: unknown) => log.error({ err: error }, withoutRules))
+    await ensureWalls()
     return { ...made, door: await ingress?.listenAt(made.gateway).catch(unheard) }
+  }
+
+  /** No runner on a network without walls: what is missing is put up, or nothing starts there. */
+  async function ensureWalls(): Promise<void> {
+    await options.firewall.ensure().catch((cause: Error) => {
+      log.error({ err: cause }, withoutRules)
+      throw new Error(`${withoutRules} (${cause.message}): no runner is started without them`, { cause })
+    })
   }
 
   /** What nobody uses somebody may have tidied away. */
