@@ -11,6 +11,7 @@ import { uuidv7 } from '../../kit/ids.ts'
 import { appByName, begunTurn, lastTurn, registerRevision, takeTurn } from '../../store/apps.ts'
 import { Port, SentCode, storedCode } from './callable.ts'
 import type { Deps } from '../deps.ts'
+import { isKeptSource, mostMetadataBytes, requireSmall } from './bounds.ts'
 import { checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from '../operation.ts'
 import type { Attention } from '../operation.ts'
@@ -21,7 +22,7 @@ import { askedEnvironment, prepared } from './prepared.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { rolledOut, superseded } from './rollout.ts'
 import { ScaleInput } from './scale-input.ts'
-import { SentEnvironment } from './sent-environment.ts'
+import { SecretNames, SentEnvironment } from './sent-environment.ts'
 import { refuseUnserved, Unserved } from './unserved.ts'
 
 /** What a deploy says, whatever it came through. */
@@ -43,7 +44,7 @@ const Deploy = z.object({
   sourceCode: z.string().optional(),
   privateLogs: z.boolean().default(false),
   /** The secrets that it sees. Absent: those exposed by default; empty: none. */
-  secrets: z.array(z.string()).optional(),
+  secrets: SecretNames.optional(),
   ...Resilience.shape,
   ...Places.shape,
   ...Unserved.shape,
@@ -71,6 +72,11 @@ export const deploy = operation(
     checkAlias(input)
     checkAttach(input)
     refuseUnserved(input)
+    requireSmall(
+      'What an app says of itself (OpenAPI document, message, annotations)',
+      input.metadata,
+      mostMetadataBytes,
+    )
     requireRuntime(deps, input.metadata)
     const cameAt = await deps.store.commit(takeTurn(caller.accountId))
     const spec = await specOf(deps, caller, input, attention)
@@ -119,7 +125,7 @@ async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Atte
     ...resilience,
     privateLogs,
     metadata,
-    ...(sourceCode === undefined ? {} : { sourceCode }),
+    ...(sourceCode !== undefined && isKeptSource(sourceCode) ? { sourceCode } : {}),
   }
 }
 
