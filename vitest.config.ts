@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { whyNoEngine } from './test/engine/engine.ts'
 
@@ -15,7 +16,9 @@ export default defineConfig({
     // Most of their time tests wait for processes to start: two files at a time fill two cores.
     maxWorkers: 2,
     execArgv: ['--conditions=carrick-source'],
-    testTimeout: 60_000,
+    setupFiles: [fileURLToPath(new URL('test/patience.ts', import.meta.url))],
+    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 120_000,
     hookTimeout: 300_000,
     // See docs/decisions/0056: what fails is tried so often again, and told by name when it passes then. CI asks for one.
     retry: Number(process.env['CARRICK_TEST_RETRIES'] ?? 0),
@@ -39,6 +42,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/crash/crash.test.ts'],
           exclude: ['**/node_modules/**', withEngine],
+          globalSetup: process.env['CARRICK_TEST_BACKEND'] === 'docker' ? ['test/engine/setup-e2e.ts'] : [],
           testTimeout: 300_000,
         },
       },

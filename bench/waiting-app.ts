@@ -1,5 +1,5 @@
 import { serverDefaults } from '../packages/server/src/domain/scale.ts'
-import { registerRevision } from '../packages/server/src/store/apps.ts'
+import { registerRevision } from '../packages/server/src/store/next-revisions.ts'
 import type { Store } from '../packages/server/src/store/store.ts'
 
 export const appId = '01900000-0000-7000-8000-000000000001'

@@ -106,12 +106,15 @@ describe('an app that', () => {
     await carrick.deploy('bad.py::Mute', 'mute', '--strategy', 'recreate')
     const queued = await post('/queue/tester/mute', {})
     const { request_id: id } = (await queued.json()) as { request_id: string }
-    const direct = await called('/tester/mute', {}, { 'x-fal-request-timeout': '6' })
-    expect([direct.status, direct.type]).toEqual([504, 'request_timeout'])
-    expect(direct.text).toContain('ended with startup_timeout')
+    await until(async () => {
+      const direct = await called('/tester/mute', {}, { 'x-fal-request-timeout': '6' })
+      expect([direct.status, direct.type]).toEqual([504, 'request_timeout'])
+      return direct.text.includes('ended with startup_timeout') // a slow machine has not begun one in six seconds
+    }, 'the word of a runner that was not ready')
     const ends = (await runners('mute')).filter(({ state }) => state === 'TERMINATED')
     expect(ends.map(({ reason }) => reason)).toContain('startup_timeout')
-    expect((await runners('mute')).map(({ state }) => state)).toContain('CRASH_BACKOFF')
+    const states = async () => (await runners('mute')).map(({ state }) => state)
+    await until(async () => (await states()).includes('CRASH_BACKOFF'), 'the next start to wait')
     const status = await carrick.ask(`/queue/tester/mute/requests/${id}/status`)
     expect(((await status.json()) as { status: string }).status, 'it is no attempt').toBe('IN_QUEUE')
     await carrick.ask('/v1/serverless/apps/tester/mute', { method: 'DELETE' })
@@ -185,7 +188,7 @@ describe('an app that', () => {
   test('leaves children behind: they end with it, whatever they did to hide', async () => {
     const mark = `child-of-${carrick.pid}`
     const { runner } = JSON.parse((await called('/tester/bad/fork', { text: mark })).text) as { runner: string }
-    expect(await processesWith(mark)).toBe(3)
+    await until(async () => (await processesWith(mark)) === 3, 'three children')
     expect((await carrick.fal('runners', 'kill', runner)).code).toBe(0)
     expect(await endOf(runner)).toMatchObject({ reason: 'killed', exit_signal: 'SIGKILL' })
     await until(async () => (await processesWith(mark)) === 0, 'the end of all children')

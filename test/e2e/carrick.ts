@@ -4,14 +4,15 @@ import { request, type IncomingMessage } from 'node:http'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { beginAsPrepared } from './prepared-folder.ts'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 const bin = join(root, 'packages', 'cli', 'bin', 'carrick.js')
-const cache = join(root, '.cache')
+const cache = realpathSync(mkdirSync(join(root, '.cache'), { recursive: true }) ?? join(root, '.cache'))
 const patienceMs = 240_000
 
 /** Where the runners of all servers are: `CARRICK_TEST_BACKEND=docker` has every test run with containers. */
@@ -54,6 +55,7 @@ export class Carrick implements AsyncDisposable {
   /** The same with a data folder that is there, such as one with a `carrick.toml`. It goes with the server. */
   static async startIn(folder: string, settings: Record<string, string> = {}): Promise<Carrick> {
     const carrick = new Carrick(folder, settings)
+    if (carrick.#backend === 'docker') await beginAsPrepared(folder)
     await carrick.up()
     return carrick
   }

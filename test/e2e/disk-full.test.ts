@@ -13,7 +13,7 @@ test.skipIf(!mayMount())(
     await using disk = await smallDisk(400)
     await using carrick = await Carrick.start({ CARRICK_LOG_LEVEL: 'error' }, disk.path)
     await carrick.deploy('gate.py::Gate', 'gate')
-    const gate = join(disk.path, 'gate')
+    const gate = join(carrick.shared, 'gate')
     const ballast = join(disk.path, 'ballast')
     const submit = (padding: number) => {
       const body = JSON.stringify({ file: gate, padding: 'x'.repeat(padding) })

@@ -3,6 +3,9 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick } from './carrick.ts'
 
+/** What a page shows it shows at once, but on a machine that is busy with others. */
+const patienceMs = 120_000
+
 const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path))
 
 /** The addresses that a deploy prints, opened as a person opens them. */
@@ -52,6 +55,7 @@ describe('what fal deploy prints', () => {
       ]
       browser = await chromium.launch({ executablePath: program ?? '', args })
       page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
+      page.setDefaultTimeout(patienceMs)
       page.on('pageerror', (error) => complaints.push(error.message))
       page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`))
       page.on(
@@ -124,6 +128,7 @@ describe('what fal deploy prints', () => {
     test('gives the key away to no page that an app answers with', async () => {
       await carrick.deploy('painter.py::Mallory', 'mallory', '--auth', 'public')
       const other = await page.context().newPage()
+      other.setDefaultTimeout(patienceMs)
       await other.goto(`${carrick.url}/dashboard/apps/tester/mallory`)
       await other.waitForSelector('h2 >> text=POST /') // a public app shows its endpoints to everyone
       await other.evaluate(`sessionStorage.setItem('carrick-key', 'a key')`)

@@ -149,7 +149,8 @@ print(json.dumps([handle.request_id for handle in handles]))`,
   })
 
   test('what was cancelled and flushed is listed as such', async () => {
-    const ids = await Promise.all(Array.from({ length: 24 }, () => submit({ seconds: 2 })))
+    // Two run at a time: some wait for as long as three commands take on a slow machine.
+    const ids = await Promise.all(Array.from({ length: 24 }, () => submit({ seconds: 5 })))
     const last = ids.at(-1)
     const cancel = `/queue/tester/fragile/requests/${last}/cancel`
     expect((await carrick.ask(cancel, { method: 'PUT' })).status).toBe(202)

@@ -172,7 +172,7 @@ describe('inside a runner with the stock fal command', () => {
     await carrick.fal('runners', 'kill', runner)
     const { code, stdout, stderr } = await session
     expect([code, stdout + stderr]).toEqual([1, expect.stringContaining('ended, and this session with it')])
-    expect(isRunning()).toBe(false)
+    await until(() => !isRunning(), 'the command to be gone')
   })
 })
 

@@ -266,6 +266,7 @@ describe('a WebSocket of an app', () => {
     new WebSocket(`${plain().replace('http:', 'ws:')}${path}`, { headers: { authorization: `Key ${key()}` } })
 
   test('holds one slot, passes bytes and pings, and the app sees how it was closed', async () => {
+    await until(async () => (await inFlight()) === 0, 'those of the tests before to have gone')
     const socket = open('/tester/live/raw')
     await once(socket, 'open')
     expect(await inFlight()).toBe(1)

@@ -2,13 +2,8 @@ import type { App, DeploymentStrategy } from '../../packages/server/src/domain/a
 import { queueDefaults } from '../../packages/server/src/domain/queue-settings.ts'
 import { renewalOf } from '../../packages/server/src/domain/rollout.ts'
 import { changedScale, type ScaleChanges } from '../../packages/server/src/domain/scale.ts'
-import {
-  deleteApp,
-  queueOfApp,
-  setNextRevision,
-  updateQueue,
-  updateScale,
-} from '../../packages/server/src/store/apps.ts'
+import { deleteApp, queueOfApp, updateQueue, updateScale } from '../../packages/server/src/store/apps.ts'
+import { setNextRevision } from '../../packages/server/src/store/next-revisions.ts'
 import { registerTestRevision } from '../../packages/server/src/testing/scheduler.ts'
 import type { Server } from './server.ts'
 import type { World } from './world.ts'

@@ -16,7 +16,7 @@ export async function machines(flags: Where & { json?: boolean }): Promise<void>
 
 type Machine = Machines['machines'][number]
 
-function machineText({ id, region, cpus, memory_bytes, gpus, runners }: Machine): string {
+function machineText({ id, region, cpus, memory_bytes, gpus, runners, maintenance }: Machine): string {
   const head = `${id} (region ${region}): ${cpus} ${cpus === 1 ? 'core' : 'cores'}, ${memory(memory_bytes)}, ${count(gpus.length, 'GPU')}, ${count(runners.length, 'runner')}`
   const cards = gpus.map(({ index, name, runner_id }) => [`  GPU ${index}`, name, runner_id ?? ''])
   const there = runners.map((runner) => [
@@ -27,7 +27,14 @@ function machineText({ id, region, cpus, memory_bytes, gpus, runners }: Machine)
     memory(runner.memory_bytes),
     runner.gpus.length === 0 ? '' : `GPU ${runner.gpus.join(', ')}`,
   ])
-  return [head, table(cards), table(there)].filter((part) => part !== '').join('\n')
+  return [head, ...(maintenance === null ? [] : [`  ${maintenanceText(maintenance)}`]), table(cards), table(there)]
+    .filter((part) => part !== '')
+    .join('\n')
+}
+
+function maintenanceText({ since, deadline, message }: NonNullable<Machine['maintenance']>): string {
+  const late = deadline === null ? '' : `; what runs on it at ${deadline} is killed`
+  return `In maintenance since ${since}${message === null ? '' : ` (${message})`}: it gets no new runners${late}`
 }
 
 function typesText({ machine_types }: Machines): string {

@@ -12,7 +12,19 @@ export async function status(flags: Where & { json?: boolean }): Promise<void> {
     `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}${now.engine === undefined ? '' : `: ${now.engine}`}): ${count(now.apps, 'app')}, ` +
     `${count(now.runners, 'runner')}, ${now.queued} waiting, ${now.running} running, ${gibibytes(now.disk_free_bytes)} GiB free`
   const paused = now.paused.length === 0 ? '' : `\nPaused: the queue of ${now.paused.join(', ')}`
-  print({ text: text + paused + confined(now), json: { url: connection.url, ...now } }, flags)
+  print({ text: text + paused + inMaintenance(now) + confined(now), json: { url: connection.url, ...now } }, flags)
+}
+
+/** A line for each machine that gets no runners. */
+function inMaintenance({ maintenance }: ServerStatus): string {
+  return maintenance
+    .map(({ machine, since, deadline, message, runners }) => {
+      const why = message === null ? '' : ` (${message})`
+      const left = runners === 0 ? 'no runner is on it' : `${count(runners, 'runner')} on it still to end`
+      const late = runners === 0 || deadline === null ? '' : `, at ${deadline} at the latest`
+      return `\nIn maintenance: ${machine} since ${since}${why}: it gets no new runners, ${left}${late}`
+    })
+    .join('')
 }
 
 /** What runners have, and in a line of its own each thing that they have not, or not as well as they could. */

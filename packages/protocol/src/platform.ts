@@ -459,6 +459,30 @@ export type PlatformWebhook = z.infer<typeof PlatformWebhook>
 /** GET /v1/serverless/webhooks: those of the newest requests first. */
 export const PlatformWebhooks = z.object({ webhooks: z.array(PlatformWebhook), ...page })
 
+/** While a machine gets no new runners, and lets go of those that it has. */
+export const MachineMaintenance = z.object({
+  since: moment,
+  /** What still runs there then is killed. */
+  deadline: moment.nullable(),
+  message: z.string().nullable(),
+})
+
+/** POST /v1/machines/drain, and without a deadline /v1/machines/undrain */
+export const DrainMachine = z.object({
+  /** May be left out where there is one. */
+  machine: z.string().optional(),
+  /** Seconds from now; at most a week. Left out: as long as requests and teardown may take. */
+  deadline_seconds: z.number().optional(),
+  message: z.string().optional(),
+})
+/** What it answers: the runners are those that are on the machine still, of all accounts. */
+export const MachineDrain = z.object({
+  machine: z.string(),
+  maintenance: MachineMaintenance.nullable(),
+  runners: z.number(),
+})
+export type MachineDrain = z.infer<typeof MachineDrain>
+
 /** GET /v1/machines: what there is to run on, and what the caller's runners use of it; all runners for who looks after it all. */
 export const Machines = z.object({
   machines: z.array(
@@ -467,6 +491,8 @@ export const Machines = z.object({
       region: z.string(),
       cpus: z.number(),
       memory_bytes: z.number(),
+      /** Null while it serves. */
+      maintenance: MachineMaintenance.nullable().default(null),
       gpus: z.array(
         z.object({
           index: z.number(),

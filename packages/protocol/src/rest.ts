@@ -194,6 +194,19 @@ export const ServerStatus = z.object({
   paused: z.array(z.string()),
   running: z.number(),
   disk_free_bytes: z.number(),
+  /** The machines that are in maintenance, and how many runners, of all accounts, are on each still. */
+  maintenance: z
+    .array(
+      z.object({
+        machine: z.string(),
+        since: z.iso.datetime(),
+        deadline: z.iso.datetime().nullable(),
+        message: z.string().nullable(),
+        runners: z.number(),
+      }),
+    )
+    .readonly()
+    .default([]),
   /** What keeps runners within their bounds and apart: each part, by what, or null and why it is not had. */
   confinement: z
     .array(z.object({ part: z.string(), by: z.string().nullable(), why: z.string().optional() }))

@@ -28,7 +28,7 @@ async function check({ carrick, proxy, key, itself = false }: Way) {
     logs: true,
     pollInterval: 100,
     onQueueUpdate: (update) => {
-      if (update.status === 'IN_PROGRESS') lines.push(...update.logs.map(({ message }) => message))
+      if (update.status !== 'IN_QUEUE') lines.push(...update.logs.map(({ message }) => message))
     },
   })
   const followed = await fal.subscribe(app, { input: { text: 'followed' }, mode: 'streaming' })

@@ -121,7 +121,8 @@ async function subscriptions() {
     headers: { 'x-mine': 'yes' },
     onEnqueue: (requestId) => void ids.push(requestId),
     onQueueUpdate: (update) => {
-      if (update.status === 'IN_PROGRESS') lines.push(...update.logs.map(({ message }) => message))
+      // A slow machine sees none of the half second in which it runs: then the lines come with its end.
+      if (update.status !== 'IN_QUEUE') lines.push(...update.logs.map(({ message }) => message))
     },
   })
   const followed = await fal.subscribe(app, {

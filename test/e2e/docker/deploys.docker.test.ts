@@ -253,7 +253,7 @@ describe('an image that serves by itself', () => {
     const table = [
       'exposed_port = 9000',
       'machine_type = "XS"',
-      'startup_timeout = 5',
+      'startup_timeout = 15', // sixty lines on a machine that is busy with others
       `[tool.fal.apps.silent.image]\nimage = "${silentImage}"\n`,
     ].join('\n')
     const ended = await deployIn(await project('silent', table), 'silent')

@@ -1,14 +1,33 @@
 import { Command } from 'commander'
 import { data, json, output, url } from './options.ts'
+import { seconds } from './values.ts'
 
 export function machines(): Command {
-  return new Command('machines')
+  const group = new Command('machines')
     .description('What there is to run on, which runners hold what of it, and which machine types fit')
     .addOption(data())
     .addOption(url())
     .addOption(json())
     .addOption(output())
     .action(async (flags) => (await import('../machines.ts')).machines(flags))
+  const command = (name: string, description: string) =>
+    group
+      .command(name)
+      .description(description)
+      .argument('[machine]', 'its id; may be left out where there is one')
+      .addOption(data())
+      .addOption(url())
+      .addOption(json())
+      .addOption(output())
+  command('drain', 'Takes a machine into maintenance: it gets no new runners, and those that it has finish and end')
+    .option('--deadline <time>', 'kill what still runs after so long: 90s, 30m, 2h; 0s for now', seconds)
+    .option('--message <text>', 'why, for whoever asks')
+    .option('--detach', 'do not wait until all its runners are gone')
+    .action(async (machine, flags) => (await import('../drain.ts')).drain(machine, flags))
+  command('undrain', 'Ends the maintenance of a machine').action(async (machine, flags) =>
+    (await import('../drain.ts')).undrain(machine, flags),
+  )
+  return group
 }
 
 export function secrets(): Command {

@@ -13,6 +13,13 @@ export function bytes(text: string): number | null {
   return Math.floor(Number(amount) * 1_024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
 }
 
+export function seconds(text: string): number {
+  const [, amount = '', unit = ''] = /^(\d{1,6})([smhd]?)$/.exec(text) ?? []
+  const each = { s: 1, m: 60, h: 3_600, d: 86_400 }[unit || 's']
+  if (amount !== '' && each !== undefined) return Number(amount) * each
+  throw new InvalidArgumentError('It must be a time such as 90s, 30m or 2h.')
+}
+
 /** A moment, or how long ago it was, as ISO 8601. */
 export function past(text: string): string {
   const [, amount, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []

@@ -9,7 +9,7 @@ import {
 import type { BuildEnvironmentResult } from '@carrick/protocol/gen/controller_pb.js'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { CarrickError } from '../domain/errors.ts'
-import { switchRevision } from '../store/apps.ts'
+import { switchRevision } from '../store/next-revisions.ts'
 import { addRunner } from '../store/runners.ts'
 import { openTestControl, testRunner } from '../testing/control.ts'
 import type { TestControl } from '../testing/control.ts'

@@ -6,6 +6,7 @@ import type { Decisions } from '../domain/decision.ts'
 import type { AccountId, AppId, EnvironmentId, RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { BuiltEnvironment, EnvironmentDefinition, ImageCredentials } from '../domain/revision.ts'
+import type { Maintained, Maintenance } from '../domain/maintenance.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { StopReason, Terminated } from '../domain/runner.ts'
@@ -129,6 +130,12 @@ export interface Builds {
 
 /** What operations ask of the scheduler. */
 export interface Runners {
+  /** The machines that are in maintenance. */
+  maintained(): Maintained
+  /** Takes a machine into maintenance: it gets no new runners, and those that it has are asked to end. */
+  maintain(maintenance: Maintenance): Promise<void>
+  /** A machine serves again. */
+  endMaintenance(machineId: string): Promise<void>
   /** The live runners of all accounts that have a place, oldest first. */
   placed(): readonly Placed[]
   /** An account's live runners, and those that ended since then. */

@@ -128,6 +128,7 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ['scale_down', 'there are more runners than max_concurrency allows'],
   ['deploy', 'its revision is not the active one any more'],
   ['app_deleted', 'its app was deleted'],
+  ['host_maintenance', 'its machine was taken into maintenance'],
   ['stopped', 'it was to be replaced, and its successor serves'],
 ])
 

@@ -30,6 +30,8 @@ export type Unplaced =
   | { readonly kind: 'account_gpus'; readonly limit: number; readonly held: number; readonly needs: number }
   /** No machine is in a region that the app allows. */
   | { readonly kind: 'region'; readonly wanted: readonly string[]; readonly there: readonly string[] }
+  /** The machines that could hold it are in maintenance. */
+  | { readonly kind: 'maintenance'; readonly machines: readonly string[] }
   /** Nothing here has this hardware at all, and the operator lets such apps wait. */
   | { readonly kind: 'never'; readonly machineTypes: readonly string[] }
 

@@ -109,7 +109,7 @@ const endReasons: ReadonlyMap<string, string> = new Map([
   ['crash', 'its process ended by itself while it served'],
   ...Object.entries(exceededWords).map(([reason, words]) => [reason, `it ${words}`] as const),
   ['shutdown', 'the server was stopped'],
-  ['host_maintenance', 'its machine went down for maintenance'],
+  ['host_maintenance', 'its machine was taken into maintenance (`carrick machines drain`)'],
   ['startup_timeout', 'it did not open its port within startup_timeout'],
   ['startup_failure', 'it ended before it was ready'],
   ['server_restart', 'the server ended uncleanly, and its next start ended what was left'],

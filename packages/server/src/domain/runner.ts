@@ -86,6 +86,7 @@ export type StopReason =
   | 'request_timeout'
   | 'health_check'
   | 'crash'
+  | 'host_maintenance'
   | 'shutdown'
 
 /** What it wanted more of than it may have: memory, processes, room for its files. */

@@ -13,6 +13,8 @@ export function unplacedWords(why: Unplaced): string {
       return `it needs ${spellCount(why.needs, 'GPU')}, and the account holds ${why.held} of the ${why.limit} that it may have`
     case 'region':
       return `no machine is in ${spellList(why.wanted)}; there are machines in ${spellList(why.there)}`
+    case 'maintenance':
+      return `${spellList(why.machines)} ${why.machines.length === 1 ? 'is' : 'are'} in maintenance, and gets no new runners until \`carrick machines undrain\``
     case 'never':
       return `nothing here has the hardware of ${spellList(why.machineTypes)}`
     default:

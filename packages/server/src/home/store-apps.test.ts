@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { RevisionSpec } from '../domain/revision.ts'
-import { abortRolling, deleteApp, registerRevision, setNextRevision } from '../store/apps.ts'
+import { deleteApp } from '../store/apps.ts'
+import { abortRolling, registerRevision, setNextRevision } from '../store/next-revisions.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
 import { createApps } from './store-apps.ts'
 

@@ -44,3 +44,16 @@ test('apps that are gone are forgotten', () => {
   log.tidy((id) => id !== 'gone')
   expect(log.of('gone')).toEqual([])
 })
+
+test('what is not on disk is taken once, as it is now, and again when it could not be kept', () => {
+  const log = new DecisionLog()
+  for (const at of [1, 2]) log.note('app', decision(at))
+  log.note('other', decision(3))
+  const first = { appId: 'app', kept: { decision: decision(2), firstAt: 1, times: 2 } }
+  expect(log.take(1)).toEqual([first])
+  expect(log.take(10)).toMatchObject([{ appId: 'other' }])
+  expect(log.take(10)).toEqual([])
+  log.putBack([first])
+  log.note('app', decision(4))
+  expect(log.take(10)).toEqual([{ appId: 'app', kept: { decision: decision(4), firstAt: 1, times: 3 } }])
+})

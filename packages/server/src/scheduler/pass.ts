@@ -15,6 +15,7 @@ import { fold, strangers } from './fold.ts'
 import type { Change } from './fleet.ts'
 import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
+import type { Maintenances } from './maintenances.ts'
 import { Offers } from './offers.ts'
 import { lookAgainAt } from './look-again.ts'
 import { planApp, type Action, type AppWorld, type Plan } from './plan.ts'
@@ -31,6 +32,7 @@ import { worldOf, worlds, worldsOf } from './worlds.ts'
 export interface PassParts extends RollParts, BirthParts {
   readonly homes: Homes
   readonly hands: Hands
+  readonly maintenances: Pick<Maintenances, 'all'>
   readonly runs: Runs
   readonly postMortems: PostMortems
   readonly sightings: Sightings

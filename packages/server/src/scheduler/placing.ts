@@ -7,11 +7,13 @@ import type { ScaleSettings } from '../domain/scale.ts'
 import type { Clock, Moment } from '../kit/clock.ts'
 import { Room } from '../domain/room.ts'
 import type { Change, Fleet } from './fleet.ts'
+import type { Maintenances } from './maintenances.ts'
 
 export interface PlacingParts {
   readonly fleet: Fleet
   readonly clock: Clock
   readonly hardware: Hardware
+  readonly maintenances: Pick<Maintenances, 'all'>
   /** Whether nothing is being done to a runner. */
   readonly isFree: (id: RunnerId) => boolean
 }
@@ -46,7 +48,7 @@ export class Placing {
     if (due.length === 0) return new Map()
     const inOrder = due.toSorted(({ runner: one }, { runner: other }) => one.createdAt - other.createdAt)
     const room = this.#countedRoom()
-    const found = placeAll(inOrder.map(wantedOf), room, this.#parts.hardware)
+    const found = placeAll(inOrder.map(wantedOf), room, this.#parts.hardware, this.#parts.maintenances.all)
     this.#triedAt = now
     const places = new Map<RunnerId, Placement>()
     for (const { runner } of inOrder) {
@@ -90,6 +92,11 @@ export class Placing {
     const taken = { accountId: to.accountId, placement: to.placement }
     if (from?.placement === undefined) this.#room?.take(taken)
     if (to.state === 'terminated') this.#leaving.set(to.id, taken)
+  }
+
+  /** What was not to be had may be to be had now. */
+  lookAgain(): void {
+    this.#isFreed = true
   }
 
   /** The runners were read again: what is taken is what they say. */

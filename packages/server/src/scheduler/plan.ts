@@ -3,6 +3,7 @@ import { nextStartAt, type Backoff } from '../domain/backoff.ts'
 import type { RevisionId, RunnerId } from '../domain/ids.ts'
 import type { Unplaced } from '../domain/placement.ts'
 import type { Revision } from '../domain/revision.ts'
+import { leaving, type Maintained } from '../domain/maintenance.ts'
 import { oldRunnersKept, successorsWanted } from '../domain/rollout.ts'
 import type { LiveRunner, Pending, Serving, Setup, StopReason, Terminated } from '../domain/runner.ts'
 import { desiredRunners, idleLimitMs, patientUntil, type Demand, type Desired } from '../domain/scaling.ts'
@@ -56,6 +57,8 @@ export interface AppWorld {
   readonly costliestFirst?: (one: LiveRunner, other: LiveRunner) => number
   /** Requests that wait because their queue is paused. */
   readonly held?: number
+  /** The machines that let go of their runners. */
+  readonly maintained?: Maintained
 }
 
 export type Action =
@@ -84,17 +87,27 @@ export interface Scaling {
 export function planApp(world: AppWorld, now: Moment): Plan {
   const { app, active, rolling } = world
   if (app === undefined || world.over) return endAll(world.runners, 'app_deleted')
-  const own = active && planActive(app, active, world, now)
+  const { gone, staying } = parted(world, now)
+  const own = active && planActive(app, active, staying, now)
   const plans = [
+    endAll(gone, 'host_maintenance'),
     own,
-    rolling && rolling.id !== active?.id && planRolling(rolling, world),
-    planOld(app, world, now),
+    rolling && rolling.id !== active?.id && planRolling(rolling, staying),
+    planOld(app, staying, now),
   ].filter((plan) => typeof plan === 'object')
   return {
     actions: plans.flatMap(({ actions }) => actions),
     moments: plans.flatMap(({ moments }) => moments),
     ...(own?.scaling && { scaling: own.scaling }),
   }
+}
+
+/** The runners whose machine lets them go, and the world without them: what is wanted in their place is planned at once. */
+function parted(world: AppWorld, now: Moment): { readonly gone: readonly Loaded[]; readonly staying: AppWorld } {
+  const { maintained, runners } = world
+  if (maintained === undefined || maintained.size === 0) return { gone: [], staying: world }
+  const goes = ({ runner }: Loaded) => runner.state !== 'draining' && leaving(runner, maintained, now) !== 'stay'
+  return { gone: runners.filter(goes), staying: { ...world, runners: runners.filter((each) => !goes(each)) } }
 }
 
 /**

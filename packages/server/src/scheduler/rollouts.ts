@@ -83,8 +83,9 @@ const advice = 'Where old and new have no room beside each other, --strategy rec
 function reasonOf(failed: Terminated | undefined, { spec }: Revision, unplaced: Unplaced | undefined): string {
   const seconds = spec.scale.startup_timeout
   if (failed === undefined) {
-    const where = unplaced === undefined ? '' : `, for want of a place: ${unplacedWords(unplaced)}. ${advice}`
-    return `No runner of it was ready within ${2 * seconds} s${where || '.'}`
+    const where = unplaced === undefined ? '' : `, for want of a place: ${unplacedWords(unplaced)}`
+    const more = unplaced?.kind === 'no_room' ? ` ${advice}` : ''
+    return `No runner of it was ready within ${2 * seconds} s${where}.${more}`
   }
   if (failed.reason === 'startup_timeout')
     return `Its first runner was not ready within ${seconds} s (startup_timeout).`

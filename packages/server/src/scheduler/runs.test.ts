@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { registerRevision } from '../store/apps.ts'
+import { registerRevision } from '../store/next-revisions.ts'
 import { openTestScheduler, testSpec } from '../testing/scheduler.ts'
 import { openTestStore, addTestAccount } from '../testing/store.ts'
 import type { TestStore } from '../testing/store.ts'

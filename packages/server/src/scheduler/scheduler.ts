@@ -8,6 +8,7 @@ import type { ExecCommand, ExecSession, RunnerBackend, RunnerUsage } from '../ba
 import type { Decisions } from '../domain/decision.ts'
 import type { Hardware } from '../domain/hardware.ts'
 import type { AccountId, AppId, RevisionId, RunnerId } from '../domain/ids.ts'
+import type { Maintained, Maintenance } from '../domain/maintenance.ts'
 import type { Placed } from '../domain/placement.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import type { Address, EndReason, Exceeded, Identity, StopReason, Terminated } from '../domain/runner.ts'
@@ -21,12 +22,14 @@ import type { Store } from '../store/store.ts'
 import { noteLaunch } from '../store/timelines.ts'
 import { unknownRunner, type Wish } from './asks.ts'
 import { AppNews } from './app-news.ts'
+import { DecisionKeeper } from './decision-keeper.ts'
 import { DecisionLog } from './decisions.ts'
 import { Fleet, type Change } from './fleet.ts'
 import { Hands } from './hands.ts'
 import { HealthChecks } from './health-checks.ts'
 import { tellOfLateStarts } from './late-starts.ts'
 import type { Launch, RunnerStart } from './launch.ts'
+import { Maintenances } from './maintenances.ts'
 import { Masks } from './masks.ts'
 import { Memory } from './memory.ts'
 import { Pass } from './pass.ts'
@@ -59,6 +62,12 @@ export interface SchedulerParts {
 }
 
 export interface Scheduler {
+  /** The machines that are in maintenance. */
+  maintained(): Maintained
+  /** Takes a machine into maintenance: it gets no new runners and those that it has are asked to end. Resolves when they are. */
+  maintain(maintenance: Maintenance): Promise<void>
+  /** A machine serves again. */
+  endMaintenance(machineId: string): Promise<void>
   /** The live runners of all accounts that have a place, oldest first. */
   placed(): readonly Placed[]
   /** An account's live runners, oldest first, and those that ended since then. */
@@ -100,7 +109,9 @@ export async function startScheduler(parts: SchedulerParts): Promise<Scheduler> 
   const fleet = new Fleet(parts.store, parts.keyring)
   await endFormerRuns(parts)
   await endFormerRunners(fleet, parts.backend, parts.clock, AbortSignal.timeout(patienceMs))
-  return new PlatformScheduler(parts, fleet)
+  const maintenances = new Maintenances(parts.store)
+  await maintenances.load()
+  return new PlatformScheduler(parts, fleet, maintenances)
 }
 
 const patienceMs = 60_000
@@ -113,12 +124,14 @@ const lastSecondMs = 1_000
 class PlatformScheduler implements Scheduler {
   readonly #parts: SchedulerParts
   readonly #fleet: Fleet
+  readonly #maintenances: Maintenances
   readonly #memory = new Memory()
   readonly #masks = new Masks()
   readonly #rollouts: Rollouts
   readonly #runs = new Runs()
   readonly #postMortems = new PostMortems((id) => this.#fleet.get(id) !== undefined)
   readonly #decisions = new DecisionLog()
+  readonly #decisionKeeper: DecisionKeeper
   readonly #health: HealthChecks
   readonly #documents: ServedDocuments
   readonly #hands: Hands
@@ -130,10 +143,11 @@ class PlatformScheduler implements Scheduler {
   readonly #ending = new AbortController()
   readonly #checking = new Set<RunnerId>()
 
-  constructor(parts: SchedulerParts, fleet: Fleet) {
+  constructor(parts: SchedulerParts, fleet: Fleet, maintenances: Maintenances) {
     const { backend, apps, homes, store, clock, log, everyMs } = parts
     this.#parts = parts
     this.#fleet = fleet
+    this.#maintenances = maintenances
     this.#rollouts = new Rollouts(parts.logs)
     const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
@@ -157,10 +171,17 @@ class PlatformScheduler implements Scheduler {
     const say = (message: string, runner: Identity) => this.#voices.say(message, runner)
     this.#documents = new ServedDocuments({ store, clock, log, memory: this.#memory })
     const hands = this.#hands
-    this.#placing = new Placing({ fleet, clock, hardware: parts.hardware, isFree: (id) => hands.isFree(id) })
+    this.#placing = new Placing({
+      fleet,
+      clock,
+      maintenances,
+      hardware: parts.hardware,
+      isFree: (id) => hands.isFree(id),
+    })
     this.#roster = new Roster({ ...parts, fleet, memory: this.#memory, placing: this.#placing })
     const own = {
       fleet,
+      maintenances,
       memory: this.#memory,
       rollouts: this.#rollouts,
       runs: this.#runs,
@@ -175,6 +196,7 @@ class PlatformScheduler implements Scheduler {
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
     this.#loop = startLoop((signal) => this.#pass.run(signal), { name: 'scheduler', everyMs, log })
+    this.#decisionKeeper = new DecisionKeeper({ decisions: this.#decisions, store, log })
 
     backend.onChange((id) => (sightings.expectChange(id), this.#loop.wake()))
     backend.onOutput((output) => this.#voices.heard(output))
@@ -184,6 +206,23 @@ class PlatformScheduler implements Scheduler {
     const touchNews = () => news.take().forEach((appId) => this.#pass.touch(appId))
     touchNews()
     apps.onRefresh(touchNews)
+  }
+
+  maintained(): Maintained {
+    return this.#maintenances.all
+  }
+
+  async maintain(maintenance: Maintenance): Promise<void> {
+    await this.#maintenances.begin(maintenance)
+    for (const appId of this.#fleet.apps()) this.#pass.touch(appId)
+    await this.look()
+    await this.look() // an end that was due with it is seen by the second
+  }
+
+  async endMaintenance(machineId: string): Promise<void> {
+    await this.#maintenances.end(machineId)
+    this.#placing.lookAgain()
+    await this.look()
   }
 
   placed(): readonly Placed[] {
@@ -265,6 +304,7 @@ class PlatformScheduler implements Scheduler {
 
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     await this.#loop.stop()
+    await this.#decisionKeeper.stop()
     this.#pass.close()
     this.#health.close()
     this.#documents.close()

@@ -1,4 +1,5 @@
-import { bound, readyWithin, type Draining, type LiveRunner } from '../domain/runner.ts'
+import { leaving, maintenanceOf } from '../domain/maintenance.ts'
+import { bound, killBy, readyWithin, type Draining, type LiveRunner } from '../domain/runner.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Draft } from './draft.ts'
 import type { Memory } from './memory.ts'
@@ -17,7 +18,7 @@ export function boundSetup({ app, runners }: AppWorld, draft: Draft): void {
 
 /** Sets the end of runners that drain. Answers when waiting for their requests ends at the latest. */
 export function boundDraining(
-  { app, runners }: AppWorld,
+  { app, runners, maintained = new Map() }: AppWorld,
   { draft, memory, now }: { readonly draft: Draft; readonly memory: Pick<Memory, 'revisionOf'>; readonly now: Moment },
 ): readonly Moment[] {
   const draining = runners.filter((each): each is Loaded<Draining> => each.runner.state === 'draining')
@@ -29,8 +30,10 @@ export function boundDraining(
       graceMs: (spec?.terminationGracePeriodSeconds ?? 0) * 1_000,
       requestTimeoutMs: seconds * 1_000,
     }
-    draft.put(bound(runner, limits, now))
-    return runner.since + limits.requestTimeoutMs
+    const bounded = bound(runner, limits, now)
+    draft.put(leaving(runner, maintained, now) === 'kill' ? killBy(bounded, now) : bounded)
+    const deadline = maintenanceOf(runner, maintained)?.deadline ?? Infinity
+    return Math.min(runner.since + limits.requestTimeoutMs, deadline)
   })
 }
 

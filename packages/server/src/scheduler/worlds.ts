@@ -4,6 +4,7 @@ import type { Apps } from '../home/apps.ts'
 import type { Homes, Load } from '../home/home.ts'
 import type { Moment } from '../kit/clock.ts'
 import type { Fleet } from './fleet.ts'
+import type { Maintenances } from './maintenances.ts'
 import type { Memory } from './memory.ts'
 import type { Placing } from './placing.ts'
 import type { AppWorld, Loaded } from './plan.ts'
@@ -16,6 +17,7 @@ export interface WorldParts {
   readonly memory: Memory
   readonly runs: Pick<Runs, 'isOver'>
   readonly placing: Pick<Placing, 'whyUnplaced' | 'costliestFirst'>
+  readonly maintenances: Pick<Maintenances, 'all'>
 }
 
 /** Of an app that has no home. */
@@ -32,7 +34,7 @@ export function worldsOf(ids: Iterable<AppId>, parts: WorldParts): ReadonlyMap<A
 }
 
 /** One app's world. */
-export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }: WorldParts): AppWorld {
+export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing, maintenances }: WorldParts): AppWorld {
   const known = apps.byId(id)
   const runners = fleet.ofApp(id)
   const home = homes.find(id)
@@ -49,6 +51,7 @@ export function worldOf(id: AppId, { apps, homes, fleet, memory, runs, placing }
     failureOf: (revisionId) => memory.failedStarts.get(revisionId),
     unplacedOf: placing.whyUnplaced,
     costliestFirst: placing.costliestFirst,
+    maintained: maintenances.all,
     ...(known?.app.queue.paused === true && { held: home?.queueLength ?? 0 }),
   }
 }

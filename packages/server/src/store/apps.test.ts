@@ -4,19 +4,10 @@ import type { RevisionSpec } from '../domain/revision.ts'
 import { serverDefaults } from '../domain/scale.ts'
 import { addTestAccount, openTestStore } from '../testing/store.ts'
 import type { TestStore } from '../testing/store.ts'
-import {
-  abortRolling,
-  allApps,
-  appByName,
-  deleteApp,
-  lastTurn,
-  registerRevision,
-  setNextRevision,
-  switchRevision,
-  takeTurn,
-  updateScale,
-} from './apps.ts'
-import type { NextRevision } from './apps.ts'
+import { allApps, appByName, deleteApp, updateScale } from './apps.ts'
+import { lastTurn, takeTurn } from './deploy-turns.ts'
+import { abortRolling, registerRevision, setNextRevision, switchRevision } from './next-revisions.ts'
+import type { NextRevision } from './next-revisions.ts'
 import {
   deleteRevision,
   failureSince,

@@ -2,19 +2,11 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { serverDefaults } from '../domain/scale.ts'
 import { addTestAccount } from '../testing/store.ts'
 import { testSpec } from '../testing/scheduler.ts'
-import {
-  abortRolling,
-  allApps,
-  appByName,
-  begunTurn,
-  deleteApp,
-  lastTurn,
-  noteBegun,
-  registerRevision,
-  setNextRevision,
-  switchRevision,
-  takeTurn,
-} from './apps.ts'
+import { allApps, appByName, deleteApp } from './apps.ts'
+import { begunTurn, lastTurn, noteBegun, takeTurn } from './deploy-turns.ts'
+import { abortRolling, registerRevision, setNextRevision, switchRevision } from './next-revisions.ts'
+import { decisionsBefore, keepDecisions } from './decisions.ts'
+import { beginMaintenance, endMaintenance, maintenances } from './maintenance.ts'
 import { addNamedRevision, addRevision } from './named-revisions.ts'
 import { deleteRevision, failureSince, revisionsOfApp, revisionsPage } from './revisions.ts'
 import { keepServedOpenapi, servedOpenapi, servedOpenapis } from './served-openapi.ts'
@@ -46,6 +38,34 @@ export function describeRollouts(store: () => Store): void {
       count += 1
       if (count === 1) await addTestAccount(store(), { id: accountId, nickname: 'rollouts' })
       app = { ...app, id: `rollouts-${count}`, name: `rollouts-${count}` }
+    })
+
+    test('the last twenty decisions of an app are kept, each as it was last said, and none of a deleted app', async () => {
+      await register('r1', 'recreate', 1)
+      const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
+      const kept = (firstAt: number, times = 1) => ({
+        firstAt,
+        times,
+        decision: { at: firstAt, there, steps: [], blocks: [] },
+      })
+      const all = Array.from({ length: 25 }, (_, at) => ({ appId: app.id, kept: kept(at) }))
+      await store().commit(keepDecisions(all))
+      await store().commit(keepDecisions([{ appId: app.id, kept: kept(24, 3) }]))
+      const last = await store().read(decisionsBefore(app.id, 100))
+      expect(last.map(({ firstAt }) => firstAt)).toEqual(Array.from({ length: 20 }, (_, at) => 24 - at))
+      expect(last[0]).toEqual(kept(24, 3))
+      expect(await store().read(decisionsBefore(app.id, 6))).toEqual([kept(5)])
+      await store().commit(deleteApp(app.id, 2))
+      await store().commit(keepDecisions([{ appId: app.id, kept: kept(30) }]))
+      expect(await store().read(decisionsBefore(app.id, 100))).toEqual([])
+    })
+
+    test('a machine is in maintenance until that ends; said again only deadline and message change', async () => {
+      await store().commit(beginMaintenance({ machineId: 'box', since: 1, message: 'a new driver' }))
+      await store().commit(beginMaintenance({ machineId: 'box', since: 2, deadline: 9 }))
+      expect(await store().read(maintenances())).toEqual([{ machineId: 'box', since: 1, deadline: 9 }])
+      await store().commit(endMaintenance('box'))
+      expect(await store().read(maintenances())).toEqual([])
     })
 
     test('a change of an earlier turn than the app has seen changes nothing', async () => {

@@ -18,11 +18,15 @@ export interface Made {
   readonly idleForMs?: number
   readonly used?: boolean
   readonly machineType?: string
+  /** The machine that it is on, where that counts. */
+  readonly on?: string
 }
 
 export function loaded(made: Made, index: number): Loaded {
   const { state, revision = 'new', inFlight = 0, idleForMs = 0, used = true, machineType = 'XS' } = made
-  const machine = { appId: 'app', accountId: 'account', revisionId: revision, machineType, createdAt: 0 }
+  const placement = { machineId: made.on ?? 'box', machineType, cpus: 1, memoryBytes: 1, gpus: [] }
+  const place = made.on === undefined ? {} : { placement }
+  const machine = { appId: 'app', accountId: 'account', revisionId: revision, machineType, createdAt: 0, ...place }
   const pending = pend({ ...machine, id: `${state}-${index}` }, worldNow)
   const address = { host: '127.0.0.1', port: index }
   const serving = { ...machine, id: pending.id, state: 'serving' as const, address, readyAt: 0 }

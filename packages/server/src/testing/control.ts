@@ -26,6 +26,7 @@ import { CarrickError } from '../domain/errors.ts'
 import type { Decisions } from '../domain/decision.ts'
 import type { RunnerId } from '../domain/ids.ts'
 import { presets } from '../domain/permissions.ts'
+import type { Maintenance } from '../domain/maintenance.ts'
 import type { RunnerView } from '../domain/runner-view.ts'
 import { openAccountFiles } from '../files/account-files.ts'
 import { DataQuotas } from '../files/data-quotas.ts'
@@ -250,7 +251,11 @@ const noRunners = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finish
 const forever = () => new Promise<never>(() => {})
 
 function runnersOf(script: Script): Runners {
+  const maintained = new Map<string, Maintenance>()
   return {
+    maintained: () => maintained,
+    maintain: async (maintenance) => void maintained.set(maintenance.machineId, maintenance),
+    endMaintenance: async (machineId) => void maintained.delete(machineId),
     listing: async (account, endedSince) =>
       script.runners.filter(({ state }) => account === ann.id && (state !== 'terminated' || endedSince !== undefined)),
     placed: () =>

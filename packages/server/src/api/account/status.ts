@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { z } from 'zod'
 import { isApp } from '../../domain/revision.ts'
 import { operation } from '../operation.ts'
+import { machinesInMaintenance } from '../runners/maintenance.ts'
 
 /** How the server is, and how much of the caller is on it. */
 export const serverStatus = operation({ permission: 'account:read', input: z.object({}) }, async (deps, caller) => {
@@ -22,6 +23,7 @@ export const serverStatus = operation({ permission: 'account:read', input: z.obj
     paused: paused.map(({ owner, name }) => `${owner}/${name}`).toSorted(),
     running: sum(loads.map(({ running }) => running)),
     freeBytes: bavail * bsize,
+    maintenance: machinesInMaintenance(deps),
     confinement: deps.server.confinement,
   }
 })

@@ -10,7 +10,7 @@ import {
 } from '@carrick/protocol/gen/controller_pb.js'
 import { buffer } from 'node:stream/consumers'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { abortRolling, switchRevision } from '../../store/apps.ts'
+import { abortRolling, switchRevision } from '../../store/next-revisions.ts'
 import { testRunner as runner, openTestControl } from '../../testing/control.ts'
 import type { TestControl } from '../../testing/control.ts'
 

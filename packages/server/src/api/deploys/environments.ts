@@ -5,7 +5,7 @@ import { checkAppName, mainEnvironment, splitAlias } from '../../domain/names.ts
 import type { Caller } from '../../domain/permissions.ts'
 import { scaleInCode } from '../../domain/scale.ts'
 import { requireHardware } from '../../domain/sought-hardware.ts'
-import { noteBegun, takeTurn } from '../../store/apps.ts'
+import { noteBegun, takeTurn } from '../../store/deploy-turns.ts'
 import { environmentExists, environmentsOfAccount } from '../../store/environments.ts'
 import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'

@@ -5,7 +5,8 @@ import type { Moment } from '../../kit/clock.ts'
 import type { LogLine } from '../../logs/log-store.ts'
 import { failureSince } from '../../store/revisions.ts'
 import type { Deps } from '../deps.ts'
-import type { Attention } from '../operation.ts'
+import type { Attention, Progress } from '../operation.ts'
+import { StartNews } from './start-news.ts'
 
 /** A rolling deploy, as it was when it began. */
 interface Rollout {
@@ -17,7 +18,8 @@ interface Rollout {
 const listenEveryMs = 250
 
 /**
- * Waits until calls go to the new revision, and passes on what its runners say for as long as somebody listens. Throws
+ * Waits until calls go to the new revision, and passes on what its runners say, and before that what they wait for, for as
+ * long as somebody listens. Throws
  * `deploy_failed` with the reason when it never became healthy, `superseded` when a newer change took its place. The
  * rollout itself does not depend on anybody waiting for it, so neither does the record of how it ended.
  */
@@ -65,22 +67,26 @@ function goesOnLater({ app, revisionId }: Rollout): CarrickError {
   return new CarrickError('draining', message)
 }
 
-/** Reads, each time it is called, what the revision's runners have said since the last time. */
-function newWords(deps: Deps, { app, revisionId }: Rollout, since: Moment): () => Promise<readonly LogLine[]> {
+/** Reads, each time it is called, what the revision's runners have said, and what is to be said of them, since the last time. */
+function newWords(deps: Deps, { app, revisionId }: Rollout, since: Moment): () => Promise<readonly Progress[]> {
+  const news = new StartNews()
   const last = new Map<RunnerId, LogLine | undefined>()
   return async () => {
-    const runners = await deps.runners.listing(app.accountId, since)
-    return runners
-      .filter((runner) => runner.revisionId === revisionId)
-      .flatMap(({ id }) => {
-        const tail = deps.logs.tail(id, 1_000)
-        const heard = last.get(id)
-        const lines = heard === undefined ? tail : tail.slice(tail.lastIndexOf(heard) + 1)
-        last.set(id, tail.at(-1) ?? heard)
-        return lines
-      })
+    const all = await deps.runners.listing(app.accountId, since)
+    const runners = all.filter((runner) => runner.revisionId === revisionId)
+    const about = news.of(runners).map((message) => bridgeWord(message, deps.clock.now()))
+    const said = runners.flatMap(({ id }) => {
+      const tail = deps.logs.tail(id, 1_000)
+      const heard = last.get(id)
+      const lines = heard === undefined ? tail : tail.slice(tail.lastIndexOf(heard) + 1)
+      last.set(id, tail.at(-1) ?? heard)
+      return lines
+    })
+    return [...about, ...said]
   }
 }
+
+const bridgeWord = (message: string, at: Moment): Progress => ({ at, source: 'bridge', level: 'info', message })
 
 /** Resolves after the next change of an app, or soon. */
 function anyChange({ store }: Pick<Deps, 'store'>): Promise<void> {

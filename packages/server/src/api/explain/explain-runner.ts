@@ -7,6 +7,7 @@ import { appNames } from '../../store/apps.ts'
 import type { Deps } from '../deps.ts'
 import { operation } from '../operation.ts'
 import { unknownRunner } from '../runners/runners.ts'
+import { keptDecisions } from './kept-decisions.ts'
 
 /** Why a runner is there, or why it went. */
 export interface RunnerExplained {
@@ -23,7 +24,7 @@ export const explainRunner = operation(
     const runner = await deps.store.read(runnerRecord(id))
     if (runner === undefined || runner.accountId !== caller.accountId) throw unknownRunner(id)
     const app = `${caller.nickname}/${await nameOf(deps, runner.appId)}`
-    const decisions = deps.runners.decisions(runner.appId).kept.map(({ decision }) => decision)
+    const decisions = (await keptDecisions(deps, runner.appId)).map(({ decision }) => decision)
     const startedBy = decisions.find((decision) => starts(decision, id))
     const endedBy = decisions.find((decision) => ends(decision, id))
     return { app, runner, sentences: runnerSentences({ app, runner, startedBy, endedBy }, deps.clock.now()) }

@@ -145,3 +145,26 @@ async function run(machineRequirements: object): Promise<void> {
   const callable = { case: 'function', value: pickle } as const
   for await (const _ of control.client().run({ ...code, callable, machineRequirements }));
 }
+
+test('whoever looks after the server takes a machine into maintenance, and everybody is told', async () => {
+  const post = async (path: string, body: object, key?: string) =>
+    control.rest(path, { method: 'POST', body: JSON.stringify(body), ...(key === undefined ? {} : { key }) })
+  expect((await post('/v1/machines/drain', {}, control.keys.bob)).status).toBe(403)
+  expect((await post('/v1/machines/drain', { machine: 'nowhere' })).status).toBe(422)
+  expect((await post('/v1/machines/drain', { deadline_seconds: -1 })).status).toBe(422)
+  expect((await post('/v1/machines/drain', { deadline_seconds: 604_801 })).status).toBe(422)
+  expect((await machines()).machines).toMatchObject([{ id: 'box', maintenance: null }])
+
+  const drained = await post('/v1/machines/drain', { deadline_seconds: 60, message: 'a new driver' })
+  const told = { message: 'a new driver', deadline: expect.stringContaining('T') }
+  expect(drained.body).toMatchObject({ machine: 'box', runners: 1, maintenance: told })
+  expect((await machines(control.keys.bob)).machines).toMatchObject([{ id: 'box', maintenance: told }])
+  const status = await control.rest('/v1/status', {})
+  expect(status.body).toMatchObject({ maintenance: [{ machine: 'box', runners: 1, message: 'a new driver' }] })
+
+  expect((await post('/v1/machines/undrain', { machine: 'box' })).body).toMatchObject({ maintenance: null })
+  const events = (await control.rest('/v1/events', {})).body as { events: { action: string; subject: string }[] }
+  expect(events.events.map(({ action, subject }) => `${action} ${subject}`)).toEqual(
+    expect.arrayContaining(['drain_machine box', 'undrain_machine box']),
+  )
+})

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { possibleTypes, type PlacementRules } from '../../domain/hardware.ts'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Gpu, Machine, MachineType } from '../../domain/machine.ts'
+import type { Maintenance } from '../../domain/maintenance.ts'
 import type { Placement } from '../../domain/placement.ts'
 import { unplacedWords } from '../../domain/unplaced-words.ts'
 import type { Deps } from '../deps.ts'
@@ -21,6 +22,8 @@ export interface GpuThere extends Gpu {
 }
 
 export interface MachineView extends Omit<Machine, 'gpus'> {
+  /** Present while it gets no new runners. */
+  readonly maintenance: Maintenance | undefined
   readonly gpus: readonly GpuThere[]
   readonly runners: readonly RunnerThere[]
 }
@@ -51,7 +54,7 @@ export const showMachines = operation(
     const fitting = new Set(possibleTypes(hardware))
     const own = await deps.runners.listing(accountId)
     return {
-      machines: hardware.machines.map((machine) => viewOf(machine, there)),
+      machines: hardware.machines.map((machine) => viewOf(machine, there, deps.runners.maintained().get(machine.id))),
       types: [...hardware.types.values()].map((type) => ({ ...type, fits: fitting.has(type) })),
       waiting: own.flatMap(({ id, appName, waitsFor }) =>
         waitsFor ? [{ id, app: `${nickname}/${appName}`, why: unplacedWords(waitsFor) }] : [],
@@ -61,10 +64,15 @@ export const showMachines = operation(
   },
 )
 
-function viewOf(machine: Machine, all: readonly RunnerThere[]): MachineView {
+function viewOf(machine: Machine, all: readonly RunnerThere[], maintenance: Maintenance | undefined): MachineView {
   const runners = all.filter(({ placement }) => placement.machineId === machine.id)
   const holders = new Map(runners.flatMap(({ id, placement }) => placement.gpus.map((index) => [index, id] as const)))
-  return { ...machine, gpus: machine.gpus.map((gpu) => ({ ...gpu, runnerId: holders.get(gpu.index) })), runners }
+  return {
+    ...machine,
+    maintenance,
+    gpus: machine.gpus.map((gpu) => ({ ...gpu, runnerId: holders.get(gpu.index) })),
+    runners,
+  }
 }
 
 function nameOf({ apps }: Deps, appId: string): string | undefined {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hourMs } from '../../domain/usage.ts'
 import { addPrices } from '../../store/machine-prices.ts'
-import { registerRevision } from '../../store/apps.ts'
+import { registerRevision } from '../../store/next-revisions.ts'
 import { addRunner, saveRunner } from '../../store/runners.ts'
 import { openTestControl, type TestControl } from '../../testing/control.ts'
 import { endTestRequest } from '../../testing/requests.ts'

@@ -18,7 +18,7 @@ import { createDockerBackend } from './index.ts'
 const program = '/usr/bin/docker-init'
 const login = { username: 'puller', password: 'of-the-test' }
 const never = new AbortController().signal
-const patience = { timeout: 30_000, interval: 20 }
+const patience = { timeout: 120_000, interval: 20 }
 
 let registry: Server
 let host: string
@@ -74,11 +74,9 @@ test('an image that is not there is pulled with its credentials, which is seen, 
   await sighted(id, 'pulling')
   gate.resolve()
   expect(await sighted(id, 'exited')).toEqual({ kind: 'exited', exit: { code: 0, signal: null } })
-  expect(output.map(({ text }) => text)).toEqual([
-    expect.stringMatching(/^Pulling the image .*\/open\/init:1$/),
-    expect.stringContaining('tini version'),
-  ])
-  expect(seen.slice(0, 2)).toEqual(['pulling', 'starting'])
+  const words = [expect.stringMatching(/^Pulling the image .*\/open\/init:1$/), expect.stringContaining('tini version')]
+  await vi.waitFor(() => expect(output.map(({ text }) => text)).toEqual(words), patience)
+  expect(seen[0]).toBe('pulling') // it may have ended before anybody looks how it starts
   expect(output.map(({ text }) => text).join()).not.toContain(login.password)
 })
 
@@ -88,7 +86,7 @@ test.each([
 ])('what the registry says against %s is in the log of a runner that ends', async (name, words) => {
   const id = await start(`${host}/${name}`)
   expect(await sighted(id, 'exited')).toEqual({ kind: 'exited', exit: { code: 125, signal: null } })
-  expect(output.at(-1)?.text).toMatch(words)
+  await vi.waitFor(() => expect(output.at(-1)?.text).toMatch(words), patience)
 })
 
 test('one whose image is on its way can be ended', async () => {

@@ -13,7 +13,7 @@ import { createDockerBackend } from './index.ts'
 import { nodeInside, OwnEngine } from './own-engine.ts'
 
 const never = new AbortController().signal
-const patience = { timeout: 60_000, interval: 50 }
+const patience = { timeout: 120_000, interval: 50 }
 const image = 'carrick-test:node'
 const whyNot =
   existsSync('/usr/sbin/dockerd') && process.getuid?.() === 0

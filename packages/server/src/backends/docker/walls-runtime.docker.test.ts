@@ -62,7 +62,7 @@ const sighted = (runners: RunnerBackend, { id }: RunnerSpec, kind: 'accepting' |
       if (seen?.kind !== kind) throw new Error(`it is ${seen?.kind}: ${said.join('\n')}`)
       return seen
     },
-    { timeout: 60_000, interval: 100 },
+    { timeout: 120_000, interval: 100 },
   )
 
 test.skipIf(!runsc)(
@@ -84,7 +84,7 @@ test('an app that asks for a runtime which the engine does not have does not sta
   const spec = specOf({ runtime: 'kata' })
   await runners.start(spec, never)
   expect(await sighted(runners, spec, 'exited')).toMatchObject({ exit: { code: 125 } })
-  expect(said.at(-1)).toContain('has no runtime "kata"')
+  await vi.waitFor(() => expect(said.at(-1)).toContain('has no runtime "kata"'), { timeout: 60_000 })
 })
 
 test('a server whose own runtime the engine does not have does not start', async () => {
@@ -103,6 +103,7 @@ test.skipIf(hasGpus)(
     const spec = specOf({ limits: { cpus: 1, memoryBytes: 2 ** 28, gpus: [0] } })
     await runners.start(spec, never)
     expect(await sighted(runners, spec, 'exited')).toMatchObject({ exit: { code: 125 } })
-    expect(said.at(-1)).toMatch(/could not be started: .*device driver.*gpu/)
+    const refusal = /could not be started: .*device driver.*gpu/
+    await vi.waitFor(() => expect(said.at(-1)).toMatch(refusal), { timeout: 60_000 })
   },
 )

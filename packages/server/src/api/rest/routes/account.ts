@@ -60,7 +60,17 @@ export const accountRoutes = [
     summary: 'How the server is, and how much of the account is on it',
     answer: ServerStatus,
     read: () => ({}),
-    show: ({ freeBytes, ...facts }) => ({ ...facts, disk_free_bytes: freeBytes }),
+    show: ({ freeBytes, maintenance, ...facts }) => ({
+      ...facts,
+      disk_free_bytes: freeBytes,
+      maintenance: maintenance.map(({ machineId, maintenance: { since, deadline, message }, runners }) => ({
+        machine: machineId,
+        since: iso(since),
+        deadline: deadline === undefined ? null : iso(deadline),
+        message: message ?? null,
+        runners,
+      })),
+    }),
   }),
 
   described('GET', '/v1/accounts', listAccounts, {

@@ -1,6 +1,8 @@
-import { Machines } from '@carrick/protocol/platform'
+import { DrainMachine, MachineDrain, Machines } from '@carrick/protocol/platform'
 import type { MachinesView, MachineView, TypeView } from '../../runners/machines.ts'
 import { showMachines } from '../../runners/machines.ts'
+import { drainMachine, undrainMachine, type MachineState } from '../../runners/maintenance.ts'
+import type { Maintenance } from '../../../domain/maintenance.ts'
 import { described } from './described.ts'
 
 /** What runners run on. */
@@ -16,14 +18,41 @@ export const machineRoutes = [
       rules: shownRules(rules),
     }),
   }),
+  described('POST', '/v1/machines/drain', drainMachine, {
+    summary: 'Takes a machine into maintenance: it gets no new runners, and those that it has finish and end',
+    body: DrainMachine,
+    answer: MachineDrain,
+    read: ({ body }) => ({ machineId: body.machine, deadlineSeconds: body.deadline_seconds, message: body.message }),
+    show: shownState,
+  }),
+  described('POST', '/v1/machines/undrain', undrainMachine, {
+    summary: 'A machine in maintenance gets runners again',
+    body: DrainMachine.pick({ machine: true }),
+    answer: MachineDrain,
+    read: ({ body }) => ({ machineId: body.machine }),
+    show: shownState,
+  }),
 ]
 
-function shownMachine({ id, region, cpus, memoryBytes, gpus, runners }: MachineView) {
+function shownState({ machineId, maintenance, runners }: MachineState) {
+  return { machine: machineId, maintenance: shownMaintenance(maintenance), runners }
+}
+
+function shownMaintenance(maintenance: Maintenance | undefined) {
+  if (maintenance === undefined) return null
+  const { since, deadline, message } = maintenance
+  return { since: iso(since), deadline: deadline === undefined ? null : iso(deadline), message: message ?? null }
+}
+
+const iso = (moment: number) => new Date(moment).toISOString()
+
+function shownMachine({ id, region, cpus, memoryBytes, gpus, runners, maintenance }: MachineView) {
   return {
     id,
     region,
     cpus,
     memory_bytes: memoryBytes,
+    maintenance: shownMaintenance(maintenance),
     gpus: gpus.map((gpu) => ({
       index: gpu.index,
       uuid: gpu.uuid ?? null,
