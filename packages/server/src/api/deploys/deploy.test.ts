@@ -207,6 +207,35 @@ test('many first deploys at once make one app, which has one of them', async () 
   expect(applications.map(({ applicationId }) => applicationId).toSorted()).toEqual(revisions.toSorted())
 })
 
+describe('what an app brings along is bounded: it is in memory as long as the app is there', () => {
+  const mib = 1024 * 1024
+
+  test('metadata that is too large is refused, and nothing is registered', async () => {
+    const metadata = { openapi: { info: 'x'.repeat(4 * mib) } }
+    expect(await errorOf(register({ metadata }))).toMatchObject({
+      code: Code.InvalidArgument,
+      rawMessage: expect.stringContaining('may be 4 MiB of JSON at most, and came with 4 MiB'),
+    })
+    expect(await listed()).toEqual([])
+  })
+
+  test('so is an environment', async () => {
+    const environments = [{ kind: 'virtualenv', configuration: { ...configuration, resolver: 'x'.repeat(5 * mib) } }]
+    expect(await errorOf(register({ environments }))).toMatchObject({
+      rawMessage: 'An environment may be 4 MiB of JSON at most, and came with 5 MiB',
+    })
+  })
+
+  test('of a source text that is too large nothing is kept, and the app is deployed', async () => {
+    const kept = async (sourceCode: string) => {
+      await deployed({ sourceCode })
+      return control.apps.find('ann', 'hello')?.active?.spec.sourceCode
+    }
+    expect(await kept('text')).toBe('text')
+    expect(await kept('x'.repeat(mib + 1))).toBeUndefined()
+  })
+})
+
 describe('of two changes at once the one that began last wins', () => {
   /** A build that takes until it is told to end. */
   function slowBuild() {

@@ -13,6 +13,7 @@ import { begunTurn, lastTurn, takeTurn } from '../../store/deploy-turns.ts'
 import { registerRevision } from '../../store/next-revisions.ts'
 import { Port, SentCode, storedCode } from './callable.ts'
 import type { Deps } from '../deps.ts'
+import { isKeptSource, mostMetadataBytes, requireSmall } from './bounds.ts'
 import { checkAlias, EnvironmentName, requireEnvironment } from './environments.ts'
 import { operation } from '../operation.ts'
 import type { Attention } from '../operation.ts'
@@ -23,7 +24,7 @@ import { askedEnvironment, prepared } from './prepared.ts'
 import { Resilience, resilienceOf } from './resilience.ts'
 import { rolledOut, superseded } from './rollout.ts'
 import { ScaleInput } from './scale-input.ts'
-import { SentEnvironment } from './sent-environment.ts'
+import { SecretNames, SentEnvironment } from './sent-environment.ts'
 import { refuseUnserved, Unserved } from './unserved.ts'
 
 /** What a deploy says, whatever it came through. */
@@ -45,7 +46,7 @@ const Deploy = z.object({
   sourceCode: z.string().optional(),
   privateLogs: z.boolean().default(false),
   /** The secrets that it sees. Absent: those exposed by default; empty: none. */
-  secrets: z.array(z.string()).optional(),
+  secrets: SecretNames.optional(),
   ...Resilience.shape,
   ...Places.shape,
   ...Unserved.shape,
@@ -73,6 +74,11 @@ export const deploy = operation(
     checkAlias(input)
     checkAttach(input)
     refuseUnserved(input)
+    requireSmall(
+      'What an app says of itself (OpenAPI document, message, annotations)',
+      input.metadata,
+      mostMetadataBytes,
+    )
     requireRuntime(deps, input.metadata)
     const cameAt = await deps.store.commit(takeTurn(caller.accountId))
     const spec = await specOf(deps, caller, input, attention)
@@ -121,7 +127,7 @@ async function specOf(deps: Deps, caller: Caller, input: Deploy, attention: Atte
     ...resilience,
     privateLogs,
     metadata,
-    ...(sourceCode === undefined ? {} : { sourceCode }),
+    ...(sourceCode !== undefined && isKeptSource(sourceCode) ? { sourceCode } : {}),
   }
 }
 

@@ -12,7 +12,7 @@ import { operation } from '../operation.ts'
 import { SentFile } from './app-files.ts'
 import { askedEnvironment, buildAsked } from './prepared.ts'
 import { ScaleInput } from './scale-input.ts'
-import { SentEnvironment } from './sent-environment.ts'
+import { SecretNames, SentEnvironment } from './sent-environment.ts'
 
 /** An `--env`: absent means main. Whether there is such an environment is for `requireEnvironment` to say. */
 export const EnvironmentName = z
@@ -54,7 +54,7 @@ export const buildEnvironment = operation(
       name: z.string().optional(),
       environment: EnvironmentName,
       environments: z.array(SentEnvironment),
-      secrets: z.array(z.string()).optional(),
+      secrets: SecretNames.optional(),
       files: z.array(SentFile).max(20_000).default([]),
       asked: ScaleInput.optional(),
     }),

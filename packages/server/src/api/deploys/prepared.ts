@@ -6,6 +6,7 @@ import type { SecretScope, SecretValues } from '../../domain/secret.ts'
 import type { Deps } from '../deps.ts'
 import type { Attention } from '../operation.ts'
 import { checkedSecrets } from './allowed-secrets.ts'
+import { mostEnvironmentBytes, requireSmall } from './bounds.ts'
 import { storedFiles, type SentFile } from './app-files.ts'
 import { definitionOf, isContainer, oneOf, type AskedEnvironment } from './definition.ts'
 import { filledCredentials, noCredentials, storableCredentials } from './image-credentials.ts'
@@ -26,6 +27,7 @@ export async function askedEnvironment(
   caller: Caller,
   { environments, files }: Wanted,
 ): Promise<AskedEnvironment> {
+  requireSmall('An environment', environments, mostEnvironmentBytes)
   const sent = oneOf(environments)
   const context = isContainer(sent) ? await storedFiles(deps, caller, files) : []
   return definitionOf(sent, { accountId: caller.accountId, context })

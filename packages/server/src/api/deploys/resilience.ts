@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
+import { complaint } from '../complaint.ts'
 import { mostAttempts } from '../../domain/retry.ts'
 import type { HealthCheck, RetryBudgets, RevisionSpec } from '../../domain/revision.ts'
 
@@ -57,7 +58,7 @@ function checkOf({ allowOnBusy, method, ...sent }: SentCheck, usual: HealthCheck
 function budgetsOf(text: string): RetryBudgets {
   const parsed = z.preprocess(readJson, RetryConfig).safeParse(text)
   if (!parsed.success) {
-    throw new CarrickError('bad_request', `retry_config is not valid: ${z.prettifyError(parsed.error)}`)
+    throw new CarrickError('bad_request', `retry_config is not valid: ${parsed.error.issues.map(complaint).join('; ')}`)
   }
   const given = Object.entries(parsed.data).filter(([, of]) => of !== undefined)
   return Object.fromEntries(given.map(([condition, of]) => [condition, of?.retries]))

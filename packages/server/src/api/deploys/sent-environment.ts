@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CarrickError } from '../../domain/errors.ts'
+import { complaint } from '../complaint.ts'
 
 /** An environment as deploys send it: keys by kind. */
 export const SentEnvironment = z.object({
@@ -8,6 +9,9 @@ export const SentEnvironment = z.object({
   force: z.boolean().default(false),
 })
 export type SentEnvironment = z.output<typeof SentEnvironment>
+
+/** The secrets that an app sees. */
+export const SecretNames = z.array(z.string()).max(1_000)
 
 export const PythonVersion = z.string().regex(/^3\.\d{1,2}$/, 'must be a minor version, such as "3.11"')
 
@@ -18,7 +22,8 @@ export const Requirements = z.union([z.array(requirement), z.array(z.array(requi
 export function parsedBy<Schema extends z.ZodType>(schema: Schema, sent: unknown): z.output<Schema> {
   const parsed = schema.safeParse(sent)
   if (parsed.success) return parsed.data
-  throw new CarrickError('bad_request', `The environment is not valid: ${z.prettifyError(parsed.error)}`)
+  const complaints = parsed.error.issues.map(complaint).join('; ')
+  throw new CarrickError('bad_request', `The environment is not valid: ${complaints}`)
 }
 
 /** A flat list is one layer. */

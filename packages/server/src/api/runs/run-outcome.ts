@@ -37,7 +37,7 @@ export function failureOf({ reason, exit }: Terminated, scale: ScaleSettings, wo
     return new CarrickError('startup_timeout', message)
   }
   if (reason === 'pids' || reason === 'disk') {
-    const message = `The runner of this run ${exceededWords[reason]}, so it was ended. Its last words:\n${words()}`
+    const message = `The runner of this run ${exceededWords[reason]}, so it was ended${lastSaid(words())}`
     return new CarrickError('runner_disconnected', message)
   }
   if (reason !== 'crash' && reason !== 'startup_failure' && reason !== 'oom') {
@@ -52,8 +52,10 @@ export function failureOf({ reason, exit }: Terminated, scale: ScaleSettings, wo
   }
   const code = exit?.code ?? undefined
   const how = code === undefined ? 'could not be started' : `ended with exit code ${code} before it was done`
-  return new CarrickError('runner_disconnected', `The runner of this run ${how}. Its last words:\n${words()}`)
+  return new CarrickError('runner_disconnected', `The runner of this run ${how}${lastSaid(words())}`)
 }
+
+const lastSaid = (words: string) => (words.trim() === '' ? '. It said nothing.' : `. Its last words:\n${words}`)
 
 /** For a function that has run for as long as it may. */
 export const tooLong = ({ request_timeout }: ScaleSettings) =>

@@ -23,7 +23,7 @@ import { askedEnvironment, prepared as preparedFor } from '../deploys/prepared.t
 import { Resilience, resilienceOf } from '../deploys/resilience.ts'
 import { outcomeOf, valueOf } from './run-outcome.ts'
 import { ScaleInput } from '../deploys/scale-input.ts'
-import { SentEnvironment } from '../deploys/sent-environment.ts'
+import { SecretNames, SentEnvironment } from '../deploys/sent-environment.ts'
 import { refuseUnserved, Unserved } from '../deploys/unserved.ts'
 
 const Run = z.object({
@@ -42,7 +42,7 @@ const Run = z.object({
   authMode: z.enum(['private', 'public', 'shared']).default('public'),
   ...Resilience.shape,
   /** The secrets that it sees. Absent: those exposed by default; empty: none. */
-  secrets: z.array(z.string()).optional(),
+  secrets: SecretNames.optional(),
   ...Places.shape,
   ...Unserved.shape,
 })
