@@ -25,6 +25,7 @@ _PASS_CREDENTIALS = 16
 _CLOSE_ON_EXEC = 0x40000000
 _LONGEST = 64
 _GONE = -1
+_LIMITED = b"l"
 
 
 def run(options, become):
@@ -39,6 +40,7 @@ def run(options, become):
         _be_first(options, theirs, in_user_namespace, become)
     theirs.close()
     os.close(WORD)
+    watch.limit(first)
     watch.until_end(first)
 
 
@@ -70,6 +72,23 @@ class Watch:
             self._asked = number
         else:
             _send(self._program, number)
+
+    def limit(self, first):
+        """
+        Puts process 1 into the runner's control groups while that makes its namespaces: the kernel lets some milliseconds pass
+        before it moves the first process in a while. No program begins before.
+        """
+        try:
+            for folder in self._options.get("group", []):
+                with open(folder + "/cgroup.procs", "w") as file:
+                    file.write(str(first))
+            self._channel.send(_LIMITED)
+        except (ProcessLookupError, BrokenPipeError, ConnectionResetError):
+            pass  # it has ended and said why, of which we shall hear
+        except OSError as error:
+            _send(first, signal.SIGKILL)
+            print("This runner could not be put within its limits: %s" % error, file=sys.stderr, flush=True)
+            os._exit(126)
 
     def until_end(self, first):
         poll = select.poll()
@@ -133,10 +152,6 @@ def _be_first(options, channel, in_user_namespace, become):
         kernel.end_with_parent(signal.SIGKILL)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
-        step = "be put within its limits"
-        for folder in options.get("group", []):
-            with open(folder + "/cgroup.procs", "w") as file:
-                file.write("0")
         step = "make namespaces"
         own_network = "pasta" in options
         kernel.unshare(
@@ -150,6 +165,8 @@ def _be_first(options, channel, in_user_namespace, become):
         step = "see files of its own"
         _see(options, in_user_namespace)
         step = "begin its program"
+        if channel.recv(1) != _LIMITED:
+            os._exit(126)
         program = os.fork()
         if program == 0:
             _be_program(options, channel, own_network, become)

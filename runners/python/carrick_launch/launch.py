@@ -6,14 +6,23 @@ import _signal as signal  # the module around it makes enumerations, which takes
 import os
 import sys
 
-_pipe = os.fdopen(3, "rb")
+#: The pipe by which it is told its variables, and before them all else where it has no arguments.
+TOLD = 3
 
 
-def main(arguments):
-    if not arguments:
-        from . import isolate  # noqa: F401  while it waits there is time for what it may need
+def main_when_told():
+    """What a launcher without arguments waits for. The server may go, or need it no more."""
+    pipe = os.fdopen(TOLD, "rb")
+    length = pipe.readline()
+    if not length:
+        os._exit(0)
+    told = pipe.read(int(length))
+    if len(told) < int(length):
+        os._exit(0)
+    main([os.fsdecode(each) for each in told.split(b"\0")], pipe)
 
-        arguments = _told()
+
+def main(arguments, pipe=None):
     options, command = parse(arguments)
     isolated = "root" in options
     try:
@@ -21,7 +30,7 @@ def main(arguments):
             os.chdir(options["cwd"][0])
         if "data" in options:
             _bound_data(int(options["data"][0]))
-        variables = _variables()
+        variables = _variables(pipe or os.fdopen(TOLD, "rb"))
         if not isolated:
             for folder in options.get("group", []):
                 _write(folder + "/cgroup.procs", "0")
@@ -52,19 +61,9 @@ def become(command, variables):
         _fail("The runner's program could not be started: %s: %s" % (command[0], error.strerror), 127 if missing else 126)
 
 
-def _told():
-    """What one that was started without arguments waits for. Its server may go, or need it no more."""
-    from . import isolate  # noqa: F401  while nobody waits for us
-
-    length = _pipe.readline()
-    if not length:
-        os._exit(0)
-    return [os.fsdecode(each) for each in _pipe.read(int(length)).split(b"\0")]
-
-
-def _variables():
-    with _pipe:
-        entries = _pipe.read().split(b"\0")
+def _variables(pipe):
+    with pipe:
+        entries = pipe.read().split(b"\0")
     return dict(entry.split(b"=", 1) for entry in entries if entry)
 
 

@@ -177,9 +177,9 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     onChange: (listener) => void changeListeners.push(listener),
     onOutput: (listener) => void outputListeners.push(listener),
     close: async () => {
-      setting.launcher?.close()
       const ids = [...runners.keys(), ...survivors.keys()]
       await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(10_000))))
+      setting.launcher?.close() // it tells how they ended
       await place.cgroups?.close()
     },
   }

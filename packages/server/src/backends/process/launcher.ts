@@ -1,16 +1,20 @@
-import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { RunnerSpec } from '../backend.ts'
 import type { Cgroups } from './cgroups.ts'
+import { type Begun, ForkServer } from './fork-server.ts'
 import { Spare } from './spare.ts'
 
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
-  spawn(
+  /** A process that becomes nothing until it is told to. Throws a sentence when there can be none. */
+  begin(): Promise<Begun>
+  /** Has it become the runner's program. Throws a sentence when what it would be told cannot be told. */
+  become(
+    begun: Begun,
     spec: RunnerSpec,
     variables: Readonly<Record<string, string>>,
     how: {
@@ -18,7 +22,7 @@ export interface Launcher {
       /** The launcher's options for its isolation. */
       readonly apart: readonly string[]
     },
-  ): ChildProcess
+  ): void
   /** Has a process wait for the next runner, once it is quiet. */
   prepare(): void
   close(): void
@@ -33,27 +37,22 @@ export interface LauncherParts {
 }
 
 export function createLauncher({ python, program, cgroups }: LauncherParts): Launcher {
-  const begin = (args: readonly string[], how: SpawnOptions) =>
-    spawn(python, ['-I', '-S', join(program, '__main__.py'), ...args], {
-      ...how,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-    })
-  const spare = new Spare(() => begin([], { cwd: '/', env: {} }))
+  const args = ['-I', '-S', join(program, '__main__.py')]
+  const forks = new ForkServer(() =>
+    spawn(python, args, { cwd: '/', env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] }),
+  )
+  const spare = new Spare(() => forks.begin())
   return {
     prepare: () => spare.prepare(),
-    close: () => spare.close(),
-    spawn: (spec, variables, { cwd, apart }) => {
+    close: () => {
+      spare.close()
+      forks.close()
+    },
+    begin: async () => spare.take() ?? forks.begin(),
+    become: (begun, spec, variables, { cwd, apart }) => {
       const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups), ...apart]
-      const args = [...options, '--', ...spec.command]
-      const block = environmentBlock(variables)
-      const told = toldTo(['--cwd', cwd, ...args])
-      const waiting = spare.take()
-      const env = pick(variables, ['PATH', 'CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'])
-      const child = waiting ?? begin(args, { cwd, env })
-      const pipe = child.stdio[3]
-      if (pipe instanceof Writable) pipe.on('error', () => {}).end(waiting ? told + block : block) // one that has ended needs none
-      return child
+      const told = toldTo(['--cwd', cwd, ...options, '--', ...spec.command]) + environmentBlock(variables)
+      begun.told.on('error', () => {}).end(told) // one that has ended needs none
     },
   }
 }
@@ -94,13 +93,9 @@ function environmentBlock(variables: Readonly<Record<string, string>>): string {
   return entries.map((entry) => `${entry}\0`).join('')
 }
 
-/** For one that waits: what others have as arguments, with its length in bytes on a line before it. */
+/** What it would have as arguments, with its length in bytes on a line before it. */
 function toldTo(args: readonly string[]): string {
   if (args.some((arg) => arg.includes('\0'))) throw new Error('an argument of its command holds a zero byte')
   const text = args.join('\0')
   return `${Buffer.byteLength(text)}\n${text}`
-}
-
-function pick(from: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])))
 }
