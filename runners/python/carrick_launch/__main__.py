@@ -4,8 +4,8 @@ puts itself where a runner belongs and becomes the runner's program. Nothing of 
 environment would do at the start of Python.
 
 Without options and program it forks launchers for whoever holds the other end of fd 3 (`forkserver.py`). Such a launcher waits to be
-told them: on its fd 3, before the environment, their length in bytes on a line, then each with a zero byte before the next. It
-ends when it is not told.
+told them: on its fd 3, before the environment, first the control groups alone and then all else. Both times: their length in bytes
+on a line, then each with a zero byte before the next. It ends when it is not told.
 
 Options  --cwd FOLDER    where to be
          --group FOLDER  a control group to be in; may be repeated

@@ -2,7 +2,7 @@
 Forks launchers for the server, which would copy its own large page tables for each, and start an interpreter. A launcher
 is told by a pipe of its own what to become: nothing of any runner ever passes through this process.
 
-Hears  fork NUMBER    fork a launcher
+Hears  fork NUMBER HOW    fork a launcher of a runner that will be `apart`, have a `network` of its own too, or be neither (`plain`)
        opened PID     the server has opened the pipes of this one
 Says   forked NUMBER PID TOLD STDOUT STDERR WORD    the numbers of our ends of its pipes, which the server opens by /proc
        refused NUMBER WHY
@@ -57,13 +57,13 @@ class Forks:
                 for line in lines:
                     self._do(*line.decode().split())
 
-    def _do(self, verb, number):
+    def _do(self, verb, number, how=""):
         if verb == "fork":
-            self._fork(number)
+            self._fork(number, how)
         elif verb == "opened":
             self._let_go(int(number))
 
-    def _fork(self, number):
+    def _fork(self, number, how):
         try:
             pipes = Pipes()
         except OSError as error:
@@ -74,12 +74,12 @@ class Forks:
             pipes.close_all()
             return _say("refused %s %s" % (number, error.strerror))
         if pid == 0:
-            self._be_launcher(pipes)
+            self._be_launcher(pipes, how)
         pipes.close_theirs()
         self._unopened[pid] = pipes
         _say("forked %s %d %d %d %d %d" % (number, pid, *pipes.ours))
 
-    def _be_launcher(self, pipes):
+    def _be_launcher(self, pipes, how):
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -90,7 +90,7 @@ class Forks:
             for fd in (self._rung, self._bell):
                 os.close(fd)
             pipes.become_standard()
-            launch.main_when_told()
+            launch.main_when_told(how != "plain", how == "network")
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:

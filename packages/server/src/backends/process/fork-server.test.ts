@@ -19,11 +19,12 @@ function open(): { readonly forks: ForkServer; readonly pids: number[] } {
     const child = spawn(python ?? '', args, { env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
     pids.push(child.pid ?? 0)
     return child
-  })
+  }, 'plain')
   return { forks, pids }
 }
 
-const told = (...args: string[]) => `${Buffer.byteLength(args.join('\0'))}\n${args.join('\0')}`
+/** In no control group. */
+const told = (...args: string[]) => `0\n${Buffer.byteLength(args.join('\0'))}\n${args.join('\0')}`
 
 test.skipIf(none)(`what is begun becomes what it is told, and its end is told${none}`, async () => {
   const { forks } = open()
@@ -57,8 +58,9 @@ test.skipIf(none)(`with the server goes what forks, and what waits${none}`, asyn
 })
 
 test(`without an interpreter the sentence says so`, async () => {
-  const forks = new ForkServer(() =>
-    spawn(join('/', 'nowhere', 'python3'), [], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] }),
+  const forks = new ForkServer(
+    () => spawn(join('/', 'nowhere', 'python3'), [], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] }),
+    'plain',
   )
   await expect(forks.begin()).rejects.toThrow('the program that begins runners')
   forks.close()

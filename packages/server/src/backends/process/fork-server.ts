@@ -18,6 +18,9 @@ export interface Begun {
   readonly exited: Promise<Exit>
 }
 
+/** What all runners here will have of namespaces: it is made before one is told anything. */
+export type Walls = 'plain' | 'apart' | 'network'
+
 interface Waiting {
   readonly resolve: (begun: Begun) => void
   readonly reject: (why: Error) => void
@@ -32,19 +35,21 @@ const killed: Exit = { code: null, signal: 'SIGKILL' }
  */
 export class ForkServer {
   readonly #spawn: () => ChildProcess
+  readonly #how: Walls
   #current: Connection | undefined
   #closed = false
 
   /** `spawn` starts it, with a socket to it as its fourth pipe. */
-  constructor(spawn: () => ChildProcess) {
+  constructor(spawn: () => ChildProcess, how: Walls) {
     this.#spawn = spawn
+    this.#how = how
   }
 
   /** Throws a sentence when there can be none. */
   begin(): Promise<Begun> {
     if (this.#closed) return Promise.reject(new Error('the backend is closed'))
     this.#current ??= new Connection(this.#spawn(), () => (this.#current = undefined))
-    return this.#current.begin()
+    return this.#current.begin(this.#how)
   }
 
   close(): void {
@@ -77,11 +82,11 @@ class Connection {
     })
   }
 
-  begin(): Promise<Begun> {
+  begin(how: Walls): Promise<Begun> {
     const { promise, resolve, reject } = Promise.withResolvers<Begun>()
     this.#asked += 1
     this.#waiting.set(this.#asked, { resolve, reject })
-    this.#control.write(`fork ${this.#asked}\n`)
+    this.#control.write(`fork ${this.#asked} ${how}\n`)
     return promise
   }
 

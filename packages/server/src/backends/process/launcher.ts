@@ -5,14 +5,16 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { RunnerSpec } from '../backend.ts'
 import type { Cgroups } from './cgroups.ts'
-import { type Begun, ForkServer } from './fork-server.ts'
+import { type Begun, ForkServer, type Walls } from './fork-server.ts'
 import { Spare } from './spare.ts'
 
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
   /** A process that becomes nothing until it is told to. Throws a sentence when there can be none. */
   begin(): Promise<Begun>
-  /** Has it become the runner's program. Throws a sentence when what it would be told cannot be told. */
+  /** Has it enter the runner's control groups, which are there. It takes the kernel some milliseconds: the sooner the better. */
+  admit(begun: Begun, spec: RunnerSpec): void
+  /** Has it become the runner's program, once it was admitted. Throws a sentence when what it would be told cannot be told. */
   become(
     begun: Begun,
     spec: RunnerSpec,
@@ -34,13 +36,14 @@ export interface LauncherParts {
   /** The folder `carrick_launch`. */
   readonly program: string
   readonly cgroups: Cgroups | undefined
+  readonly walls: Walls
 }
 
-export function createLauncher({ python, program, cgroups }: LauncherParts): Launcher {
+export function createLauncher({ python, program, cgroups, walls }: LauncherParts): Launcher {
   const args = ['-I', '-S', join(program, '__main__.py')]
-  const forks = new ForkServer(() =>
-    spawn(python, args, { cwd: '/', env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] }),
-  )
+  const begin = () =>
+    spawn(python, args, { cwd: '/', env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
+  const forks = new ForkServer(begin, walls)
   const spare = new Spare(() => forks.begin())
   return {
     prepare: () => spare.prepare(),
@@ -49,10 +52,10 @@ export function createLauncher({ python, program, cgroups }: LauncherParts): Lau
       forks.close()
     },
     begin: async () => spare.take() ?? forks.begin(),
-    become: (begun, spec, variables, { cwd, apart }) => {
-      const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups), ...apart]
-      const told = toldTo(['--cwd', cwd, ...options, '--', ...spec.command]) + environmentBlock(variables)
-      begun.told.on('error', () => {}).end(told) // one that has ended needs none
+    admit: ({ told }, { id }) => void told.on('error', () => {}).write(toldTo(cgroups?.foldersOf(id) ?? [])), // one that has ended needs none
+    become: ({ told }, spec, variables, { cwd, apart }) => {
+      const options = ['--cwd', cwd, ...rlimitsOf(spec, cgroups), ...apart]
+      told.end(toldTo([...options, '--', ...spec.command]) + environmentBlock(variables))
     },
   }
 }
@@ -77,10 +80,6 @@ async function isNewEnough(program: string): Promise<boolean> {
   }
 }
 
-function groupsOf({ id }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
-  return (cgroups?.foldersOf(id) ?? []).flatMap((folder) => ['--group', folder])
-}
-
 /** A bound for each process, where there is none for all together. */
 function rlimitsOf({ limits }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
   return limits === undefined || cgroups?.held.has('memory') ? [] : ['--data', String(limits.memoryBytes)]
@@ -93,7 +92,7 @@ function environmentBlock(variables: Readonly<Record<string, string>>): string {
   return entries.map((entry) => `${entry}\0`).join('')
 }
 
-/** What it would have as arguments, with its length in bytes on a line before it. */
+/** Words with a zero byte between them, with their length in bytes on a line before them. */
 function toldTo(args: readonly string[]): string {
   if (args.some((arg) => arg.includes('\0'))) throw new Error('an argument of its command holds a zero byte')
   const text = args.join('\0')

@@ -216,9 +216,13 @@ async function prepare(spec: RunnerSpec, folder: string, setting: RunnerSetting)
     ?.begin()
     .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
   try {
-    await Promise.all([makeFolders(folder), bounds.prepare(spec)])
-    const [app, metrics] = await Promise.all([ports.take(), ports.take()])
-    return { ports: { app, metrics }, begun: await beginning }
+    const bounded = bounds.prepare(spec).then(async () => {
+      const begun = await beginning
+      if (begun !== undefined && !(begun instanceof Error)) launcher?.admit(begun, spec)
+      return begun
+    })
+    const [begun, app, metrics] = await Promise.all([bounded, ports.take(), ports.take(), makeFolders(folder)])
+    return { ports: { app, metrics }, begun }
   } catch (error) {
     void beginning?.then((begun) => begun instanceof Error || dismiss(begun))
     throw error
