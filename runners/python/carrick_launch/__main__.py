@@ -3,8 +3,9 @@ Started as `python -I -S <path>/carrick_launch/__main__.py OPTIONS -- PROGRAM AR
 puts itself where a runner belongs and becomes the runner's program. Nothing of the app has run by then, not even what its
 environment would do at the start of Python.
 
-Without options and program it waits to be told them: on fd 3, before the environment, their length in bytes on a line, then each
-with a zero byte before the next. It ends when it is not told.
+Without options and program it forks launchers for whoever holds the other end of fd 3 (`forkserver.py`). Such a launcher waits to be
+told them: on its fd 3, before the environment, first the control groups alone and then all else. Both times: their length in bytes
+on a line, then each with a zero byte before the next. It ends when it is not told.
 
 Options  --cwd FOLDER    where to be
          --group FOLDER  a control group to be in; may be repeated
@@ -19,7 +20,13 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-from carrick_launch import launch  # noqa: E402
 
 if __name__ == "__main__":
-    launch.main(sys.argv[1:])
+    if sys.argv[1:]:
+        from carrick_launch import launch
+
+        launch.main(sys.argv[1:])
+    else:
+        from carrick_launch import forkserver
+
+        forkserver.serve()

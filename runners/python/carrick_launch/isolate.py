@@ -14,31 +14,39 @@ import sys
 
 import _socket
 
-from . import kernel, network
+from . import kernel, launch, network
 from .binds import Door, announce_binds
 from .files import View
+from .launch import TOLD
 
 #: What the program says by it is for the server: who else held it open would keep it from ending.
 WORD = 4
 _CREDENTIALS, _RIGHTS = 2, 1
 _PASS_CREDENTIALS = 16
 _CLOSE_ON_EXEC = 0x40000000
-_LONGEST = 64
+_LONGEST = 65_536
 _GONE = -1
+_LIMITED = b"l"
+_WATCHED = ("pasta", "forward", "ready", "way-out-group", "port", "main")
 
 
-def run(options, become):
-    """Ends as the program does, which `become` turns a process into."""
+def run(own_network, groups, tell):
+    """
+    Ends as the program does. What is the same for every runner is made before `tell` answers the options, and what turns a
+    process into the program; `groups` are control groups that are known already.
+    """
     in_user_namespace = _take_user_namespace()
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     ours.setsockopt(_socket.SOL_SOCKET, _PASS_CREDENTIALS, 1)
-    watch = Watch(options, ours)
+    watch = Watch(ours)
     first = kernel.fork_apart(kernel.CLONE_NEWPID)
     if first == 0:
         ours.close()
-        _be_first(options, theirs, in_user_namespace, become)
+        _be_first(own_network, theirs, in_user_namespace, tell)
     theirs.close()
     os.close(WORD)
+    os.close(TOLD)
+    watch.limit(first, groups)
     watch.until_end(first)
 
 
@@ -56,8 +64,8 @@ def _take_user_namespace():
 class Watch:
     """The process outside: what it hears of the inside, and what it does for it."""
 
-    def __init__(self, options, channel):
-        self._options = options
+    def __init__(self, channel):
+        self._options = {}
         self._channel = channel
         self._program = None
         self._asked = None
@@ -70,6 +78,22 @@ class Watch:
             self._asked = number
         else:
             _send(self._program, number)
+
+    def limit(self, first, groups):
+        """
+        Puts process 1 into the runner's control groups while that makes its namespaces: the kernel lets some milliseconds pass
+        before it moves the first process in a while. No program begins before.
+        """
+        try:
+            for folder in groups:
+                with open(folder + "/cgroup.procs", "w") as file:
+                    file.write(str(first))
+        except (ProcessLookupError, BrokenPipeError, ConnectionResetError):
+            pass  # it has ended and said why, of which we shall hear
+        except OSError as error:
+            _send(first, signal.SIGKILL)
+            print("This runner could not be put within its limits: %s" % error, file=sys.stderr, flush=True)
+            os._exit(126)
 
     def until_end(self, first):
         poll = select.poll()
@@ -91,13 +115,24 @@ class Watch:
         if message == b"":
             return _GONE
         kind, body = message[:1], message[1:]
-        if kind == b"n":
+        if kind == b"g":
+            self.limit(first, _words(body))
+        elif kind == b"o":
+            self._options, _ = launch.parse(_words(body))
+            self._answer_limited()
+        elif kind == b"n":
             self._lead_out(first)
         elif kind == b"p":
             self._note_program(extra, poll)
         elif kind == b"e":
             return struct.unpack("i", body)[0]
         return None
+
+    def _answer_limited(self):
+        try:
+            self._channel.send(_LIMITED)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # as in limit()
 
     def _lead_out(self, first):
         for folder in self._options.get("way-out-group", []):
@@ -129,30 +164,47 @@ def _ports(pairs):
     return {int(pair.split(":")[0]): int(pair.split(":")[-1]) for pair in pairs}
 
 
-def _be_first(options, channel, in_user_namespace, become):
+def _words(body):
+    return [os.fsdecode(each) for each in body.split(b"\0")] if body else []
+
+
+def _message(kind, words):
+    return kind + b"\0".join(os.fsencode(each) for each in words)
+
+
+def _for_watch(options):
+    """What the process outside has to know."""
+    chosen = [(name, value) for name in _WATCHED for value in options.get(name, [])]
+    return _message(b"o", [word for name, value in chosen for word in ("--" + name, value)] + ["--"])
+
+
+def _be_first(own_network, channel, in_user_namespace, tell):
     """Process 1: when it ends, so does all that is in these namespaces."""
     step = "begin"
     try:
         kernel.end_with_parent(signal.SIGKILL)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
-        step = "be put within its limits"
-        for folder in options.get("group", []):
-            with open(folder + "/cgroup.procs", "w") as file:
-                file.write("0")
         step = "make namespaces"
-        own_network = "pasta" in options
         kernel.unshare(
             kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | (kernel.CLONE_NEWNET if own_network else 0)
         )
+        if own_network:
+            step = "make a network"
+            network.begin()
+        step = "be put where it belongs"
+        options, become = tell(lambda groups: channel.send(_message(b"g", groups)))
+        channel.send(_for_watch(options))
         _socket.sethostname(options["host"][0])
         if own_network:
             step = "make a network"
-            network.begin(options.get("deny", []))
+            network.deny(options.get("deny", []))
             channel.send(b"n")
         step = "see files of its own"
         _see(options, in_user_namespace)
         step = "begin its program"
+        if channel.recv(1) != _LIMITED:
+            os._exit(126)
         program = os.fork()
         if program == 0:
             _be_program(options, channel, own_network, become)

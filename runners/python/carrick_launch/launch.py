@@ -6,31 +6,71 @@ import _signal as signal  # the module around it makes enumerations, which takes
 import os
 import sys
 
-_pipe = os.fdopen(3, "rb")
+#: The pipe by which it is told its variables, and before them all else where it has no arguments.
+TOLD = 3
 
 
 def main(arguments):
-    if not arguments:
-        from . import isolate  # noqa: F401  while it waits there is time for what it may need
-
-        arguments = _told()
+    """With all that it is told as arguments, but for the variables."""
     options, command = parse(arguments)
-    isolated = "root" in options
-    try:
-        if "cwd" in options:
-            os.chdir(options["cwd"][0])
-        if "data" in options:
-            _bound_data(int(options["data"][0]))
-        variables = _variables()
-        if not isolated:
-            for folder in options.get("group", []):
-                _write(folder + "/cgroup.procs", "0")
-            become(command, variables)
-        from . import isolate
+    tell = lambda _: (options, _placed(options, command, os.fdopen(TOLD, "rb")))  # noqa: E731
+    _begin("root" in options, "pasta" in options, options.get("group", []), tell)
 
-        isolate.run(options, lambda: become(command, variables))
+
+def main_when_told(apart, own_network):
+    """
+    One that waits. The groups that it shall be in are told first: the kernel takes its time. The server may go meanwhile, or
+    need it no more.
+    """
+    pipe = os.fdopen(TOLD, "rb")
+
+    def tell(join):
+        join(_read(pipe))
+        options, command = parse(_read(pipe))
+        return options, _placed(options, command, pipe)
+
+    _begin(apart, own_network, [], tell)
+
+
+def _begin(apart, own_network, groups, tell):
+    """`tell` waits for the options; it calls what it is given with control groups that are known before them."""
+    try:
+        if apart:
+            from . import isolate
+
+            isolate.run(own_network, groups, tell)
+        _join(groups)
+        _, become_program = tell(_join)
+        become_program()
     except OSError as error:
         _fail("This runner could not be put where it belongs: %s" % error, 126)
+
+
+def _join(groups):
+    for folder in groups:
+        with open(folder + "/cgroup.procs", "w") as file:
+            file.write("0")
+
+
+def _placed(options, command, pipe):
+    """In its folder, with its bound; answers how it becomes the program."""
+    if "cwd" in options:
+        os.chdir(options["cwd"][0])
+    if "data" in options:
+        _bound_data(int(options["data"][0]))
+    variables = _variables(pipe)
+    return lambda: become(command, variables)
+
+
+def _read(pipe):
+    """Words with a zero byte between them, after their length in bytes on a line."""
+    length = pipe.readline()
+    if not length.endswith(b"\n"):
+        os._exit(0)
+    told = pipe.read(int(length))
+    if len(told) < int(length):
+        os._exit(0)
+    return [os.fsdecode(each) for each in told.split(b"\0")] if told else []
 
 
 def parse(arguments):
@@ -52,19 +92,9 @@ def become(command, variables):
         _fail("The runner's program could not be started: %s: %s" % (command[0], error.strerror), 127 if missing else 126)
 
 
-def _told():
-    """What one that was started without arguments waits for. Its server may go, or need it no more."""
-    from . import isolate  # noqa: F401  while nobody waits for us
-
-    length = _pipe.readline()
-    if not length:
-        os._exit(0)
-    return [os.fsdecode(each) for each in _pipe.read(int(length)).split(b"\0")]
-
-
-def _variables():
-    with _pipe:
-        entries = _pipe.read().split(b"\0")
+def _variables(pipe):
+    with pipe:
+        entries = pipe.read().split(b"\0")
     return dict(entry.split(b"=", 1) for entry in entries if entry)
 
 
@@ -72,11 +102,6 @@ def _bound_data(most):
     import resource
 
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def _write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
 
 
 def _fail(sentence, code):

@@ -21,11 +21,15 @@ _DESTINATION = 1
 _FOR_PASTA = (6, 7, 10, 12, 19, 21)
 
 
-def begin(denied):
-    """To be called in the new network. `denied` are the networks to which no route is to lead, as `address/bits`."""
+def begin():
+    """To be called in the new network."""
     request = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     fcntl.ioctl(request.fileno(), _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", _UP_AND_RUNNING))
     request.close()
+
+
+def deny(denied):
+    """To be called in the new network. `denied` are the networks to which no route is to lead, as `address/bits`."""
     routes = _socket.socket(_AF_NETLINK, _socket.SOCK_RAW, 0)
     for network in denied:
         _deny(routes, network)

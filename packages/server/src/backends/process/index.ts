@@ -11,7 +11,8 @@ import type { RunnerBackend, RunnerOutput } from '../backend.ts'
 import { createBounds } from './bounds.ts'
 import { openCgroups } from './cgroups.ts'
 import { endTree } from './end.ts'
-import { openIsolation, type Ingress } from './isolation.ts'
+import type { Walls } from './fork-server.ts'
+import { openIsolation, type Ingress, type Isolation } from './isolation.ts'
 import { createLauncher, findPython } from './launcher.ts'
 import { whyNoMounts } from './namespaces.ts'
 import { createPorts } from './ports.ts'
@@ -86,7 +87,10 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     log,
     basePath,
     execHelper: options.execHelper,
-    launcher: python === undefined ? undefined : createLauncher({ python, program: options.launchHelper, cgroups }),
+    launcher:
+      python === undefined
+        ? undefined
+        : createLauncher({ python, program: options.launchHelper, cgroups, walls: wallsOf(isolation) }),
     bounds,
     isolation,
     ports: await createPorts(),
@@ -177,12 +181,17 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     onChange: (listener) => void changeListeners.push(listener),
     onOutput: (listener) => void outputListeners.push(listener),
     close: async () => {
-      setting.launcher?.close()
       const ids = [...runners.keys(), ...survivors.keys()]
       await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(10_000))))
+      setting.launcher?.close() // it tells how they ended
       await place.cgroups?.close()
     },
   }
+}
+
+function wallsOf({ apart, ownNetwork }: Isolation): Walls {
+  if (ownNetwork) return 'network'
+  return apart ? 'apart' : 'plain'
 }
 
 /** Folders and control groups of runners that are gone. */

@@ -1,16 +1,22 @@
-import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { RunnerSpec } from '../backend.ts'
 import type { Cgroups } from './cgroups.ts'
+import { type Begun, ForkServer, type Walls } from './fork-server.ts'
 import { Spare } from './spare.ts'
 
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
-  spawn(
+  /** A process that becomes nothing until it is told to. Throws a sentence when there can be none. */
+  begin(): Promise<Begun>
+  /** Has it enter the runner's control groups, which are there. It takes the kernel some milliseconds: the sooner the better. */
+  admit(begun: Begun, spec: RunnerSpec): void
+  /** Has it become the runner's program, once it was admitted. Throws a sentence when what it would be told cannot be told. */
+  become(
+    begun: Begun,
     spec: RunnerSpec,
     variables: Readonly<Record<string, string>>,
     how: {
@@ -18,7 +24,7 @@ export interface Launcher {
       /** The launcher's options for its isolation. */
       readonly apart: readonly string[]
     },
-  ): ChildProcess
+  ): void
   /** Has a process wait for the next runner, once it is quiet. */
   prepare(): void
   close(): void
@@ -30,30 +36,26 @@ export interface LauncherParts {
   /** The folder `carrick_launch`. */
   readonly program: string
   readonly cgroups: Cgroups | undefined
+  readonly walls: Walls
 }
 
-export function createLauncher({ python, program, cgroups }: LauncherParts): Launcher {
-  const begin = (args: readonly string[], how: SpawnOptions) =>
-    spawn(python, ['-I', '-S', join(program, '__main__.py'), ...args], {
-      ...how,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-    })
-  const spare = new Spare(() => begin([], { cwd: '/', env: {} }))
+export function createLauncher({ python, program, cgroups, walls }: LauncherParts): Launcher {
+  const args = ['-I', '-S', join(program, '__main__.py')]
+  const begin = () =>
+    spawn(python, args, { cwd: '/', env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
+  const forks = new ForkServer(begin, walls)
+  const spare = new Spare(() => forks.begin())
   return {
     prepare: () => spare.prepare(),
-    close: () => spare.close(),
-    spawn: (spec, variables, { cwd, apart }) => {
-      const options = [...groupsOf(spec, cgroups), ...rlimitsOf(spec, cgroups), ...apart]
-      const args = [...options, '--', ...spec.command]
-      const block = environmentBlock(variables)
-      const told = toldTo(['--cwd', cwd, ...args])
-      const waiting = spare.take()
-      const env = pick(variables, ['PATH', 'CARRICK_RUNNER_ID', 'CARRICK_INSTALLATION'])
-      const child = waiting ?? begin(args, { cwd, env })
-      const pipe = child.stdio[3]
-      if (pipe instanceof Writable) pipe.on('error', () => {}).end(waiting ? told + block : block) // one that has ended needs none
-      return child
+    close: () => {
+      spare.close()
+      forks.close()
+    },
+    begin: async () => spare.take() ?? forks.begin(),
+    admit: ({ told }, spec) => void told.on('error', () => {}).write(toldTo(groupsOf(spec, cgroups))), // one that has ended needs none
+    become: ({ told }, spec, variables, { cwd, apart }) => {
+      const options = ['--cwd', cwd, ...wayOutGroupOf(spec, cgroups), ...rlimitsOf(spec, cgroups), ...apart]
+      told.end(toldTo([...options, '--', ...spec.command]) + environmentBlock(variables))
     },
   }
 }
@@ -84,8 +86,13 @@ async function isNewEnough(program: string): Promise<boolean> {
  */
 function groupsOf({ id }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
   const { cpu, others } = cgroups?.foldersAtStart(id) ?? { cpu: undefined, others: [] }
-  const last = cpu === undefined ? [] : ['--group', cpu, '--way-out-group', cpu]
-  return [...others.flatMap((folder) => ['--group', folder]), ...last]
+  return cpu === undefined ? others : [...others, cpu]
+}
+
+/** In which its way out is to begin, which is outside of its namespaces. */
+function wayOutGroupOf({ id }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
+  const cpu = cgroups?.foldersAtStart(id).cpu
+  return cpu === undefined ? [] : ['--way-out-group', cpu]
 }
 
 /** A bound for each process, where there is none for all together. */
@@ -100,13 +107,9 @@ function environmentBlock(variables: Readonly<Record<string, string>>): string {
   return entries.map((entry) => `${entry}\0`).join('')
 }
 
-/** For one that waits: what others have as arguments, with its length in bytes on a line before it. */
+/** Words with a zero byte between them, with their length in bytes on a line before them. */
 function toldTo(args: readonly string[]): string {
   if (args.some((arg) => arg.includes('\0'))) throw new Error('an argument of its command holds a zero byte')
   const text = args.join('\0')
   return `${Buffer.byteLength(text)}\n${text}`
-}
-
-function pick(from: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])))
 }

@@ -266,7 +266,7 @@ test('what a command said before anybody read it is not lost', async () => {
   const runners = await openWithCgroups(place)
   const spec = specOf('const children = []')
   await runners.start(spec, never)
-  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toHaveLength(1) // the runner serves: no other child comes by itself
+  await expect.poll(() => waitingLaunchers(), { timeout: 20_000 }).toHaveLength(1) // the runner serves: no other child comes by itself
   const before = new Set(childrenOf(process.pid))
   await using session = await runners.exec(spec.id, { command: ['echo', 'early'] }, never)
   await expect.poll(() => childrenOf(process.pid).filter((pid) => !before.has(pid)), { timeout: 20_000 }).toEqual([])
@@ -277,15 +277,25 @@ test('what a command said before anybody read it is not lost', async () => {
 })
 
 function childrenOf(pid: number): readonly string[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  } catch {
+    return [] // it has ended
+  }
 }
 
-/** The launchers of this process that wait to be told what to become. */
-async function waitingLaunchers(): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const ours = pids.filter((pid) => procOf(pid)?.parent === process.pid)
-  const commands = await Promise.all(ours.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
-  return ours.filter((_, index) => commands[index]?.endsWith('carrick_launch/__main__.py\0'))
+/** What forks launchers for a process. */
+const forkServers = (of = process.pid) => launchersBelow(of)
+
+/** The launchers of a process that wait to be told what to become. */
+async function waitingLaunchers(of = process.pid): Promise<number[]> {
+  return (await Promise.all((await forkServers(of)).map(launchersBelow))).flat()
+}
+
+async function launchersBelow(parent: number): Promise<number[]> {
+  const children = childrenOf(parent).map(Number)
+  const commands = await Promise.all(children.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return children.filter((_, index) => commands[index]?.endsWith('carrick_launch/__main__.py\0'))
 }
 
 test('once a runner serves, the next one is a process that waits already, with all that is its own; it goes with the backend', async () => {
@@ -294,7 +304,7 @@ test('once a runner serves, the next one is a process that waits already, with a
   const [first, next] = [specOf('const children = []'), specOf('const children = []')]
   await runners.start({ ...first, variables: { OF: 'the first' } }, never)
   await expect.poll(() => kind(first.id), { timeout: 20_000 }).toBe('accepting')
-  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toHaveLength(1)
+  await expect.poll(() => waitingLaunchers(), { timeout: 20_000 }).toHaveLength(1)
   const [waiting] = await waitingLaunchers()
 
   await runners.start({ ...next, variables: { GREETING: 'grüß dich' } }, never)
@@ -305,9 +315,50 @@ test('once a runner serves, the next one is a process that waits already, with a
   expect(env).toMatchObject({ GREETING: 'grüß dich', CARRICK_RUNNER_ID: next.id })
   expect(env).not.toHaveProperty('OF')
   expect(realpathSync(`/proc/${pid}/cwd`)).toBe(realpathSync(join(place.folder, next.id, 'work')))
-  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toHaveLength(1)
+  await expect.poll(() => waitingLaunchers(), { timeout: 20_000 }).toHaveLength(1)
   await runners.close()
-  await expect.poll(waitingLaunchers, { timeout: 20_000 }).toEqual([])
+  await expect.poll(() => waitingLaunchers(), { timeout: 20_000 }).toEqual([])
+  await expect.poll(() => forkServers(), { timeout: 20_000 }).toEqual([])
+})
+
+test('what forks the runners may be lost: those that it began count as killed and are gone, and others can be started', async () => {
+  const runners = await openWithoutCgroups(place)
+  const sighting = async (id: string) => (await runners.list(never)).get(id)
+  const kind = async (id: string) => (await sighting(id))?.kind
+  const [lost, other, next] = [
+    specOf('const children = []'),
+    specOf('const children = []'),
+    specOf('const children = []'),
+  ]
+  await Promise.all([runners.start(lost, never), runners.start(other, never)])
+  await expect.poll(() => kind(lost.id), { timeout: 20_000 }).toBe('accepting')
+  await expect.poll(() => kind(other.id), { timeout: 20_000 }).toBe('accepting')
+  const seen = await sighting(lost.id)
+  const { pid } = await state(seen?.kind === 'accepting' ? seen.address : { host: '', port: 0 })
+  const [forkServer = 0] = await forkServers()
+  process.kill(forkServer, 'SIGKILL')
+  for (const { id } of [lost, other]) await expect.poll(() => kind(id), { timeout: 20_000 }).toBe('exited')
+  expect(await sighting(lost.id)).toMatchObject({ exit: { code: null, signal: 'SIGKILL' } })
+  expect(isRunning(pid)).toBe(false)
+  await runners.start(next, never)
+  await expect.poll(() => kind(next.id), { timeout: 20_000 }).toBe('accepting')
+  await runners.close()
+})
+
+test('of runners that were started at once each ends by itself: none holds what another writes to', async () => {
+  const runners = await openWithoutCgroups(place)
+  const kind = async (id: string) => (await runners.list(never)).get(id)?.kind
+  const said: string[] = []
+  runners.onOutput(({ runnerId, text }) => said.push(`${runnerId} ${text}`))
+  const specs = Array.from({ length: 8 }, () => specOf('const children = []; console.log("here")'))
+  await Promise.all(specs.map((spec) => runners.start(spec, never)))
+  for (const { id } of specs) await expect.poll(() => kind(id), { timeout: 20_000 }).toBe('accepting')
+  expect(said.toSorted()).toEqual(specs.map(({ id }) => `${id} here`).toSorted())
+  for (const { id } of specs) {
+    await runners.kill(id, never)
+    expect(await kind(id)).toBe('exited')
+  }
+  await runners.close()
 })
 
 test('where runners share the network, one at a time serves at a port of its own choice, and a stranger there is not taken for it', async () => {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
@@ -11,6 +10,7 @@ import type { Bounds } from './bounds.ts'
 import { endTree, type Tree } from './end.ts'
 import { startSession } from './exec.ts'
 import { onFixedPort, thoseOf } from './fixed-port.ts'
+import type { Begun } from './fork-server.ts'
 import { mainFile, type Isolation } from './isolation.ts'
 import type { Launcher } from './launcher.ts'
 import { drain, whenDrained, type Drain } from './output.ts'
@@ -20,6 +20,7 @@ import { bootId, isAlive, procOf, type ProcIdentity } from './proc.ts'
 import { writeRecord } from './record.ts'
 import { notAlive, Sessions } from './sessions.ts'
 import { sendSignal } from './signals.ts'
+import { dismiss } from './spare.ts'
 import { makeFolders, spawnRunner, type RunnerPorts, type Spawned } from './spawn.ts'
 import type { Place } from './survivors.ts'
 
@@ -64,15 +65,25 @@ const endMs = 10_000
 export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSetting): Promise<RunnerProcess> {
   const { place, ports, log, changed, said } = setting
   const folder = join(place.folder, spec.id)
-  const given = await prepare(spec, folder, setting)
-  const spawned = await spawnRunner(spec, { ...setting, folder, ports: given })
+  let main: ProcIdentity | undefined
+  let noted: Promise<unknown> = Promise.resolve()
+  function noteMain(pid: number): Promise<unknown> {
+    const startTime = procOf(pid)?.startTime
+    if (startTime === undefined) return noted
+    main = { pid, startTime, bootId: bootId() }
+    noted = note(folder, spec, main, setting)
+    return noted
+  }
+  const { ports: given, begun } = await prepare(spec, folder, setting)
+  const spawned =
+    begun instanceof Error
+      ? begun
+      : await spawnRunner(spec, { ...setting, folder, ports: given, begun, note: noteMain })
 
   let sighting: Sighting = { kind: 'starting' }
-  let main: ProcIdentity | undefined
   let terminated = false
   let killed = false
   let exited: Promise<void>
-  let noted: Promise<unknown> = Promise.resolve()
   const over = new AbortController()
   const sessions = new Sessions()
 
@@ -89,7 +100,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
 
   /** Sees it off: whatever it left behind would hold its pipes, its port and its memory; its last words come first. */
   async function follow(child: Spawned, pipes: Record<'stdout' | 'stderr', Drain>): Promise<void> {
-    const exit = await exitOf(child)
+    const exit = await child.exited
     over.abort()
     sendSignal(-child.pid, 'SIGKILL')
     setting.bounds.ended(spec.id)
@@ -120,7 +131,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     see({ kind: 'exited', exit: couldNotSpawn })
     exited = Promise.resolve()
   } else {
-    const { pid, stdout, stderr, word } = spawned
+    const { stdout, stderr, word } = spawned
     const pace = new Pace()
     const pipes = {
       stdout: drain(stdout, (line) => said({ runnerId: spec.id, stream: 'stdout', ...line }), pace),
@@ -132,11 +143,6 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
         ? undefined
         : onFixedPort(spec.exposedPort, () => treeBelow(main))
     void whenAccepting(given.app, whenTold(word), over.signal, chosen).then((address) => address && accept(address))
-    const startTime = procOf(pid)?.startTime
-    if (startTime) {
-      main = { pid, startTime, bootId: bootId() }
-      noted = note(folder, spec, main, setting)
-    }
   }
 
   return {
@@ -192,20 +198,34 @@ async function programIn(folder: string): Promise<Pick<ProcIdentity, 'pid' | 'st
   return procOf(Number(await readFile(mainFile(folder), 'utf8').catch(() => '')))
 }
 
-/** The start does not wait for it: a runner without a record is found by its environment. */
+/** A runner without a record is found by its environment, once it has one. */
 function note(folder: string, spec: RunnerSpec, main: ProcIdentity, { log }: RunnerSetting): Promise<unknown> {
   return writeRecord(folder, spec, main).catch((error: unknown) => {
     log.warn({ err: error, runner: spec.id }, 'the record of a runner could not be written')
   })
 }
 
-async function prepare(spec: RunnerSpec, folder: string, { ports, bounds }: RunnerSetting): Promise<RunnerPorts> {
-  await Promise.all([makeFolders(folder), bounds.prepare(spec)])
-  const [app, metrics] = await Promise.all([ports.take(), ports.take()])
-  return { app, metrics }
+interface Prepared {
+  readonly ports: RunnerPorts
+  /** What waits to become it; why there is none; or nothing, where runners begin without. */
+  readonly begun: Begun | Error | undefined
 }
 
-async function exitOf(child: Spawned): Promise<Exit> {
-  const [code, signal]: (number | string | null)[] = await once(child, 'exit')
-  return { code: typeof code === 'number' ? code : null, signal: typeof signal === 'string' ? signal : null }
+async function prepare(spec: RunnerSpec, folder: string, setting: RunnerSetting): Promise<Prepared> {
+  const { ports, bounds, launcher } = setting
+  const beginning = launcher
+    ?.begin()
+    .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
+  try {
+    const bounded = bounds.prepare(spec).then(async () => {
+      const begun = await beginning
+      if (begun !== undefined && !(begun instanceof Error)) launcher?.admit(begun, spec)
+      return begun
+    })
+    const [begun, app, metrics] = await Promise.all([bounded, ports.take(), ports.take(), makeFolders(folder)])
+    return { ports: { app, metrics }, begun }
+  } catch (error) {
+    void beginning?.then((begun) => begun instanceof Error || dismiss(begun))
+    throw error
+  }
 }

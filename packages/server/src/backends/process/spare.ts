@@ -1,20 +1,19 @@
-import type { ChildProcess } from 'node:child_process'
+import type { Begun } from './fork-server.ts'
 
-/** How long no other runner has begun to serve: a fork holds the server up. */
+/** How long no other runner has begun to serve: its first request comes before. */
 const quietMs = 1_000
 
 /**
- * One process that was begun ahead of time and waits to be told what to become, so that the next start waits for
- * neither a fork of the server, which copies its page tables, nor an interpreter. It holds about 7 MiB, and ends when its
- * pipes do, whatever becomes of the server.
+ * One process that was begun ahead of time and waits to be told what to become, so that the next start waits for no fork.
+ * It shares nearly all of its memory with the one that forked it, and ends when its pipes do, whatever becomes of the server.
  */
 export class Spare {
-  readonly #begin: () => ChildProcess
-  #waiting: ChildProcess | undefined
+  readonly #begin: () => Promise<Begun>
+  #waiting: Begun | undefined
   #soon: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(begin: () => ChildProcess) {
+  constructor(begin: () => Promise<Begun>) {
     this.#begin = begin
   }
 
@@ -22,28 +21,34 @@ export class Spare {
   prepare(): void {
     if (this.#waiting !== undefined || this.#closed) return
     clearTimeout(this.#soon)
-    this.#soon = setTimeout(() => this.#start(), quietMs).unref()
+    this.#soon = setTimeout(() => void this.#start(), quietMs).unref()
   }
 
   /** The one that waits, which is the caller's from now on. */
-  take(): ChildProcess | undefined {
-    const child = this.#waiting
+  take(): Begun | undefined {
+    const begun = this.#waiting
     this.#waiting = undefined
-    return child
+    return begun
   }
 
   close(): void {
     this.#closed = true
     clearTimeout(this.#soon)
-    this.take()?.kill('SIGKILL')
+    if (this.#waiting !== undefined) dismiss(this.#waiting)
+    this.#waiting = undefined
   }
 
-  #start(): void {
-    const child = this.#begin()
-    const lost = () => {
-      if (this.#waiting === child) this.#waiting = undefined
-    }
-    child.once('error', lost).once('exit', lost)
-    if (child.pid !== undefined) this.#waiting = child
+  async #start(): Promise<void> {
+    const begun = await this.#begin().catch(() => undefined) // the next start says why there is none
+    if (begun === undefined) return
+    if (this.#closed || this.#waiting !== undefined) return dismiss(begun)
+    this.#waiting = begun
+    await begun.exited
+    if (this.#waiting === begun) this.#waiting = undefined
   }
+}
+
+/** One that is told nothing ends. */
+export function dismiss({ told, stdout, stderr, word }: Begun): void {
+  for (const pipe of [told, stdout, stderr, word]) pipe.on('error', () => {}).destroy()
 }

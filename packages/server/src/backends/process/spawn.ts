@@ -2,10 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
+import type { Exit } from '../../domain/runner.ts'
 import type { RunnerSpec } from '../backend.ts'
+import type { Begun } from './fork-server.ts'
 import { networkFile, type Isolation } from './isolation.ts'
 import type { Launcher } from './launcher.ts'
+import { dismiss } from './spare.ts'
 import type { Place } from './survivors.ts'
 
 export interface RunnerPorts {
@@ -13,12 +16,13 @@ export interface RunnerPorts {
   readonly metrics: number
 }
 
-export type Spawned = ChildProcess & {
+export interface Spawned {
   readonly pid: number
   readonly stdout: Readable
   readonly stderr: Readable
   /** Where a program that knows of it says that it listens (`carrick_runner/listening.py`). */
   readonly word: Readable
+  readonly exited: Promise<Exit>
 }
 
 /** As the child counts: before it come the usual three, and the one by which a launcher is told the variables. */
@@ -36,14 +40,18 @@ export interface RunnerPlace {
   readonly ports: RunnerPorts
   readonly place: Place
   readonly basePath: string
+  /** What waits to become it, where the machine has a Python of its own. */
+  readonly begun: Begun | undefined
   readonly launcher: Launcher | undefined
   readonly isolation: Isolation
+  /** Told which process it is: before anything of the app can run, where one waits to become it. */
+  readonly note: (pid: number) => Promise<unknown>
 }
 
 /** Spawns it in a session of its own with nothing of the server's environment. Answers the error when it cannot. */
 export async function spawnRunner(
   spec: RunnerSpec,
-  { folder, ports, place, basePath, launcher, isolation }: RunnerPlace,
+  { folder, ports, place, basePath, begun, launcher, isolation, note }: RunnerPlace,
 ): Promise<Spawned | Error> {
   const [program, ...args] = spec.command
   if (!program) return new Error('its command is empty')
@@ -62,20 +70,41 @@ export async function spawnRunner(
     ...waitFor(networkFile(isolation, folder)),
     ...(spec.exposedPort === undefined || isolation.ownNetwork ? {} : oneAtATime(spec.exposedPort, isolation)),
   }
-  const how = { cwd: join(folder, 'work') }
+  const cwd = join(folder, 'work')
   try {
-    const child = launcher
-      ? launcher.spawn(spec, env, {
-          ...how,
-          apart: await isolation.optionsFor(spec, { folder, ports: Object.values(ports) }),
-        })
-      : spawn(program, args, { ...how, detached: true, env, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
-    if (child.pid !== undefined) return Object.assign(child, { word: child.stdio[wordFd] }) as Spawned
-    const [error] = await once(child, 'error')
-    return error instanceof Error ? error : new Error(String(error))
+    if (launcher === undefined || begun === undefined) {
+      const spawned = await spawnPlainly(program, args, { cwd, env })
+      void note(spawned.pid)
+      return spawned
+    }
+    const options = isolation.optionsFor(spec, { folder, ports: Object.values(ports) })
+    const [apart] = await Promise.all([options, note(begun.pid)])
+    launcher.become(begun, spec, env, { cwd, apart })
+    return begun
   } catch (error) {
+    if (begun) dismiss(begun)
     return error instanceof Error ? error : new Error(String(error)) // such as a zero byte in a variable
   }
+}
+
+async function spawnPlainly(
+  program: string,
+  args: readonly string[],
+  how: { readonly cwd: string; readonly env: Record<string, string> },
+): Promise<Spawned> {
+  const child = spawn(program, args, { ...how, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe'] })
+  const { pid, stdout, stderr } = child
+  const word = child.stdio[wordFd]
+  if (pid === undefined || stdout === null || stderr === null || !(word instanceof Readable)) {
+    const [error]: unknown[] = await once(child, 'error')
+    throw error
+  }
+  return { pid, stdout, stderr, word, exited: exitOf(child) }
+}
+
+async function exitOf(child: ChildProcess): Promise<Exit> {
+  const [code, signal]: (number | string | null)[] = await once(child, 'exit')
+  return { code: typeof code === 'number' ? code : null, signal: typeof signal === 'string' ? signal : null }
 }
 
 /** What the bootstrap says when the app turns out to bind a port of its own choice. */
