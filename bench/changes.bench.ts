@@ -11,9 +11,9 @@ const calmMs = Number(process.env['BENCH_CALM_MS'] ?? 15_000)
 
 /**
  * Question: what do callers notice of a rolling deploy, a rollback and a change of scale? Expected: nothing fails, and p99
- * stays within twice of what it is before, although a runner that starts wants a core for half a second. So does the command,
- * which gives way to everybody (`aside.ts`). Half of the calls are direct ones, half go through the queue, at a steady rate by a process of its own. The app has 3
- * runners.
+ * stays within twice of what it is before, although a runner that starts wants a core for half a second. So does the
+ * command, which gives way to everybody (`aside.ts`). Half of the calls are direct ones, half go through the queue, at a
+ * steady rate by a process of its own. The app has 3 runners.
  */
 export async function changes(report: Report): Promise<void> {
   await using carrick = await Carrick.start()

@@ -19,8 +19,8 @@ export interface GroupLimits extends Partial<Pick<Limits, 'cpus' | 'memoryBytes'
 const periodUs = 100_000
 const leastQuotaUs = 1_000
 /**
- * A start takes what CPU is idle: others' callers wait for theirs, its own wait anyway. When that has lasted (`standing-back.ts`) it takes this part
- * of its own where others want it.
+ * A start takes what CPU is idle: others' callers wait for theirs, its own wait anyway. When that has lasted
+ * (`standing-back.ts`) it takes this part of its own where others want it.
  */
 const startingShare = 1 / 8
 

@@ -48,6 +48,8 @@ export class StartsBehind {
     const starting = [...this.#behind.values()].filter(({ forward }) => forward === undefined).length
     if (standsBack({ forMs: performance.now() - since, cpuMs, starting })) return
     clearInterval(one.timer)
-    one.forward = comeForward(spec).catch(() => {}) // its group is gone with it, or as it was
+    one.forward = comeForward(spec)
+      .catch(() => {}) // its group is gone with it, or as it was
+      .finally(() => this.#behind.delete(spec.id))
   }
 }
