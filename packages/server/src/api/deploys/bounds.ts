@@ -5,7 +5,7 @@ export const mostMetadataBytes = 4 * 1024 * 1024
 /** The same of what its environment is made of. */
 export const mostEnvironmentBytes = 4 * 1024 * 1024
 /** The text of an app's file is for display alone: of a larger one nothing is kept. */
-export const mostSourceBytes = 1024 * 1024
+const mostSourceBytes = 1024 * 1024
 
 /** Throws `bad_request` for what is larger than that as JSON. `what` is the subject of the sentence. */
 export function requireSmall(what: string, value: unknown, mostBytes: number): void {
