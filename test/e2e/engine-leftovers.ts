@@ -23,6 +23,14 @@ export async function clearEngine(storeFile: string, port: number): Promise<void
     await gone(docker.getImage(Id).remove())
 }
 
+/** Takes away the names by which images of a registry that has ended are in the engine. */
+export async function forgetRegistry(host: string): Promise<void> {
+  const { openEngine } = await import('../../packages/server/src/backends/docker/engine.ts')
+  const { docker } = await openEngine()
+  for (const name of (await namesOf(docker)).filter((each) => each.startsWith(`${host}/`)))
+    await gone(docker.getImage(name).remove())
+}
+
 async function namesOf(docker: Engine['docker']): Promise<readonly string[]> {
   const images = await docker.listImages()
   return images.flatMap(({ RepoTags, RepoDigests }) => [...(RepoTags ?? []), ...(RepoDigests ?? [])])
