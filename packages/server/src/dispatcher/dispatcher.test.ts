@@ -138,7 +138,8 @@ async function openWorld({ requestTimeout = 60, retryBudgets = {}, resultBytes =
           .toBe('completed')
         const request = await store.read(requestById(id))
         const result = await store.read(resultOf(id))
-        // What memory says of it, if anything, is what is stored.
+        // What memory says of it, if anything, is what is stored: as soon as the commit was answered, which the read may be ahead of.
+        await expect.poll(() => homes.latest.find(id)?.request.state, patient).not.toBe('running')
         const latest = homes.latest.find(id)
         const { cancelRequestedAt: _, ...stored } = request!
         if (latest) expect(latest.request).toEqual(stored)
