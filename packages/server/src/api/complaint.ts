@@ -12,6 +12,7 @@ export function complaint(issue: z.core.$ZodIssue): string {
 
 /** Without the part. What a schema says in its own words stays as it is. */
 function wordsOf(issue: z.core.$ZodIssue): string {
+  if (!zodsWords.test(issue.message)) return issue.message
   if (issue.code === 'too_big') return limit(issue.origin, Number(issue.maximum), 'at most')
   if (issue.code === 'too_small') return limit(issue.origin, Number(issue.minimum), 'or more')
   if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`
@@ -19,12 +20,11 @@ function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') return `is not expected to have ${issue.keys.join(', ')}`
   if (issue.code === 'invalid_format' && issue.format === 'datetime')
     return 'must be a moment such as 2026-11-25T10:00:00Z'
-  if (issue.code === 'invalid_format' && 'prefix' in issue && issue.message.startsWith(ownWords))
-    return `must begin with "${String(issue.prefix)}"`
+  if (issue.code === 'invalid_format' && 'prefix' in issue) return `must begin with "${String(issue.prefix)}"`
   return issue.message
 }
 
-const ownWords = 'Invalid string'
+const zodsWords = /^(Invalid|Too (big|small)|Unrecognized)/
 
 function limit(origin: string, amount: number, bound: 'at most' | 'or more'): string {
   const things = origin === 'string' ? 'characters' : 'entries'
