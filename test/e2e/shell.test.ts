@@ -37,7 +37,8 @@ describe('inside a runner with the stock fal command', () => {
     const made = await carrick.fal('keys', 'create', '--preset', 'FULL')
     const [, id = '', secret = ''] = /FAL_KEY='([^:]+):([^']+)'/.exec(made.stdout) ?? []
     const held = carrick.falWith({ FAL_KEY: `${id}:${secret}` }, 'runners', 'exec', runner, '--', 'sleep', '600')
-    const sleeping = async () => (await exec('pgrep', '-x', 'sleep')).code === 0
+    // An image need not have pgrep.
+    const sleeping = async () => (await exec('sh', '-c', "grep -qzs '^sleep$' /proc/[0-9]*/cmdline")).code === 0
     await until(sleeping, 'the command has begun')
     expect((await carrick.fal('keys', 'revoke', id)).code).toBe(0)
     const { code, stdout, stderr } = await held
