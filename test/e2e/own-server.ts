@@ -70,22 +70,13 @@ export const waysToCall: Readonly<Record<string, (carrick: Carrick, app: string)
     expect(await told(answer!)).toMatchObject({ method: 'POST', path: '/v1/any?x=1', body: bytes.toString('base64') })
   },
   'who leaves is a connection that closes': async (carrick, app) => {
-    const leaving = new AbortController()
-    const left = expect(carrick.ask(`${app}/silent?mine`, { signal: leaving.signal })).rejects.toThrow(/abort/)
-    const some = (has: (one: Told) => boolean) => async () => {
-      const answers = Array.from({ length: 4 }, async () => told(await carrick.ask(`${app}/left`)))
-      return (await Promise.all(answers)).some(has)
-    }
-    await until(
-      some(({ asked }) => asked.includes('GET /silent')),
-      'the server to have it',
-    )
-    leaving.abort()
-    await left
-    await until(
-      some((one) => one.left.includes('/silent?mine')),
-      'the server to see it',
-    )
+    // A runner that has it may have no other slot in which to say so: who left too soon for the server comes again.
+    await until(async () => {
+      const leaving = AbortSignal.timeout(500)
+      await expect(carrick.ask(`${app}/silent?mine`, { signal: leaving })).rejects.toThrow(/abort/)
+      const answers = await Promise.all(Array.from({ length: 4 }, async () => told(await carrick.ask(`${app}/left`))))
+      return answers.some(({ left }) => left.includes('/silent?mine'))
+    }, 'the server to see it')
   },
   'what it says of itself is its list of endpoints': async (carrick, app) => {
     let endpoints: readonly string[] | undefined

@@ -24,7 +24,7 @@ def adapt_servers() -> None:
         _bind_to_loopback()
     tell_of_listening()
     after_import("uvicorn.config", _tag_requests)
-    after_import("uvicorn.server", _change_server)
+    after_import("uvicorn.server", _end_at_once_before_ready)
     after_import("uvloop", _tell_of_uvloop if has_own_network else _bind_uvloop_to_loopback)
 
 
@@ -102,32 +102,21 @@ def _tag_requests(config: Any) -> None:
     def load_tagged(self: Any) -> None:
         load(self)
         self.loaded_app = tagging(self.loaded_app)
+        _load_for_requests()
 
     config.Config.load = load_tagged
 
 
-def _change_server(server: Any) -> None:
-    _end_at_once_before_ready(server)
-    _load_before_first_request(server)
-
-
-def _load_before_first_request(server: Any) -> None:
+def _load_for_requests() -> None:
     """
-    anyio, by which Starlette answers requests, loads a part of itself with the first one. The platform takes some milliseconds
-    between the moment at which the port is open and its first request, in which this process has nothing to do.
+    Starlette does its work by anyio, which loads half of itself when it is first used: a dozen modules, for which the first
+    request of each runner would wait, and on one that is among others all that came with it.
     """
-    startup = server.Server.startup
-
-    @functools.wraps(startup)
-    async def start_and_load(self: Any, *args: Any, **named: Any) -> None:
-        await startup(self, *args, **named)
-        if self.started and "anyio" in sys.modules:
-            try:
-                importlib.import_module("anyio._backends._asyncio")
-            except Exception:
-                pass  # if it matters, the first request shows it
-
-    server.Server.startup = start_and_load
+    if "starlette" in sys.modules and "anyio" in sys.modules:
+        try:
+            importlib.import_module("anyio._backends._asyncio")
+        except ImportError:
+            pass  # another anyio, or a loop of another kind
 
 
 def _end_at_once_before_ready(server: Any) -> None:
