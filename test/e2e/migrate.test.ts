@@ -239,6 +239,20 @@ describe('a handler of RunPod', () => {
     expect(await cancelled('worker/run', { input: 'wait' })).toEqual([499, { detail: 'the job was cancelled' }])
   })
 
+  test('that is cancelled before it begins does not begin', async () => {
+    const program = `
+import asyncio, json, sys
+sys.path.insert(0, sys.argv[1])
+from runpod.worker import JobCancelled, Worker
+worker = Worker("handler.py")
+told = worker.cancel("1")
+try:
+    asyncio.run(worker.answer({"id": "1", "input": "wait"}))
+except JobCancelled as cancelled:
+    print(json.dumps([told, str(cancelled)]))`
+    expect(await carrick.python(program, join(root, 'examples/runpod'))).toEqual([false, 'the job was cancelled'])
+  })
+
   const kinds = {
     'a function': 'def handler(job): return job["input"] + 1',
     'a coroutine': 'async def handler(job): return job["input"] + 1',

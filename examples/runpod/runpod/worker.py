@@ -1,6 +1,7 @@
 """Runs a worker's handler for the app: sync or async, with one answer or many."""
 
 import asyncio
+import collections
 import contextlib
 import inspect
 import json
@@ -13,6 +14,8 @@ from . import serverless
 
 END = object()
 MOST_ROUNDS = 64
+# A cancel may overtake its job on the way here; so many are remembered.
+MOST_EARLY = 64
 
 
 class JobFailed(Exception):
@@ -26,6 +29,7 @@ class JobCancelled(Exception):
 class Worker:
     def __init__(self, file):
         self.running = {}
+        self.cancelled_early = collections.deque(maxlen=MOST_EARLY)
         self.module = run(pathlib.Path(__file__).parent.parent / file)
         self.config = dict(serverless.config)
         if not self.config:
@@ -46,6 +50,8 @@ class Worker:
 
     async def answer(self, job):
         """The output, and whether the handler wants its worker renewed. Many outputs become a list."""
+        if job["id"] in self.cancelled_early:
+            raise JobCancelled("the job was cancelled")
         task = self.running[job["id"]] = asyncio.ensure_future(self._answer(job))
         try:
             return await task
@@ -61,6 +67,8 @@ class Worker:
         task = self.running.pop(job_id, None)
         if task is not None:
             task.cancel()
+        else:
+            self.cancelled_early.append(job_id)
         return task is not None
 
     async def _answer(self, job):

@@ -1,6 +1,7 @@
 """What runs, so that it can be cancelled as Cog does it. Put here by `carrick migrate cog`."""
 
 import asyncio
+import collections
 import contextlib
 import ctypes
 import threading
@@ -10,23 +11,31 @@ from fastapi import HTTPException
 
 from .types import CancelationException
 
+#: A cancel may overtake its prediction on the way here; so many are remembered.
+MOST_EARLY = 64
+
 
 class Running:
     """Predictions by the ids of their requests."""
 
     def __init__(self) -> None:
         self._stops: dict[str, Callable[[], None]] = {}
+        self._cancelled_early: collections.deque[str] = collections.deque(maxlen=MOST_EARLY)
 
     def cancel(self, request: str) -> bool:
         """Whether it ran. An async predictor sees asyncio.CancelledError, another one CancelationException."""
         stop = self._stops.get(request)
         if stop is not None:
             stop()
+        else:
+            self._cancelled_early.append(request)
         return stop is not None
 
     @contextlib.asynccontextmanager
     async def prediction(self, request: str) -> Any:
         """Around a prediction; one that is cancelled answers with 499, by which the platform knows that the runner is well."""
+        if request in self._cancelled_early:
+            raise cancelled()
         task, thread, asked = asyncio.current_task(), Interruptible(), False
 
         def stop() -> None:
@@ -42,9 +51,13 @@ class Running:
             if not asked:
                 raise
             getattr(task, "uncancel", int)()
-            raise HTTPException(499, detail="the prediction was cancelled") from error
+            raise cancelled() from error
         finally:
             self._stops.pop(request, None)
+
+
+def cancelled() -> HTTPException:
+    return HTTPException(499, detail="the prediction was cancelled")
 
 
 class Interruptible:
