@@ -5,6 +5,7 @@ import { seconds } from './values.ts'
 export function machines(): Command {
   const group = new Command('machines')
     .description('What there is to run on, which runners hold what of it, and which machine types fit')
+    .enablePositionalOptions() // what stands behind a command below it is that one's
     .addOption(data())
     .addOption(url())
     .addOption(json())
