@@ -279,7 +279,7 @@ function compileCache(): Record<string, string> {
 let pythonOfImages: string | undefined
 
 /** Pickled code needs the Python that it came from, and the base image of the tests has the machine's own alone. */
-function clientPython(): Record<string, string> {
+export function clientPython(): Record<string, string> {
   if (!onDocker || process.env['CARRICK_CLIENT_PYTHON'] !== undefined) return {}
   const program = 'import sys; print("%d.%d" % sys.version_info[:2])'
   pythonOfImages ??= execFileSync('python3', ['-c', program], { encoding: 'utf8' }).trim()

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws'
 import { rootsInForce } from '../../packages/server/src/front/bundle.ts'
 import { issueAuthority, issueServer } from '../../packages/server/src/front/issuer.ts'
 import { freePort } from '../../packages/server/src/testing/free-port.ts'
-import { Carrick, clients, root, until, type Ended } from './carrick.ts'
+import { Carrick, clientPython, clients, root, until, type Ended } from './carrick.ts'
 import { createMachine, serverAddress } from './remote/machine.ts'
 import { missing, startNginx } from './remote/nginx.ts'
 import { account, isThere, startPebble, type Pebble } from './remote/pebble.ts'
@@ -104,6 +104,7 @@ describe('from another machine', () => {
     PYENV_ROOT: process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv'), // the Python of the tools
     COLUMNS: '2000',
     CARRICK_CACHE: join(root, '.cache'),
+    ...clientPython(),
     ...more,
   })
   const run = (program: string, args: readonly string[], env: NodeJS.ProcessEnv, stdin?: string): Promise<Ended> => {

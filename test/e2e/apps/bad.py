@@ -40,7 +40,7 @@ class Sick(fal.App):
     def answer(self) -> dict:
         return {}
 
-    @fal.endpoint("/well", health_check=fal.HealthCheck(timeout_seconds=1))
+    @fal.endpoint("/well", health_check=fal.HealthCheck(timeout_seconds=5))
     async def well(self) -> dict:
         raise RuntimeError("it is not well")
 

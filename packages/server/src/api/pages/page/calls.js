@@ -19,6 +19,9 @@ import { eventsOf } from './events.js'
 
 const mostBreaks = 5
 
+/** After the end of a request its last lines may still be on their way: they are asked for again after so many ms each. */
+const lateMs = [500, 1_000, 2_000, 4_000, 8_000]
+
 /**
  * @param {string} key
  * @returns {Record<string, string>}
@@ -51,14 +54,37 @@ export async function callThroughQueue({ app, endpoint, input, key, signal }, wa
   const { request_id: id } = await accepted.json()
   const request = `/queue/${app}/requests/${encodeURIComponent(String(id))}`
   watcher.cancellable(() => fetch(`${request}/cancel`, { method: 'PUT', headers: credentials(key) }))
-  await completion(request, { key, signal }, watcher)
+  const told = await completion(request, { key, signal }, watcher)
+  void lateLines(request, { key, signal, told }, watcher)
   return fetch(request, { headers: credentials(key), signal })
 }
 
 /**
+ * Shows what comes after the end. Without them it is not less true that the request has ended, so no failure is told.
+ *
+ * @param {string} request
+ * @param {Pick<Call, 'key' | 'signal'> & { told: number }} asked
+ * @param {Watcher} watcher
+ */
+async function lateLines(request, { key, signal, told }, watcher) {
+  for (const ms of lateMs) {
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    if (signal.aborted) return
+    const answer = await fetch(`${request}/status?logs=1`, { headers: credentials(key), signal }).catch(() => undefined)
+    const lines = answer?.ok ? ((await answer.json()).logs ?? []) : []
+    if (signal.aborted) return
+    watcher.lines(lines.slice(told))
+    told = Math.max(told, lines.length)
+  }
+}
+
+/**
+ * Answers how many lines it told.
+ *
  * @param {string} request
  * @param {Pick<Call, 'key' | 'signal'>} asked
  * @param {Watcher} watcher
+ * @returns {Promise<number>}
  */
 async function completion(request, { key, signal }, watcher) {
   let told = 0
@@ -73,7 +99,7 @@ async function completion(request, { key, signal }, watcher) {
       seen += lines.length
       told = Math.max(told, seen)
       watcher.state(wordsFor(status))
-      if (status.status === 'COMPLETED') return
+      if (status.status === 'COMPLETED') return told
     }
   }
   throw new Error('The connection broke again and again. The request goes on; its result can still be asked for')

@@ -21,6 +21,9 @@ let current
 /** @type {() => unknown} */
 let stop = () => {}
 
+/** The latest call's: when the next begins, nothing more of it is shown. */
+let latest = new AbortController()
+
 /**
  * Shows the form of an endpoint in place of the one before.
  *
@@ -61,6 +64,8 @@ async function run(input) {
   const { app, endpoint, key } = current
   const isQueued = way.value === 'queue'
   const leaving = new AbortController()
+  latest.abort()
+  latest = leaving
   stop = () => leaving.abort(new Error('Cancelled'))
   begin()
   try {
