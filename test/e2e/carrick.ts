@@ -280,7 +280,9 @@ let pythonOfImages: string | undefined
 
 /** Pickled code needs the Python that it came from, and the base image of the tests has the machine's own alone. */
 export function clientPython(): Record<string, string> {
-  if (!onDocker || process.env['CARRICK_CLIENT_PYTHON'] !== undefined) return {}
+  const given = process.env['CARRICK_CLIENT_PYTHON']
+  if (given !== undefined) return { CARRICK_CLIENT_PYTHON: given }
+  if (!onDocker) return {}
   const program = 'import sys; print("%d.%d" % sys.version_info[:2])'
   pythonOfImages ??= execFileSync('python3', ['-c', program], { encoding: 'utf8' }).trim()
   return { CARRICK_CLIENT_PYTHON: pythonOfImages }
