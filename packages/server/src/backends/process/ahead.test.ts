@@ -19,7 +19,6 @@ await probe?.close()
 const noGroups = probe ? '' : ' (not here: no control group may be made)'
 const patience = { timeout: 20_000 }
 const never = new AbortController().signal
-const memoryBytes = 268_435_456
 
 let place: Place
 
@@ -28,10 +27,11 @@ beforeEach(async () => {
 })
 afterEach(() => rm(place.folder, { recursive: true, force: true }))
 
-function specOf(): RunnerSpec {
-  const program = `require('node:http').createServer().listen(Number(process.env.PORT), '127.0.0.1')`
+const server = `require('node:http').createServer().listen(Number(process.env.PORT), '127.0.0.1')`
+
+function specOf(program = server, memoryBytes = 268_435_456): RunnerSpec {
   const of = { appId: 'app', revisionId: 'revision', accountId: 'account' }
-  const limits = { memoryBytes, cpus: 1 }
+  const limits = { machineType: 'XS', memoryBytes, cpus: 1, gpus: [] }
   return { id: randomUUID(), ...of, command: [process.execPath, '-e', program], variables: {}, mounts: [], limits }
 }
 
@@ -71,7 +71,7 @@ test.skipIf(noGroups)(
       ['memory.max', 'memory.limit_in_bytes'].map((name) => join(folder, name)),
     )
     const written = await Promise.all(bounds.filter(existsSync).map((file) => readFile(file, 'utf8')))
-    if (probe?.held.has('memory')) expect(written).toContain(`${memoryBytes}\n`)
+    if (probe?.held.has('memory')) expect(written).toContain(`${next.limits?.memoryBytes}\n`)
     expect((await runners.usage(never)).get(next.id)?.memoryBytes).toBeGreaterThan(0)
 
     await runners.kill(next.id, never)
@@ -79,6 +79,25 @@ test.skipIf(noGroups)(
     expect(folders.filter(existsSync)).toEqual([])
     await runners.close()
     expect((await foldersOf(place, 'any')).filter((folder) => existsSync(join(folder, '..', first.id)))).toEqual([])
+  },
+)
+
+const noMemory = noGroups || (probe?.held.has('memory') ? '' : ' (not here: no control group holds memory)')
+test.skipIf(noMemory)(
+  `one that outgrows the groups that were made ahead ends with that reason${noMemory}`,
+  async () => {
+    const runners = await openIsolated(place)
+    const sighting = async (id: string) => (await runners.list(never)).get(id)
+    const [first, next] = [
+      specOf(),
+      specOf('const all = []; for (;;) all.push(Buffer.alloc(1_000_000, 1))', 100_000_000),
+    ]
+    await runners.start(first, never)
+    await expect.poll(() => aheadOf(place), patience).toHaveLength(1)
+    await runners.start(next, never)
+    await expect.poll(async () => (await sighting(next.id))?.kind, patience).toBe('exited')
+    expect(await sighting(next.id)).toMatchObject({ exceeded: 'oom' })
+    await runners.close()
   },
 )
 

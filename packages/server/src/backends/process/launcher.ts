@@ -56,6 +56,8 @@ export function createLauncher({ python, program, cgroups, walls, root, limits }
     spawn(python, args, { cwd: root, env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
   const forks = new ForkServer(begin, walls)
   const ahead = new WeakMap<Begun, string>()
+  /** Groups that are nobody's yet. */
+  const unclaimed = new Set<string>()
   const spare = new Spare(() => beginAhead(), machineSeen)
 
   /** In groups of its own: the kernel takes its time to move a process, so the next start finds that done. */
@@ -64,13 +66,14 @@ export function createLauncher({ python, program, cgroups, walls, root, limits }
     if (cgroups === undefined) return begun
     const name = `ahead-${randomUUID()}`
     try {
-      await cgroups.make(name, limits)
+      await cgroups.make(name, { ...limits, waits: true })
     } catch (error) {
       dismiss(begun)
       throw error
     }
     ahead.set(begun, name)
-    void begun.exited.then(() => cgroups.remove(name)) // after a runner of whose it became nothing is left of them either
+    unclaimed.add(name)
+    void begun.exited.then(() => (unclaimed.delete(name) ? cgroups.remove(name) : undefined))
     begun.told.on('error', () => {}).write(toldTo(groupsOf(name, cgroups)))
     return begun
   }
@@ -85,6 +88,7 @@ export function createLauncher({ python, program, cgroups, walls, root, limits }
       const begun = spare.take()
       const group = begun && ahead.get(begun)
       if (group !== undefined) cgroups?.adopt(spec.id, group)
+      if (group !== undefined) unclaimed.delete(group)
       return begun ?? forks.begin()
     },
     groupOf: (begun) => ahead.get(begun),
@@ -99,10 +103,15 @@ export function createLauncher({ python, program, cgroups, walls, root, limits }
   }
 }
 
+/** What containers come and go with, which no runner is shown. */
+const ofContainers = / - (?:overlay|nsfs) |\/(?:containers|netns)\//
+
 /** What one that waits has seen of the machine: it has put its files together from it. */
 function machineSeen(): string {
   try {
-    return [readFileSync('/proc/self/mountinfo', 'utf8'), ...readdirSync('/'), ...readdirSync('/dev')].join('\n')
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+    const lasting = mounts.filter((line) => !ofContainers.test(line))
+    return [...lasting, ...readdirSync('/'), ...readdirSync('/dev')].join('\n')
   } catch {
     return '' // no Linux
   }
