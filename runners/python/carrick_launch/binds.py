@@ -51,10 +51,12 @@ def announce_binds():
 class Door:
     """Answers binds. To be called in the network to which the port shall belong."""
 
-    def __init__(self, listener, ports):
-        """`ports` are those of the machine by those that the runner asks for."""
+    def __init__(self, listener, ports, on_bound):
+        """`ports` are those of the machine by those that the runner asks for; `on_bound` is told of each that is taken."""
         self.listener = listener
         self._ports = ports
+        self._on_bound = on_bound
+        self._taken = None
 
     def answer(self):
         """One bind. Nothing when who asked is gone by now."""
@@ -67,6 +69,7 @@ class Door:
             raise
         number, task = struct.unpack_from("QI", asked)
         target, address, length = struct.unpack_from("QQQ", asked, 32)
+        self._taken = None
         try:
             failure = self._serve(number, task, target, address, length)
         except OSError as error:
@@ -77,6 +80,8 @@ class Door:
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
+        if self._taken is not None:
+            self._on_bound(self._taken)
 
     def _serve(self, number, task, target, address, length):
         """0 when the socket was replaced, an error's number, or None when the bind is to go on as it was asked for."""
@@ -102,6 +107,7 @@ class Door:
         try:
             added = struct.pack("QIIII", number, _AT_NUMBER, new.fileno(), target, flags & _CLOEXEC)
             fcntl.ioctl(self.listener, _ADD_FILE, added)
+            self._taken = self._ports[port]
         finally:
             new.close()
         return 0

@@ -22,25 +22,44 @@ class View:
     """The new `/`, while it is made in a folder. Nothing of it reaches other processes."""
 
     def __init__(self, root, in_user_namespace):
+        """`root` is a folder that is there, and hidden by this where it is seen."""
         self._root = root
         self._in_user_namespace = in_user_namespace
         self._temporary = [""]
+        self._brought = set()
         mounts.mount(None, "/", mounts.MS_REC | mounts.MS_SLAVE)
-        os.makedirs(root, exist_ok=True)
         mounts.mount("tmpfs", root, _TEMPORARY, "tmpfs", _SMALL)
 
-    def bring_system(self, replaced):
-        """What the machine has at its top, but for what is replaced or not for runners."""
+    def bring_machine(self):
+        """All that is the same for every runner."""
+        self._bring_system()
+        self._make_devices()
+        self._make_kernel()
+
+    def _bring_system(self):
+        """What the machine has at its top, but for what is not for runners."""
         for entry in os.scandir("/"):
             target = self._root + entry.path
             if entry.is_symlink():
                 os.symlink(os.readlink(entry.path), target)
-            elif entry.name in _OWN or entry.name in replaced:
+            elif entry.name in _OWN:
                 os.makedirs(target, exist_ok=True)
             else:
                 self._bring(entry.path)
+                self._brought.add(entry.name)
         for name in ("tmp", "lib", "cache"):
             os.makedirs(self._root + "/var/" + name)
+
+    def clear(self, names):
+        """Makes room at the top for what is the runner's own: of the machine's under these names nothing is left."""
+        for name in names:
+            target = self._root + "/" + name
+            if name in self._brought:
+                self._brought.remove(name)
+                mounts.check(mounts.libc.umount2(os.fsencode(target), mounts.MNT_DETACH), target)
+            if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target)):
+                os.unlink(target)
+            os.makedirs(target, exist_ok=True)
 
     def _bring(self, path):
         target = self._root + path
@@ -51,7 +70,7 @@ class View:
         mounts.mount(path, target, mounts.MS_BIND | mounts.MS_REC)
         freeze(target)
 
-    def make_devices(self):
+    def _make_devices(self):
         dev = self._root + "/dev"
         self._cover("/dev")
         for name in os.listdir("/dev"):
@@ -69,7 +88,7 @@ class View:
         mounts.mount("devpts", dev + "/pts", quiet, "devpts", "newinstance,ptmxmode=0666,mode=620")
         mounts.mount("tmpfs", dev + "/shm", _TEMPORARY, "tmpfs", "mode=1777")
 
-    def make_kernel(self):
+    def _make_kernel(self):
         """The processes of this namespace, and what the machine tells of its devices. Nobody else's groups are shown."""
         proc = self._root + "/proc"
         mounts.mount("proc", proc, _TEMPORARY | mounts.MS_NOEXEC, "proc")

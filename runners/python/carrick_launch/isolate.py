@@ -19,7 +19,8 @@ from .binds import Door, announce_binds
 from .files import View
 from .launch import TOLD
 
-#: What the program says by it is for the server: who else held it open would keep it from ending.
+#: What is said by it is for the server: by the program, and by whoever gives it its port. Who else held it open would keep it
+#: from ending.
 WORD = 4
 _CREDENTIALS, _RIGHTS = 2, 1
 _PASS_CREDENTIALS = 16
@@ -44,7 +45,8 @@ def run(own_network, groups, tell):
         ours.close()
         _be_first(own_network, theirs, in_user_namespace, tell)
     theirs.close()
-    os.close(WORD)
+    if not own_network:
+        os.close(WORD)
     os.close(TOLD)
     watch.limit(first, groups)
     watch.until_end(first)
@@ -149,7 +151,8 @@ class Watch:
                 self._program = struct.unpack_from("i", data)[0]
             elif level == _socket.SOL_SOCKET and kind == _RIGHTS:
                 listener = struct.unpack_from("i", data)[0]
-                self._door = Door(listener, _ports(self._options.get("port", [])))
+                ports = _ports(self._options.get("port", []))
+                self._door = Door(listener, ports, _Bell(next(iter(ports.values()), None)))
                 poll.register(listener, select.POLLIN)
         draft = self._options["main"][0] + ".draft"
         with open(draft, "w") as file:
@@ -157,6 +160,23 @@ class Watch:
         os.replace(draft, self._options["main"][0])
         if self._asked is not None:
             _send(self._program, self._asked)
+
+
+class _Bell:
+    """Says once to the server that the first of the ports is taken: nobody can listen there before, so it need not look."""
+
+    def __init__(self, port):
+        self._port = port
+
+    def __call__(self, port):
+        if port != self._port:
+            return
+        self._port = None
+        try:
+            os.write(WORD, b"b")
+        except OSError:
+            pass  # the server is gone, or has heard enough
+        os.close(WORD)
 
 
 def _ports(pairs):
@@ -193,7 +213,13 @@ def _be_first(own_network, channel, in_user_namespace, tell):
             step = "make a network"
             network.begin()
         step = "be put where it belongs"
-        options, become = tell(lambda groups: channel.send(_message(b"g", groups)))
+        ahead = []
+
+        def join_and_prepare(groups):
+            channel.send(_message(b"g", groups))
+            ahead.append(_machine_seen(os.getcwd(), in_user_namespace))
+
+        options, become = tell(join_and_prepare)
         channel.send(_for_watch(options))
         _socket.sethostname(options["host"][0])
         if own_network:
@@ -201,7 +227,8 @@ def _be_first(own_network, channel, in_user_namespace, tell):
             network.deny(options.get("deny", []))
             channel.send(b"n")
         step = "see files of its own"
-        _see(options, in_user_namespace)
+        view = ahead.pop() if ahead else _machine_seen(options["root"][0], in_user_namespace)
+        _see(view, options)
         step = "begin its program"
         if channel.recv(1) != _LIMITED:
             os._exit(126)
@@ -216,13 +243,17 @@ def _be_first(own_network, channel, in_user_namespace, tell):
     signal.pause()  # who hears of the end ends us
 
 
-def _see(options, in_user_namespace):
+def _machine_seen(root, in_user_namespace):
+    """What every runner sees, put together before it is known which one this will be."""
+    os.makedirs(root, exist_ok=True)
+    view = View(root, in_user_namespace)
+    view.bring_machine()
+    return view
+
+
+def _see(view, options):
     folder = os.getcwd()
-    view = View(options["root"][0], in_user_namespace)
-    replaced = [target.split("/")[1] for target in options.get("mount-to", [])]
-    view.bring_system(replaced)
-    view.make_devices()
-    view.make_kernel()
+    view.clear({target.split("/")[1] for target in options.get("mount-to", [])})
     view.make_temporary(options["tmp"][0])
     for path in options.get("share", []):
         view.show(path, writable=True)

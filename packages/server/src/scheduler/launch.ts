@@ -68,8 +68,11 @@ export function createLaunch(parts: LaunchParts): Launch {
     const { environmentId, callable, exposedPort } = revision.spec
     const runtime = runtimeAsked(revision.spec.metadata)
     const program = programOf(revision, await environments.placeOf(environmentId, start), bootstrap)
-    const places = await placesOf(parts, start)
-    const secrets = await vault.exposed(app, revision.spec.secrets)
+    const [places, secrets, code] = await Promise.all([
+      placesOf(parts, start),
+      vault.exposed(app, revision.spec.secrets),
+      codeVariables(callable, blobs),
+    ])
     const spec = {
       id: runner.id,
       appId: runner.appId,
@@ -80,7 +83,7 @@ export function createLaunch(parts: LaunchParts): Launch {
       ...(exposedPort === undefined ? {} : { exposedPort }),
       variables: {
         ...secrets, // first: what the platform says comes before what a secret is called
-        ...(await codeVariables(callable, blobs)),
+        ...code,
         ...program.variables,
         ...runVariables(start, { results, jobKeyOf }),
         ...identityVariables(start),

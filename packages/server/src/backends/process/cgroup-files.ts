@@ -14,6 +14,8 @@ export interface GroupLimits extends Partial<Pick<Limits, 'cpus' | 'memoryBytes'
   readonly tasks: number
   /** `false`: it may use more CPU than it has when nobody else wants it. */
   readonly hardCpu?: boolean
+  /** Nothing starts in it yet: what it weighs is told when that is known. */
+  readonly waits?: true
 }
 
 const periodUs = 100_000
@@ -29,10 +31,10 @@ const startingShare = 1 / 8
  * has one folder for all, in which a process stays, for its memory is counted where it was taken: there it stands back
  * behind other runners only.
  */
-export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks }: GroupLimits): readonly GroupFile[] {
+export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks, waits }: GroupLimits): readonly GroupFile[] {
   const memory = version === 1 ? memoryV1(memoryBytes) : memoryV2(memoryBytes)
   const files = [...memory, ...weighing(version, cpus === undefined ? undefined : cpus * startingShare)]
-  const back = version === 1 ? [] : standingBack(true)
+  const back = version === 1 || waits ? [] : standingBack(true)
   return [...files, ...back, { controller: 'pids', name: 'pids.max', value: String(tasks) }]
 }
 

@@ -9,6 +9,7 @@ import type { Sighting } from '../../domain/runner.ts'
 import type { RunnerBackend, Limits, RunnerSpec } from '../backend.ts'
 import type { Place } from '../conformance.ts'
 import { createBounds } from './bounds.ts'
+import { filesAtStart } from './cgroup-files.ts'
 import { hierarchiesIn } from './cgroup-places.ts'
 import { openCgroups } from './cgroups.ts'
 import { openWithCgroups, openWithoutCgroups } from './testing.ts'
@@ -221,4 +222,10 @@ test('where no group can be made one process is bounded, and it is said', async 
 test('where nothing can begin a runner but itself, nothing bounds it', () => {
   const { confinement } = createBounds({ cgroups: undefined, launches: false, hardCpu: true, tasks: 1 })
   expect(confinement.filter(({ by }) => by !== null)).toEqual([])
+})
+
+test('a group in which nothing starts yet does not stand back: version 2 refuses a weight once it does', () => {
+  const named = (waits?: true) => filesAtStart(2, { tasks: 1, ...(waits ? { waits } : {}) }).map(({ name }) => name)
+  expect(named()).toContain('cpu.idle')
+  expect(named(true)).not.toContain('cpu.idle')
 })

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, writeFileSync } from 'node:fs'
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,8 @@ export interface Cgroups {
   readonly held: ReadonlyMap<GroupFile['controller'], 1 | 2>
   /** Makes the runner's groups, bounds and all. */
   make(id: RunnerId, limits: GroupLimits): Promise<void>
+  /** Groups that were made under this name before anybody knew of the runner are its own from now on. */
+  adopt(id: RunnerId, name: string): void
   /** Its folders: a process that writes itself into `cgroup.procs` of each is in it, and so is all that it starts. */
   foldersOf(id: RunnerId): readonly string[]
   /** The same while it starts; `cpu` is for what belongs to it and not to its app, too. */
@@ -47,6 +49,8 @@ export interface Cgroups {
   isPopulated(id: RunnerId): Promise<boolean>
   /** Removes the empty groups. */
   remove(id: RunnerId): Promise<void>
+  /** Removes all groups in which nobody is. */
+  tidy(): Promise<void>
   /** Runners with a process in a group of theirs. */
   populated(): Promise<RunnerId[]>
   close(): Promise<void>
@@ -89,17 +93,22 @@ async function opened(hierarchy: Hierarchy, name: string): Promise<Usable[]> {
   try {
     await access(join(own, 'cgroup.procs'), constants.W_OK)
     await mkdir(root, { recursive: true })
-    if (version === 1) return [await withStarting(await weighed({ version, controllers, root }))]
+    if (version === 1) return [await withStarting(weighed({ version, controllers, root }))]
     await access(join(root, 'cgroup.kill'), constants.W_OK) // a kernel older than 5.14 has none
     const delegated = await delegate(own)
-    return [await weighed({ version, root, controllers: (await enable(root, delegated)) ? delegated : [] })]
+    return [weighed({ version, root, controllers: (await enable(root, delegated)) ? delegated : [] })]
   } catch {
     return []
   }
 }
 
-async function weighed(usable: Usable): Promise<Usable> {
-  await write(usable.root, usable, filesOfAll(usable.version, availableParallelism())).catch(() => {})
+function weighed(usable: Usable): Usable {
+  const files = filesOfAll(usable.version, availableParallelism())
+  write(
+    usable.root,
+    usable,
+    files.map((file) => ({ ...file, optional: true })),
+  )
   return usable
 }
 
@@ -107,7 +116,7 @@ async function withStarting(usable: Usable): Promise<Usable> {
   if (!usable.controllers.includes('cpu')) return usable
   const starting = `${usable.root}-starting`
   await mkdir(starting, { recursive: true })
-  await write(starting, usable, filesOfStarting(availableParallelism()))
+  write(starting, usable, filesOfStarting(availableParallelism()))
   return { ...usable, starting }
 }
 
@@ -128,9 +137,11 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
     for (const name of ['memory', 'cpu', 'pids'] as const) if (controllers.includes(name)) held.set(name, version)
   }
   const holding = (controller: string) => all.find(({ controllers }) => controllers.includes(controller))
+  const adopted = new Map<RunnerId, string>()
+  const groupIn = (root: string, id: RunnerId) => join(root, adopted.get(id) ?? id)
   const read = async (id: RunnerId, controller: string, file: string) => {
     const where = holding(controller)
-    return where ? readFile(join(where.root, id, file), 'utf8').catch(() => '') : ''
+    return where ? readFile(join(groupIn(where.root, id), file), 'utf8').catch(() => '') : ''
   }
   /** Where runners start, when that is elsewhere. */
   const apart = all.find(({ starting }) => starting !== undefined)
@@ -139,36 +150,32 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
   )
   /** Those that start are from now on where those are that serve. */
   const stands = async (id: RunnerId) => {
-    if (apart?.starting) await moveAll(join(apart.starting, id), join(apart.root, id))
+    if (apart?.starting) await moveAll(groupIn(apart.starting, id), groupIn(apart.root, id))
   }
 
   return {
     held,
     make: async (id, limits) => {
-      await Promise.all(
-        all.map(async (each) => {
-          const folder = join(each.root, id)
-          await mkdir(folder, { recursive: true })
-          await write(folder, each, filesAtStart(each.version, limits))
-          if (each.starting === undefined) return
-          await mkdir(join(each.starting, id), { recursive: true })
-          await write(join(each.starting, id), each, filesAmongStarting(limits))
-        }),
-      )
+      if (!adopted.has(id)) await Promise.all(roots.map(({ root }) => mkdir(join(root, id), { recursive: true })))
+      for (const each of all) {
+        write(groupIn(each.root, id), each, filesAtStart(each.version, limits))
+        if (each.starting) write(groupIn(each.starting, id), each, filesAmongStarting(limits))
+      }
     },
-    foldersOf: (id) => all.map(({ root }) => join(root, id)),
+    adopt: (id, name) => void adopted.set(id, name),
+    foldersOf: (id) => all.map(({ root }) => groupIn(root, id)),
     foldersAtStart: (id) => ({
-      cpu: apart?.starting && join(apart.starting, id),
-      others: all.filter((each) => each !== apart).map(({ root }) => join(root, id)),
+      cpu: apart?.starting && groupIn(apart.starting, id),
+      others: all.filter((each) => each !== apart).map(({ root }) => groupIn(root, id)),
     }),
     startsLong: async (id, limits) => {
       const cpu = holding('cpu')
-      if (cpu) await write(join(cpu.root, id), cpu, filesOfLongStart(cpu.version, limits))
+      if (cpu) write(groupIn(cpu.root, id), cpu, filesOfLongStart(cpu.version, limits))
       await stands(id)
     },
     serves: async (id, limits) => {
       const cpu = holding('cpu')
-      if (cpu) await write(join(cpu.root, id), cpu, filesOnceServing(cpu.version, limits))
+      if (cpu) write(groupIn(cpu.root, id), cpu, filesOnceServing(cpu.version, limits))
       await stands(id)
     },
     memoryKills: async (id) => {
@@ -183,9 +190,9 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
     },
     usageOf: async (id) => {
       const [stat, nanoseconds, before, memory] = await Promise.all([
-        v2 ? readFile(join(v2.root, id, 'cpu.stat'), 'utf8').catch(() => '') : '',
+        v2 ? readFile(join(groupIn(v2.root, id), 'cpu.stat'), 'utf8').catch(() => '') : '',
         read(id, 'cpuacct', 'cpuacct.usage'),
-        apart?.starting ? readFile(join(apart.starting, id, 'cpuacct.usage'), 'utf8').catch(() => '') : '',
+        apart?.starting ? readFile(join(groupIn(apart.starting, id), 'cpuacct.usage'), 'utf8').catch(() => '') : '',
         read(id, 'memory', held.get('memory') === 2 ? 'memory.current' : 'memory.usage_in_bytes'),
       ])
       const seconds = stat ? numberIn(stat, 'usage_usec') / 1e6 : (Number(nanoseconds) + Number(before)) / 1e9
@@ -196,22 +203,29 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
     },
     kill: async (id) => {
       await stands(id) // to end is work too, and what it holds is wanted
-      if (v2) return writeFile(join(v2.root, id, 'cgroup.kill'), '1').catch(ignoreMissing)
-      for (const { root } of roots) for (const pid of await membersOf(join(root, id))) sendSignal(pid, 'SIGKILL')
+      if (v2) return writeFile(join(groupIn(v2.root, id), 'cgroup.kill'), '1').catch(ignoreMissing)
+      for (const { root } of roots) for (const pid of await membersOf(groupIn(root, id))) sendSignal(pid, 'SIGKILL')
     },
-    remove: async (id) => void (await Promise.all(roots.map(({ root }) => removeGroup(join(root, id))))),
-    isPopulated: async (id) => (await Promise.all(roots.map((each) => isPopulated(each, id)))).includes(true),
+    remove: async (id) => {
+      await Promise.all(roots.map(({ root }) => removeGroup(groupIn(root, id))))
+      adopted.delete(id)
+    },
+    tidy: async () => {
+      for (const { root } of roots)
+        await Promise.all((await groupsIn(root)).map((name) => removeGroup(join(root, name))))
+    },
+    isPopulated: async (id) =>
+      (await Promise.all(roots.map((each) => isPopulated(groupIn(each.root, id), each.version)))).includes(true),
     populated: async () => {
       const found = await Promise.all(
         roots.map(async (each) => {
-          const ids = (await readdir(each.root, { withFileTypes: true }).catch(() => [])).filter((entry) =>
-            entry.isDirectory(),
-          )
-          const busy = await Promise.all(ids.map(({ name }) => isPopulated(each, name)))
-          return ids.filter((_, index) => busy[index]).map(({ name }) => name)
+          const names = await groupsIn(each.root)
+          const busy = await Promise.all(names.map((name) => isPopulated(join(each.root, name), each.version)))
+          return names.filter((_, index) => busy[index])
         }),
       )
-      return [...new Set(found.flat())]
+      const owners = new Map(Array.from(adopted, ([id, name]) => [name, id]))
+      return [...new Set(found.flat().map((name) => owners.get(name) ?? name))]
     },
     close: async () => {
       for (const { root } of roots) {
@@ -222,17 +236,25 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
   }
 }
 
-async function isPopulated({ root, version }: Pick<Usable, 'root' | 'version'>, name: string): Promise<boolean> {
-  const group = join(root, name)
+async function groupsIn(root: string): Promise<readonly string[]> {
+  const entries = await readdir(root, { withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+}
+
+async function isPopulated(group: string, version: 1 | 2): Promise<boolean> {
   if (version === 1) return (await membersOf(group)).length > 0
   return (await readFile(join(group, 'cgroup.events'), 'utf8').catch(() => '')).includes('populated 1')
 }
 
-async function write(folder: string, { controllers }: Usable, files: readonly GroupFile[]): Promise<void> {
+/** Some µs for each file: to wait for a thread takes ten times as long. */
+function write(folder: string, { controllers }: Usable, files: readonly GroupFile[]): void {
   for (const { controller, name, value, optional } of files) {
     if (!controllers.includes(controller)) continue
-    const written = writeFile(join(folder, name), value)
-    await (optional ? written.catch(() => {}) : written)
+    try {
+      writeFileSync(join(folder, name), value)
+    } catch (error) {
+      if (optional !== true) throw error
+    }
   }
 }
 

@@ -38,7 +38,8 @@ export async function procsOf({ id, installation, main }: Tree): Promise<Proc[]>
   const procs = await census.take()
   const leader = main && isAlive(main) ? main.pid : undefined
   const marked = procs.filter((proc) => {
-    if (leader !== undefined && (proc.group === leader || proc.session === leader)) return true
+    // One that has only just been forked is in its parent's group and session, and has no marks.
+    if (leader !== undefined && [proc.pid, proc.group, proc.session].includes(leader)) return true
     return proc.runner === id && proc.installation === installation
   })
   return withDescendants(marked, procs)

@@ -23,6 +23,9 @@ import { sendSignal } from './signals.ts'
 import { findSurvivors, type Place, type Survivors } from './survivors.ts'
 import { usageOf } from './usage.ts'
 
+/** Among the folders of runners, and never the name of one. */
+const rootsName = 'roots'
+
 export interface ProcessBackendOptions {
   /** Holds a folder per runner. One backend at a time. */
   readonly folder: string
@@ -66,11 +69,12 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
   const withoutMounts = options.mounts === false ? 'CARRICK_MOUNTS is "never"' : await whyNoMounts([folder, ...needed])
   const python = await findPython(basePath)
   const { cgroups } = place
+  const tasks = options.tasks ?? 8_192
   const bounds = createBounds({
     cgroups,
     launches: python !== undefined,
     hardCpu: options.hardCpu ?? true,
-    tasks: options.tasks ?? 8_192,
+    tasks,
   })
   const isolation = await openIsolation({
     mode: options.isolation ?? 'never',
@@ -80,6 +84,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     shared: options.shared ?? [],
     ingress: options.ingress,
   })
+  const root = join(folder, rootsName)
   const changeListeners: ((id: RunnerId) => void)[] = []
   const outputListeners: ((output: RunnerOutput) => void)[] = []
   const setting: RunnerSetting = {
@@ -90,7 +95,14 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     launcher:
       python === undefined
         ? undefined
-        : createLauncher({ python, program: options.launchHelper, cgroups, walls: wallsOf(isolation) }),
+        : createLauncher({
+            python,
+            program: options.launchHelper,
+            cgroups,
+            walls: wallsOf(isolation),
+            root,
+            limits: { tasks },
+          }),
     bounds,
     isolation,
     ports: await createPorts(),
@@ -103,6 +115,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     place,
     (await readdir(folder)).filter((id) => !survivors.has(id)),
   )
+  await Promise.all([mkdir(root, { recursive: true }), cgroups?.tidy()])
 
   /** The runner, once its start is over; nothing when that failed. */
   const runnerOf = (id: RunnerId) => runners.get(id)?.catch(() => undefined)
@@ -184,7 +197,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
       const ids = [...runners.keys(), ...survivors.keys()]
       await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(10_000))))
       setting.launcher?.close() // it tells how they ended
-      await place.cgroups?.close()
+      await Promise.all([place.cgroups?.close(), rm(root, { recursive: true, force: true })])
     },
   }
 }

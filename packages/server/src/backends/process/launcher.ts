@@ -1,17 +1,24 @@
 import { execFile, spawn } from 'node:child_process'
-import { constants } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { constants, readdirSync, readFileSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { RunnerSpec } from '../backend.ts'
+import type { GroupLimits } from './cgroup-files.ts'
 import type { Cgroups } from './cgroups.ts'
 import { type Begun, ForkServer, type Walls } from './fork-server.ts'
-import { Spare } from './spare.ts'
+import { dismiss, Spare } from './spare.ts'
 
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
-  /** A process that becomes nothing until it is told to. Throws a sentence when there can be none. */
-  begin(): Promise<Begun>
+  /**
+   * A process that becomes nothing until it is told to. Throws a sentence when there can be none. Where one waits already it
+   * has control groups, which are the runner's from now on.
+   */
+  begin(spec: RunnerSpec): Promise<Begun>
+  /** What the control groups of one that waited are called. */
+  groupOf(begun: Begun): string | undefined
   /** Has it enter the runner's control groups, which are there. It takes the kernel some milliseconds: the sooner the better. */
   admit(begun: Begun, spec: RunnerSpec): void
   /** Has it become the runner's program, once it was admitted. Throws a sentence when what it would be told cannot be told. */
@@ -37,26 +44,76 @@ export interface LauncherParts {
   readonly program: string
   readonly cgroups: Cgroups | undefined
   readonly walls: Walls
+  /** An empty folder. In it the files of each are put together, where nobody else sees them. */
+  readonly root: string
+  /** Bounds of one that waits. */
+  readonly limits: GroupLimits
 }
 
-export function createLauncher({ python, program, cgroups, walls }: LauncherParts): Launcher {
+export function createLauncher({ python, program, cgroups, walls, root, limits }: LauncherParts): Launcher {
   const args = ['-I', '-S', join(program, '__main__.py')]
   const begin = () =>
-    spawn(python, args, { cwd: '/', env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
+    spawn(python, args, { cwd: root, env: {}, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
   const forks = new ForkServer(begin, walls)
-  const spare = new Spare(() => forks.begin())
+  const ahead = new WeakMap<Begun, string>()
+  /** Groups that are nobody's yet. */
+  const unclaimed = new Set<string>()
+  const spare = new Spare(() => beginAhead(), machineSeen)
+
+  /** In groups of its own: the kernel takes its time to move a process, so the next start finds that done. */
+  async function beginAhead(): Promise<Begun> {
+    const begun = await forks.begin()
+    if (cgroups === undefined) return begun
+    const name = `ahead-${randomUUID()}`
+    try {
+      await cgroups.make(name, { ...limits, waits: true })
+    } catch (error) {
+      dismiss(begun)
+      throw error
+    }
+    ahead.set(begun, name)
+    unclaimed.add(name)
+    void begun.exited.then(() => (unclaimed.delete(name) ? cgroups.remove(name) : undefined))
+    begun.told.on('error', () => {}).write(toldTo(groupsOf(name, cgroups)))
+    return begun
+  }
+
   return {
     prepare: () => spare.prepare(),
     close: () => {
       spare.close()
       forks.close()
     },
-    begin: async () => spare.take() ?? forks.begin(),
-    admit: ({ told }, spec) => void told.on('error', () => {}).write(toldTo(groupsOf(spec, cgroups))), // one that has ended needs none
+    begin: async (spec) => {
+      const begun = spare.take()
+      const group = begun && ahead.get(begun)
+      if (group !== undefined) cgroups?.adopt(spec.id, group)
+      if (group !== undefined) unclaimed.delete(group)
+      return begun ?? forks.begin()
+    },
+    groupOf: (begun) => ahead.get(begun),
+    admit: (begun, { id }) => {
+      if (ahead.has(begun)) return
+      begun.told.on('error', () => {}).write(toldTo(groupsOf(id, cgroups))) // one that has ended needs none
+    },
     become: ({ told }, spec, variables, { cwd, apart }) => {
       const options = ['--cwd', cwd, ...wayOutGroupOf(spec, cgroups), ...rlimitsOf(spec, cgroups), ...apart]
       told.end(toldTo([...options, '--', ...spec.command]) + environmentBlock(variables))
     },
+  }
+}
+
+/** What containers come and go with, which no runner is shown. */
+const ofContainers = / - (?:overlay|nsfs) |\/(?:containers|netns)\//
+
+/** What one that waits has seen of the machine: it has put its files together from it. */
+function machineSeen(): string {
+  try {
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+    const lasting = mounts.filter((line) => !ofContainers.test(line))
+    return [...lasting, ...readdirSync('/'), ...readdirSync('/dev')].join('\n')
+  } catch {
+    return '' // no Linux
   }
 }
 
@@ -84,7 +141,7 @@ async function isNewEnough(program: string): Promise<boolean> {
  * The one that gives way to all others comes last: the kernel has one lock for who is in which group, which every fork takes
  * too, and who is made to wait with it would stop them all.
  */
-function groupsOf({ id }: RunnerSpec, cgroups: Cgroups | undefined): readonly string[] {
+function groupsOf(id: string, cgroups: Cgroups | undefined): readonly string[] {
   const { cpu, others } = cgroups?.foldersAtStart(id) ?? { cpu: undefined, others: [] }
   return cpu === undefined ? others : [...others, cpu]
 }

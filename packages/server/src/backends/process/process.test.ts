@@ -284,6 +284,14 @@ function childrenOf(pid: number): readonly string[] {
   }
 }
 
+test('one that is killed as soon as it was begun is gone, however little it had become', async () => {
+  const runners = await openWithoutCgroups(place)
+  const specs = Array.from({ length: 12 }, () => specOf('const children = []'))
+  await Promise.all(specs.map((spec) => runners.start(spec, never).then(() => runners.kill(spec.id, never))))
+  expect([...(await runners.list(never)).values()].map(({ kind }) => kind)).toEqual(specs.map(() => 'exited'))
+  await runners.close()
+})
+
 /** What forks launchers for a process. */
 const forkServers = (of = process.pid) => launchersBelow(of)
 

@@ -5,7 +5,7 @@ import type { Address, Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
 import { listenersOf } from '../listeners.ts'
-import { whenAccepting, whenTold } from './accepting.ts'
+import { hear, whenAccepting } from './accepting.ts'
 import type { Bounds } from './bounds.ts'
 import { endTree, type Tree } from './end.ts'
 import { startSession } from './exec.ts'
@@ -17,7 +17,7 @@ import { drain, whenDrained, type Drain } from './output.ts'
 import { Pace } from './pace.ts'
 import type { Ports } from './ports.ts'
 import { bootId, isAlive, procOf, type ProcIdentity } from './proc.ts'
-import { writeRecord } from './record.ts'
+import { writeRecord, type Recorded } from './record.ts'
 import { notAlive, Sessions } from './sessions.ts'
 import { sendSignal } from './signals.ts'
 import { dismiss } from './spare.ts'
@@ -67,14 +67,15 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   const folder = join(place.folder, spec.id)
   let main: ProcIdentity | undefined
   let noted: Promise<unknown> = Promise.resolve()
+  const { ports: given, begun } = await prepare(spec, folder, setting)
   function noteMain(pid: number): Promise<unknown> {
     const startTime = procOf(pid)?.startTime
     if (startTime === undefined) return noted
     main = { pid, startTime, bootId: bootId() }
-    noted = note(folder, spec, main, setting)
+    const group = begun === undefined || begun instanceof Error ? undefined : setting.launcher?.groupOf(begun)
+    noted = note(folder, spec, { ...main, group }, setting)
     return noted
   }
-  const { ports: given, begun } = await prepare(spec, folder, setting)
   const spawned =
     begun instanceof Error
       ? begun
@@ -138,11 +139,11 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       stderr: drain(stderr, (line) => said({ runnerId: spec.id, stream: 'stderr', ...line }), pace),
     }
     exited = follow(spawned, pipes)
-    const chosen =
-      spec.exposedPort === undefined || setting.isolation.ownNetwork
-        ? undefined
-        : onFixedPort(spec.exposedPort, () => treeBelow(main))
-    void whenAccepting(given.app, whenTold(word), over.signal, chosen).then((address) => address && accept(address))
+    const { ownNetwork } = setting.isolation
+    const elsewhere =
+      spec.exposedPort === undefined || ownNetwork ? undefined : onFixedPort(spec.exposedPort, () => treeBelow(main))
+    const looking = { onceBound: ownNetwork, elsewhere }
+    void whenAccepting(given.app, hear(word), over.signal, looking).then((address) => address && accept(address))
   }
 
   return {
@@ -199,7 +200,7 @@ async function programIn(folder: string): Promise<Pick<ProcIdentity, 'pid' | 'st
 }
 
 /** A runner without a record is found by its environment, once it has one. */
-function note(folder: string, spec: RunnerSpec, main: ProcIdentity, { log }: RunnerSetting): Promise<unknown> {
+function note(folder: string, spec: RunnerSpec, main: Recorded, { log }: RunnerSetting): Promise<unknown> {
   return writeRecord(folder, spec, main).catch((error: unknown) => {
     log.warn({ err: error, runner: spec.id }, 'the record of a runner could not be written')
   })
@@ -214,7 +215,7 @@ interface Prepared {
 async function prepare(spec: RunnerSpec, folder: string, setting: RunnerSetting): Promise<Prepared> {
   const { ports, bounds, launcher } = setting
   const beginning = launcher
-    ?.begin()
+    ?.begin(spec) // first: it may have control groups
     .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
   try {
     const bounded = bounds.prepare(spec).then(async () => {

@@ -9,12 +9,17 @@ const quietMs = 1_000
  */
 export class Spare {
   readonly #begin: () => Promise<Begun>
+  readonly #seen: () => string
   #waiting: Begun | undefined
+  /** What there was to see when it was begun. */
+  #saw = ''
   #soon: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(begin: () => Promise<Begun>) {
+  /** One is of no use any more once what is `seen` is not what it was. */
+  constructor(begin: () => Promise<Begun>, seen: () => string = () => '') {
     this.#begin = begin
+    this.#seen = seen
   }
 
   /** Has one wait, in a moment: whoever asks has a runner that serves from now on, and its first request comes before. */
@@ -28,7 +33,9 @@ export class Spare {
   take(): Begun | undefined {
     const begun = this.#waiting
     this.#waiting = undefined
-    return begun
+    if (begun === undefined || this.#seen() === this.#saw) return begun
+    dismiss(begun)
+    return undefined
   }
 
   close(): void {
@@ -39,10 +46,12 @@ export class Spare {
   }
 
   async #start(): Promise<void> {
+    const saw = this.#seen()
     const begun = await this.#begin().catch(() => undefined) // the next start says why there is none
     if (begun === undefined) return
     if (this.#closed || this.#waiting !== undefined) return dismiss(begun)
     this.#waiting = begun
+    this.#saw = saw
     await begun.exited
     if (this.#waiting === begun) this.#waiting = undefined
   }

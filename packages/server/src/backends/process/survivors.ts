@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Cgroups } from './cgroups.ts'
 import { allWithEnvironment, isAlive, type ProcIdentity } from './proc.ts'
-import { readRecord } from './record.ts'
+import { readRecord, type Recorded } from './record.ts'
 
 export interface Place {
   readonly folder: string
@@ -19,15 +19,13 @@ export type Survivors = ReadonlyMap<RunnerId, ProcIdentity | undefined>
  * a runner whose record was never written, and what is left of one whose main process is gone.
  */
 export async function findSurvivors(place: Place): Promise<Survivors> {
-  const [recorded, grouped, marked] = await Promise.all([
-    livingRecords(place.folder),
-    place.cgroups?.populated() ?? [],
-    markedRunners(place.installation),
-  ])
+  const recorded = await livingRecords(place.folder)
+  for (const [id, { group }] of recorded) if (group !== undefined) place.cgroups?.adopt(id, group)
+  const [grouped, marked] = await Promise.all([place.cgroups?.populated() ?? [], markedRunners(place.installation)])
   return new Map([...[...grouped, ...marked].map((id) => [id, undefined] as const), ...recorded])
 }
 
-async function livingRecords(folder: string): Promise<[RunnerId, ProcIdentity][]> {
+async function livingRecords(folder: string): Promise<[RunnerId, Recorded][]> {
   const ids = await readdir(folder)
   const records = await Promise.all(ids.map(async (id) => [id, await readRecord(join(folder, id))] as const))
   return records.flatMap(([id, identity]) => (identity && isAlive(identity) ? [[id, identity]] : []))

@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { RunnerSpec } from '../backend.ts'
+import { isRunning, type Place } from '../conformance.ts'
+import { openCgroups } from './cgroups.ts'
+import { procOf } from './proc.ts'
+import { openIsolated } from './testing.ts'
+
+const probe = await openCgroups('probe')
+await probe?.close()
+const noGroups = probe ? '' : ' (not here: no control group may be made)'
+const patience = { timeout: 20_000 }
+const never = new AbortController().signal
+
+let place: Place
+
+beforeEach(async () => {
+  place = { folder: await mkdtemp(join(tmpdir(), 'carrick-runners-')), installation: randomUUID() }
+})
+afterEach(() => rm(place.folder, { recursive: true, force: true }))
+
+const server = `require('node:http').createServer().listen(Number(process.env.PORT), '127.0.0.1')`
+
+function specOf(program = server, memoryBytes = 268_435_456): RunnerSpec {
+  const of = { appId: 'app', revisionId: 'revision', accountId: 'account' }
+  const limits = { machineType: 'XS', memoryBytes, cpus: 1, gpus: [] }
+  return { id: randomUUID(), ...of, command: [process.execPath, '-e', program], variables: {}, mounts: [], limits }
+}
+
+/** The groups that were made ahead of time, in which somebody is. */
+async function aheadOf({ installation }: Place): Promise<readonly string[]> {
+  const groups = await openCgroups(installation)
+  return ((await groups?.populated()) ?? []).filter((name) => name.startsWith('ahead-'))
+}
+
+async function foldersOf({ installation }: Place, name: string): Promise<readonly string[]> {
+  return (await openCgroups(installation))?.foldersOf(name) ?? []
+}
+
+const recordOf = async (id: string) =>
+  JSON.parse(await readFile(join(place.folder, id, 'runner.json'), 'utf8')) as {
+    readonly pid: number
+    readonly group?: string
+  }
+
+test.skipIf(noGroups)(
+  `the next runner has groups that were made ahead, and its own bounds in them; they go with it${noGroups}`,
+  async () => {
+    const runners = await openIsolated(place)
+    const kind = async (id: string) => (await runners.list(never)).get(id)?.kind
+    const [first, next] = [specOf(), specOf()]
+    await runners.start(first, never)
+    await expect.poll(() => kind(first.id), patience).toBe('accepting')
+    await expect.poll(() => aheadOf(place), patience).toHaveLength(1)
+    const [group = ''] = await aheadOf(place)
+
+    await runners.start(next, never)
+    await expect.poll(() => kind(next.id), patience).toBe('accepting')
+    expect(await recordOf(next.id)).toMatchObject({ group })
+    expect(await recordOf(first.id)).not.toHaveProperty('group')
+    const folders = await foldersOf(place, group)
+    const bounds = folders.flatMap((folder) =>
+      ['memory.max', 'memory.limit_in_bytes'].map((name) => join(folder, name)),
+    )
+    const written = await Promise.all(bounds.filter(existsSync).map((file) => readFile(file, 'utf8')))
+    if (probe?.held.has('memory')) expect(written).toContain(`${next.limits?.memoryBytes}\n`)
+    expect((await runners.usage(never)).get(next.id)?.memoryBytes).toBeGreaterThan(0)
+
+    await runners.kill(next.id, never)
+    await runners.forget(next.id)
+    expect(folders.filter(existsSync)).toEqual([])
+    await runners.close()
+    expect((await foldersOf(place, 'any')).filter((folder) => existsSync(join(folder, '..', first.id)))).toEqual([])
+  },
+)
+
+const noMemory = noGroups || (probe?.held.has('memory') ? '' : ' (not here: no control group holds memory)')
+test.skipIf(noMemory)(
+  `one that outgrows the groups that were made ahead ends with that reason${noMemory}`,
+  async () => {
+    const runners = await openIsolated(place)
+    const sighting = async (id: string) => (await runners.list(never)).get(id)
+    const [first, next] = [
+      specOf(),
+      specOf('const all = []; for (;;) all.push(Buffer.alloc(1_000_000, 1))', 100_000_000),
+    ]
+    await runners.start(first, never)
+    await expect.poll(() => aheadOf(place), patience).toHaveLength(1)
+    await runners.start(next, never)
+    await expect.poll(async () => (await sighting(next.id))?.kind, patience).toBe('exited')
+    expect(await sighting(next.id)).toMatchObject({ exceeded: 'oom' })
+    await runners.close()
+  },
+)
+
+test.skipIf(noGroups)(
+  `after a kill -9 of the server nothing is left of what waited, nor of groups made ahead${noGroups}`,
+  async () => {
+    const specs = [specOf(), specOf()]
+    const host = `
+    const [testing, cgroups, place, specs] = process.argv.slice(1)
+    const { openIsolated } = await import(testing)
+    const { openCgroups } = await import(cgroups)
+    const never = new AbortController().signal
+    const backend = await openIsolated(JSON.parse(place))
+    const groups = await openCgroups(JSON.parse(place).installation)
+    const until = async (holds) => { while (!(await holds())) await new Promise((wake) => setTimeout(wake, 20)) }
+    const hasSpare = async () => (await groups.populated()).filter((name) => name.startsWith('ahead-')).length
+    let waiting = 0
+    for (const spec of JSON.parse(specs)) {
+      waiting += 1
+      await backend.start(spec, never)
+      await until(async () => (await backend.list(never)).get(spec.id)?.kind === 'accepting')
+      await until(async () => (await hasSpare()) === waiting) // those that became runners are in theirs as well
+    }
+    process.kill(process.pid, 'SIGKILL')`
+    const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+    const flags = ['--conditions=carrick-source', '--input-type=module', '-e', host]
+    const told = [beside('testing.ts'), beside('cgroups.ts'), JSON.stringify(place), JSON.stringify(specs)]
+    const child = spawn(process.execPath, [...flags, ...told], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await Promise.all([text(child.stdout), once(child, 'exit')])
+    const groups = await aheadOf(place)
+    const folders = (await Promise.all(groups.map((name) => foldersOf(place, name)))).flat()
+    const mains = await Promise.all(specs.map(async ({ id }) => (await recordOf(id)).pid))
+    const family = familyOf(mains)
+
+    const next = await openIsolated(place)
+    expect([...(await next.list(never)).keys()]).toEqual(expect.arrayContaining(specs.map(({ id }) => id)))
+    for (const id of (await next.list(never)).keys()) await next.kill(id, never)
+    expect([...mains, ...family].filter(isRunning)).toEqual([])
+    await next.close()
+    expect(folders.filter(existsSync)).toEqual([])
+    expect(await aheadOf(place)).toEqual([])
+  },
+)
+
+/** What these have started: the first process inside, and `pasta`. */
+function familyOf(mains: readonly number[]): readonly number[] {
+  return mains.flatMap((pid) => {
+    expect(procOf(pid)?.pid).toBe(pid)
+    return childrenOf(pid)
+  })
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return children === '' ? [] : children.split(' ').map(Number)
+}
