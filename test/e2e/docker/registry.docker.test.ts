@@ -8,6 +8,9 @@ import { ownBridge } from '../../../packages/server/src/backends/docker/engine-b
 import { openEngine } from '../../../packages/server/src/backends/docker/engine.ts'
 import { externalRegistry } from '../../../packages/server/src/registry/external.ts'
 import { forgetPushed } from '../../../packages/server/src/registry/push.ts'
+import { pushTo } from '../../../packages/server/src/runtime/pushed-images.ts'
+import { keepImage } from '../../../packages/server/src/store/environment-images.ts'
+import { openTestStore } from '../../../packages/server/src/testing/store.ts'
 import { Carrick } from '../carrick.ts'
 
 const patient = { timeout: 60_000, interval: 200 }
@@ -89,6 +92,19 @@ async function importImage(name: string): Promise<void> {
   if (code !== 0) throw new Error(said)
 }
 
+/** An image of one more layer on another. */
+async function layerOn(base: string, name: string): Promise<string> {
+  const image = nameOf(`tester/${name}:v1`)
+  const { said, code } = await run(
+    'docker',
+    ['--host', mine, 'build', '--tag', image, '-'],
+    `FROM ${base}\nLABEL a=b\n`,
+  )
+  if (code !== 0) throw new Error(said)
+  const { docker: engine } = await openEngine()
+  return (await engine.getImage(image).inspect()).Id
+}
+
 test('an engine that has not logged in is told to, and one that has pushes and pulls', async () => {
   const image = nameOf('tester/small:v1')
   const refused = await docker(mine, 'push', image)
@@ -137,6 +153,40 @@ describe('as the server pushes', () => {
     await forgetPushed(engine, reference, `${repository}@${digest}`)
     expect(await known()).not.toBe(0)
     expect(await docker(mine, 'inspect', nameOf('tester/small:v1'))).toMatchObject({ code: 0 })
+  })
+
+  test('what an image goes on goes ahead of it: its layers are there then, and the engine keeps no name for it', async () => {
+    const { docker: engine } = await openEngine()
+    await using store = await openTestStore()
+    const registry = registryAs('anybody', carrick.variables['FAL_KEY'] ?? '')
+    const push = pushTo({ ...registry, nameFor: (_, name) => `tester/ahead-${name}` }, engine, { store })
+    await importImage(nameOf('tester/base:v1'))
+    const { Id: base } = await engine.getImage(nameOf('tester/base:v1')).inspect()
+    const lines: string[] = []
+    const pushed = (image: string) => ({
+      environment: 'e',
+      image,
+      onLine: (line: string) => void lines.push(line),
+      signal: AbortSignal.timeout(60_000),
+    })
+    const named = async () => (await engine.getImage(base).inspect()).RepoTags
+    const above = await layerOn(base, 'above')
+    await push.ahead(pushed(base))
+    expect(await named()).toEqual([nameOf('tester/base:v1')])
+    expect(lines.splice(0).join('\n')).toMatch(/Pushed|Mounted from/)
+    await push.ahead(pushed(base))
+    expect(lines).toEqual([]) // it is there
+    const stored = await push.push(pushed(above))
+    expect(lines.join('\n')).toMatch(/Layer already exists/)
+
+    // One that is an environment by itself starts by the name that its own push gave it.
+    const again = pushTo({ ...registry, nameFor: (_, name) => `tester/ahead-${name}` }, engine, { store })
+    const image = { imageId: above, tag: 'environment:1', pushed: stored }
+    await store.commit(keepImage('e'.repeat(64), { image, sbom: '{}', now: 1 }))
+    await again.ahead(pushed(above))
+    expect((await engine.getImage(registry.referenceOf(stored)).inspect()).Id).toBe(above)
+    await push.forget(stored)
+    await docker(mine, 'rmi', nameOf('tester/above:v1'))
   })
 
   test('a refusal is told in the words of the registry', async () => {
