@@ -12,6 +12,7 @@ import { pushTo } from '../../../packages/server/src/runtime/pushed-images.ts'
 import { keepImage } from '../../../packages/server/src/store/environment-images.ts'
 import { openTestStore } from '../../../packages/server/src/testing/store.ts'
 import { Carrick } from '../carrick.ts'
+import { forgetRegistry } from '../engine-leftovers.ts'
 
 const patient = { timeout: 60_000, interval: 200 }
 /** The engine of the tests, or another one. */
@@ -34,15 +35,7 @@ beforeAll(async () => {
   await importImage(nameOf('tester/small:v1'))
 })
 afterAll(async () => {
-  const made = await docker(
-    mine,
-    'images',
-    '--format',
-    '{{.Repository}}:{{.Tag}}',
-    '--filter',
-    `reference=127.0.0.1:${port}/*/*`,
-  )
-  for (const name of made.said.split('\n').filter((line) => line !== '')) await docker(mine, 'rmi', '--force', name)
+  await forgetRegistry(`127.0.0.1:${port}`)
   await carrick[Symbol.asyncDispose]()
   await home[Symbol.asyncDispose]()
 })
@@ -176,6 +169,9 @@ describe('as the server pushes', () => {
     expect(lines.splice(0).join('\n')).toMatch(/Pushed|Mounted from/)
     await push.ahead(pushed(base))
     expect(lines).toEqual([]) // it is there
+    const ofAnother = pushTo({ ...registry, nameFor: (_, name) => `tester/other-${name}` }, engine, { store })
+    await ofAnother.ahead(pushed(base))
+    expect(lines.splice(0).join('\n')).toContain('Mounted from tester/')
     const stored = await push.push(pushed(above))
     expect(lines.join('\n')).toMatch(/Layer already exists/)
 
@@ -189,6 +185,17 @@ describe('as the server pushes', () => {
     await docker(mine, 'rmi', nameOf('tester/above:v1'))
   })
 
+  test('a push that is given up ends, and leaves no name in the engine', async () => {
+    const { docker: engine } = await openEngine()
+    const registry = registryAs('anybody', carrick.variables['FAL_KEY'] ?? '')
+    const leaving = new AbortController()
+    const large = await baseImage()
+    const options = { onLine: () => leaving.abort(new Error('nobody waits')), signal: leaving.signal }
+    await expect(registry.push(engine, large, 'tester/given-up', options)).rejects.toThrow('nobody waits')
+    const { RepoTags } = await engine.getImage(large).inspect()
+    expect(RepoTags?.filter((name) => name.includes('given-up'))).toEqual([])
+  })
+
   test('a refusal is told in the words of the registry', async () => {
     const { docker: engine } = await openEngine()
     const options = { signal: AbortSignal.timeout(60_000) }
@@ -198,6 +205,8 @@ describe('as the server pushes', () => {
       code: 'build_failed',
       message: expect.stringContaining('others/app is not yours') as string,
     })
+    const { RepoTags } = await engine.getImage(nameOf('tester/small:v1')).inspect()
+    expect(RepoTags?.filter((name) => name.includes('others/app'))).toEqual([])
     await expect(
       registryAs('anybody', 'wrong:key').push(engine, nameOf('tester/small:v1'), 'tester/app', options),
     ).rejects.toMatchObject({ code: 'build_failed', message: expect.not.stringContaining('wrong:key') as string })
