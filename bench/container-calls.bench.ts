@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openEngine } from '../packages/server/src/backends/docker/engine.ts'
 import { openDocker, testImage } from '../packages/server/src/backends/docker/testing.ts'
+import { beside } from './beside.ts'
 import { median, type Report } from './report.ts'
 import { ran, start, startServer, type Inside, type Server } from './server.ts'
 
@@ -19,12 +20,15 @@ const never = new AbortController().signal
  * Question: do calls per second hold when the runner is a container? Expected: yes, where the server may enter the
  * container's network: its connections are as near there as in its own. By the published port it is less than half: a process of
  * the engine copies each byte twice. One program is the runner twice, as a process of this machine, where the process backend's
- * are reached too, and in a container; each way is a server of its own, by turns.
+ * are reached too, and in a container; each way is a server of its own, by turns. Both have a control group of their own, as
+ * runners of both backends do: without one the process alone would have as much of a busy machine as it likes, and one caller
+ * waits for a runner that waits for the processor.
  */
 export async function containerCalls(report: Report): Promise<void> {
   await using program = start('http-runner.ts')
   const { port } = await program.hear<{ port: number }>()
   await using container = await startInContainer()
+  using _alike = beside(container.pid, program.pid)
   const servers = {
     process: await startServer('durable', port),
     container: await startServer('durable', container.port, container),

@@ -8,7 +8,11 @@ import { ownBridge } from '../../../packages/server/src/backends/docker/engine-b
 import { openEngine } from '../../../packages/server/src/backends/docker/engine.ts'
 import { externalRegistry } from '../../../packages/server/src/registry/external.ts'
 import { forgetPushed } from '../../../packages/server/src/registry/push.ts'
+import { pushTo } from '../../../packages/server/src/runtime/pushed-images.ts'
+import { keepImage } from '../../../packages/server/src/store/environment-images.ts'
+import { openTestStore } from '../../../packages/server/src/testing/store.ts'
 import { Carrick } from '../carrick.ts'
+import { forgetRegistry } from '../engine-leftovers.ts'
 
 const patient = { timeout: 60_000, interval: 200 }
 /** The engine of the tests, or another one. */
@@ -31,15 +35,7 @@ beforeAll(async () => {
   await importImage(nameOf('tester/small:v1'))
 })
 afterAll(async () => {
-  const made = await docker(
-    mine,
-    'images',
-    '--format',
-    '{{.Repository}}:{{.Tag}}',
-    '--filter',
-    `reference=127.0.0.1:${port}/*/*`,
-  )
-  for (const name of made.said.split('\n').filter((line) => line !== '')) await docker(mine, 'rmi', '--force', name)
+  await forgetRegistry(`127.0.0.1:${port}`)
   await carrick[Symbol.asyncDispose]()
   await home[Symbol.asyncDispose]()
 })
@@ -87,6 +83,19 @@ async function importImage(name: string): Promise<void> {
     name,
   ])
   if (code !== 0) throw new Error(said)
+}
+
+/** An image of one more layer on another. */
+async function layerOn(base: string, name: string): Promise<string> {
+  const image = nameOf(`tester/${name}:v1`)
+  const { said, code } = await run(
+    'docker',
+    ['--host', mine, 'build', '--tag', image, '-'],
+    `FROM ${base}\nLABEL a=b\n`,
+  )
+  if (code !== 0) throw new Error(said)
+  const { docker: engine } = await openEngine()
+  return (await engine.getImage(image).inspect()).Id
 }
 
 test('an engine that has not logged in is told to, and one that has pushes and pulls', async () => {
@@ -139,6 +148,54 @@ describe('as the server pushes', () => {
     expect(await docker(mine, 'inspect', nameOf('tester/small:v1'))).toMatchObject({ code: 0 })
   })
 
+  test('what an image goes on goes ahead of it: its layers are there then, and the engine keeps no name for it', async () => {
+    const { docker: engine } = await openEngine()
+    await using store = await openTestStore()
+    const registry = registryAs('anybody', carrick.variables['FAL_KEY'] ?? '')
+    const push = pushTo({ ...registry, nameFor: (_, name) => `tester/ahead-${name}` }, engine, { store })
+    await importImage(nameOf('tester/base:v1'))
+    const { Id: base } = await engine.getImage(nameOf('tester/base:v1')).inspect()
+    const lines: string[] = []
+    const pushed = (image: string) => ({
+      environment: 'e',
+      image,
+      onLine: (line: string) => void lines.push(line),
+      signal: AbortSignal.timeout(60_000),
+    })
+    const named = async () => (await engine.getImage(base).inspect()).RepoTags
+    const above = await layerOn(base, 'above')
+    await push.ahead(pushed(base))
+    expect(await named()).toEqual([nameOf('tester/base:v1')])
+    expect(lines.splice(0).join('\n')).toMatch(/Pushed|Mounted from/)
+    await push.ahead(pushed(base))
+    expect(lines).toEqual([]) // it is there
+    const ofAnother = pushTo({ ...registry, nameFor: (_, name) => `tester/other-${name}` }, engine, { store })
+    await ofAnother.ahead(pushed(base))
+    expect(lines.splice(0).join('\n')).toContain('Mounted from tester/')
+    const stored = await push.push(pushed(above))
+    expect(lines.join('\n')).toMatch(/Layer already exists/)
+
+    // One that is an environment by itself starts by the name that its own push gave it.
+    const again = pushTo({ ...registry, nameFor: (_, name) => `tester/ahead-${name}` }, engine, { store })
+    const image = { imageId: above, tag: 'environment:1', pushed: stored }
+    await store.commit(keepImage('e'.repeat(64), { image, sbom: '{}', now: 1 }))
+    await again.ahead(pushed(above))
+    expect((await engine.getImage(registry.referenceOf(stored)).inspect()).Id).toBe(above)
+    await push.forget(stored)
+    await docker(mine, 'rmi', nameOf('tester/above:v1'))
+  })
+
+  test('a push that is given up ends, and leaves no name in the engine', async () => {
+    const { docker: engine } = await openEngine()
+    const registry = registryAs('anybody', carrick.variables['FAL_KEY'] ?? '')
+    const leaving = new AbortController()
+    const large = await baseImage()
+    const options = { onLine: () => leaving.abort(new Error('nobody waits')), signal: leaving.signal }
+    await expect(registry.push(engine, large, 'tester/given-up', options)).rejects.toThrow('nobody waits')
+    const { RepoTags } = await engine.getImage(large).inspect()
+    expect(RepoTags?.filter((name) => name.includes('given-up'))).toEqual([])
+  })
+
   test('a refusal is told in the words of the registry', async () => {
     const { docker: engine } = await openEngine()
     const options = { signal: AbortSignal.timeout(60_000) }
@@ -148,6 +205,8 @@ describe('as the server pushes', () => {
       code: 'build_failed',
       message: expect.stringContaining('others/app is not yours') as string,
     })
+    const { RepoTags } = await engine.getImage(nameOf('tester/small:v1')).inspect()
+    expect(RepoTags?.filter((name) => name.includes('others/app'))).toEqual([])
     await expect(
       registryAs('anybody', 'wrong:key').push(engine, nameOf('tester/small:v1'), 'tester/app', options),
     ).rejects.toMatchObject({ code: 'build_failed', message: expect.not.stringContaining('wrong:key') as string })

@@ -23,16 +23,28 @@ const ownTag = 'carrick-'
 
 /**
  * Pushes an image of the engine under another name, and answers its digest there. The engine keeps that name, and with it
- * the digest. Rejects with `build_failed` and the registry's own words.
+ * the digest. Rejects with `build_failed` and the registry's own words; then the engine has no more names than before.
  */
-export async function pushImage(
-  engine: PushEngine,
-  image: string,
-  { name, auth, onLine, signal }: Pushed,
-): Promise<string> {
+export async function pushImage(engine: PushEngine, image: string, pushed: Pushed): Promise<string> {
+  const { name, signal } = pushed
   // A tag of its own: two pushes to one repository do not meet.
   const tag = `${ownTag}${createHash('sha256').update(image).digest('hex').slice(0, 16)}`
+  const named = engine.getImage(`${name}:${tag}`)
+  const wasThere = await named.inspect().then(
+    () => true,
+    () => false,
+  )
   await engine.getImage(image).tag({ repo: name, tag, abortSignal: signal })
+  try {
+    return await sent(engine, tag, pushed)
+  } catch (error) {
+    if (!wasThere) await named.remove().catch(() => {}) // it would keep the image for ever
+    signal.throwIfAborted()
+    throw error
+  }
+}
+
+async function sent(engine: PushEngine, tag: string, { name, auth, onLine, signal }: Pushed): Promise<string> {
   const stream = await engine.getImage(name).push({ tag, authconfig: auth ?? {}, abortSignal: signal })
   let digest: string | undefined
   for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {

@@ -1,5 +1,6 @@
 import type { PushEngine } from '../registry/image-registry.ts'
-import type { Push } from '../builder/image/push.ts'
+import type { Push, PushedImage } from '../builder/image/push.ts'
+import type { AccountId } from '../domain/ids.ts'
 import type { ImageRegistry } from '../registry/image-registry.ts'
 import { forgetPushed } from '../registry/push.ts'
 import { accountById } from '../store/accounts.ts'
@@ -15,14 +16,32 @@ const repositoryName = 'environments'
 
 /** How the images that are built get to the registry: those of requirements are nobody's alone, all others an account's. */
 export function pushTo(registry: ImageRegistry, engine: PushEngine, { store }: WithStore): Push {
+  /** Went ahead since the start, by repository and image: it is there, or was, and the next push tells which. */
+  const sent = new Set<string>()
+
+  async function repositoryOf(accountId: AccountId | undefined): Promise<string> {
+    const owner = accountId === undefined ? undefined : (await store.read(accountById(accountId)))?.nickname
+    return registry.nameFor(owner, repositoryName)
+  }
+  async function pushInto(repository: string, { image, onLine, signal }: PushedImage): Promise<string> {
+    return `${repository}@${await registry.push(engine, image, repository, { onLine, signal })}`
+  }
+  const forget = (stored: string) => forgetPushed(engine, registry.referenceOf(stored), stored)
+
   return {
-    async push({ accountId, image, onLine, signal }) {
-      const owner = accountId === undefined ? undefined : (await store.read(accountById(accountId)))?.nickname
-      const repository = registry.nameFor(owner, repositoryName)
-      return `${repository}@${await registry.push(engine, image, repository, { onLine, signal })}`
+    push: async (image) => pushInto(await repositoryOf(image.accountId), image),
+    async ahead(image) {
+      const repository = await repositoryOf(image.accountId)
+      const name = `${repository} ${image.image}`
+      if (sent.has(name)) return
+      const stored = await pushInto(repository, image)
+      sent.add(name)
+      // It may be an environment by itself, whose runners start by this name.
+      const kept = await store.read(keptImages())
+      if (!kept.some(({ image: { pushed } }) => pushed === stored)) await forget(stored)
     },
     referenceOf: (stored) => registry.referenceOf(stored),
-    forget: (stored) => forgetPushed(engine, registry.referenceOf(stored), stored),
+    forget,
     async has(stored) {
       const { repository, digest } = partsOf(stored)
       // Whoever cannot be asked is believed to keep what it was given; who pulls is told otherwise.

@@ -142,7 +142,12 @@ describe('requirements', () => {
   test('are pushed where they are to go, and named by what they are there; what goes is named nowhere any more', async () => {
     const repository = `carrick-test-${there.installation}/environments`
     const pushed: PushedImage[] = []
+    const ahead: string[] = []
     const push: Push = {
+      async ahead({ image }) {
+        ahead.push(image)
+        throw new Error('what goes ahead need not get there')
+      },
       async push(image) {
         pushed.push(image)
         await there.engine.getImage(image.image).tag({ repo: `127.0.0.1:1/${repository}`, tag: 'push-1' })
@@ -155,6 +160,7 @@ describe('requirements', () => {
     const builder = await there.open({ push })
     const id = await start(builder, withLayers(['six'])).built
     expect(pushed).toMatchObject([{ environment: id }])
+    expect(ahead).toEqual([(await there.engine.getImage(baseImage).inspect()).Id])
     expect(await imageOf(builder, id)).toBe(`127.0.0.1:1/${repository}@sha256:${'1'.repeat(64)}`)
     expect(await builder.has(id)).toBe(true)
     expect(await builder.sweep(new Set(), Infinity)).toBe(1)

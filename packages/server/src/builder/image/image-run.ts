@@ -21,6 +21,7 @@ import { layerFiles, layersDockerfile, layersOf, layerStepName, venv, venvPython
 import { labelNames, labelsOfInspection, newTag, repositoryOf } from './names.ts'
 import { bundleSecret, settingsSecret, settingsVariables } from './packages-settings.ts'
 import { findImage, localImage, pullImage, type FoundImage } from './pulls.ts'
+import { PushAhead } from './push-ahead.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import { bringOwnArchives } from './own-archives.ts'
 import { cycloneDx } from './sbom.ts'
@@ -47,6 +48,7 @@ export class ImageRun {
   readonly #pythons: ImagePythons
   readonly #pulls: Shared['pulls']
   readonly #named: string[] = []
+  #ahead: PushAhead | undefined
 
   constructor(
     id: EnvironmentId,
@@ -66,6 +68,7 @@ export class ImageRun {
 
   async make(base: string): Promise<Made> {
     const on = await this.#startingPoint(base)
+    if (this.#needsLayers()) this.#ahead = await this.#pushAhead(on)
     const tag = this.#needsLayers() ? await this.#addLayers(on) : on
     const { engine } = this.#parts
     const { signal, onLine } = this.#options
@@ -85,6 +88,7 @@ export class ImageRun {
       ...present('python', described),
     })
     const accountId = this.#accountId()
+    await this.#ahead?.over(onLine) // the engine would pack a layer twice that it is packing
     const pushed = await this.#parts.push?.push({
       environment: this.#id,
       image: imageId,
@@ -108,7 +112,17 @@ export class ImageRun {
 
   /** Takes back the names that it gave: what has no name goes when the engine is tidied. */
   async undo(): Promise<void> {
+    await this.#ahead?.leave()
     await this.#forgetAllBut(undefined)
+  }
+
+  async #pushAhead(on: string): Promise<PushAhead | undefined> {
+    const { push, engine } = this.#parts
+    const image = await localImage(engine, on)
+    if (push === undefined || image === undefined) return undefined
+    const whose = present('accountId', this.#accountId())
+    const { signal } = this.#options
+    return new PushAhead((each) => push.ahead(each), { environment: this.#id, image, signal, ...whose })
   }
 
   async #forgetAllBut(kept: string | undefined): Promise<void> {

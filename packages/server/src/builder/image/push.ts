@@ -18,6 +18,11 @@ export interface Push {
    * Rejects with `build_failed` and the registry's words.
    */
   push(image: PushedImage): Promise<string>
+  /**
+   * Pushes what an image goes on that is still being made, so that pushing that one takes less. The engine has no other name
+   * for it afterwards.
+   */
+  ahead(image: PushedImage): Promise<void>
   /** How the engine names it now, by which it finds or pulls it. */
   referenceOf(stored: string): string
   /** Takes its names away from the engine. It is for the registry to know when nothing needs it there. */
