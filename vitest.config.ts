@@ -1,10 +1,20 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { whyNoEngine } from './test/engine/engine.ts'
+import { whyNoPodman } from './test/engine/podman.ts'
 
 /** Tests that need a container engine, wherever they stand. */
 const withEngine = '**/*.docker.test.ts'
 const isEngineHere = whyNoEngine() === undefined
+
+/** Of the tests with Docker, those that Podman has to pass too: what it runs, and what it builds. */
+const withPodman = [
+  'builder/image/dockerfiles',
+  'builder/image/image-builder',
+  'builder/image/registries',
+  'backends/docker/docker',
+]
+const isPodmanHere = whyNoPodman() === undefined
 
 /** What is prepared before end-to-end tests, and before those whose runners are containers. */
 const compiled = 'test/e2e/compiled.ts'
@@ -63,6 +73,20 @@ export default defineConfig({
           env: { CARRICK_TEST_BACKEND: 'docker', CARRICK_TEST_ALONE: 'true' },
           include: isEngineHere ? [`{packages,test}/${withEngine}`] : ['test/engine/absent.test.ts'],
           globalSetup: isEngineHere ? [compiled, 'test/engine/setup.ts'] : [],
+          testTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'podman',
+          env: { CARRICK_TEST_BACKEND: 'docker', CARRICK_TEST_ALONE: 'true' },
+          include: isPodmanHere
+            ? withPodman.map((name) => `packages/server/src/${name}.docker.test.ts`)
+            : ['test/engine/podman-absent.test.ts'],
+          globalSetup: isPodmanHere ? [compiled, 'test/engine/setup-podman.ts'] : [],
+          // It loses names of images that two give or take at once.
+          maxWorkers: 1,
           testTimeout: 300_000,
         },
       },

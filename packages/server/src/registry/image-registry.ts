@@ -37,7 +37,12 @@ export interface PushOptions {
 export interface PushEngine {
   getImage(name: string): {
     tag(options: { repo: string; tag: string; abortSignal?: AbortSignal }): Promise<unknown>
-    push(options: { tag: string; authconfig: object; abortSignal?: AbortSignal }): Promise<NodeJS.ReadableStream>
+    push(options: {
+      tag: string
+      authconfig: object
+      abortSignal?: AbortSignal
+      tlsVerify?: string
+    }): Promise<NodeJS.ReadableStream>
     inspect(): Promise<{ readonly RepoTags?: readonly string[]; readonly RepoDigests?: readonly string[] }>
     remove(): Promise<unknown>
   }

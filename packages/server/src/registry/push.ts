@@ -21,6 +21,9 @@ interface Pushed extends PushOptions {
 
 const ownTag = 'carrick-'
 
+/** An engine trusts a registry there without a certificate. */
+const isOnLoopback = (name: string): boolean => /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?\//.test(name)
+
 /**
  * Pushes an image of the engine under another name, and answers its digest there. The engine keeps that name, and with it
  * the digest. Rejects with `build_failed` and the registry's own words; then the engine has no more names than before.
@@ -45,12 +48,15 @@ export async function pushImage(engine: PushEngine, image: string, pushed: Pushe
 }
 
 async function sent(engine: PushEngine, tag: string, { name, auth, onLine, signal }: Pushed): Promise<string> {
-  const stream = await engine.getImage(name).push({ tag, authconfig: auth ?? {}, abortSignal: signal })
+  const plain = isOnLoopback(name) ? { tlsVerify: 'false' } : {} // Docker knows; Podman has to be told
+  const stream = await engine.getImage(name).push({ tag, authconfig: auth ?? {}, abortSignal: signal, ...plain })
   let digest: string | undefined
   for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
     const { error, status, id, aux } = progressOf(line)
+    // Podman says it in words alone.
+    const [, told] = /^\S+: digest: (sha256:[0-9a-f]{64})/.exec(status ?? '') ?? []
     if (error !== undefined) throw new CarrickError('build_failed', `${name} refused the image: ${error}`)
-    digest = aux?.Digest ?? digest
+    digest = aux?.Digest ?? told ?? digest
     if (status !== undefined && !isTicking(status)) onLine?.(id === undefined ? status : `${id}: ${status}`)
   }
   signal.throwIfAborted()

@@ -3,12 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { labelsOfInstallation } from '../backends/docker/labels.ts'
+import { asPodmanTakesIt, isPodman, unlessImagesGo } from '../backends/docker/podman.ts'
 import type { ContainerDefinition, EnvironmentDefinition, ImageSource } from '../domain/revision.ts'
 import { imageHelper } from '../runtime/runner-programs.ts'
 import { openTestStore, type TestStore } from './store.ts'
 import type { BuildOptions } from '../builder/builder.ts'
 import { createImageBuilder, type ImageBuilder, type ImageBuilderOptions } from '../builder/image/image-builder.ts'
-import { repositoryOf } from '../builder/image/names.ts'
+import { plainName, repositoryOf } from '../builder/image/names.ts'
 
 /** The image that `test/engine` provides. */
 export const baseImage = 'python:3.11-slim'
@@ -29,8 +30,12 @@ export async function openTestBuilders({ installation = randomUUID() } = {}): Pr
   const store = await openTestStore()
   const builders: ImageBuilder[] = []
   const names = async () => {
-    const images = await engine.listImages({ filters: { reference: [repositoryOf(installation)] } })
-    return images.flatMap(({ RepoTags }) => RepoTags ?? [])
+    const images = await unlessImagesGo(() =>
+      engine.listImages({ filters: { reference: [repositoryOf(installation)] } }),
+    )
+    // Podman tells all names of an image that has one of these.
+    const named = images.flatMap(({ RepoTags }) => RepoTags ?? []).map(plainName)
+    return named.filter((name) => name.startsWith(`${repositoryOf(installation)}:`))
   }
   return {
     engine,
@@ -48,7 +53,7 @@ export async function openTestBuilders({ installation = randomUUID() } = {}): Pr
       const label = Object.entries(labelsOfInstallation(installation)).map(([name, value]) => `${name}=${value}`)
       const containers = await engine.listContainers({ all: true, filters: { label } })
       await Promise.all(containers.map(({ Id }) => engine.getContainer(Id).remove({ force: true })))
-      for (const name of await names()) await engine.getImage(name).remove({ force: true })
+      for (const name of await names()) await engine.getImage(name).remove()
     },
   }
 }
@@ -108,14 +113,15 @@ export async function runIn(
   label: Record<string, string> = {},
 ) {
   const [program = '', ...args] = command
-  const made = await engine.createContainer({
+  const options = {
     Image: image,
     Entrypoint: [program],
     Cmd: args,
     Labels: label,
     Tty: true,
     HostConfig: { NetworkMode: 'none' },
-  })
+  }
+  const made = await engine.createContainer((await isPodman(engine)) ? await asPodmanTakesIt(options) : options)
   try {
     await made.start()
     await made.wait()

@@ -1,11 +1,7 @@
 import { describeBackend } from '../conformance.ts'
-import { dockerBackend, openPodman, podmanBackend, podmanHost } from './testing.ts'
+import { openEngine } from './engine.ts'
+import { dockerBackend, podmanBackend } from './testing.ts'
 
-const whyNot = podmanHost === undefined ? 'CARRICK_TEST_PODMAN names no socket of it' : undefined
+const { kind } = (await openEngine()).facts
 
-describeBackend('docker', dockerBackend)
-describeBackend(
-  whyNot === undefined ? 'podman' : `podman (not run: ${whyNot})`,
-  { ...podmanBackend, open: openPodman },
-  whyNot ?? false,
-)
+describeBackend(kind, kind === 'podman' ? podmanBackend : dockerBackend)

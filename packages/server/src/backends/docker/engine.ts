@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { CarrickError } from '../../domain/errors.ts'
+import { isPodmanOf } from './podman.ts'
 
 /** A container engine: how it is spoken to, and what it is. */
 export interface Engine {
@@ -129,9 +130,8 @@ interface EngineInfo {
 }
 
 function factsOf(version: Docker.DockerVersion, info: EngineInfo): EngineFacts {
-  const components = version.Components ?? []
   return {
-    kind: components.some(({ Name }) => Name.includes('Podman')) ? 'podman' : 'docker',
+    kind: isPodmanOf(version) ? 'podman' : 'docker',
     version: version.Version,
     api: version.ApiVersion,
     cgroupVersion: info.CgroupVersion === '2' ? 2 : 1,

@@ -1,5 +1,6 @@
 import type { ContainerSetting } from './setting.ts'
 import type { Making } from './making.ts'
+import { pullWithPodman } from './podman.ts'
 
 /** How often people are told how far it is. */
 const tellEveryMs = 5_000
@@ -19,6 +20,10 @@ export async function pullImage(
   onPulling()
   say(`Pulling the image ${reference}`)
   const authconfig = await authFor(reference)
+  if (engine.facts.kind === 'podman') {
+    await pullWithPodman(engine.docker, reference, { authconfig, signal, onLine: say })
+    return
+  }
   const stream = await engine.docker.pull(reference, { abortSignal: signal, ...(authconfig && { authconfig }) })
   const layers = new Map<string, { readonly current: number; readonly total: number }>()
   let told = performance.now()

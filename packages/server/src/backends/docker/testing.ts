@@ -16,13 +16,6 @@ export async function openDocker(place: Place): Promise<RunnerBackend> {
   return createDockerBackend({ ...place, engine: await openEngine(), log: silent })
 }
 
-/** The socket of Podman's service, where tests are told of one: `podman system service --time=0 unix:///PATH`. */
-export const podmanHost = process.env['CARRICK_TEST_PODMAN']
-
-export async function openPodman(place: Place): Promise<RunnerBackend> {
-  return createDockerBackend({ ...place, engine: await openEngine({ DOCKER_HOST: podmanHost }), log: silent })
-}
-
 export const dockerBackend: BackendUnderTest = {
   open: openDocker,
   module: fileURLToPath(import.meta.url),
@@ -33,9 +26,9 @@ export const dockerBackend: BackendUnderTest = {
   running: runningInside,
 }
 
-export const podmanBackend: Omit<BackendUnderTest, 'open'> = {
+/** The same where DOCKER_HOST names Podman. */
+export const podmanBackend: BackendUnderTest = {
   ...dockerBackend,
-  exported: 'openPodman',
   cannot: {
     'a program that does not exist is an exit with code 127 and a line that names it':
       "Podman's init (catatonit) says so without the name, and ends with 1",

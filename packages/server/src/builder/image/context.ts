@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import { pack, type Pack } from 'tar-stream'
 
 /** Of every file in a context: when it was sent says nothing, and would make two builds of the same differ. */
-const epoch = new Date(315_532_800_000)
+export const epochSeconds = 315_532_800
+const epoch = new Date(epochSeconds * 1_000)
 
 /** A file of a build's context: its content, or the path of a file on this machine. */
 export interface ContextFile {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type Docker from 'dockerode'
 import { z } from 'zod'
 import { wordsOf } from '../../backends/docker/engine.ts'
+import { asPodmanTakesIt, isPodman } from '../../backends/docker/podman.ts'
 
 const Described = z.object({
   executable: z.string(),
@@ -51,7 +52,7 @@ interface Once {
 async function runOnce(engine: Docker, { image, command, labels, signal }: Once): Promise<string | undefined> {
   signal.throwIfAborted()
   const [program = '', ...args] = command
-  const container = await engine.createContainer({
+  const options = {
     Image: image,
     Entrypoint: [program],
     Cmd: args,
@@ -65,12 +66,14 @@ async function runOnce(engine: Docker, { image, command, labels, signal }: Once)
       PidsLimit: 64,
       LogConfig: { Type: 'none', Config: {} },
     },
-  })
+  }
+  const container = await engine.createContainer((await isPodman(engine)) ? await asPodmanTakesIt(options) : options)
   try {
     const stream = await container.attach({ stream: true, stdout: true, stderr: true })
     const output = new PassThrough()
     container.modem.demuxStream(stream, output, new PassThrough().resume())
     stream.on('end', () => output.end())
+    stream.on('error', () => output.end()) // Podman hangs up where Docker ends
     const text = textOf(output)
     await container.start()
     const late = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])

@@ -19,6 +19,10 @@ export interface EngineBuild extends Confidences {
   readonly tag: string
   /** Every step anew, and all caches empty. */
   readonly noCache: boolean
+  /**
+   * In seconds: of all that Buildah puts into a layer, where layers must not differ by when they were made. BuildKit leaves files as they are.
+   */
+  readonly timestamp?: number
   readonly nameOf?: (name: string) => string
   readonly onLine: (line: string) => void
   readonly signal: AbortSignal

@@ -56,6 +56,23 @@ test('a registry that lets nobody in is named, and its words are passed on', () 
   expect(pullFailure(new Error('manifest unknown'), 'ghcr.io/ann/gone').message).toMatch(/manifest unknown$/)
 })
 
+test.each([
+  [
+    'building at STEP "RUN echo some;   exit 3": while running runtime: exit status 3\n',
+    'the command ended with exit code 3',
+  ],
+  [
+    'building at STEP "RUNN ": Build error: Unknown instruction: "RUNN" &imagebuilder.Step{Env:[]string{"A=b"}}\n',
+    'Unknown instruction: "RUNN"',
+  ],
+  [
+    'building at STEP "COPY a /x": checking on sources under "/var/tmp/b/build": copier: stat: "/a": no such file or directory\n',
+    '"/a": no such file or directory',
+  ],
+])('of Buildah’s words %j people are told %s', (words, told) => {
+  expect(plainWords(words)).toBe(told)
+})
+
 test('what words came through is left out', () => {
   expect(plainWords('failed to solve: rpc error: code = Unknown desc = it broke')).toBe('it broke')
 })

@@ -12,6 +12,10 @@ export function plainWords(message: string): string {
     .replace(/(?:failed to create LLB definition|failed to build LLB|rpc error: code = \w+ desc = ): ?/g, '')
     .replace(/rpc error: code = \w+ desc = /g, '')
     .replace(/^executor failed running (\[.*\]): exit code: (\d+)$/s, 'the command $1 ended with exit code $2')
+    .replace(/^(?:building at STEP|error building at STEP) "(.*?)": (?=while running runtime|[a-z]|Build error)/is, '')
+    .replace(/^(?:error )?while running runtime: exit status (\d+)/, 'the command ended with exit code $1')
+    .replace(/^Build error: (.*?) &imagebuilder\..*$/s, '$1')
+    .replace(/^checking on sources under "[^"]*": copier: stat: /, '')
     .trim()
 }
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type Docker from 'dockerode'
+import { unlessImagesGo } from '../../backends/docker/podman.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { AccountId, EnvironmentId } from '../../domain/ids.ts'
 import type { BuiltEnvironment, EnvironmentDefinition } from '../../domain/revision.ts'
@@ -28,10 +29,10 @@ import { buildVariables, type Variables } from '../variables.ts'
 import { checkContainer, containerIdOf } from './container-definition.ts'
 import { ImageMaker } from './image-maker.ts'
 import type { ImageMakerParts } from './image-parts.ts'
-import { removeName } from './image-run.ts'
 import { localImage, findImage, type FoundImage } from './pulls.ts'
-import { labelsOfInspection, repositoryOf } from './names.ts'
+import { labelsOfInspection, plainName, removeName, repositoryOf } from './names.ts'
 import type { Push } from './push.ts'
+import { WayToBuild } from './ways-to-build.ts'
 
 export interface ImageBuilderOptions {
   readonly engine: Docker
@@ -77,6 +78,7 @@ interface Asked {
 
 export class ImageBuilder implements Builder {
   readonly #options: ImageBuilderOptions
+  readonly #way: WayToBuild
   readonly #maker: ImageMaker
   readonly #turns: Turns
   readonly #timeoutMs: number
@@ -87,8 +89,10 @@ export class ImageBuilder implements Builder {
 
   constructor(options: ImageBuilderOptions) {
     this.#options = options
+    this.#way = new WayToBuild(options)
     this.#maker = new ImageMaker({
       engine: options.engine,
+      way: this.#way,
       installation: options.installation,
       programs: options.programs,
       toolsFolder: options.toolsFolder,
@@ -172,10 +176,12 @@ export class ImageBuilder implements Builder {
   /** Takes away names and containers of ours that no record has: of builds that ended with their server. */
   async forgetLeftovers(): Promise<void> {
     const { engine, store, installation } = this.#options
+    await this.#way.endLeftovers()
     const kept = new Set((await store.read(keptImages())).map(({ image }) => image.tag))
-    const ours = await engine.listImages({ filters: { reference: [this.#repository] } })
+    const ours = await unlessImagesGo(() => engine.listImages({ filters: { reference: [this.#repository] } }))
     const left = ours
       .flatMap(({ RepoTags }) => RepoTags ?? [])
+      .map(plainName)
       .filter((name) => name.startsWith(`${this.#repository}:`) && !kept.has(name))
     await Promise.all(left.map((name) => removeName(engine, name)))
     const label = Object.entries(labelsOfInspection(installation)).map(([name, value]) => `${name}=${value}`)

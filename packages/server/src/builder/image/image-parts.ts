@@ -6,9 +6,11 @@ import type { EnvironmentImage } from '../../store/environment-images.ts'
 import type { RegistryCredentials } from '../builder.ts'
 import { type FoundImage } from './pulls.ts'
 import type { Push } from './push.ts'
+import type { WayToBuild } from './ways-to-build.ts'
 
 export interface ImageMakerParts {
   readonly engine: Docker
+  readonly way: WayToBuild
   readonly installation: string
   /** Folder of `install.py` and `describe.py`. */
   readonly programs: string

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type Docker from 'dockerode'
 import { labelsOfInstallation } from '../../backends/docker/labels.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { EnvironmentId } from '../../domain/ids.ts'
@@ -13,12 +12,12 @@ import { ourPackages } from '../definition.ts'
 import { usedSecrets } from '../filling.ts'
 import { findMicromamba } from '../micromamba.ts'
 import { provideUv } from '../uv.ts'
-import { contextOf, type ContextFile } from './context.ts'
+import { contextOf, epochSeconds, type ContextFile } from './context.ts'
 import { type Described } from './describe.ts'
-import { buildWithEngine, EngineBuildError, type EngineBuild } from './engine-build.ts'
+import { EngineBuildError, type EngineBuild } from './engine-build.ts'
 import { buildFailure } from './failure.ts'
 import { layerFiles, layersDockerfile, layersOf, layerStepName, venv, venvPython, type LayerPlan } from './layers.ts'
-import { labelNames, labelsOfInspection, newTag, repositoryOf } from './names.ts'
+import { labelNames, labelsOfInspection, newTag, removeName, repositoryOf } from './names.ts'
 import { bundleSecret, settingsSecret, settingsVariables } from './packages-settings.ts'
 import { findImage, localImage, pullImage, type FoundImage } from './pulls.ts'
 import { PushAhead } from './push-ahead.ts'
@@ -207,14 +206,14 @@ export class ImageRun {
     }))
     const hasSecrets = Object.keys(buildSecrets).length > 0
     const name = this.#newName()
+    const own = await this.#parts.way.ofOwner(dockerfile, this.#accountId() ?? '')
     await this.#build(
       {
-        context: contextOf([{ path, mode: 0o644, content: dockerfile }, ...files]),
+        context: contextOf([{ path, mode: 0o644, content: own.text }, ...files]),
         dockerfile: path,
-        // Caches that RUN instructions mount are an account's own.
-        buildArgs: { ...buildArgs, BUILDKIT_CACHE_MOUNT_NS: this.#accountId() ?? '' },
+        buildArgs: { ...buildArgs, ...own.buildArgs },
         // What a step made of a secret is nobody's but who has it, and the engine's cache knows no secrets.
-        noCache: force || hasSecrets,
+        noCache: force || hasSecrets || own.isUncached,
         secrets: new Map(Object.entries(buildSecrets)),
         registries,
         tag: name,
@@ -256,23 +255,26 @@ export class ImageRun {
       ...present('conda', definition.kind === 'conda' ? condaArguments(definition, condaPlace) : undefined),
     }
     const settings = { variables: settingsVariables(variables), secrets: used, refresh: force }
+    const own = await this.#parts.way.ofOwner(layersDockerfile(plan, ourPackages), accountId ?? '')
     const name = this.#newName()
     await this.#build({
       context: contextOf([
-        { path: 'Dockerfile', mode: 0o644, content: layersDockerfile(plan) },
+        { path: 'Dockerfile', mode: 0o644, content: own.text },
         ...(await this.#tools()),
         ...layerFiles(plan, ourPackages),
         ...files,
       ]),
       dockerfile: 'Dockerfile',
       buildArgs: {},
-      noCache: force,
+      // Not every engine's cache looks at files that are mounted.
+      noCache: force || files.length > 0,
       secrets: new Map([
         ['carrick-settings', settingsSecret(definition, settings)],
         ['carrick-bundle', await bundleSecret(variables['SSL_CERT_FILE'])],
       ]),
       registries: {},
       tag: name,
+      timestamp: epochSeconds,
       nameOf: layerStepName,
     })
     return name
@@ -288,7 +290,7 @@ export class ImageRun {
   async #build(build: Omit<EngineBuild, 'labels' | 'onLine' | 'signal'>, dockerfile?: string): Promise<void> {
     const { onLine, signal } = this.#options
     try {
-      await buildWithEngine(this.#parts.engine, { ...build, labels: this.#labels(), onLine, signal })
+      await this.#parts.way.build({ ...build, labels: this.#labels(), onLine, signal })
     } catch (error) {
       throw error instanceof EngineBuildError ? buildFailure(error, dockerfile) : error
     }
@@ -321,11 +323,4 @@ export class ImageRun {
       'There is no Python in this image (no `python3` or `python` on its PATH), and requirements were to be installed: use an image that has one'
     throw new CarrickError('build_failed', message)
   }
-}
-/** Takes a name away from an image, and the image with its last one. One that is not there is no matter, nor one in use. */
-export async function removeName(engine: Docker, name: string): Promise<void> {
-  await engine
-    .getImage(name)
-    .remove()
-    .catch(() => {})
 }

@@ -16,7 +16,7 @@ const plan: LayerPlan = {
 }
 
 test('a layer is one instruction, its requirements are not in it, and all that it mounts is in no layer', () => {
-  const lines = layersDockerfile(plan).trim().split('\n')
+  const lines = layersDockerfile(plan, []).trim().split('\n')
   expect(lines[0]).toBe('FROM carrick-1/environment:x')
   expect(lines).toHaveLength(4)
   for (const line of lines.slice(1)) {
@@ -30,19 +30,19 @@ test('a layer is one instruction, its requirements are not in it, and all that i
 
 test('an image’s own packages are seen from what is put on top of it', () => {
   const definition = { ...plan.definition, kind: 'container', accountId: 'ann', source: { from: 'base' } } as const
-  expect(layersDockerfile({ ...plan, definition })).toContain('"--system-site-packages"')
-  expect(layersDockerfile(plan)).not.toContain('"--system-site-packages"')
+  expect(layersDockerfile({ ...plan, definition }, [])).toContain('"--system-site-packages"')
+  expect(layersDockerfile(plan, [])).not.toContain('"--system-site-packages"')
 })
 
 test('only installing is done as root', () => {
-  const lines = layersDockerfile({ ...plan, user: '1000:1000' })
+  const lines = layersDockerfile({ ...plan, user: '1000:1000' }, [])
     .trim()
     .split('\n')
   expect([lines[1], lines.at(-1)]).toEqual(['USER root', 'USER 1000:1000'])
 })
 
 test('conda makes the environment where there is one', () => {
-  expect(layersDockerfile({ ...plan, conda: ['create', '--yes'] })).toContain('"conda","create","--yes"]')
+  expect(layersDockerfile({ ...plan, conda: ['create', '--yes'] }, [])).toContain('"conda","create","--yes"]')
 })
 
 test.each([
@@ -50,7 +50,10 @@ test.each([
     '[2/4] RUN --mount=type=bind /usr/bin/python3 -I /dev/carrick/tools/install.py venv /usr/bin/python3',
     '[2/4] Making the environment',
   ],
-  ['[3/4] RUN ["/usr/bin/python3","-I","/dev/carrick/tools/install.py","layer"]', '[3/4] Installing requirements'],
+  [
+    '[3/4] RUN ["/usr/bin/python3","-I","/dev/carrick/tools/install.py","layer","0a1b"]',
+    '[3/4] Installing requirements',
+  ],
   ['[1/4] FROM docker.io/x', '[1/4] FROM docker.io/x'],
 ])('%s is for people: %s', (name, shown) => {
   expect(layerStepName(name)).toBe(shown)
@@ -68,7 +71,7 @@ test('of the server’s settings its paths stay here, and passwords travel as a 
     UV_FIND_LINKS: 'https://wheels.test',
   })
   expect(Object.keys(variables)).not.toContain('PATH')
-  expect(layersDockerfile(plan)).not.toContain('index.test')
+  expect(layersDockerfile(plan, [])).not.toContain('index.test')
 })
 
 test('a secret of a requirement is filled in beside the layer, not in it', () => {

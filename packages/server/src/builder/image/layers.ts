@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { EnvironmentDefinition } from '../../domain/revision.ts'
 import type { ContextFile } from './context.ts'
 
@@ -28,8 +29,13 @@ export interface LayerPlan {
 
 const mount = (words: string) => `--mount=type=${words}`
 
-/** A Dockerfile that puts a definition's requirements on an image: one layer for the environment, one for each list. */
-export function layersDockerfile({ definition, on, user, python, cacheName, hasFiles, conda }: LayerPlan): string {
+/**
+ * A Dockerfile that puts a definition's requirements on an image: one layer for the environment, one for each list. What a list says is in the
+ * file that its instruction mounts; the digest of that is in the instruction, for not every engine looks at what is mounted before it takes a
+ * layer from its cache.
+ */
+export function layersDockerfile(plan: LayerPlan, ours: readonly string[]): string {
+  const { definition, on, user, python, cacheName, hasFiles, conda } = plan
   const cache = mount(`cache,id=${cacheName},target=${given}/cache`)
   const tools = mount(`bind,source=tools,target=${given}/tools`)
   const secrets = ['settings', 'bundle'].map((id) =>
@@ -42,16 +48,22 @@ export function layersDockerfile({ definition, on, user, python, cacheName, hasF
   const onImage = definition.kind === 'container' ? ['--system-site-packages'] : []
   const base = conda === undefined ? run([], 'venv', python, ...onImage) : run([], 'conda', ...conda)
   const files = hasFiles ? [mount(`bind,source=files,target=${given}/files`)] : []
-  const layers = layersOf(definition).map((_, index) =>
-    run([mount(`bind,source=layers/${index}.json,target=${given}/layer`), ...files], 'layer'),
+  const layers = layerFiles(plan, ours).map(({ path, content }) =>
+    run([mount(`bind,source=${path},target=${given}/layer`), ...files], 'layer', digestOf(content)),
   )
   const asRoot = user === '' ? [] : ['USER root']
   const asBefore = user === '' ? [] : [`USER ${user}`]
   return [`FROM ${on}`, ...asRoot, base, ...layers, ...asBefore, ''].join('\n')
 }
 
+interface LayerFile extends ContextFile {
+  readonly content: string
+}
+
+const digestOf = (content: string) => createHash('sha256').update(content).digest('hex').slice(0, 32)
+
 /** What the layers of a build find: a file each, in which all stands that makes one differ from another. */
-export function layerFiles({ definition, fingerprint }: LayerPlan, ours: readonly string[]): ContextFile[] {
+export function layerFiles({ definition, fingerprint }: LayerPlan, ours: readonly string[]): LayerFile[] {
   const layers = layersOf(definition)
   return layers.map((layer, index) => ({
     path: `layers/${index}.json`,

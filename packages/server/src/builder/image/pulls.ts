@@ -3,6 +3,7 @@ import type Docker from 'dockerode'
 import { z } from 'zod'
 import type { RegistryCredentials } from '../builder.ts'
 import { statusOf, wordsOf } from '../../backends/docker/engine.ts'
+import { isPodman, pullWithPodman, unlessImagesGo, untagWithPodman } from '../../backends/docker/podman.ts'
 import { streamOf } from './engine-calls.ts'
 import { pullFailure } from './failure.ts'
 import { credentialsFor, parseImageName } from './registries.ts'
@@ -19,7 +20,7 @@ export interface FoundImage {
 /** The id of an image that the engine has; undefined when it has none of that name. */
 export async function localImage(engine: Docker, name: string): Promise<string | undefined> {
   try {
-    return (await engine.getImage(name).inspect()).Id
+    return (await unlessImagesGo(() => engine.getImage(name).inspect())).Id
   } catch (error) {
     if (statusOf(error) === 404 || statusOf(error) === 400) return undefined
     throw error
@@ -38,10 +39,14 @@ export async function findImage(
   const parsed = parseImageName(name)
   if (parsed === undefined) throw new Error(`not the name of an image: ${name}`)
   const { host, repository, tag = 'latest', digest } = parsed
-  const here = digest === undefined ? await localImage(engine, `${repository}:${tag}`) : undefined
+  // Podman has what was made here below `localhost`, and finds it by the name as people write it.
+  const isPodmans = await isPodman(engine)
+  const names = [`${repository}:${tag}`, ...(isPodmans ? [name] : [])]
+  const here = digest === undefined ? await localImageOf(engine, names) : undefined
   if (here !== undefined && !anew) return { digest: here }
   try {
     const asked = digest === undefined ? `${repository}:${tag}` : `${repository}@${digest}`
+    if (isPodmans) return await pulledByPodman(engine, asked, here, credentialsFor(host, registries))
     const told = await digestAt(engine, asked, credentialsFor(host, registries))
     return { digest: told, pull: `${repository}@${told}` }
   } catch (error) {
@@ -49,6 +54,38 @@ export async function findImage(
     throw pullFailure(error, name)
   }
 }
+
+async function localImageOf(engine: Docker, names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) {
+    const found = await localImage(engine, name)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/**
+ * Podman's protocol cannot ask a registry what a name means: it is pulled at once, and keeps no name that others could begin a Dockerfile
+ * with. A tag that was the operator's is so again.
+ */
+async function pulledByPodman(
+  engine: Docker,
+  name: string,
+  here: string | undefined,
+  credentials: RegistryCredentials | undefined,
+): Promise<FoundImage> {
+  const image = await pullWithPodman(engine, name, {
+    ...withAuth(name, credentials),
+    signal: AbortSignal.timeout(pullMs),
+  })
+  if (image === here) return { digest: image }
+  const colon = name.includes('@') ? -1 : name.lastIndexOf(':')
+  if (here !== undefined && colon > 0)
+    await engine.getImage(here).tag({ repo: name.slice(0, colon), tag: name.slice(colon + 1) })
+  else await untagWithPodman(engine, image, name)
+  return { digest: image }
+}
+
+const pullMs = 30 * 60_000
 
 async function digestAt(engine: Docker, name: string, credentials: RegistryCredentials | undefined): Promise<string> {
   const told: unknown = await engine.getImage(name).distribution(withAuth(name, credentials))
@@ -88,6 +125,10 @@ export async function pullImage(
   const credentials = credentialsFor(parseImageName(name)?.host ?? '', registries)
   const colon = name.includes('@') ? name.length : name.lastIndexOf(':')
   try {
+    if (await isPodman(engine)) {
+      await pullWithPodman(engine, name, { ...withAuth(name, credentials), onLine, signal })
+      return
+    }
     const answer = await streamOf(engine, {
       path: '/images/create?',
       method: 'POST',
