@@ -118,6 +118,10 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     withoutMounts: undefined,
     confinement: walls.confinement,
     requireRuntime: (name) => walls.requireRuntime(name),
+    freezer: {
+      freeze: async (id, signal) => runners.get(id)?.freeze(signal),
+      thaw: async (id, signal) => runners.get(id)?.thaw(signal),
+    },
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return
