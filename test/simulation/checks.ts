@@ -64,9 +64,9 @@ export class Checks {
       const there = machines.alive.filter(({ machine }) => machine === id).length
       if (there > 0 && time.now() > emptyBy) this.#mayNotLast(`runners are on ${id} after its deadline`, repairMs)
     }
-    for (const { spec, illSince, asked } of machines.alive) {
+    for (const { spec, illSince, asked, frozen } of machines.alive) {
       const revision = apps.find(({ active }) => active?.id === spec.revisionId)
-      if (illSince === undefined || asked || revision?.active?.spec.healthCheck === undefined) continue
+      if (illSince === undefined || asked || frozen || revision?.active?.spec.healthCheck === undefined) continue
       // Failures count once the start period is over, and so many in a row.
       const startMs =
         Math.max(30, revision.app.scale.startup_timeout, revision.active.spec.scale.startup_timeout) * second

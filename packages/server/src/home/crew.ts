@@ -15,7 +15,12 @@ interface Member {
   proven: boolean
   serving: boolean
   /** While it is frozen. */
-  frozen?: { readonly since: Moment; readonly thaw: Thaw } | undefined
+  frozen: Frozen | undefined
+}
+
+interface Frozen {
+  readonly since: Moment
+  readonly thaw: Thaw
 }
 
 /** Which runner a request would rather have. */
@@ -33,6 +38,8 @@ export class Crew {
   #serving: readonly Member[] = []
   #spare: readonly Member[] = []
   #frozen: readonly Member[] = []
+  /** Also those that are no members at the moment, and may become some again. */
+  readonly #allFrozen = new Map<RunnerId, Frozen>()
   #retired: ReadonlySet<RunnerId> = new Set()
   #multiplexing = 1
   #free = 0
@@ -94,11 +101,13 @@ export class Crew {
     const member = this.#members.get(id)
     if (member === undefined || !member.serving || member.inFlight.size > 0) return false
     member.frozen = { since: this.#clock.now(), thaw }
+    this.#allFrozen.set(id, member.frozen)
     this.#recount()
     return true
   }
 
   thawed(id: RunnerId): void {
+    this.#allFrozen.delete(id)
     const member = this.#members.get(id)
     if (member?.frozen === undefined) return
     member.frozen = undefined
@@ -116,7 +125,9 @@ export class Crew {
   }
 
   #join(runner: ServingRunner): Member {
-    return { runner, inFlight: new Map(), idleSince: this.#clock.now(), used: false, proven: false, serving: true }
+    const frozen = this.#allFrozen.get(runner.id)
+    const idleSince = this.#clock.now()
+    return { runner, inFlight: new Map(), idleSince, used: false, proven: false, serving: true, frozen }
   }
 
   /**

@@ -122,7 +122,7 @@ export interface Home {
   setMultiplexing(requestsPerRunner: number): void
   /**
    * From now on this runner is frozen, and idle as before: it gets requests where no other has a free slot, and their slots
-   * have `thaw`. False where it is busy, or gets no requests: then it must not be.
+   * have `thaw`, until `thawed` is called. False where it is busy, or gets no requests: then it must not be.
    */
   freeze(id: RunnerId, thaw: Thaw): boolean
   /** It is frozen no more. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { setFreezeAfter } from '../store/apps.ts'
+import { openTestRunner } from '../testing/runner.ts'
 import { openTestScheduler } from '../testing/scheduler.ts'
 
 let world: Awaited<ReturnType<typeof openTestScheduler>>
@@ -119,6 +120,29 @@ test('one that cannot be frozen is left as it is, and not asked again', async ()
 test('an app says in its explanation that runners are frozen', async () => {
   await world.pass(5_000)
   expect(world.scheduler.decisions('hello').now.there).toMatchObject({ idle: 1, frozen: 1 })
+})
+
+test('nobody asks a frozen runner for its health; the check that it missed comes once it goes on', async () => {
+  const check = { path: '/', method: 'GET', startPeriodSeconds: 0, timeoutSeconds: 1, failureThreshold: 1 } as const
+  let asked = 0
+  await using runner = await openTestRunner((_, res) => {
+    asked += 1
+    res.end()
+  })
+  const scale = { min_concurrency: 1, max_concurrency: 1, keep_alive: 60 }
+  await world.deploy({ revision: 'revision-2', scale, healthCheck: { ...check, callRegularly: true } })
+  const next = world.backend.started.at(-1)!.id
+  world.backend.accept(next, runner.address)
+  await expect.poll(async () => (await world.stored(next))?.state).toBe('serving')
+  await world.pass(5_000)
+  await expect.poll(() => world.backend.frozen.has(next)).toBe(true)
+  const before = asked
+  await world.pass(60_000)
+  expect([asked, (await world.stored(next))?.state]).toEqual([before, 'serving'])
+  const slot = await called()
+  await world.settled()
+  await expect.poll(() => asked).toBe(before + 1)
+  slot.release()
 })
 
 test('somebody who looks into a frozen runner makes it go on', async () => {

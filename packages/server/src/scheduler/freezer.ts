@@ -13,7 +13,7 @@ export interface FreezerParts {
   /** Absent where runners cannot be frozen. */
   readonly backend: BackendFreezer | undefined
   readonly apps: Pick<Apps, 'byId'>
-  readonly homes: Pick<Homes, 'of' | 'freezes'>
+  readonly homes: Pick<Homes, 'of' | 'find' | 'freezes'>
   readonly fleet: Pick<Fleet, 'get'>
   readonly clock: Clock
   readonly log: Logger
@@ -100,8 +100,8 @@ export class Freezer {
   learn({ to }: Change): void {
     if (to.state === 'draining') this.#letGoOn(to.id)
     if (to.state !== 'terminated') return
-    this.#frozen.delete(to.id)
     this.#unable.delete(to.id)
+    if (this.#frozen.delete(to.id)) this.#parts.homes.find(to.appId)?.thawed(to.id)
   }
 
   /** What serves one revision of an app is frozen as the app is. */

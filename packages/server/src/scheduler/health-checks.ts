@@ -97,8 +97,8 @@ export class HealthChecks {
     for (const watched of this.#watched.values()) {
       const { check, health, runner, asking } = watched
       if (runner.state !== 'serving' || health === undefined || asking || !isDue(check, health, 0, now)) continue
-      const isAwake = !this.#parts.freezer.isFrozen(runner.id)
-      if (isAwake && isDue(check, health, this.#parts.inFlightOf(runner.appId, runner.id), now)) {
+      if (this.#parts.freezer.isFrozen(runner.id)) continue // it stays due: it is asked once it goes on
+      if (isDue(check, health, this.#parts.inFlightOf(runner.appId, runner.id), now)) {
         void this.#ask(watched, runner)
       } else watched.health = sent(health, now) // it is asked when its turn comes again
     }
