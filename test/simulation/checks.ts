@@ -97,7 +97,11 @@ export class Checks {
     const waits = load.waiting > 0
     const delayMs = scale.scaling_delay * second
     if (waits && able.length === 0 && !views.some(({ state }) => state === 'idle' || state === 'running'))
-      this.#mayNotLast(`requests wait for ${appId}, and no runner comes`, delayMs + 20 * second)
+      // A runner may have come and gone between two looks: then others wait.
+      this.#mayNotLast(
+        `requests wait for ${appId} since ${load.waitingSince}, and no runner comes`,
+        delayMs + 20 * second,
+      )
     const free = able.some(({ id, state }) => state === 'idle' && load.runners.has(id) && !this.#isRetired(id))
     if (waits && free && load.running < scale.max_concurrency)
       this.#mayNotLast(`requests wait for ${appId} beside an idle runner`, 30 * second)
