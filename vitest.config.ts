@@ -24,7 +24,17 @@ const oneForAll = 'test/engine/setup-e2e.ts'
  * End-to-end tests that ask most of a backend: they run with processes and with containers. `npm run test:containers` runs
  * all with containers, which takes too long for each change.
  */
-const inContainersToo = ['bad-apps', 'files', 'isolation', 'requests', 'rollouts', 'run', 'shell', 'sockets']
+const inContainersToo = [
+  'bad-apps',
+  'files',
+  'freezing',
+  'isolation',
+  'requests',
+  'rollouts',
+  'run',
+  'shell',
+  'sockets',
+]
 
 /** Unit tests stand beside the code; `test/e2e` drives a real server. Limits are generous: machines are noisy. */
 export default defineConfig({

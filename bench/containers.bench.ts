@@ -15,7 +15,7 @@ const patienceMs = 60_000
  * Question: what does the backend add to the start of a container, and how soon does one that was stopped in its tracks
  * answer again? Expected: next to nothing, the time belongs to the engine and the program. From the call of `start` until a
  * request is answered, against a container of the same image, program and walls, made and started through the bare Engine
- * API; by turns, so that both meet the same machine. The thaw is the engine's own: the platform stops no runner in its tracks.
+ * API; by turns, so that both meet the same machine. The thaw is the engine's own; the platform's is asked for by `thaw`.
  */
 export async function containers(report: Report): Promise<void> {
   const engine = await openEngine()

@@ -8,6 +8,7 @@ const questions: Record<string, () => Promise<(report: Report) => Promise<void>>
   'cold-start': async () => (await import('./cold-start.bench.ts')).coldStart,
   containers: async () => (await import('./containers.bench.ts')).containers,
   'container-calls': async () => (await import('./container-calls.bench.ts')).containerCalls,
+  thaw: async () => (await import('./thaw.bench.ts')).thaw,
   spawn: async () => (await import('./spawn.bench.ts')).spawned,
   'scale-out': async () => (await import('./scale-out.bench.ts')).scaleOut,
   'wake-all': async () => (await import('./wake-all.bench.ts')).wakeAll,

@@ -64,9 +64,9 @@ export class Checks {
       const there = machines.alive.filter(({ machine }) => machine === id).length
       if (there > 0 && time.now() > emptyBy) this.#mayNotLast(`runners are on ${id} after its deadline`, repairMs)
     }
-    for (const { spec, illSince, asked } of machines.alive) {
+    for (const { spec, illSince, asked, frozen } of machines.alive) {
       const revision = apps.find(({ active }) => active?.id === spec.revisionId)
-      if (illSince === undefined || asked || revision?.active?.spec.healthCheck === undefined) continue
+      if (illSince === undefined || asked || frozen || revision?.active?.spec.healthCheck === undefined) continue
       // Failures count once the start period is over, and so many in a row.
       const startMs =
         Math.max(30, revision.app.scale.startup_timeout, revision.active.spec.scale.startup_timeout) * second
@@ -97,7 +97,11 @@ export class Checks {
     const waits = load.waiting > 0
     const delayMs = scale.scaling_delay * second
     if (waits && able.length === 0 && !views.some(({ state }) => state === 'idle' || state === 'running'))
-      this.#mayNotLast(`requests wait for ${appId}, and no runner comes`, delayMs + 20 * second)
+      // A runner may have come and gone between two looks: then others wait.
+      this.#mayNotLast(
+        `requests wait for ${appId} since ${load.waitingSince}, and no runner comes`,
+        delayMs + 20 * second,
+      )
     const free = able.some(({ id, state }) => state === 'idle' && load.runners.has(id) && !this.#isRetired(id))
     if (waits && free && load.running < scale.max_concurrency)
       this.#mayNotLast(`requests wait for ${appId} beside an idle runner`, 30 * second)

@@ -23,6 +23,7 @@ export interface SimRunner {
   readonly port: number
   sighting: Sighting
   asked: boolean
+  frozen: boolean
   /** Since when it answers no health check well. */
   illSince?: number
   readonly executions: Set<Execution>
@@ -44,6 +45,9 @@ export interface Faults {
   /** Of health checks that fail although the runner is well. */
   failedCheck: number
   listFails: number
+  /** Of runners that are to be frozen, or to go on, and are not. */
+  noFreeze: number
+  noThaw: number
   /** Of changes that nobody is told of. */
   untold: number
 }
@@ -59,6 +63,8 @@ export const noFaults: Faults = {
   illPerHour: 0,
   failedCheck: 0,
   listFails: 0,
+  noFreeze: 0,
+  noThaw: 0,
   untold: 0,
 }
 
@@ -74,6 +80,7 @@ export class Machines {
   faults: Faults
   starts = 0
   calls = 0
+  freezes = 0
   /** Starts, ends and signals so far: when nothing happens any more it stands still. */
   deeds = 0
   /** Where runners are to be, as their launch says. */
@@ -133,6 +140,19 @@ export class Machines {
       name: 'process',
       withoutMounts: undefined,
       confinement: [],
+      freezer: {
+        freeze: async (id) => {
+          await answer(5, 50)
+          if (this.#chance.next() < this.faults.noFreeze) throw new Error('it cannot be frozen')
+          this.#freeze(id)
+        },
+        thaw: async (id) => {
+          await answer(1, 30)
+          if (this.#chance.next() < this.faults.noThaw) throw new Error('it does not go on')
+          const runner = this.runners.get(id)
+          if (runner) runner.frozen = false
+        },
+      },
       start: async (spec) => {
         await answer(5, 50)
         if (this.#chance.next() < this.faults.refused) throw new Error('no room for another process')
@@ -200,6 +220,7 @@ export class Machines {
     const runner = this.#byPort.get(port)
     if (runner?.sighting.kind !== 'accepting')
       return Promise.resolve({ kind: 'refused', message: 'nobody listens' } as const)
+    if (runner.frozen) this.onBroken(`${requestId || 'a call'} was sent to ${runner.spec.id}, which is frozen`)
     const { resolve, promise } = Promise.withResolvers<Relayed>()
     const execution: Execution = {
       end: (kind) => {
@@ -232,6 +253,7 @@ export class Machines {
       startedAt: this.#time.now(),
       sighting: { kind: 'starting' },
       asked: false,
+      frozen: false,
       executions: new Set(),
     }
     this.#checkPlace(runner)
@@ -270,6 +292,7 @@ export class Machines {
     },
     whatIsWrong: async ({ port }, { timeoutSeconds }) => {
       const runner = this.#byPort.get(port)
+      if (runner?.frozen === true) this.onBroken(`${runner.spec.id} is asked for its health while it is frozen`)
       const isBad = runner?.illSince !== undefined || this.#chance.next() < this.faults.failedCheck
       await this.#time.rest(isBad && port % 2 === 0 ? timeoutSeconds * 1_000 : this.#chance.between(1, 100))
       if (runner?.sighting.kind !== 'accepting') return 'failed: nobody listens'
@@ -293,12 +316,21 @@ export class Machines {
       this.onBroken(`${spec.id} was started on ${machine}, which is in maintenance`)
   }
 
+  #freeze(id: RunnerId): void {
+    const runner = this.runners.get(id)
+    if (runner?.sighting.kind !== 'accepting' || runner.asked) return
+    if (runner.executions.size > 0) this.onBroken(`${id} was frozen at work`)
+    this.freezes += 1
+    runner.frozen = true
+  }
+
   /** Most finish what they do and go; some need long after that, some do not listen. */
   #terminate(id: RunnerId): void {
     const runner = this.runners.get(id)
     if (runner === undefined || runner.asked) return
     this.deeds += 1
     runner.asked = true
+    runner.frozen = false
     if (this.#chance.next() < this.faults.deafToTerm) return
     const teardownMs = this.#chance.next() < 0.1 ? this.#chance.between(0, 20_000) : this.#chance.between(10, 500)
     const look = (): void => {

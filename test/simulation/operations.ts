@@ -3,7 +3,13 @@ import { queueDefaults } from '../../packages/server/src/domain/queue-settings.t
 import type { HealthCheck } from '../../packages/server/src/domain/revision.ts'
 import { renewalOf } from '../../packages/server/src/domain/rollout.ts'
 import { changedScale, type ScaleChanges } from '../../packages/server/src/domain/scale.ts'
-import { deleteApp, queueOfApp, updateQueue, updateScale } from '../../packages/server/src/store/apps.ts'
+import {
+  deleteApp,
+  queueOfApp,
+  setFreezeAfter,
+  updateQueue,
+  updateScale,
+} from '../../packages/server/src/store/apps.ts'
 import { setNextRevision } from '../../packages/server/src/store/next-revisions.ts'
 import { maintenances } from '../../packages/server/src/store/maintenance.ts'
 import { registerTestRevision } from '../../packages/server/src/testing/scheduler.ts'
@@ -19,6 +25,7 @@ const operations: readonly (readonly [weight: number, name: string, run: Operati
   [8, 'set-rev', setRevision],
   [14, 'scale', scale],
   [6, 'roll out', rollOut],
+  [6, 'set when runners are frozen', freeze],
   [
     5,
     'stop a runner',
@@ -100,6 +107,15 @@ async function scale(world: World, server: Server): Promise<void> {
   world.note(`scale ${app.id} ${JSON.stringify(said)}`)
   const rolling = app.rollingScale && changedScale(app.rollingScale, said)
   await server.store.commit(updateScale(app, changedScale(app.scale, said), rolling, world.time.now()))
+  await server.apps.refresh()
+}
+
+async function freeze(world: World, server: Server): Promise<void> {
+  const app = pickApp(world)
+  if (app === undefined) return
+  const seconds = world.chance.pick([0, 1, 1, 5, 60, null])
+  world.note(`${app.id} is frozen after ${seconds} s`)
+  await server.store.commit(setFreezeAfter(app.id, seconds, world.time.now()))
   await server.apps.refresh()
 }
 

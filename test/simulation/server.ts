@@ -74,6 +74,7 @@ export async function startServer(parts: ServerParts): Promise<Server> {
       return testLaunch(start)
     },
     everyMs: 2_000,
+    freezeAfterSeconds: 30,
   })
   const caller = machines.caller(ended.signal, serviceMs)
   const functions = createFunctions({

@@ -19,6 +19,7 @@ export interface Played {
   readonly direct: number
   readonly executions: number
   readonly starts: number
+  readonly freezes: number
   readonly commits: number
   readonly functions: number
   readonly crashes: number
@@ -44,6 +45,8 @@ const usualFaults: Faults = {
   illPerHour: 0.1,
   failedCheck: 0.01,
   listFails: 0.002,
+  noFreeze: 0.01,
+  noThaw: 0.005,
   untold: 0.02,
 }
 
@@ -97,6 +100,7 @@ export async function simulate({ seed, days }: Play): Promise<Played> {
       ...world.counts,
       executions: machines.calls,
       starts: machines.starts,
+      freezes: machines.freezes,
       commits: memory.commits,
       operations,
     }

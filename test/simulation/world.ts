@@ -174,7 +174,13 @@ export class World {
     this.counts.direct += 1
     using slot = await home.acquire(`direct-${(this.#requests += 1)}`, patience.signal).finally(stop)
     const timeoutMs = known.app.scale.request_timeout * 1_000
-    const end = await this.machines.call(slot.address.port, '', timeoutMs, (id) => this.serviceMs(id))
+    const goesOn = await (slot.thaw?.() ?? Promise.resolve()).then(
+      () => true,
+      () => false,
+    )
+    const end = goesOn
+      ? await this.machines.call(slot.address.port, '', timeoutMs, (id) => this.serviceMs(id))
+      : ({ kind: 'connection_error' } as const)
     if (end.kind === 'answered') this.counts.served += 1
     this.#judge(end.kind === 'answered' ? { kind: 'answered', status: end.status } : end, slot.runnerId, server, appId)
   }

@@ -23,15 +23,17 @@ export async function listRunners(flags: Flags): Promise<void> {
 
 function shown(found: readonly Runner[]): string {
   if (found.length === 0) return 'There is no runner'
-  const rows = found.map(({ runner_id, app, state, machine_type, in_flight_requests, uptime_seconds, ...ended }) => [
-    runner_id,
-    app,
-    state,
-    machine_type,
-    String(in_flight_requests),
-    `${uptime_seconds}s`,
-    reasonOf(ended),
-  ])
+  const rows = found.map(
+    ({ runner_id, app, state, frozen_since, machine_type, in_flight_requests, uptime_seconds, ...ended }) => [
+      runner_id,
+      app,
+      frozen_since === null ? state : `${state} (frozen)`,
+      machine_type,
+      String(in_flight_requests),
+      `${uptime_seconds}s`,
+      reasonOf(ended),
+    ],
+  )
   return table([['RUNNER', 'APP', 'STATE', 'MACHINE', 'IN FLIGHT', 'UPTIME', 'REASON'], ...rows])
 }
 

@@ -12,7 +12,10 @@ export async function status(flags: Where & { json?: boolean }): Promise<void> {
     `Carrick ${now.version} is up at ${connection.url} (backend ${now.backend}${now.engine === undefined ? '' : `: ${now.engine}`}): ${count(now.apps, 'app')}, ` +
     `${count(now.runners, 'runner')}, ${now.queued} waiting, ${now.running} running, ${gibibytes(now.disk_free_bytes)} GiB free`
   const paused = now.paused.length === 0 ? '' : `\nPaused: the queue of ${now.paused.join(', ')}`
-  print({ text: text + paused + inMaintenance(now) + confined(now), json: { url: connection.url, ...now } }, flags)
+  print(
+    { text: text + paused + inMaintenance(now) + confined(now) + freezing(now), json: { url: connection.url, ...now } },
+    flags,
+  )
 }
 
 /** A line for each machine that gets no runners. */
@@ -35,6 +38,10 @@ function confined({ confinement }: ServerStatus): string {
     return why === undefined ? [] : [`\n${part} of runners only by ${by}, because ${why}`]
   })
   return `${had.length === 0 ? '' : `\nRunners are confined in ${had.join(', ')}`}${reasons.join('')}`
+}
+
+function freezing({ without_freezing: why }: ServerStatus): string {
+  return why === null ? '' : `\nIdle runners cannot be frozen: ${why}`
 }
 
 const count = (number: number, thing: string) => `${number} ${thing}${number === 1 ? '' : 's'}`

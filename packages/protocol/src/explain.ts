@@ -44,6 +44,8 @@ const Decision = z.object({
     pending: z.number(),
     starting: z.number(),
     idle: z.number(),
+    /** Of those that are idle. */
+    frozen: z.number().default(0),
     busy: z.number(),
     ending: z.number(),
     /** Of those that are ending. */

@@ -99,6 +99,20 @@ export const QueueRequest = z.strictObject({
 })
 export type QueueRequest = z.infer<typeof QueueRequest>
 
+/** GET and PATCH /v1/serverless/apps/{owner}/{name}/freezing. Seconds; `freeze_after` is null where the server's holds, 0 for never. */
+export const PlatformFreezing = z.object({
+  freeze_after: z.number().nullable(),
+  /** Null: never. */
+  in_force: z.number().nullable(),
+  /** Why none is frozen on this server whatever is set, as half a sentence. */
+  impossible: z.string().nullable(),
+})
+export type PlatformFreezing = z.infer<typeof PlatformFreezing>
+
+/** Null: as the server is set. */
+export const FreezingRequest = z.strictObject({ freeze_after: z.number().nullable() })
+export type FreezingRequest = z.infer<typeof FreezingRequest>
+
 /** GET /v1/serverless/apps/{owner}/{name}/runners/history */
 export const RunnerHistory = z.object({
   timeframe: z.enum(['minute', 'hour', 'day', 'week', 'month']),

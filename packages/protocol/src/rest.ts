@@ -187,6 +187,8 @@ export const RunnerList = z.object({
       replacement: z.enum(['none', 'will', 'did']),
       machine_type: z.string(),
       in_flight_requests: z.number(),
+      /** Since when it is frozen: its state is IDLE then. */
+      frozen_since: moment.default(null),
       uptime_seconds: z.number(),
       started_at: moment,
       ended_at: moment,
@@ -231,6 +233,8 @@ export const ServerStatus = z.object({
     .array(z.object({ part: z.string(), by: z.string().nullable(), why: z.string().optional() }))
     .readonly()
     .default([]),
+  /** Why runners cannot be frozen here, as half a sentence; null where they can. */
+  without_freezing: z.string().nullable().default(null),
 })
 export type ServerStatus = z.infer<typeof ServerStatus>
 

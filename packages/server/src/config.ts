@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { mostFreezeAfter } from './domain/freezing.ts'
 
 const whole = z.coerce.number().int()
 const milliseconds = whole.min(1)
@@ -52,6 +53,13 @@ export const settings = z.object({
     .enum(['debug', 'info', 'warn', 'error'])
     .default('warn')
     .describe('How much the server says on stderr'),
+  CARRICK_FREEZE_AFTER: whole
+    .min(0)
+    .max(mostFreezeAfter)
+    .default(0)
+    .describe(
+      'Seconds of idleness after which runners are frozen, for apps of which `carrick apps freezing` says nothing; 0 is never',
+    ),
   CARRICK_RECONCILE_EVERY_MS: milliseconds.default(1_000).describe('Longest time between two scheduler passes'),
   CARRICK_BODY_LIMIT: bytes.default(100 * 1024 * 1024).describe('Largest request body, in bytes'),
   CARRICK_RESULT_LIMIT: bytes.default(1024 * 1024 * 1024).describe('Largest stored result, in bytes'),

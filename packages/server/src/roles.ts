@@ -73,7 +73,16 @@ export async function startRoles(
   await recordPrices(foundation, [...hardware.types.values()])
   // From here on no former runner is left, so nothing runs twice by accident.
   const everyMs = config.CARRICK_RECONCILE_EVERY_MS
-  const scheduler = await startScheduler({ ...foundation, backend, launch, hardware, budgets, everyMs })
+  const freezeAfterSeconds = config.CARRICK_FREEZE_AFTER
+  const scheduler = await startScheduler({
+    ...foundation,
+    backend,
+    launch,
+    hardware,
+    budgets,
+    everyMs,
+    freezeAfterSeconds,
+  })
   const quotaWatch = startQuotaWatch({ ...foundation, runners: scheduler, withoutMounts: backend.withoutMounts })
   closing.defer(() => quotaWatch.stop())
   const budgetWatch = startBudgetWatch({ ...foundation, budgets, usageKeeper, currency: config.CARRICK_CURRENCY })
@@ -163,6 +172,8 @@ export async function startRoles(
       backend: backend.name,
       ...(engine === undefined ? {} : { engine }),
       confinement: backend.confinement,
+      withoutFreezing: backend.withoutFreezing,
+      freezeAfterSeconds,
       folder: folder.path,
       currency: config.CARRICK_CURRENCY,
       deployCheck: config.CARRICK_DEPLOY_CHECK === 'true',

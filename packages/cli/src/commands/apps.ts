@@ -1,15 +1,30 @@
 import { Command } from 'commander'
 import { explaining } from './explaining.ts'
 import { data, json, output, url } from './options.ts'
-import { past } from './values.ts'
+import { freezeAfter, past } from './values.ts'
 
 export function apps(): Command {
-  const group = new Command('apps').description('Why an app has as many runners as it has; `fal apps` does the rest')
+  const group = new Command('apps').description(
+    'Why an app has as many runners as it has, and when they are frozen; `fal apps` does the rest',
+  )
   explaining(group, 'Why an app has as many runners as it has, in sentences: now, and at the last decisions')
     .argument('<app>', 'owner/name, or the name of one of your own')
     .option('--env <environment>', 'the environment that it is in')
     .option('--last <number>', 'how many of the last decisions, 50 at most', '5')
     .action(async (app, flags) => (await import('../explain.ts')).explainApp(app, flags))
+  group
+    .command('freezing')
+    .description(
+      'When its idle runners are frozen, so that they take no processor time until something is sent to them',
+    )
+    .argument('<app>', 'owner/name, or the name of one of your own')
+    .option('--env <environment>', 'the environment that it is in')
+    .option('--after <time>', 'from now on after so much idleness: 60s, 30m, never, default', freezeAfter)
+    .addOption(data())
+    .addOption(url())
+    .addOption(json())
+    .addOption(output())
+    .action(async (app, flags) => (await import('../freezing.ts')).freezing(app, flags))
   return group
 }
 

@@ -28,6 +28,11 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError('It must be a time such as 90s, 30m or 2h.')
 }
 
+/** Idleness, or none. */
+export function freezeAfter(text: string): number | 'never' | 'default' {
+  return text === 'never' || text === 'default' ? text : seconds(text)
+}
+
 /** A moment, or how long ago it was, as ISO 8601. */
 export function past(text: string): string {
   const [, amount, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []

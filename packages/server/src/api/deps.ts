@@ -41,7 +41,7 @@ export interface Deps {
   readonly log: Logger
   readonly store: Store
   readonly apps: Apps
-  readonly homes: Pick<Homes, 'of' | 'totals' | 'usage'>
+  readonly homes: Pick<Homes, 'of' | 'totals' | 'usage' | 'freezes'>
   readonly keyring: Pick<Keyring, 'identify' | 'endOf' | 'mint' | 'prepare' | 'refresh'>
   readonly vault: Pick<Vault, 'keep' | 'exposed'>
   readonly blobs: Pick<BlobStore, 'put'>
@@ -180,6 +180,10 @@ export interface ServerFacts {
   /** The container engine that runs them, and its version. */
   readonly engine?: string
   readonly confinement: readonly Confinement[]
+  /** Why runners cannot be frozen, as half a sentence; undefined where they can. */
+  readonly withoutFreezing: string | undefined
+  /** After so many seconds of idleness runners are frozen where nothing else is said; 0: never. */
+  readonly freezeAfterSeconds: number
   /** The data folder. */
   readonly folder: string
   /** What the operator's prices are in. */

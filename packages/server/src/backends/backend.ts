@@ -119,6 +119,14 @@ export interface ExecSession extends AsyncDisposable {
   resize(size: TerminalSize): void
 }
 
+/** Stops runners in their tracks, with all that they started: they keep their memory and connections and take no CPU. */
+export interface BackendFreezer {
+  /** Rejects where it could not: then the runner goes on. One that is gone, or frozen already, is left as it is. */
+  freeze(id: RunnerId, signal: AbortSignal): Promise<void>
+  /** It goes on when this resolves. `terminate` and `kill` see to it by themselves. */
+  thaw(id: RunnerId, signal: AbortSignal): Promise<void>
+}
+
 /** Somewhere runners can live. Every call is idempotent by runner id, because a pass may be repeated. */
 export interface RunnerBackend {
   readonly name: BackendName
@@ -132,6 +140,9 @@ export interface RunnerBackend {
   start(spec: RunnerSpec, signal: AbortSignal): Promise<void>
   /** Asks it to finish (SIGTERM) and returns. When it must end is the scheduler's decision. */
   terminate(id: RunnerId, signal: AbortSignal): Promise<void>
+  /** Absent where runners cannot be frozen, for the reason that `withoutFreezing` gives as half a sentence. */
+  readonly freezer?: BackendFreezer
+  readonly withoutFreezing?: string
   /** Ends it, and all that it started, now. */
   kill(id: RunnerId, signal: AbortSignal): Promise<void>
   /**

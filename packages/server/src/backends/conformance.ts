@@ -239,6 +239,71 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       expect((await runners.usage(never)).get(id)).toBeUndefined()
     })
 
+    describe('frozen', () => {
+      const busy = 'setInterval(() => { for (const until = Date.now() + 5; Date.now() < until;); }, 10)'
+      const atWork = async (program = '') => {
+        const id = await started(`${program};${busy};${alone};${server}`)
+        return { id, address: (await sighted(id, 'accepting')).address }
+      }
+      const cpuOf = async (id: RunnerId) => (await runners.usage(never)).get(id)?.cpuSeconds ?? 0
+      /** A neighbour's work shows that time has passed. */
+      const stands = async (id: RunnerId, neighbour: RunnerId) => {
+        const [before, others] = [await cpuOf(id), await cpuOf(neighbour)]
+        await vi.waitFor(async () => expect(await cpuOf(neighbour)).toBeGreaterThan(others + 0.3), patience)
+        return (await cpuOf(id)) - before < 0.02
+      }
+
+      test('a runner takes no CPU, keeps what it has, and goes on', async () => {
+        const [{ id, address }, other] = [await atWork(), await atWork()]
+        const { pid } = await state(address)
+        await runners.freezer?.freeze(id, never)
+        await runners.freezer?.freeze(id, never)
+        await vi.waitFor(async () => expect(await stands(id, other.id)).toBe(true), patience)
+        expect(await sightingOf(id)).toMatchObject({ kind: 'accepting' })
+        await runners.freezer?.thaw(id, never)
+        await runners.freezer?.thaw(id, never)
+        expect((await state(address)).pid).toBe(pid)
+        const before = await cpuOf(id)
+        await vi.waitFor(async () => expect(await cpuOf(id)).toBeGreaterThan(before + 0.1), patience)
+      })
+
+      test('a runner that is thawed while it is being frozen goes on', async () => {
+        const { id, address } = await atWork()
+        await Promise.all([runners.freezer?.freeze(id, never), runners.freezer?.thaw(id, never)])
+        expect((await state(address)).env['CARRICK_RUNNER_ID']).toBe(id)
+      })
+
+      test('a runner hears that it is to end, and may take its time', async () => {
+        const { id } = await atWork(
+          `process.on('SIGTERM', () => { console.log('bye'); setTimeout(() => process.exit(7), 50) })`,
+        )
+        await runners.freezer?.freeze(id, never)
+        await runners.terminate(id, never)
+        expect(await sighted(id, 'exited')).toEqual({ kind: 'exited', exit: { code: 7, signal: null } })
+        expect(output.map((line) => line.text)).toEqual(['bye'])
+      })
+
+      test('a runner is killed with all that it started', async () => {
+        const id = await started(`${family};${server}`)
+        const { pid, children } = await state((await sighted(id, 'accepting')).address)
+        await runners.freezer?.freeze(id, never)
+        await runners.kill(id, never)
+        expect(await sightingOf(id)).toEqual({ kind: 'exited', exit: { code: null, signal: 'SIGKILL' } })
+        expect(running(id, [pid, ...children])).toEqual([])
+        await runners.freezer?.thaw(id, never)
+      })
+
+      test('a runner that a killed server left behind can be ended by the next one', async () => {
+        const spec = specOf(`${family};${server}`)
+        await startInAnotherProcess(backend, place, spec, { frozen: true })
+        const next = await backend.open(place)
+        expect([...(await next.list(never))]).toEqual([[spec.id, { kind: 'starting' }]])
+        await next.kill(spec.id, never)
+        expect((await next.list(never)).size).toBe(0)
+        await next.close()
+      })
+    })
+
     describe('a command beside a runner', () => {
       const shell = (script: string) => ['/bin/sh', '-c', script]
       const besides = async (command: readonly string[], terminal?: TerminalSize) => {
@@ -439,6 +504,7 @@ export async function startInAnotherProcess(
   backend: BackendUnderTest,
   place: Place,
   spec: RunnerSpec,
+  { frozen } = { frozen: false },
 ): Promise<Address> {
   const host = `
     const [module, exported, place, spec] = process.argv.slice(1)
@@ -446,7 +512,9 @@ export async function startInAnotherProcess(
     const backend = await open(JSON.parse(place))
     backend.onChange(async () => {
       for (const { kind, address } of (await backend.list()).values()) {
-        if (kind === 'accepting') process.stdout.write(JSON.stringify(address), () => process.kill(process.pid, 'SIGKILL'))
+        if (kind !== 'accepting') continue
+        ${frozen ? `await backend.freezer.freeze(JSON.parse(spec).id, new AbortController().signal)` : ''}
+        process.stdout.write(JSON.stringify(address), () => process.kill(process.pid, 'SIGKILL'))
       }
     })
     await backend.start(JSON.parse(spec), new AbortController().signal)`

@@ -4,6 +4,7 @@ import type { Call, CallLimits, Caller } from '../calls/call.ts'
 import { askToStop } from '../calls/cancel.ts'
 import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
 import type { Origin } from '../calls/headers.ts'
+import { callerTo } from '../calls/thawing.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { RequestId } from '../domain/ids.ts'
 import { cancelledOutcome, failedOutcome, troubles } from '../domain/outcome.ts'
@@ -69,7 +70,7 @@ export class Attempt {
     this.#callerId = payload.callerId
     const collector = new Collector(blobs, resultBytes)
     crashPoint('before_send')
-    const answer = await caller.relay(this.#slot.address, call, this.#within(limits), () => {
+    const answer = await callerTo(this.#slot, caller).relay(this.#slot.address, call, this.#within(limits), () => {
       crashPoint('mid_stream')
       return collector
     })

@@ -22,6 +22,8 @@ export interface App {
   readonly revisionId?: RevisionId
   readonly scale: ScaleSettings
   readonly queue: QueueSettings
+  /** Seconds of idleness after which its runners are frozen; 0 is never. Absent: as the installation says. */
+  readonly freezeAfter?: number
   /** The revision that a rolling deploy is bringing up, while it does. */
   readonly rollingRevisionId?: RevisionId
   /** The scale settings that come into force when it switches. */

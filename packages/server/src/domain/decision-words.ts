@@ -13,6 +13,7 @@ export function decisionSentences(decision: Decision, app: string): readonly str
     ...(scaling ? [demandSentence(scaling, at), `${formulaOf(scaling.scale, scaling.atMost)}.`] : []),
     ...(scaling?.lifted ? [liftedSentence(scaling.lifted, scaling.desired.atLeast)] : []),
     thereSentence(there, at),
+    ...(there.frozen === undefined ? [] : [frozenSentence]),
     ...(rolling === undefined
       ? []
       : [`A rolling deploy brings up revision ${rolling}; until a runner of it is healthy, calls go where they went.`]),
@@ -72,14 +73,17 @@ function liftedSentence(lifted: 'handover' | 'warming', count: number): string {
     : 'A runner of the revision that calls go to now is to be ready, whether anybody calls or not.'
 }
 
+const frozenSentence =
+  'A frozen runner keeps its memory and takes no processor time; it goes on when something is sent to it.'
+
 function thereSentence(
-  { pending, starting, startingSince, idle, busy, ending, finishing }: RunnersThere,
+  { pending, starting, startingSince, idle, frozen = 0, busy, ending, finishing }: RunnersThere,
   at: number,
 ): string {
   const since = startingSince === undefined ? '' : ` (for ${spellTime(at - startingSince)})`
   const kinds = [
     [busy, `${busy} busy`],
-    [idle, `${idle} idle`],
+    [idle, `${idle} idle${frozen === 0 ? '' : frozen === idle ? ' (frozen)' : ` (${frozen} frozen)`}`],
     [starting, `${starting} starting${since}`],
     [pending, `${pending} waiting to start`],
     [ending, finishing === 0 ? `${ending} ending` : `${ending} ending (${finishing} still at work)`],

@@ -46,6 +46,8 @@ export interface RunnersThere {
   /** When the one began that has been starting for longest. */
   readonly startingSince?: Moment
   readonly idle: number
+  /** Of those, how many are frozen. Absent: none. */
+  readonly frozen?: number
   readonly busy: number
   readonly ending: number
   /** Of those, how many still work on requests. */

@@ -38,6 +38,8 @@ export interface RunnerView {
   readonly uptimeSeconds: number
   /** Until its keep-alive ends; absent while it is busy or never expires. */
   readonly expiresInSeconds?: number
+  /** Since when it is frozen; only of one that is idle. */
+  readonly frozenSince?: Moment
   readonly machineType: string
   /** Where it is, and what it holds there; absent until it has a place. */
   readonly placement?: Placement

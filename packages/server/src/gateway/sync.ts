@@ -2,6 +2,7 @@ import type { BeginAnswer, Failure, Relayed } from '../calls/call.ts'
 import { askToStop } from '../calls/cancel.ts'
 import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
 import { isRedirect, redirectBelow } from '../calls/location.ts'
+import { callerTo } from '../calls/thawing.ts'
 import { CarrickError } from '../domain/errors.ts'
 import { serverTiming } from '../domain/request-timeline.ts'
 import type { RunnerId } from '../domain/ids.ts'
@@ -93,7 +94,7 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
     ...(hangsUp ? { signal: departure.signal } : {}),
   }
   try {
-    const relayed = await deps.caller.relay(slot.address, call, limits, begin)
+    const relayed = await callerTo(slot, deps.caller).relay(slot.address, call, limits, begin)
     const callersFault = relayed.kind === 'answered' ? undefined : body?.failure()
     if (callersFault !== undefined) throw callersFault
     const end = endOf(relayed)

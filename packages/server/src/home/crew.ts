@@ -1,7 +1,7 @@
 import type { Clock, Moment } from '../kit/clock.ts'
 import type { RequestId, RunnerId } from '../domain/ids.ts'
 import type { Address } from '../domain/runner.ts'
-import type { RunnerLoad, ServingRunner, Slot } from './home.ts'
+import type { RunnerLoad, ServingRunner, Slot, Thaw } from './home.ts'
 
 interface Member {
   runner: ServingRunner
@@ -14,6 +14,13 @@ interface Member {
   /** It has answered somebody: what it loads for the first request is loaded. */
   proven: boolean
   serving: boolean
+  /** While it is frozen. */
+  frozen: Frozen | undefined
+}
+
+interface Frozen {
+  readonly since: Moment
+  readonly thaw: Thaw
 }
 
 /** Which runner a request would rather have. */
@@ -30,6 +37,9 @@ export class Crew {
   readonly #members = new Map<RunnerId, Member>()
   #serving: readonly Member[] = []
   #spare: readonly Member[] = []
+  #frozen: readonly Member[] = []
+  /** Also those that are no members at the moment, and may become some again. */
+  readonly #allFrozen = new Map<RunnerId, Frozen>()
   #retired: ReadonlySet<RunnerId> = new Set()
   #multiplexing = 1
   #free = 0
@@ -87,6 +97,23 @@ export class Crew {
     if (member !== undefined) member.hints = hints
   }
 
+  freeze(id: RunnerId, thaw: Thaw): boolean {
+    const member = this.#members.get(id)
+    if (member === undefined || !member.serving || member.inFlight.size > 0) return false
+    member.frozen = { since: this.#clock.now(), thaw }
+    this.#allFrozen.set(id, member.frozen)
+    this.#recount()
+    return true
+  }
+
+  thawed(id: RunnerId): void {
+    this.#allFrozen.delete(id)
+    const member = this.#members.get(id)
+    if (member?.frozen === undefined) return
+    member.frozen = undefined
+    this.#recount()
+  }
+
   setMultiplexing(requestsPerRunner: number): void {
     if (requestsPerRunner === this.#multiplexing) return
     this.#multiplexing = requestsPerRunner
@@ -98,17 +125,20 @@ export class Crew {
   }
 
   #join(runner: ServingRunner): Member {
-    return { runner, inFlight: new Map(), idleSince: this.#clock.now(), used: false, proven: false, serving: true }
+    const frozen = this.#allFrozen.get(runner.id)
+    const idleSince = this.#clock.now()
+    return { runner, inFlight: new Map(), idleSince, used: false, proven: false, serving: true, frozen }
   }
 
   /**
-   * The next in turn that has a free slot and fits; a spare one only where no other does. A runner that has answered nobody
-   * yet is slow: it gets a second request before its first answer only where nobody else could take that.
+   * The next in turn that has a free slot and fits; a frozen one only where no other does, and a spare one where none of those
+   * does. A runner that has answered nobody yet is slow: it gets a second request before its first answer only where nobody
+   * else could take that.
    */
   #first(fits: (member: Member) => boolean): Member | undefined {
     const isWarm = (member: Member) => (member.proven || member.inFlight.size === 0) && fits(member)
     const member = this.#next(this.#serving, isWarm)
-    return member ?? this.#next(this.#spare, fits) ?? this.#next(this.#serving, fits)
+    return member ?? this.#next(this.#frozen, fits) ?? this.#next(this.#spare, fits) ?? this.#next(this.#serving, fits)
   }
 
   /** The first with a free slot, starting behind the one that was taken last. */
@@ -132,7 +162,7 @@ export class Crew {
     member.used = true
     this.#free -= 1
     this.#running += 1
-    return new HeldSlot(member.runner, () => this.#giveBack(member, requestId))
+    return new HeldSlot(member, () => this.#giveBack(member, requestId))
   }
 
   #giveBack(member: Member, requestId: RequestId): void {
@@ -153,8 +183,10 @@ export class Crew {
   #recount(): void {
     this.#forgetFormer()
     const serving = [...this.#members.values()].filter((member) => member.serving)
-    this.#serving = serving.filter(({ runner }) => runner.spare !== true)
-    this.#spare = serving.filter(({ runner }) => runner.spare === true)
+    const going = serving.filter(({ frozen }) => frozen === undefined)
+    this.#serving = going.filter(({ runner }) => runner.spare !== true)
+    this.#spare = going.filter(({ runner }) => runner.spare === true)
+    this.#frozen = serving.filter(({ frozen }) => frozen !== undefined)
     this.#free = serving.reduce((sum, one) => sum + Math.max(0, this.#atOnce(one) - one.inFlight.size), 0)
     this.#onFree()
   }
@@ -166,11 +198,12 @@ export class Crew {
   }
 }
 
-function loadOf({ inFlight, idleSince, used }: Member): RunnerLoad {
+function loadOf({ inFlight, idleSince, used, frozen }: Member): RunnerLoad {
   return {
     inFlight: inFlight.size,
     idleSince: inFlight.size === 0 ? idleSince : undefined,
     used,
+    ...(frozen && { frozenSince: frozen.since }),
     requests: Array.from(inFlight, ([id, since]) => ({ id, since })),
   }
 }
@@ -180,16 +213,21 @@ class HeldSlot implements Slot {
   readonly revisionId: string
   readonly address: Address
   readonly cameUp: ServingRunner['cameUp']
-  readonly #runner: ServingRunner
+  readonly #member: Member
   #giveBack: (() => void) | undefined
 
-  constructor(runner: ServingRunner, giveBack: (() => void) | undefined) {
+  constructor(member: Member, giveBack: (() => void) | undefined) {
+    const { runner } = member
     this.runnerId = runner.id
     this.revisionId = runner.revisionId
     this.address = runner.address
     this.cameUp = runner.cameUp
-    this.#runner = runner
+    this.#member = member
     this.#giveBack = giveBack
+  }
+
+  get thaw(): Thaw | undefined {
+    return this.#member.frozen?.thaw
   }
 
   release(): void {
@@ -199,7 +237,7 @@ class HeldSlot implements Slot {
   }
 
   keep(): Slot {
-    const kept = new HeldSlot(this.#runner, this.#giveBack)
+    const kept = new HeldSlot(this.#member, this.#giveBack)
     this.#giveBack = undefined
     return kept
   }

@@ -4,6 +4,7 @@ import type { QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest, RequestPayload } from '../domain/request.ts'
 import type { Held } from '../domain/runner-view.ts'
 import type { Address } from '../domain/runner.ts'
+import type { FreezeCounts } from './freeze-counts.ts'
 import type { LatestRequests } from './latest-requests.ts'
 import type { RequestChanges } from './request-changes.ts'
 import type { Totals, Traffic } from './traffic.ts'
@@ -15,10 +16,15 @@ export interface Slot extends Disposable {
   readonly revisionId: RevisionId
   readonly address: Address
   readonly cameUp: ServingRunner['cameUp']
+  /** Present while its runner is frozen: nothing may be sent to it before this has resolved. Rejects when it stays frozen. */
+  readonly thaw?: Thaw | undefined
   release(): void
   /** Hands the slot on: the end of the `using` no longer gives it back, `release` of what is returned does. */
   keep(): Slot
 }
+
+/** Lets a frozen runner go on. To be called as often as one likes. */
+export type Thaw = () => Promise<void>
 
 /** A serving runner, as a home needs to know it. */
 export interface ServingRunner {
@@ -50,6 +56,8 @@ export interface RunnerLoad {
   readonly idleSince?: Moment
   /** Whether it ever had a request. */
   readonly used: boolean
+  /** Since when it is frozen. */
+  readonly frozenSince?: Moment | undefined
   /** Requests in flight, for listings. */
   readonly requests: readonly Held[]
 }
@@ -113,6 +121,13 @@ export interface Home {
   advertise(id: RunnerId, hints: readonly string[]): void
   setMultiplexing(requestsPerRunner: number): void
   /**
+   * From now on this runner is frozen, and idle as before: it gets requests where no other has a free slot, and their slots
+   * have `thaw`, until `thawed` is called. False where it is busy, or gets no requests: then it must not be.
+   */
+  freeze(id: RunnerId, thaw: Thaw): boolean
+  /** It is frozen no more. */
+  thawed(id: RunnerId): void
+  /**
    * What the app's owner says of the queue, from now on. While it is paused, none of it meets a slot, and it is no load.
    * Where it is shared fairly, callers take turns within a priority, by the weights of their keys; direct calls are in
    * the order they came either way. `aliases` are those of the owner's keys.
@@ -145,6 +160,8 @@ export interface Homes {
   readonly totals: Readonly<Totals>
   /** Who uses which runner. */
   readonly usage: UsageMeter
+  /** How often runners of all apps were frozen, and went on. */
+  readonly freezes: FreezeCounts
   /** Whoever changes the state of a queued request tells it here, for those who wait for that. */
   readonly requestChanges: RequestChanges
   /** Requests that run or have just ended. */

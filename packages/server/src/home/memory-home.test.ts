@@ -306,6 +306,41 @@ describe('slots', () => {
     expect(home.reserve('two')).toBeUndefined()
   })
 
+  test('a frozen runner offers its slots, with how it goes on, and only where no other has one', async () => {
+    const { home } = openHome({ runners: ['a', 'b'], multiplexing: 2 })
+    let thawed = 0
+    expect(home.freeze('a', async () => void (thawed += 1))).toBe(true)
+    const slots = ['1', '2', '3', '4'].map((id) => home.reserve(id)!)
+    expect(slots.map(({ runnerId }) => runnerId)).toEqual(['b', 'a', 'a', 'b'])
+    expect(slots.map(({ thaw }) => thaw !== undefined)).toEqual([false, true, true, false])
+    await slots[1]?.keep().thaw?.()
+    expect(thawed).toBe(1)
+    home.thawed('a')
+    expect(slots[2]?.thaw).toBeUndefined()
+  })
+
+  test('one that is busy, unknown or about to go is not frozen', () => {
+    const { home } = openHome({ runners: ['a', 'b'] })
+    home.retire('b')
+    using slot = home.reserve('one')!
+    expect(['a', 'b', 'c'].map((id) => home.freeze(id, async () => {}))).toEqual([false, false, false])
+    expect(slot.thaw).toBeUndefined()
+  })
+
+  test('a frozen runner that gets no requests for a while is still frozen when it gets some', () => {
+    const { home } = openHome({ runners: ['a'] })
+    home.freeze('a', async () => {})
+    home.setRunners([])
+    expect(home.load().runners.size).toBe(0)
+    home.setRunners([runner('a')])
+    expect(home.load().runners.get('a')).toMatchObject({ frozenSince: now })
+    expect(home.reserve('one')?.thaw).toBeDefined()
+    home.setRunners([])
+    home.thawed('a')
+    home.setRunners([runner('a')])
+    expect(home.load().runners.get('a')).not.toHaveProperty('frozenSince')
+  })
+
   test('an idle runner says since when, and whether it was ever used', () => {
     const { home, clock } = openHome({ runners: ['a'] })
     clock.advance(10)

@@ -6,7 +6,8 @@ import { queueDefaults, type QueueSettings } from '../domain/queue-settings.ts'
 import type { QueuedRequest } from '../domain/request.ts'
 import type { Apps } from './apps.ts'
 import { Crew } from './crew.ts'
-import type { Home, Homes, Load, Match, ServingRunner, Slot, Started } from './home.ts'
+import { FreezeCounts } from './freeze-counts.ts'
+import type { Home, Homes, Load, Match, ServingRunner, Slot, Started, Thaw } from './home.ts'
 import { LatestRequests } from './latest-requests.ts'
 import { Queue } from './queue.ts'
 import { RequestChanges } from './request-changes.ts'
@@ -66,6 +67,7 @@ export function createHomes(parts: HomeParts): Homes {
     all: () => homes.values(),
     totals,
     usage: new UsageMeter(parts.clock),
+    freezes: new FreezeCounts(),
     requestChanges: new RequestChanges(),
     latest: new LatestRequests(parts.clock),
     letGo: (appId) => void (isDeserted(homes.get(appId)) && homes.delete(appId)),
@@ -228,6 +230,14 @@ class MemoryHome implements Home {
 
   setMultiplexing(requestsPerRunner: number): void {
     this.#crew.setMultiplexing(requestsPerRunner)
+  }
+
+  freeze(id: RunnerId, thaw: Thaw): boolean {
+    return this.#crew.freeze(id, thaw)
+  }
+
+  thawed(id: RunnerId): void {
+    this.#crew.thawed(id)
   }
 
   configure(settings: QueueSettings, aliases: Iterable<readonly [KeyId, string]> = []): void {

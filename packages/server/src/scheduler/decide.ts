@@ -65,7 +65,9 @@ function factsOf(
 function thereIn({ runners }: AppWorld): RunnersThere {
   const there = { pending: 0, starting: 0, idle: 0, busy: 0, ending: 0, finishing: 0 }
   let startingSince: Moment | undefined
-  for (const { runner, inFlight } of runners) {
+  let frozen = 0
+  for (const { runner, inFlight, frozenSince } of runners) {
+    if (runner.state === 'serving' && inFlight === 0 && frozenSince !== undefined) frozen += 1
     if (runner.state === 'pending') there.pending += 1
     else if (runner.state === 'draining') {
       there.ending += 1
@@ -76,7 +78,11 @@ function thereIn({ runners }: AppWorld): RunnersThere {
       startingSince = Math.min(startingSince ?? runner.startedAt, runner.startedAt)
     }
   }
-  return startingSince === undefined ? there : { ...there, startingSince }
+  return {
+    ...there,
+    ...(frozen > 0 && { frozen }),
+    ...(startingSince !== undefined && { startingSince }),
+  }
 }
 
 /** Starts for the same reason and the same moment are one step. */

@@ -5,6 +5,7 @@ import type { HealthCheck } from '../domain/revision.ts'
 import type { Address, Identity, Serving, Setup } from '../domain/runner.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { Change } from './fleet.ts'
+import type { Freezer } from './freezer.ts'
 import type { Probe } from './probe.ts'
 import type { Look } from './sightings.ts'
 import { Turns } from './turns.ts'
@@ -12,6 +13,8 @@ import { Turns } from './turns.ts'
 export interface HealthCheckParts {
   readonly clock: Clock
   readonly probe: Pick<Probe, 'whatIsWrong'>
+  /** Nobody is asked who is frozen, nor frozen while it is asked. */
+  readonly freezer: Pick<Freezer, 'isFrozen' | 'hold'>
   readonly inFlightOf: (appId: AppId, id: RunnerId) => number
   /** A runner in setup has passed its check: it may serve. */
   readonly onWell: (id: RunnerId) => void
@@ -94,6 +97,7 @@ export class HealthChecks {
     for (const watched of this.#watched.values()) {
       const { check, health, runner, asking } = watched
       if (runner.state !== 'serving' || health === undefined || asking || !isDue(check, health, 0, now)) continue
+      if (this.#parts.freezer.isFrozen(runner.id)) continue // it stays due: it is asked once it goes on
       if (isDue(check, health, this.#parts.inFlightOf(runner.appId, runner.id), now)) {
         void this.#ask(watched, runner)
       } else watched.health = sent(health, now) // it is asked when its turn comes again
@@ -137,6 +141,7 @@ export class HealthChecks {
 
   async #ask(watched: Watched, { id, accountId, address }: Serving): Promise<void> {
     const { check } = watched
+    using _held = this.#parts.freezer.hold(id)
     watched.asking = true
     if (watched.health) watched.health = sent(watched.health, this.#parts.clock.now())
     watched.wrong = await this.#turns.take(accountId, () => this.#parts.probe.whatIsWrong(address, check))

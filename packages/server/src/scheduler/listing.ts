@@ -32,6 +32,7 @@ export function viewOfLive(
     inFlight,
     requests,
     replacement,
+    ...(loaded.frozenSince !== undefined && inFlight === 0 && { frozenSince: loaded.frozenSince }),
     ...(waitsFor && { waitsFor }),
     ...(expiresAt === undefined ? {} : { expiresInSeconds: Math.max(0, Math.ceil((expiresAt - now) / 1_000)) }),
     ...(runner.state === 'draining' ? { reason: runner.reason } : {}),

@@ -13,6 +13,7 @@ import type { DecisionLog } from './decisions.ts'
 import { Draft } from './draft.ts'
 import { fold, strangers } from './fold.ts'
 import type { Change } from './fleet.ts'
+import type { Freezer } from './freezer.ts'
 import type { Hands } from './hands.ts'
 import type { HealthChecks } from './health-checks.ts'
 import type { Maintenances } from './maintenances.ts'
@@ -39,6 +40,7 @@ export interface PassParts extends RollParts, BirthParts {
   readonly decisions: DecisionLog
   readonly health: HealthChecks
   readonly documents: Pick<ServedDocuments, 'learn'>
+  readonly freezer: Pick<Freezer, 'look' | 'learn'>
   /** Says what is to be said of runners before these changes are stored. */
   readonly tell: (changes: readonly Change[]) => Promise<void>
   readonly log: Logger
@@ -196,8 +198,14 @@ export class Pass {
     if (isWhole) this.#parts.health.look() // its own timer looks more often
     for (const [id, { later }] of plans) {
       this.#killOverdue(id)
-      this.#agenda.set(id, [...later, ...deadlinesOf(fleet.ofApp(id))], now) // what came due meanwhile is due
+      const freezing = this.#freezing(all.get(id), now)
+      this.#agenda.set(id, [...later, ...freezing, ...deadlinesOf(fleet.ofApp(id))], now) // what came due meanwhile is due
     }
+  }
+
+  /** Who goes is no longer there to be frozen. */
+  #freezing(world: AppWorld | undefined, now: Moment): readonly Moment[] {
+    return world === undefined ? [] : this.#parts.freezer.look(world, now)
   }
 
   /** Answers the plan with what its actions bring forth, and when there may be more to do; adds the runners that are to begin. */
@@ -276,7 +284,7 @@ export class Pass {
   async #store(draft: Draft): Promise<void> {
     const changes = draft.changes()
     if (changes.length === 0) return
-    const { fleet, clock, memory, health, documents, rollouts, hands, runs, placing } = this.#parts
+    const { fleet, clock, memory, health, documents, freezer, rollouts, hands, runs, placing } = this.#parts
     if (changes.some(isLateStart)) await this.#parts.tell(changes) // while they still are where they are
     hands.prepare(changes)
     const concerned = new Set(changes.map(({ to }) => to.appId))
@@ -291,6 +299,7 @@ export class Pass {
       placing.learn(change)
       health.learn(change)
       documents.learn(change)
+      freezer.learn(change)
       if (change.to.state !== 'terminated') continue
       rollouts.ended(change.to)
       runs.ended(change.to)

@@ -16,6 +16,8 @@ export interface Loaded<R extends LiveRunner = LiveRunner> {
   /** Since when nothing is in flight. */
   readonly idleSince: Moment
   readonly used: boolean
+  /** Since when it is frozen. */
+  readonly frozenSince?: Moment | undefined
 }
 
 /** Runners of an earlier revision that serve on after a rolling deploy, until the new ones carry what they did. */

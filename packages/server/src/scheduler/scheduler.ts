@@ -26,6 +26,7 @@ import { AppNews } from './app-news.ts'
 import { DecisionKeeper } from './decision-keeper.ts'
 import { DecisionLog } from './decisions.ts'
 import { Fleet, type Change } from './fleet.ts'
+import { Freezer } from './freezer.ts'
 import { Hands } from './hands.ts'
 import { HealthChecks } from './health-checks.ts'
 import { tellOfLateStarts } from './late-starts.ts'
@@ -62,6 +63,8 @@ export interface SchedulerParts {
   readonly log: Logger
   /** Longest time between two passes. */
   readonly everyMs: number
+  /** After so many seconds of idleness runners are frozen whose app says nothing of it. Absent, or 0: never. */
+  readonly freezeAfterSeconds?: number
   /** How it is looked whether runners are well: by their sockets, unless said otherwise. */
   readonly probe?: Probe
 }
@@ -141,6 +144,7 @@ class PlatformScheduler implements Scheduler {
   readonly #decisions = new DecisionLog()
   readonly #decisionKeeper: DecisionKeeper
   readonly #health: HealthChecks
+  readonly #freezer: Freezer
   readonly #probe: Probe
   readonly #documents: ServedDocuments
   readonly #hands: Hands
@@ -161,9 +165,19 @@ class PlatformScheduler implements Scheduler {
     const sightings = new Sightings(backend, clock, everyMs * passesPerWhole)
     const masks = this.#masks
     this.#probe = parts.probe ?? socketProbe
+    const freezer = new Freezer({
+      ...parts,
+      backend: backend.freezer,
+      fleet,
+      freezeAfterSeconds: parts.freezeAfterSeconds ?? 0,
+      onNews: (appId) => this.#lookAt(appId),
+      onStuck: (id) => this.#end(id, 'crash', 0),
+    })
+    this.#freezer = freezer
     this.#health = new HealthChecks({
       clock,
       probe: this.#probe,
+      freezer,
       inFlightOf: (appId, id) => homes.of(appId).load().runners.get(id)?.inFlight ?? 0,
       onWell: (id) => (sightings.expectChange(id), this.#loop.wake()),
       onIll: (id) => this.#replace(id, 'health_check'),
@@ -180,7 +194,7 @@ class PlatformScheduler implements Scheduler {
       this.#ending.signal,
     )
     const say = (message: string, runner: Identity) => this.#voices.say(message, runner)
-    this.#documents = new ServedDocuments({ store, clock, log, memory: this.#memory })
+    this.#documents = new ServedDocuments({ store, clock, log, memory: this.#memory, freezer })
     const hands = this.#hands
     this.#placing = new Placing({
       fleet,
@@ -204,6 +218,7 @@ class PlatformScheduler implements Scheduler {
       decisions: this.#decisions,
       health: this.#health,
       documents: this.#documents,
+      freezer,
       tell: (changes: readonly Change[]) => tellOfLateStarts(changes, { backend, memory: this.#memory, say }),
     }
     this.#pass = new Pass({ ...parts, ...own, wake: () => this.#loop.wake() })
@@ -262,7 +277,15 @@ class PlatformScheduler implements Scheduler {
 
   async execIn(id: RunnerId, command: ExecCommand): Promise<ExecSession> {
     if (this.#fleet.get(id) === undefined) throw unknownRunner(id)
-    return this.#parts.backend.exec(id, command, AbortSignal.timeout(patienceMs))
+    const attended = await this.#freezer.attend(id)
+    try {
+      const session = await this.#parts.backend.exec(id, command, AbortSignal.timeout(patienceMs))
+      void session.exitCode.finally(() => attended[Symbol.dispose]())
+      return session
+    } catch (error) {
+      attended[Symbol.dispose]()
+      throw error
+    }
   }
 
   verdict(id: RunnerId, verdict: 'check' | 'probe' | 'terminate', reason: StopReason): void {
@@ -366,6 +389,7 @@ class PlatformScheduler implements Scheduler {
     if (this.#checking.has(id)) return void this.#checking.set(id, () => void this.#check(id, how, reason))
     this.#checking.set(id, () => {})
     const declared = how === 'probe' ? this.#memory.revisionOf(id)?.spec.healthCheck : undefined
+    using _attended = this.#freezer.hold(id)
     const wrong = await (declared ? this.#probe.whatIsWrong(runner.address, declared) : this.#whyShut(runner))
     const again = this.#checking.get(id)
     this.#checking.delete(id)
@@ -392,6 +416,11 @@ class PlatformScheduler implements Scheduler {
   /** A pass costs little, but not nothing: it is made at once only where more load wants more runners. */
   #loadChanged(appId: AppId): void {
     if (!this.#pass.wantsMore(appId)) return
+    this.#pass.touch(appId)
+    this.#loop.wake()
+  }
+
+  #lookAt(appId: AppId): void {
     this.#pass.touch(appId)
     this.#loop.wake()
   }

@@ -9,11 +9,13 @@ import type { Logger } from '../kit/logger.ts'
 import { keepServedOpenapi, servedOpenapi } from '../store/served-openapi.ts'
 import type { Store } from '../store/store.ts'
 import type { Change } from './fleet.ts'
+import type { Freezer } from './freezer.ts'
 import type { Memory } from './memory.ts'
 
 export interface DocumentParts {
   readonly store: Pick<Store, 'read' | 'commit'>
   readonly memory: Pick<Memory, 'revisionOf'>
+  readonly freezer: Pick<Freezer, 'hold'>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -54,7 +56,8 @@ export class ServedDocuments {
     this.#over.abort()
   }
 
-  async #ask({ revisionId, address }: Serving): Promise<void> {
+  async #ask({ id, revisionId, address }: Serving): Promise<void> {
+    using _held = this.#parts.freezer.hold(id)
     const { store, clock } = this.#parts
     if ((await store.read(servedOpenapi(revisionId))) !== undefined) return
     const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(patienceMs)])

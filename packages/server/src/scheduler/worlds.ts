@@ -65,5 +65,6 @@ export function withLoad(runner: LiveRunner, load: Load): Loaded {
     inFlight: known?.inFlight ?? 0,
     idleSince: known?.idleSince ?? since,
     used: known?.used ?? false,
+    ...(known?.frozenSince !== undefined && { frozenSince: known.frozenSince }),
   }
 }

@@ -3,7 +3,7 @@ import type { AccountId, AppId } from '../domain/ids.ts'
 import { queueDefaults, type QueueSettings } from '../domain/queue-settings.ts'
 import type { ScaleSettings } from '../domain/scale.ts'
 import type { Moment } from '../kit/clock.ts'
-import { json, number, optionalText, present, text } from './rows.ts'
+import { json, number, optionalNumber, optionalText, present, text } from './rows.ts'
 import { firstWon, read, readOne, sql, write } from './sql.ts'
 import type { Read, Row, Write } from './store.ts'
 
@@ -92,6 +92,15 @@ export function updateQueue(
   )
 }
 
+/** Says after how much idleness an app's runners are frozen; null: as the installation says. `false` when the app is gone. */
+export function setFreezeAfter(appId: AppId, seconds: number | null, now: Moment): Write<boolean> {
+  return write(
+    [sql`update app set freeze_after = ${seconds}, updated_at = ${now} where id = ${appId} and deleted_at is null`],
+    firstWon,
+    ['app'],
+  )
+}
+
 /**
  * Deletes an app, and what served its revisions by name: its name is free again, its revisions and runners stay on
  * record. `false` when it was gone.
@@ -124,6 +133,7 @@ function parseApp(row: Row): App {
     ...(revisionId === undefined ? {} : { revisionId }),
     scale: json<ScaleSettings>(row, 'scale'),
     queue: queueIn(row),
+    ...present('freezeAfter', optionalNumber(row, 'freeze_after')),
     ...(rollingRevisionId === undefined ? {} : { rollingRevisionId }),
     ...(row['rolling_scale'] === null ? {} : { rollingScale: json<ScaleSettings>(row, 'rolling_scale') }),
     ...present('revisionOf', optionalText(row, 'revision_of')),

@@ -130,6 +130,8 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
       backend: 'process',
       currency: 'EUR',
       confinement: [{ part: 'memory', by: 'cgroup v2' }],
+      withoutFreezing: undefined,
+      freezeAfterSeconds: 0,
       folder,
       deployCheck: false,
       caPem: 'a CA',

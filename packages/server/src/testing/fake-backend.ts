@@ -1,4 +1,11 @@
-import type { ExecSession, RunnerBackend, RunnerOutput, RunnerSpec, RunnerUsage } from '../backends/backend.ts'
+import type {
+  BackendFreezer,
+  ExecSession,
+  RunnerBackend,
+  RunnerOutput,
+  RunnerSpec,
+  RunnerUsage,
+} from '../backends/backend.ts'
 import { CarrickError } from '../domain/errors.ts'
 import type { RunnerId } from '../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../domain/runner.ts'
@@ -15,6 +22,17 @@ export class FakeBackend implements RunnerBackend {
   readonly withoutMounts = undefined
   readonly confinement = []
   readonly name = 'process'
+  /** Runners that are frozen. */
+  readonly frozen = new Set<RunnerId>()
+  /** What the next thaws fail with. */
+  stuck: Error | undefined
+  readonly freezer: BackendFreezer = {
+    freeze: async (id) => void this.frozen.add(id),
+    thaw: async (id) => {
+      if (this.stuck) throw this.stuck
+      this.frozen.delete(id)
+    },
+  }
   /** Every spec that was started, in that order. */
   readonly started: RunnerSpec[] = []
   /** What the next starts are refused with. */
@@ -72,6 +90,7 @@ export class FakeBackend implements RunnerBackend {
     const runner = this.#runners.get(id)
     if (runner === undefined) return
     runner.asked = true
+    this.frozen.delete(id)
     if (this.obedient) this.exit(id, { code: 143, signal: null })
   }
 

@@ -25,6 +25,7 @@ export const serverStatus = operation({ permission: 'account:read', input: z.obj
     freeBytes: bavail * bsize,
     maintenance: machinesInMaintenance(deps),
     confinement: deps.server.confinement,
+    withoutFreezing: deps.server.withoutFreezing,
   }
 })
 

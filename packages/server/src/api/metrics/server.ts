@@ -28,6 +28,13 @@ export const serverMetrics = {
     help: 'Log lines left out since the start, because there were too many',
     labels: [],
   },
+  carrick_runner_freezes_total: { help: 'Runners that were frozen since the start', labels: [] },
+  carrick_runner_thaws_total: { help: 'Frozen runners that went on since the start', labels: [] },
+  carrick_runner_thaw_seconds_total: {
+    help: 'From the moment that something was to be sent to them: by thaws_total it is the time of one',
+    labels: [],
+  },
+  carrick_runner_failed_thaws_total: { help: 'Frozen runners that could not go on, and were ended', labels: [] },
   carrick_webhook_deliveries_total: {
     help: 'Webhook deliveries that ended since the start, by outcome',
     labels: ['outcome'],
@@ -85,6 +92,12 @@ export async function serverExposition(
   const turnedAway = counter('carrick_http_rejected_total')
   for (const [reason, count] of Object.entries(rejected)) turnedAway.inc({ reason }, count)
   counter('carrick_log_lines_dropped_total').inc(logs.dropped)
+
+  const { freezes, thaws, thawMs, failedThaws } = homes.freezes
+  counter('carrick_runner_freezes_total').inc(freezes)
+  counter('carrick_runner_thaws_total').inc(thaws)
+  counter('carrick_runner_thaw_seconds_total').inc(thawMs / 1_000)
+  counter('carrick_runner_failed_thaws_total').inc(failedThaws)
 
   const deliveries = counter('carrick_webhook_deliveries_total')
   for (const [outcome, count] of Object.entries(webhooks.counts)) deliveries.inc({ outcome }, count)

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Address, Exceeded, Exit, Sighting } from '../../domain/runner.ts'
 import { aborted } from '../../kit/aborted.ts'
 import type { ExecCommand, ExecSession, RunnerSpec, RunnerUsage } from '../backend.ts'
+import { Frozen } from '../frozen.ts'
 import { listenersOf } from '../listeners.ts'
 import { tooManyTasks, tooMuchMemory } from '../too-much.ts'
 import { drain, whenDrained, type Drain } from '../process/output.ts'
@@ -45,6 +46,10 @@ export class RunnerContainer {
   readonly #exited = Promise.withResolvers<void>()
   readonly #life: Promise<void>
   readonly #sessions = new Sessions()
+  readonly #frozen = new Frozen({
+    stop: async (abortSignal) => void (await unless([404], this.#mustLive().pause({ abortSignal }))),
+    go: (signal) => this.#unpause(signal),
+  })
   /** Whoever waits for the end of a command, by the engine's id of that. */
   readonly #commands = new Map<string, (code: number) => void>()
   #sighting: Sighting = { kind: 'starting' }
@@ -125,10 +130,21 @@ export class RunnerContainer {
     this.#commands.get(execId)?.(code)
   }
 
+  /** Stops it in its tracks; one that has ended is left alone. */
+  async freeze(signal: AbortSignal): Promise<void> {
+    if (this.#living !== undefined) await this.#frozen.freeze(signal)
+  }
+
+  /** Waits for an engine that is away. */
+  thaw(signal: AbortSignal): Promise<void> {
+    return this.#frozen.thaw(signal)
+  }
+
   async terminate(signal: AbortSignal): Promise<void> {
     if (this.#isTerminated || this.#over.signal.aborted) return
     this.#isTerminated = true
     const container = await this.#whole()
+    await this.thaw(signal) // to end is work, and a signal waits for it
     if (container) await this.#signalTo(container, this.#stopSignal, signal)
   }
 
@@ -209,6 +225,26 @@ export class RunnerContainer {
     this.#unwanted.abort()
     await this.#life
     return this.#container
+  }
+
+  #mustLive(): Container {
+    if (this.#living === undefined) throw notAlive(this.spec.id)
+    return this.#living
+  }
+
+  async #unpause(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const container = this.#living
+      signal.throwIfAborted()
+      if (container === undefined) return // it has ended
+      try {
+        return void (await unless([404], container.unpause({ abortSignal: signal })))
+      } catch (error) {
+        if (/not paused/i.test(wordsOf(error))) return
+        if (!isAway(error)) throw error
+        await pause(retryMs, undefined, { signal })
+      }
+    }
   }
 
   /** One that is stopped in its tracks hears nothing, and some engines refuse to end it. */

@@ -8,7 +8,7 @@ import type { RunnerId } from '../../domain/ids.ts'
 import type { Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { WaysIn } from '../../kit/ways-in.ts'
-import type { RunnerBackend, RunnerOutput } from '../backend.ts'
+import type { BackendFreezer, RunnerBackend, RunnerOutput } from '../backend.ts'
 import { notAlive } from '../process/sessions.ts'
 import { RunnerContainer } from './container.ts'
 import { answerMs, unless, type Engine } from './engine.ts'
@@ -36,6 +36,7 @@ export interface DockerBackendOptions {
   readonly authFor?: (reference: string) => Promise<PullCredentials | undefined>
 }
 
+const noFreezing = 'an engine that is not run by root can pause containers only with control groups of version 2'
 const left = 'a runner could not be ended with the server: the next start ends it'
 
 /** Opens the engine's part of this installation. Runners of a former server process are listed as starting. */
@@ -111,6 +112,11 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     survivors.delete(id)
   }
 
+  const freezer: BackendFreezer = {
+    freeze: async (id, signal) => runners.get(id)?.freeze(signal),
+    thaw: async (id, signal) => runners.get(id)?.thaw(signal),
+  }
+
   const sightingOf = (id: RunnerId): Sighting => runners.get(id)?.sighting() ?? { kind: 'starting' }
 
   return {
@@ -118,6 +124,7 @@ export async function createDockerBackend(options: DockerBackendOptions): Promis
     withoutMounts: undefined,
     confinement: walls.confinement,
     requireRuntime: (name) => walls.requireRuntime(name),
+    ...(engine.facts.isRootless && engine.facts.cgroupVersion === 1 ? { withoutFreezing: noFreezing } : { freezer }),
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return

@@ -43,6 +43,8 @@ export interface Cgroups {
   memoryKills(id: RunnerId): Promise<{ readonly count: number; readonly atLimit: boolean }>
   /** What it has used, as far as the machine keeps account of it. */
   usageOf(id: RunnerId): Promise<Partial<RunnerUsage>>
+  /** Stops all that is in it in its tracks, or lets it go on. Absent where there is no version 2, whose processes can be killed all the same. */
+  readonly freeze?: (id: RunnerId, yes: boolean) => Promise<void>
   /** Ends all that is in it, which takes a moment. */
   kill(id: RunnerId): Promise<void>
   /** Whether a process is in it, and be it one that is about to be gone. */
@@ -201,6 +203,7 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
         ...(memory ? { memoryBytes: Number(memory) } : {}),
       }
     },
+    ...(v2 && { freeze: (id, yes) => writeFile(join(v2.root, id, 'cgroup.freeze'), yes ? '1' : '0') }),
     kill: async (id) => {
       await stands(id) // to end is work too, and what it holds is wanted
       if (v2) return writeFile(join(groupIn(v2.root, id), 'cgroup.kill'), '1').catch(ignoreMissing)

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
-import type { RunnerBackend, RunnerOutput } from '../backend.ts'
+import type { BackendFreezer, RunnerBackend, RunnerOutput } from '../backend.ts'
 import { createBounds } from './bounds.ts'
 import { openCgroups } from './cgroups.ts'
 import { endTree } from './end.ts'
@@ -56,6 +56,8 @@ export interface ProcessBackendOptions {
   /** What runners need besides the folder: no mount may hide it. */
   readonly needed?: readonly string[]
 }
+
+const noFreezing = 'the server may make no control groups of version 2 below its own'
 
 /** Opens the folder. Runners of a former server process are listed as starting: nobody reads their pipes any more. */
 export async function createProcessBackend(options: ProcessBackendOptions): Promise<RunnerBackend> {
@@ -137,6 +139,11 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     return new Map(found.flatMap(([id, pid]) => (pid === undefined ? [] : [[id, pid] as const])))
   }
 
+  const freezer: BackendFreezer = {
+    freeze: async (id, signal) => (await runnerOf(id))?.frozen.freeze(signal),
+    thaw: async (id, signal) => (await runnerOf(id))?.frozen.thaw(signal),
+  }
+
   async function kill(id: RunnerId, signal: AbortSignal): Promise<void> {
     const runner = await runnerOf(id)
     if (runner) return runner.kill(signal)
@@ -164,9 +171,10 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
         throw error
       }
     },
-    terminate: async (id) => {
+    ...(cgroups?.freeze ? { freezer } : { withoutFreezing: noFreezing }),
+    terminate: async (id, signal) => {
       const runner = await runnerOf(id)
-      if (runner) return runner.terminate()
+      if (runner) return runner.terminate(signal)
       const former = survivors.get(id)
       if (former && isAlive(former)) sendSignal(former.pid, 'SIGTERM')
     },

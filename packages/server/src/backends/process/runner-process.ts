@@ -4,6 +4,7 @@ import type { RunnerId } from '../../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
+import { Frozen } from '../frozen.ts'
 import { listenersOf } from '../listeners.ts'
 import { hear, whenAccepting } from './accepting.ts'
 import type { Bounds } from './bounds.ts'
@@ -27,8 +28,10 @@ import type { Place } from './survivors.ts'
 /** A process this server started. */
 export interface RunnerProcess {
   sighting(): Sighting
-  /** Sends SIGTERM to the main process, once. */
-  terminate(): void
+  /** Sends SIGTERM to the main process, once; one that was frozen goes on to hear it. */
+  terminate(signal: AbortSignal): Promise<void>
+  /** How it is stopped in its tracks, with all that it started. */
+  readonly frozen: Frozen
   /** Ends it and all that it started, and returns when its exit is known. */
   kill(signal: AbortSignal): Promise<void>
   /** The main process, while it lives. */
@@ -87,6 +90,10 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
   let exited: Promise<void>
   const over = new AbortController()
   const sessions = new Sessions()
+  const move = (yes: boolean) => async () => {
+    if (!over.signal.aborted) await place.cgroups?.freeze?.(spec.id, yes).catch(unlessOver(over.signal))
+  }
+  const frozen = new Frozen({ stop: move(true), go: move(false) })
 
   function see(next: Sighting): void {
     if (sighting.kind === 'exited') return
@@ -148,10 +155,12 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
 
   return {
     sighting: () => sighting,
-    terminate: () => {
+    frozen,
+    terminate: async (signal) => {
       if (terminated || over.signal.aborted || !main) return
       terminated = true
-      sendSignal(main.pid, 'SIGTERM')
+      await frozen.thaw(signal)
+      if (!over.signal.aborted) sendSignal(main.pid, 'SIGTERM')
     },
     kill: async (signal) => {
       killed = true
@@ -191,6 +200,13 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       for (const port of [given.app, given.metrics]) ports.giveBack(port)
       await Promise.all([rm(folder, { recursive: true, force: true }), place.cgroups?.remove(spec.id)])
     },
+  }
+}
+
+/** What fails while it ends fails because it ends. */
+function unlessOver(over: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!over.aborted) throw error
   }
 }
 

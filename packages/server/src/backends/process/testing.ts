@@ -32,5 +32,18 @@ export function openIsolated(place: Place, more: { readonly ingress?: Ingress } 
 
 const shared = { module: fileURLToPath(import.meta.url), node: [process.execPath, '-e'] }
 export const withCgroups: BackendUnderTest = { ...shared, open: openWithCgroups, exported: 'openWithCgroups' }
-export const withoutCgroups: BackendUnderTest = { ...shared, open: openWithoutCgroups, exported: 'openWithoutCgroups' }
+export const withoutCgroups: BackendUnderTest = {
+  ...shared,
+  open: openWithoutCgroups,
+  exported: 'openWithoutCgroups',
+  cannot: Object.fromEntries(
+    [
+      'a runner takes no CPU, keeps what it has, and goes on',
+      'a runner that is thawed while it is being frozen goes on',
+      'a runner hears that it is to end, and may take its time',
+      'a runner is killed with all that it started',
+      'a runner that a killed server left behind can be ended by the next one',
+    ].map((name) => [name, 'only a control group can be frozen whole']),
+  ),
+}
 export const isolatedBackend: BackendUnderTest = { ...shared, open: openIsolated, exported: 'openIsolated' }

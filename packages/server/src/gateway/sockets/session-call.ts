@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import type { Exchange as Answer, Failure } from '../../calls/call.ts'
 import { askToStop } from '../../calls/cancel.ts'
 import { answered, endpointOf, headersToCaller, headersToRunner, type Origin } from '../../calls/headers.ts'
+import { callerTo } from '../../calls/thawing.ts'
 import { httpStatus } from '../../domain/outcome.ts'
 import { isOwnServer } from '../../domain/own-server.ts'
 import type { HeaderPairs } from '../../domain/request.ts'
@@ -92,7 +93,7 @@ async function serve(
   const stop = () => void askToStop(deps.caller, slot.address, { ...origin, path })
   if (!hangsUp) gone.addEventListener('abort', stop, { once: true })
   try {
-    const exchange = await deps.caller.exchange(
+    const exchange = await callerTo(slot, deps.caller).exchange(
       slot.address,
       { method: 'POST', path, headers, body },
       {

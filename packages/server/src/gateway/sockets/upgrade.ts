@@ -11,7 +11,8 @@ import { disconnected } from '../body.ts'
 import type { SocketDeps } from '../deps.ts'
 import { errorAnswer, told } from '../errors.ts'
 import type { Upgrade } from './handshake.ts'
-import { headOf, passBytes, passMessages, type Passing } from './pass.ts'
+import type { Thaw } from '../../home/home.ts'
+import { headOf, passBytes, passMessages, type Passed, type Passing } from './pass.ts'
 import { watch } from './patience.ts'
 import { namesRevision, openNamed } from '../named-revision.ts'
 import { headerPairs } from '../platform-headers.ts'
@@ -118,7 +119,8 @@ async function connect(
     ends,
     limits: deps.limits,
   }
-  const { trouble, over } = await (speaksMsgpack ? passMessages(passing, buffering) : passBytes(passing))
+  const pass = () => (speaksMsgpack ? passMessages(passing, buffering) : passBytes(passing))
+  const { trouble, over } = await (slot.thaw === undefined ? pass() : afterThaw(slot.thaw, pass))
   await over
   if (trouble === undefined) return
   if (gone.aborted) throw disconnected()
@@ -126,6 +128,11 @@ async function connect(
   const kind = limit.signal.aborted ? 'timed_out' : trouble
   judge(deps, { appId: known.app.id, runnerId: slot.runnerId }, { kind })
   throw new CarrickError(troubles[kind].code, troubles[kind].message)
+}
+
+/** A runner that stays frozen is one that cannot be reached. */
+function afterThaw(thaw: Thaw, pass: () => Promise<Passed>): Promise<Passed> {
+  return thaw().then(pass, () => ({ trouble: 'connection_error' }))
 }
 
 interface TimeLimit extends Disposable {

@@ -60,9 +60,10 @@ export const accountRoutes = [
     summary: 'How the server is, and how much of the account is on it',
     answer: ServerStatus,
     read: () => ({}),
-    show: ({ freeBytes, maintenance, ...facts }) => ({
+    show: ({ freeBytes, withoutFreezing = null, maintenance, ...facts }) => ({
       ...facts,
       disk_free_bytes: freeBytes,
+      without_freezing: withoutFreezing,
       maintenance: maintenance.map(({ machineId, maintenance: { since, deadline, message }, runners }) => ({
         machine: machineId,
         since: iso(since),

@@ -2,7 +2,9 @@ import {
   EnvironmentRequest,
   NewEnvironment,
   PlatformApp,
+  FreezingRequest,
   PlatformEnvironments,
+  PlatformFreezing,
   PlatformQueueSettings,
   PlatformSecrets,
   QueueRequest,
@@ -15,6 +17,7 @@ import { z } from 'zod'
 import { mainEnvironment } from '../../../domain/names.ts'
 import type { Environment } from '../../../store/environments.ts'
 import { deleteApp, updateApp } from '../../apps/apps.ts'
+import { changeFreezing, freezing, type FreezingState } from '../../apps/freezing.ts'
 import { changeQueue, queueSettings, type QueueState } from '../../apps/queue-settings.ts'
 import { createEnvironment, deleteEnvironment, listEnvironments } from '../../account/environment-list.ts'
 import { setRevision } from '../../deploys/revisions.ts'
@@ -51,6 +54,22 @@ export const platformChangeRoutes = [
     answer: PlatformQueueSettings,
     read: ({ params, body }) => ({ ...named(params), changes: body }),
     show: shownQueue,
+  }),
+
+  described('GET', `${app}/freezing`, freezing, {
+    summary: "When an app's idle runners are frozen",
+    answer: PlatformFreezing,
+    read: ({ params }) => named(params),
+    show: shownFreezing,
+  }),
+
+  described('PATCH', `${app}/freezing`, changeFreezing, {
+    summary:
+      "Changes when an app's idle runners are frozen, at once: after so many seconds, 0 for never, null as the server is set",
+    body: FreezingRequest,
+    answer: PlatformFreezing,
+    read: ({ params, body }) => ({ ...named(params), freezeAfter: body.freeze_after }),
+    show: shownFreezing,
   }),
 
   described('POST', `${app}/rollout`, renewRunners, {
@@ -138,6 +157,10 @@ function shownEnvironment({ name, description, createdAt }: Environment) {
     created_at: iso(createdAt),
     is_default: name === mainEnvironment,
   }
+}
+
+function shownFreezing({ said, inForce, impossible }: FreezingState): PlatformFreezing {
+  return { freeze_after: said ?? null, in_force: inForce ?? null, impossible: impossible ?? null }
 }
 
 function shownQueue({ settings, size }: QueueState) {

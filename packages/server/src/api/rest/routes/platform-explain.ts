@@ -68,7 +68,7 @@ export const platformExplainRoutes: readonly Route[] = [
 
 function shownDecision(decision: Decision, app: string): ShownDecision {
   const { at, scaling, there, rolling, steps, blocks } = decision
-  const { pending, starting, idle, busy, ending, finishing } = there
+  const { pending, starting, idle, frozen = 0, busy, ending, finishing } = there
   return {
     at: iso(at),
     inputs: scaling
@@ -96,7 +96,7 @@ function shownDecision(decision: Decision, app: string): ShownDecision {
           formula: formulaOf(scaling.scale, scaling.atMost),
         }
       : null,
-    runners: { pending, starting, idle, busy, ending, finishing },
+    runners: { pending, starting, idle, frozen, busy, ending, finishing },
     rolling_revision_id: rolling ?? null,
     outcome: steps.map(shownStep),
     blocked_by: blocks.map((block) => ({

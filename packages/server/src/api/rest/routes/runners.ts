@@ -27,6 +27,7 @@ function shown(runner: RunnerView): RunnerList['runners'][number] {
     replacement,
     machine_type: machineType,
     in_flight_requests: inFlight,
+    frozen_since: isoOrNull(runner.frozenSince),
     uptime_seconds: Math.floor(uptimeSeconds),
     started_at: isoOrNull(runner.startedAt),
     ended_at: isoOrNull(runner.endedAt),
