@@ -9,10 +9,9 @@ const isEngineHere = whyNoEngine() === undefined
 
 /** Of the tests with Docker, those that Podman has to pass too: what it runs, and what it builds. */
 const withPodman = [
-  'builder/image/dockerfiles',
-  'builder/image/image-builder',
-  'builder/image/registries',
-  'backends/docker/docker',
+  ...['dockerfiles', 'image-builder', 'registries'].map((name) => `packages/server/src/builder/image/${name}`),
+  ...['docker', 'escape'].map((name) => `packages/server/src/backends/docker/${name}`),
+  'test/e2e/docker/deploys',
 ]
 const isPodmanHere = whyNoPodman() === undefined
 
@@ -82,7 +81,7 @@ export default defineConfig({
           name: 'podman',
           env: { CARRICK_TEST_BACKEND: 'docker', CARRICK_TEST_ALONE: 'true' },
           include: isPodmanHere
-            ? withPodman.map((name) => `packages/server/src/${name}.docker.test.ts`)
+            ? withPodman.map((name) => `${name}.docker.test.ts`)
             : ['test/engine/podman-absent.test.ts'],
           globalSetup: isPodmanHere ? [compiled, 'test/engine/setup-podman.ts'] : [],
           // It loses names of images that two give or take at once.
