@@ -4,9 +4,9 @@ const againMs = 100
 const mostMs = 120_000
 
 export interface PatientDoor {
-  open(): Promise<AsyncDisposable>
+  readonly open: () => Promise<AsyncDisposable>
   /** It is not open, and will not be. */
-  failed(error: unknown): void
+  readonly failed: (error: unknown) => void
 }
 
 /**
