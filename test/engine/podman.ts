@@ -20,7 +20,8 @@ const needed = ['/usr/bin/podman', '/usr/sbin/runc', '/usr/bin/catatonit', '/usr
 /** Why there can be none here, as half a sentence; undefined when there can. */
 export function whyNoPodman(): string | undefined {
   const missing = needed.filter((path) => !existsSync(path))
-  if (missing.length > 0) return `${missing.join(', ')} of Debian's podman, runc and catatonit not installed`
+  if (missing.length > 0)
+    return `${missing.join(', ')} not there (Debian: podman, runc, catatonit, containernetworking-plugins)`
   return process.getuid?.() === 0 ? undefined : 'only root can start it as it is started here'
 }
 

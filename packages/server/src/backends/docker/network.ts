@@ -9,6 +9,7 @@ import { labelsOfInstallation } from './labels.ts'
 import { freeSubnets } from './network-addresses.ts'
 import { takenNetworks } from './network-taken.ts'
 import { answered } from './walls-answer.ts'
+import { patientDoor } from './patient-door.ts'
 
 /** Where runners in containers reach the platform. */
 export interface IngressDoor {
@@ -84,7 +85,10 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     const found = (await ours(docker, installation, account))[0]
     const made = found ?? (await create(options, account))
     await ensureWalls()
-    return { ...made, door: await ingress?.listenAt(made.gateway).catch(unheard) }
+    return {
+      ...made,
+      door: ingress && (await patientDoor({ open: () => ingress.listenAt(made.gateway), failed: unheard })),
+    }
   }
 
   /** No runner on a network without walls: what is missing is put up, or nothing starts there. */
@@ -104,10 +108,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   }
 
   /** An engine may have its networks somewhere else: below another user, or in a machine of its own. */
-  const unheard = (error: unknown): undefined => {
-    log.warn({ err: error }, notReached)
-    return undefined
-  }
+  const unheard = (error: unknown) => log.warn({ err: error }, notReached)
 
   async function giveUp(account: AccountId): Promise<void> {
     const network = await networks.get(account)?.catch(ignore)

@@ -23,14 +23,23 @@ export const isPodmanOf = ({ Components }: Docker.DockerVersion): boolean =>
 
 /**
  * Podman gives containers more open files and processes than a machine may have to give, and then fails to start them: they
- * get what this server has.
+ * get what this server has. It leaves IPv6 on, by which neighbours of a bridge find one another past the rules about what they may reach.
  */
 export async function asPodmanTakesIt(options: ContainerCreateOptions): Promise<ContainerCreateOptions> {
   const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '')
   const own = [limitIn(limits, 'nofile', 'Max open files'), limitIn(limits, 'nproc', 'Max processes')].flat()
   const { HostConfig: config } = options
-  return { ...options, HostConfig: { ...config, Ulimits: [...(config?.Ulimits ?? []), ...own] } }
+  return {
+    ...options,
+    HostConfig: {
+      ...config,
+      Ulimits: [...(config?.Ulimits ?? []), ...own],
+      Sysctls: { ...config?.Sysctls, ...noIPv6 },
+    },
+  }
 }
+
+const noIPv6 = { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' }
 
 /** What Podman's service leaves to itself. */
 const serviceMost: Readonly<Record<string, number>> = { nproc: 32_768 }

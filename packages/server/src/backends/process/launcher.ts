@@ -104,7 +104,7 @@ export function createLauncher({ python, program, cgroups, walls, root, limits }
 }
 
 /** What containers come and go with, which no runner is shown. */
-const ofContainers = / - (?:overlay|nsfs) |\/(?:containers|netns)\//
+const ofContainers = / - (?:overlay|nsfs|tmpfs shm) |\/(?:[\w-]*containers|netns)\//
 
 /** What one that waits has seen of the machine: it has put its files together from it. */
 function machineSeen(): string {
