@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, isIPv4 } from 'node:net'
 import { once } from 'node:events'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Address, Sighting } from '../../domain/runner.ts'
 import type { RunnerBackend, RunnerSpec } from '../backend.ts'
 import { isRunning, startInAnotherProcess } from '../conformance.ts'
+import { ownAddresses } from './own-addresses.ts'
 import { openIsolated, isolatedBackend } from './testing.ts'
 
 const never = new AbortController().signal
@@ -342,10 +343,7 @@ ${opens}`)
 })
 
 test.skipIf(noNetwork)('of the machine it reaches the runner ingress, of what is else there nothing', async () => {
-  const own = Object.values(networkInterfaces()).flatMap((all = []) =>
-    all.filter(({ internal, family }) => !internal && family === 'IPv4'),
-  )
-  const hosts = ['127.0.0.1', ...own.map(({ address }) => address)]
+  const hosts = ['127.0.0.1', ...ownAddresses().filter((address) => isIPv4(address))]
   const control = await Promise.all(
     hosts.map(async (host) => {
       const server = createServer((socket) => socket.end('control'))

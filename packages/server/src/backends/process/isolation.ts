@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { isIP, isIPv6 } from 'node:net'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Confinement, RunnerSpec } from '../backend.ts'
 import { tryLaunch } from './launch-trial.ts'
+import { ownAddresses } from './own-addresses.ts'
 import { wayOut, type WayOut } from './way-out.ts'
 
 /** What runners have of namespaces, and how the launcher is told to make them. */
@@ -186,11 +187,10 @@ function waysOut(doors: readonly Door[], ingress: Ingress | undefined): Readonly
 
 /** Where the machine's own keys are told by clouds, and the machine itself, by all its names. */
 function denied(): readonly string[] {
-  const own = Object.values(networkInterfaces()).flatMap((all = []) => all.filter(({ internal }) => !internal))
   return [
     '169.254.0.0/16',
     'fd00:ec2::254/128',
-    ...own.map(({ address, family }) => `${address}/${family === 'IPv6' ? 128 : 32}`),
+    ...ownAddresses().map((address) => `${address}/${isIPv6(address) ? 128 : 32}`),
   ]
 }
 
