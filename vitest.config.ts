@@ -8,15 +8,16 @@ const withEngine = '**/*.docker.test.ts'
 const isEngineHere = whyNoEngine() === undefined
 
 /**
- * Of the tests with Docker, those that Podman has to pass too: what it builds, deploys and keeps apart. The conformance suite of backends is run with it by
- * hand (docs/reference/docker.md): Podman 4 now and then says nothing for half a minute when it is asked for its facts.
+ * Of the tests with Docker, those that Podman has to pass too: what it builds, deploys and keeps apart. `npm run test:podman` runs
+ * them, which takes too long for each change. The conformance suite of backends is not among them (docs/reference/docker.md).
  */
 const withPodman = [
   ...['dockerfiles', 'image-builder', 'registries'].map((name) => `packages/server/src/builder/image/${name}`),
   'packages/server/src/backends/docker/escape',
   'test/e2e/docker/deploys',
 ]
-const isPodmanHere = whyNoPodman() === undefined
+const isPodmanWanted = process.env['CARRICK_TEST_PODMAN'] === 'true'
+const isPodmanHere = isPodmanWanted && whyNoPodman() === undefined
 
 /** What is prepared before end-to-end tests, and before those whose runners are containers. */
 const compiled = 'test/e2e/compiled.ts'
@@ -37,6 +38,19 @@ const inContainersToo = [
   'shell',
   'sockets',
 ]
+
+const podman = {
+  extends: true as const,
+  test: {
+    name: 'podman',
+    env: { CARRICK_TEST_BACKEND: 'docker', CARRICK_TEST_ALONE: 'true' },
+    include: isPodmanHere ? withPodman.map((name) => `${name}.docker.test.ts`) : ['test/engine/podman-absent.test.ts'],
+    globalSetup: isPodmanHere ? [compiled, 'test/engine/setup-podman.ts'] : [],
+    // It loses names of images that two give or take at once.
+    maxWorkers: 1,
+    testTimeout: 300_000,
+  },
+}
 
 /** Unit tests stand beside the code; `test/e2e` drives a real server. Limits are generous: machines are noisy. */
 export default defineConfig({
@@ -88,20 +102,7 @@ export default defineConfig({
           testTimeout: 300_000,
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'podman',
-          env: { CARRICK_TEST_BACKEND: 'docker', CARRICK_TEST_ALONE: 'true' },
-          include: isPodmanHere
-            ? withPodman.map((name) => `${name}.docker.test.ts`)
-            : ['test/engine/podman-absent.test.ts'],
-          globalSetup: isPodmanHere ? [compiled, 'test/engine/setup-podman.ts'] : [],
-          // It loses names of images that two give or take at once.
-          maxWorkers: 1,
-          testTimeout: 300_000,
-        },
-      },
+      ...(isPodmanWanted ? [podman] : []),
       {
         extends: true,
         test: {
