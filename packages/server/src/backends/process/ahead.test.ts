@@ -56,16 +56,26 @@ test.skipIf(noGroups)(
   async () => {
     const runners = await openIsolated(place)
     const kind = async (id: string) => (await runners.list(never)).get(id)?.kind
-    const [first, next] = [specOf(), specOf()]
+    const first = specOf()
     await runners.start(first, never)
     await expect.poll(() => kind(first.id), patience).toBe('accepting')
-    await expect.poll(() => aheadOf(place), patience).toHaveLength(1)
-    const [group = ''] = await aheadOf(place)
-
-    await runners.start(next, never)
-    await expect.poll(() => kind(next.id), patience).toBe('accepting')
-    expect(await recordOf(next.id)).toMatchObject({ group })
     expect(await recordOf(first.id)).not.toHaveProperty('group')
+    const { next, group } = await startedFromAhead()
+
+    /** What waits is given up when something is mounted on the machine meanwhile: then the one after it is looked at. */
+    async function startedFromAhead(): Promise<{ readonly next: RunnerSpec; readonly group: string }> {
+      for (;;) {
+        await expect.poll(() => aheadOf(place), patience).toHaveLength(1)
+        const next = specOf()
+        await runners.start(next, never)
+        await expect.poll(() => kind(next.id), patience).toBe('accepting')
+        const { group } = await recordOf(next.id)
+        if (group === undefined) continue
+        expect(group).toMatch(/^ahead-/)
+        return { next, group }
+      }
+    }
+
     const folders = await foldersOf(place, group)
     const bounds = folders.flatMap((folder) =>
       ['memory.max', 'memory.limit_in_bytes'].map((name) => join(folder, name)),
@@ -114,12 +124,10 @@ test.skipIf(noGroups)(
     const groups = await openCgroups(JSON.parse(place).installation)
     const until = async (holds) => { while (!(await holds())) await new Promise((wake) => setTimeout(wake, 20)) }
     const hasSpare = async () => (await groups.populated()).filter((name) => name.startsWith('ahead-')).length
-    let waiting = 0
-    for (const spec of JSON.parse(specs)) {
-      waiting += 1
+        for (const spec of JSON.parse(specs)) {
       await backend.start(spec, never)
       await until(async () => (await backend.list(never)).get(spec.id)?.kind === 'accepting')
-      await until(async () => (await hasSpare()) === waiting) // those that became runners are in theirs as well
+      await until(async () => (await hasSpare()) > 0)
     }
     process.kill(process.pid, 'SIGKILL')`
     const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url))
