@@ -204,7 +204,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     close: async () => {
       const ids = [...runners.keys(), ...survivors.keys()]
       await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(10_000))))
-      setting.launcher?.close() // it tells how they ended
+      await setting.launcher?.close() // it tells how they ended
       await Promise.all([place.cgroups?.close(), rm(root, { recursive: true, force: true })])
     },
   }

@@ -34,7 +34,7 @@ export interface Launcher {
   ): void
   /** Has a process wait for the next runner, once it is quiet. */
   prepare(): void
-  close(): void
+  close(): Promise<void>
 }
 
 export interface LauncherParts {
@@ -80,8 +80,8 @@ export function createLauncher({ python, program, cgroups, walls, root, limits }
 
   return {
     prepare: () => spare.prepare(),
-    close: () => {
-      spare.close()
+    close: async () => {
+      await spare.close()
       forks.close()
     },
     begin: async (spec) => {

@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Begun } from './fork-server.ts'
 
 /** How long no other runner has begun to serve: its first request comes before. */
 const quietMs = 1_000
+const endMs = 2_000
 
 /**
  * One process that was begun ahead of time and waits to be told what to become, so that the next start waits for no fork.
@@ -38,11 +40,15 @@ export class Spare {
     return undefined
   }
 
-  close(): void {
+  /** Resolves when the one that waited has ended, for its groups cannot be removed before; not much later in any case. */
+  async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#soon)
-    if (this.#waiting !== undefined) dismiss(this.#waiting)
+    const begun = this.#waiting
     this.#waiting = undefined
+    if (begun === undefined) return
+    dismiss(begun)
+    await Promise.race([begun.exited, pause(endMs, undefined, { ref: false })])
   }
 
   async #start(): Promise<void> {
