@@ -25,3 +25,7 @@ export const ownerOf = (repository: string): string => repository.split('/', 1)[
  * Whose repositories hold what is nobody's alone, such as environments of equal requirements. No account can be called so.
  */
 export const sharedOwner = 'carrick.images'
+
+/** Whether a registry is on this machine's loopback. Docker trusts one there without a certificate; Podman has to be told. */
+export const isOnLoopback = (reference: string): boolean =>
+  /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?\//.test(reference)

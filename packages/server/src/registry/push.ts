@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { CarrickError } from '../domain/errors.ts'
+import { isOnLoopback } from '../domain/image-names.ts'
 import type { PushEngine, PushOptions, RegistryAuth } from './image-registry.ts'
 
 /** A line of the engine's progress (Engine API, `POST /images/{name}/push`). */
@@ -20,9 +21,6 @@ interface Pushed extends PushOptions {
 }
 
 const ownTag = 'carrick-'
-
-/** An engine trusts a registry there without a certificate. */
-const isOnLoopback = (name: string): boolean => /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?\//.test(name)
 
 /**
  * Pushes an image of the engine under another name, and answers its digest there. The engine keeps that name, and with it
@@ -48,7 +46,7 @@ export async function pushImage(engine: PushEngine, image: string, pushed: Pushe
 }
 
 async function sent(engine: PushEngine, tag: string, { name, auth, onLine, signal }: Pushed): Promise<string> {
-  const plain = isOnLoopback(name) ? { tlsVerify: 'false' } : {} // Docker knows; Podman has to be told
+  const plain = isOnLoopback(name) ? { tlsVerify: 'false' } : {}
   const stream = await engine.getImage(name).push({ tag, authconfig: auth ?? {}, abortSignal: signal, ...plain })
   let digest: string | undefined
   for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {

@@ -30,12 +30,12 @@ export async function patientDoor({ open, failed }: PatientDoor): Promise<AsyncD
 }
 
 async function again(open: PatientDoor['open'], signal: AbortSignal): Promise<AsyncDisposable> {
-  for (const until = Date.now() + mostMs; ;) {
+  for (const until = performance.now() + mostMs; ;) {
     await pause(againMs, undefined, { signal, ref: false })
     try {
       return await open()
     } catch (error) {
-      if (Date.now() > until) throw error
+      if (performance.now() > until) throw error
     }
   }
 }

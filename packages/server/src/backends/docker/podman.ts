@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { ContainerCreateOptions } from 'dockerode'
+import { isOnLoopback } from '../../domain/image-names.ts'
 import { linesOf } from './answer-lines.ts'
 
 const known = new WeakMap<Docker, Promise<boolean>>()
@@ -64,11 +65,6 @@ export async function unlessImagesGo<T>(ask: () => Promise<T>): Promise<T> {
     }
     await pause(tries * 50)
   }
-}
-
-/** Docker trusts registries on loopback without a certificate; Podman has to be told. */
-function isOnLoopback(reference: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?\//.test(reference)
 }
 
 export interface PodmanPull {
