@@ -89,6 +89,14 @@ test.skipIf(noGroups)(
     if (probe?.held.has('memory')) expect(written).toContain(`${next.limits?.memoryBytes}\n`)
     expect((await runners.usage(never)).get(next.id)?.memoryBytes).toBeGreaterThan(0)
 
+    const freezing = folders.map((folder) => join(folder, 'cgroup.freeze')).find(existsSync)
+    if (freezing !== undefined) {
+      await runners.freezer?.freeze(next.id, never)
+      expect(readFileSync(freezing, 'utf8')).toBe('1\n')
+      await runners.freezer?.thaw(next.id, never)
+      expect(readFileSync(freezing, 'utf8')).toBe('0\n')
+    }
+
     await runners.kill(next.id, never)
     await runners.forget(next.id)
     expect(folders.filter(existsSync)).toEqual([])

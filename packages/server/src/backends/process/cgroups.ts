@@ -203,7 +203,7 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
         ...(memory ? { memoryBytes: Number(memory) } : {}),
       }
     },
-    ...(v2 && { freeze: (id, yes) => writeFile(join(v2.root, id, 'cgroup.freeze'), yes ? '1' : '0') }),
+    ...(v2 && { freeze: (id, yes) => writeFile(join(groupIn(v2.root, id), 'cgroup.freeze'), yes ? '1' : '0') }),
     kill: async (id) => {
       await stands(id) // to end is work too, and what it holds is wanted
       if (v2) return writeFile(join(groupIn(v2.root, id), 'cgroup.kill'), '1').catch(ignoreMissing)
