@@ -18,11 +18,11 @@ const mostMs = 30_000
  * caller has gone, but not the command that it is running.
  */
 export async function endMembers(groups: string): Promise<void> {
-  const until = Date.now() + mostMs
-  for (let quietSince = Date.now(); Date.now() - quietSince < quietMs && Date.now() < until;) {
+  const until = performance.now() + mostMs
+  for (let quietSince = performance.now(); performance.now() - quietSince < quietMs && performance.now() < until;) {
     for (const pid of await membersOf(groups)) {
       end(pid)
-      quietSince = Date.now()
+      quietSince = performance.now()
     }
     await pause(lookEveryMs)
   }

@@ -266,8 +266,7 @@ export class ImageRun {
       ]),
       dockerfile: 'Dockerfile',
       buildArgs: {},
-      // Not every engine's cache looks at files that are mounted.
-      noCache: force || files.length > 0,
+      noCache: force || (files.length > 0 && !(await this.#parts.way.looksAtMounts())),
       secrets: new Map([
         ['carrick-settings', settingsSecret(definition, settings)],
         ['carrick-bundle', await bundleSecret(variables['SSL_CERT_FILE'])],

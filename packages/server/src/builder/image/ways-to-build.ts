@@ -40,6 +40,11 @@ export class WayToBuild {
     return { text: withOwnCaches(dockerfile, idOf), buildArgs: {}, isUncached: mountsFiles(dockerfile) }
   }
 
+  /** Whether its cache looks at mounted files before it gives a step. */
+  async looksAtMounts(): Promise<boolean> {
+    return !(await isPodman(this.#engine))
+  }
+
   /** Answers the image's id. */
   async build(build: EngineBuild): Promise<string> {
     return (await isPodman(this.#engine))
