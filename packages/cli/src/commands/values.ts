@@ -30,7 +30,12 @@ export function seconds(text: string): number {
 
 /** Idleness, or none. */
 export function freezeAfter(text: string): number | 'never' | 'default' {
-  return text === 'never' || text === 'default' ? text : seconds(text)
+  if (text === 'never' || text === 'default') return text
+  try {
+    return seconds(text)
+  } catch {
+    throw new InvalidArgumentError('It must be a time such as 90s, 30m or 2h, or never, or default.')
+  }
 }
 
 /** A moment, or how long ago it was, as ISO 8601. */
