@@ -1,21 +1,19 @@
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { blockBytes, type Blocks, type Piece } from './blocks.ts'
+import { blockBytes, copyInto, type Blocks, type Piece } from './blocks.ts'
 import type { FromDigester, ToDigester } from './digest-messages.ts'
 
 /** SHA-256 of bytes that come little by little. */
 export interface Digest {
-  /** Takes pieces over: nobody may use them any more, and their blocks are given back. Resolves when there may be more. */
-  update(pieces: readonly Piece[]): Promise<void>
+  /** Resolves when it has looked at the piece, which may change then. The next need not wait for that. */
+  update(piece: Piece): Promise<void>
   /** Of all so far. */
   sha256(): Promise<string>
   /** It is not needed any more. */
   forget(): void
 }
 
-/** More than this does not wait for the thread. */
-const mostWaiting = 4 * 1024 * 1024
 const idleMs = 30_000
 
 /** Of this file's own ending: `.ts` in a checkout, `.js` when compiled. */
@@ -51,7 +49,7 @@ export class Digests {
     const id = (this.#next += 1)
     const digest = new ThreadDigest(
       id,
-      (message, transferred) => worker.postMessage(message, transferred),
+      (message) => worker.postMessage(message),
       () => this.#forget(id),
     )
     this.#active.set(id, digest)
@@ -61,10 +59,7 @@ export class Digests {
   #start(): Worker {
     const worker = new Worker(workerFile, { name: 'digests' })
     worker.unref()
-    worker.on('message', (message: FromDigester) => {
-      if (message.kind === 'done') this.#blocks.give(message.blocks)
-      this.#active.get(message.id)?.hear(message)
-    })
+    worker.on('message', (message: FromDigester) => this.#active.get(message.id)?.hear(message))
     worker.on('error', (error) => this.#lose(worker, error))
     worker.on('exit', () => this.#lose(worker, new Error('the thread that computes digests ended')))
     return worker
@@ -82,10 +77,7 @@ export class Digests {
     this.#active.delete(id)
     if (this.#active.size > 0) return
     clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => {
-      this.#blocks.forget()
-      void this.close()
-    }, idleMs).unref()
+    this.#idle = setTimeout(() => void this.close(), idleMs).unref()
   }
 }
 
@@ -103,14 +95,14 @@ class LazyDigest implements Digest {
     this.#onThread = onThread
   }
 
-  async update(pieces: readonly Piece[]): Promise<void> {
-    if (this.#thread !== undefined) return this.#thread.update(pieces)
-    const more = pieces.reduce((sum, { length }) => sum + length, 0)
-    if (this.#bytes + more < blockBytes) return this.#keep(pieces)
+  async update(piece: Piece): Promise<void> {
+    if (this.#thread !== undefined) return this.#thread.update(piece)
+    if (this.#bytes + piece.length < blockBytes) return this.#keep(piece)
     this.#thread = this.#onThread()
-    const kept = this.#kept?.subarray(0, this.#bytes)
+    const kept = this.#kept
     this.#kept = undefined
-    await this.#thread.update(kept === undefined ? pieces : [kept, ...pieces])
+    const first = kept && this.#thread.update(kept.subarray(0, this.#bytes)).finally(() => this.#blocks.give(kept))
+    await Promise.all([first, this.#thread.update(piece)])
   }
 
   async sha256(): Promise<string> {
@@ -122,22 +114,19 @@ class LazyDigest implements Digest {
   }
 
   forget(): void {
-    if (this.#kept !== undefined) this.#blocks.give([this.#kept.buffer])
+    if (this.#kept !== undefined) this.#blocks.give(this.#kept)
     this.#kept = undefined
     this.#thread?.forget()
   }
 
-  #keep(pieces: readonly Piece[]): void {
+  #keep(piece: Piece): void {
     this.#kept ??= this.#blocks.take()
-    for (const piece of pieces) {
-      this.#kept.set(piece, this.#bytes)
-      this.#bytes += piece.length
-    }
-    this.#blocks.give(pieces.map(({ buffer }) => buffer))
+    copyInto(this.#kept, this.#bytes, piece)
+    this.#bytes += piece.length
   }
 }
 
-type Post = (message: ToDigester, transferred?: readonly ArrayBuffer[]) => void
+type Post = (message: ToDigester) => void
 
 interface Waiting<T> {
   readonly resolve: (value: T) => void
@@ -148,9 +137,8 @@ class ThreadDigest implements Digest {
   readonly #id: number
   readonly #post: Post
   readonly #forgotten: () => void
-  #waitingBytes = 0
-  #room: Waiting<void>[] = []
-  #asked: Waiting<string>[] = []
+  readonly #looking: Waiting<void>[] = []
+  readonly #asked: Waiting<string>[] = []
   #failed: Error | undefined
 
   constructor(id: number, post: Post, forgotten: () => void) {
@@ -159,15 +147,10 @@ class ThreadDigest implements Digest {
     this.#forgotten = forgotten
   }
 
-  async update(pieces: readonly Piece[]): Promise<void> {
+  async update(piece: Piece): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed
-    for (const { length } of pieces) this.#waitingBytes += length
-    this.#post(
-      { kind: 'bytes', id: this.#id, pieces },
-      pieces.map(({ buffer }) => buffer),
-    )
-    if (this.#waitingBytes > mostWaiting)
-      await new Promise<void>((resolve, reject) => this.#room.push({ resolve, reject }))
+    this.#post({ kind: 'bytes', id: this.#id, piece })
+    await new Promise<void>((resolve, reject) => this.#looking.push({ resolve, reject }))
   }
 
   async sha256(): Promise<string> {
@@ -182,13 +165,12 @@ class ThreadDigest implements Digest {
   }
 
   hear(message: FromDigester): void {
-    if (message.kind === 'digest') return this.#asked.shift()?.resolve(message.sha256)
-    this.#waitingBytes -= message.bytes
-    if (this.#waitingBytes <= mostWaiting) for (const { resolve } of this.#room.splice(0)) resolve()
+    if (message.kind === 'digest') this.#asked.shift()?.resolve(message.sha256)
+    else this.#looking.shift()?.resolve()
   }
 
   fail(error: Error): void {
     this.#failed = error
-    for (const { reject } of [...this.#room.splice(0), ...this.#asked.splice(0)]) reject(error)
+    for (const { reject } of [...this.#looking.splice(0), ...this.#asked.splice(0)]) reject(error)
   }
 }
