@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { blockBytes, copyInto, type Blocks, type Piece } from './blocks.ts'
+import { blockBytes } from './blocks.ts'
 import type { FromDigester, ToDigester } from './digest-messages.ts'
 
 /** SHA-256 of bytes that come little by little. */
 export interface Digest {
   /** Resolves when it has looked at the piece, which may change then. The next need not wait for that. */
-  update(piece: Piece): Promise<void>
+  update(piece: Uint8Array): Promise<void>
   /** Of all so far. */
   sha256(): Promise<string>
   /** It is not needed any more. */
@@ -21,18 +21,13 @@ const workerFile = new URL(`./digest-worker${extname(import.meta.url)}`, import.
 
 /** Digests, computed by a thread that is there while there is something large to compute. */
 export class Digests {
-  readonly #blocks: Blocks
   #next = 0
   #worker: Worker | undefined
   readonly #active = new Map<number, ThreadDigest>()
   #idle: NodeJS.Timeout | undefined
 
-  constructor(blocks: Blocks) {
-    this.#blocks = blocks
-  }
-
   open(): Digest {
-    return new LazyDigest(this.#blocks, () => this.#onThread())
+    return new LazyDigest(() => this.#onThread())
   }
 
   async close(): Promise<void> {
@@ -83,46 +78,31 @@ export class Digests {
 
 /** Computes the digest of less than a block itself. */
 class LazyDigest implements Digest {
-  readonly #blocks: Blocks
   readonly #onThread: () => ThreadDigest
   #thread: ThreadDigest | undefined
-  /** The block with all that has come so far. */
-  #kept: Piece | undefined
-  #bytes = 0
+  /** All that has come so far, until there is a thread for it. */
+  #kept: Uint8Array = new Uint8Array()
 
-  constructor(blocks: Blocks, onThread: () => ThreadDigest) {
-    this.#blocks = blocks
+  constructor(onThread: () => ThreadDigest) {
     this.#onThread = onThread
   }
 
-  async update(piece: Piece): Promise<void> {
+  async update(piece: Uint8Array): Promise<void> {
     if (this.#thread !== undefined) return this.#thread.update(piece)
-    if (this.#bytes + piece.length < blockBytes) return this.#keep(piece)
-    this.#thread = this.#onThread()
     const kept = this.#kept
-    this.#kept = undefined
-    const first = kept && this.#thread.update(kept.subarray(0, this.#bytes)).finally(() => this.#blocks.give(kept))
-    await Promise.all([first, this.#thread.update(piece)])
+    if (kept.length + piece.length < blockBytes) return void (this.#kept = Buffer.concat([kept, piece]))
+    this.#thread = this.#onThread()
+    this.#kept = new Uint8Array()
+    await Promise.all([this.#thread.update(kept), this.#thread.update(piece)])
   }
 
   async sha256(): Promise<string> {
-    if (this.#thread !== undefined) return this.#thread.sha256()
-    const kept = this.#kept?.subarray(0, this.#bytes)
-    return createHash('sha256')
-      .update(kept ?? new Uint8Array())
-      .digest('hex')
+    return this.#thread?.sha256() ?? createHash('sha256').update(this.#kept).digest('hex')
   }
 
   forget(): void {
-    if (this.#kept !== undefined) this.#blocks.give(this.#kept)
-    this.#kept = undefined
+    this.#kept = new Uint8Array()
     this.#thread?.forget()
-  }
-
-  #keep(piece: Piece): void {
-    this.#kept ??= this.#blocks.take()
-    copyInto(this.#kept, this.#bytes, piece)
-    this.#bytes += piece.length
   }
 }
 
@@ -147,7 +127,7 @@ class ThreadDigest implements Digest {
     this.#forgotten = forgotten
   }
 
-  async update(piece: Piece): Promise<void> {
+  async update(piece: Uint8Array): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed
     this.#post({ kind: 'bytes', id: this.#id, piece })
     await new Promise<void>((resolve, reject) => this.#looking.push({ resolve, reject }))

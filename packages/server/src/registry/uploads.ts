@@ -12,7 +12,7 @@ export class Uploads {
   /** How many each visitor has, those that are being opened included. */
   readonly #counts = new Map<string, number>()
   readonly #blocks = new Blocks()
-  readonly #digests = new Digests(this.#blocks)
+  readonly #digests = new Digests()
 
   constructor(parts: UploadParts) {
     this.#parts = parts
