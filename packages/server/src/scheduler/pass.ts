@@ -305,6 +305,7 @@ export class Pass {
       runs.ended(change.to)
       this.#parts.postMortems.ended(change.to)
     }
+    hands.letGo()
     this.#offers.tell(worldsOf(concerned, this.#parts))
     if (failure !== undefined) throw failure
   }
