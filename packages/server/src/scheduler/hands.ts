@@ -54,7 +54,13 @@ export class Hands {
   /** What was prepared and is not stored after all is planned anew, as another runner. */
   letGo(): void {
     const { backend } = this.#parts
-    for (const id of this.#prepared.keys()) if (backend.prepare) this.#do(id, 'let go of', () => backend.forget(id))
+    for (const id of this.#prepared.keys()) {
+      if (backend.prepare === undefined) break
+      this.#do(id, 'let go of', async () => {
+        await turn() // a refusal may come before it is prepared at all
+        await backend.forget(id)
+      })
+    }
     this.#prepared.clear()
   }
 

@@ -14,7 +14,7 @@ import { openCgroups } from './cgroups.ts'
 import { procOf } from './proc.ts'
 import { openIsolated } from './testing.ts'
 
-const probe = await openCgroups('probe')
+const probe = await openCgroups(`probe-${process.pid}`)
 await probe?.close()
 const noGroups = probe ? '' : ' (not here: no control group may be made)'
 const patience = { timeout: 20_000 }
