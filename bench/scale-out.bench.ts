@@ -2,7 +2,7 @@ import { Carrick } from '../test/e2e/carrick.ts'
 import { commandOfRunner, spawnToPorts } from './bare.ts'
 import { processorMs, untilRunners } from './quiet.ts'
 import { median, type Report } from './report.ts'
-import { room, wake } from './wake.ts'
+import { room, tellOfFailures, wake, type Woken } from './wake.ts'
 
 const runners = Number(process.env['BENCH_RUNNERS'] ?? 50)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
@@ -19,26 +19,26 @@ export async function scaleOut(report: Report): Promise<void> {
   await wake(carrick, ['tiny'], 5)
   const command = await commandOfRunner(carrick)
   const [byHand, byPlatform, own]: [number[], number[], number[]] = [[], [], []]
-  let failed = 0
+  const failures: Woken['failures'][] = []
   for (let round = 0; round < rounds; round += 1) {
     await untilRunners(carrick, 0)
     const bare = await spawnToPorts(command, runners)
     const idle = await processorMs(carrick)
-    const { tookMs, failed: lost } = await wake(
+    const woken = await wake(
       carrick,
       Array.from({ length: runners }, () => 'tiny'),
       (2 * bare) / 1_000,
     )
     own.push((await processorMs(carrick)) - idle)
     byHand.push(bare)
-    byPlatform.push(tookMs)
-    failed += lost
+    byPlatform.push(woken.tookMs)
+    failures.push(woken.failures)
   }
   report.add(`${runners} bare spawns at once until all ports answer, median`, median(byHand), undefined, ' ms')
   report.add(`0 → ${runners} runners, each with a request, median`, median(byPlatform), undefined, ' ms')
   report.add(`0 → ${runners} runners ÷ the bare spawns`, median(byPlatform) / median(byHand), { atMost: 1.2 })
   report.add('the same, processor time of the server per runner', median(own) / runners, undefined, ' ms')
-  report.add('the same, requests without an answer', failed, { atMost: 0 })
+  tellOfFailures(report, failures)
 }
 
 async function scale(carrick: Carrick, ...flags: string[]): Promise<void> {

@@ -28,6 +28,9 @@ export interface RunnerSpec {
   readonly leaves?: readonly string[]
 }
 
+/** What is known of a runner before all else that its start needs. */
+export type RunnerOutline = Pick<RunnerSpec, 'id' | 'appId' | 'revisionId' | 'limits'>
+
 /** An image that a runner runs in. `sees`, `leaves` and `mounts` are there too, at the same paths. */
 export interface RunnerImage {
   /** By digest. */
@@ -136,6 +139,11 @@ export interface RunnerBackend {
   readonly confinement: readonly Confinement[]
   /** Throws `bad_request` for a runtime that an app may not choose here. Absent: there is none to choose. */
   readonly requireRuntime?: (name: string) => void
+  /**
+   * Makes ready what the start of a runner will take time for, and begins nothing of it: whether it starts is not certain yet.
+   * Whoever calls this calls `start` or `forget` in a moment. Absent: there is nothing to make ready.
+   */
+  prepare?(outline: RunnerOutline): void
   /** Makes the runner exist. Returns before it serves; `list` tells when it does. */
   start(spec: RunnerSpec, signal: AbortSignal): Promise<void>
   /** Asks it to finish (SIGTERM) and returns. When it must end is the scheduler's decision. */
@@ -168,7 +176,7 @@ export interface RunnerBackend {
    * `too_busy` when too much is run beside it already.
    */
   exec(id: RunnerId, command: ExecCommand, signal: AbortSignal): Promise<ExecSession>
-  /** Forgets a runner that exited and was seen to: its record, its working folder. */
+  /** Forgets a runner that exited and was seen to, or never started: its record, its working folder. */
   forget(id: RunnerId): Promise<void>
   /** Calls back when this runner's sighting may have changed. */
   onChange(listener: (id: RunnerId) => void): void

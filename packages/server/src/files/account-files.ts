@@ -48,14 +48,18 @@ export async function openAccountFiles(options: { folder: string; keepFree: numb
   async function rootOf(account: AccountId): Promise<string> {
     if (!/^[\w-]+$/.test(account)) throw new Error(`"${account}" cannot be the name of a folder`)
     const root = join(folder, account)
-    await mkdir(root, { mode: 0o755 }).catch(ignoreExisting)
-    return realpath(root) // an operator may have put it on another disk
+    // An operator may have put it on another disk. It is nearly always there, and every start of a runner asks.
+    return await realpath(root).catch(async () => {
+      await mkdir(root, { mode: 0o755 }).catch(ignoreExisting)
+      return await realpath(root)
+    })
   }
 
   return {
     staging,
     async folderOf(account, path = []) {
       const root = await rootOf(account)
+      if (path.length === 0) return root
       await using _made = await openFolder(root, path, { make: true })
       return join(root, ...path)
     },

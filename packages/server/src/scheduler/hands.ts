@@ -1,7 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { RunnerBackend } from '../backends/backend.ts'
 import type { RunnerId } from '../domain/ids.ts'
 import type { Logger } from '../kit/logger.ts'
 import type { Change } from './fleet.ts'
+import { limitsOf } from './hardware.ts'
 import type { Launch, Launched, RunnerStart } from './launch.ts'
 import type { Masks } from './masks.ts'
 
@@ -20,7 +22,7 @@ export interface HandsParts {
 export class Hands {
   readonly #parts: HandsParts
   readonly #atWork = new Map<RunnerId, Promise<void>>()
-  #prepared = new Map<RunnerId, Promise<Launched>>()
+  readonly #prepared = new Map<RunnerId, Promise<Launched>>()
   /** Runners whose start is being prepared: what they run in may have to be made first. */
   readonly #preparing = new Set<RunnerId>()
   readonly #signal: AbortSignal
@@ -30,15 +32,36 @@ export class Hands {
     this.#signal = signal
   }
 
-  /** Gathers what starts need while their records are on their way to the disk; nothing is done to the backend yet. */
+  /**
+   * Gathers what starts need, and has it made ready, while their records are on their way to the disk, which are sent there
+   * first; nothing is begun yet.
+   */
   prepare(changes: readonly Change[]): void {
-    this.#prepared = new Map() // what could not be stored before is planned anew, as another runner
+    const { backend, launch } = this.#parts
     for (const { start } of changes) {
       if (start === undefined) continue
-      const made = this.#parts.launch(start)
+      const { id, appId, revisionId, placement } = start.runner
+      const made = turn().then(() => {
+        const gathered = launch(start) // which waits for others
+        backend.prepare?.({ id, appId, revisionId, ...limitsOf(placement) })
+        return gathered
+      })
       made.catch(() => {}) // whoever starts it is told
-      this.#prepared.set(start.runner.id, made)
+      this.#prepared.set(id, made)
     }
+  }
+
+  /** What was prepared and is not stored after all is planned anew, as another runner. */
+  letGo(): void {
+    const { backend } = this.#parts
+    for (const id of this.#prepared.keys()) {
+      if (backend.prepare === undefined) break
+      this.#do(id, 'let go of', async () => {
+        await turn() // a refusal may come before it is prepared at all
+        await backend.forget(id)
+      })
+    }
+    this.#prepared.clear()
   }
 
   /** Does what a stored change calls for. */
@@ -79,6 +102,7 @@ export class Hands {
   #start(start: RunnerStart): void {
     const { backend, launch, masks, onLaunched, onRefused } = this.#parts
     const prepared = this.#prepared.get(start.runner.id)
+    this.#prepared.delete(start.runner.id)
     this.#preparing.add(start.runner.id)
     this.#do(start.runner.id, 'start', async () => {
       try {

@@ -67,12 +67,13 @@ export function createLaunch(parts: LaunchParts): Launch {
     const { app, runner, revision, key } = start
     const { environmentId, callable, exposedPort } = revision.spec
     const runtime = runtimeAsked(revision.spec.metadata)
-    const program = programOf(revision, await environments.placeOf(environmentId, start), bootstrap)
-    const [places, secrets, code] = await Promise.all([
+    const [environment, places, secrets, code] = await Promise.all([
+      environments.placeOf(environmentId, start),
       placesOf(parts, start),
       vault.exposed(app, revision.spec.secrets),
       codeVariables(callable, blobs),
     ])
+    const program = programOf(revision, environment, bootstrap)
     const spec = {
       id: runner.id,
       appId: runner.appId,

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Decision } from '../domain/decision.ts'
 import type { AppId, RunnerId } from '../domain/ids.ts'
 import { awaken, drain, terminate, type LiveRunner } from '../domain/runner.ts'
@@ -295,6 +296,10 @@ export class Pass {
     for (const change of stored) {
       this.#touched.add(change.to.appId) // what follows from it is seen by the next look
       hands.take(change)
+    }
+    hands.letGo()
+    await turn() // runners are told to begin, and requests go to those that serve: what is noted of them can wait for that
+    for (const change of stored) {
       memory.learn(change, clock.now())
       placing.learn(change)
       health.learn(change)

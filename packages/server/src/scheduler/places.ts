@@ -40,16 +40,17 @@ export async function placesOf(
     return { mounts: [], variables: { ...toldOf(folder), CARRICK_RUNNER_WITHOUT_MOUNTS: said } }
   }
   const access = quotas.isOver(app.accountId) ? ({ readOnly: true, refuses: true } as const) : { readOnly: false }
-  const within = await files.folderOf(app.accountId)
-  const data = await Promise.all(
-    dataMounts.map(async (to) => {
-      const from = await files.folderOf(app.accountId, filePathOf(to))
-      // Other runners of the account may see all of it, and rename what is in it.
-      return { from, to, ...(from === within ? {} : { within }), ...access }
-    }),
-  )
-  const code =
-    appFiles === undefined ? [] : [{ from: await appTrees.folderOf(revision.id, appFiles), to: '/app', readOnly: true }]
+  const [within, tree, ...folders] = await Promise.all([
+    files.folderOf(app.accountId),
+    appFiles === undefined ? undefined : appTrees.folderOf(revision.id, appFiles),
+    ...dataMounts.map((to) => files.folderOf(app.accountId, filePathOf(to))),
+  ])
+  const data = dataMounts.map((to, at) => {
+    const from = folders[at] ?? within
+    // Other runners of the account may see all of it, and rename what is in it.
+    return { from, to, ...(from === within ? {} : { within }), ...access }
+  })
+  const code = tree === undefined ? [] : [{ from: tree, to: '/app', readOnly: true }]
   return { mounts: [...data, ...code], variables: toldOf(dataPath) }
 }
 

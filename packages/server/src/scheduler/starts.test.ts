@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { CarrickError } from '../domain/errors.ts'
 import type { Runner } from '../domain/runner.ts'
 import type { Write } from '../store/store.ts'
 import { FakeBackend } from '../testing/fake-backend.ts'
@@ -26,6 +27,12 @@ async function openHeldStore() {
       released = Promise.withResolvers()
     },
     release: () => released.resolve(),
+    /** What waits is not stored; what comes after it is. */
+    fail: (why: Error) => {
+      released.reject(why)
+      released = Promise.withResolvers()
+      released.resolve()
+    },
     [Symbol.asyncDispose]: () => store.close(),
   }
 }
@@ -59,9 +66,24 @@ test('nothing is started while its record is not on the disk', async () => {
   held.hold()
   at.call()
   await expect.poll(() => held.waiting.writes).toBe(1)
+  await expect.poll(() => at.backend.prepared.size).toBe(1)
   expect(at.backend.started).toEqual([])
   held.release()
   await expect.poll(() => at.backend.started.length).toBe(1)
+  expect(at.backend.prepared.size).toBe(0)
+})
+
+test('nothing is left of what was made ready for a runner whose record cannot be stored', async () => {
+  await using held = await openHeldStore()
+  await using at = await openTestScheduler({ store: held.store })
+  await at.deploy({ revision: 'r1' })
+  held.hold()
+  at.call()
+  await expect.poll(() => at.backend.prepared.size).toBe(1)
+  const [lost = ''] = at.backend.prepared
+  held.fail(new CarrickError('disk_full', 'the disk is full'))
+  await expect.poll(() => at.backend.prepared.has(lost)).toBe(false)
+  expect(at.backend.started.map(({ id }) => id)).not.toContain(lost)
 })
 
 test('a runner whose port is open is given requests while that is on its way to the disk', async () => {

@@ -2,6 +2,7 @@ import type {
   BackendFreezer,
   ExecSession,
   RunnerBackend,
+  RunnerOutline,
   RunnerOutput,
   RunnerSpec,
   RunnerUsage,
@@ -35,6 +36,8 @@ export class FakeBackend implements RunnerBackend {
   }
   /** Every spec that was started, in that order. */
   readonly started: RunnerSpec[] = []
+  /** Runners for which all was made ready, and that have neither started nor been forgotten. */
+  readonly prepared = new Set<RunnerId>()
   /** What the next starts are refused with. */
   refusal: Error | undefined
   /** Where runners listen that are asked for it. Undefined: that cannot be seen. */
@@ -78,7 +81,12 @@ export class FakeBackend implements RunnerBackend {
     for (const hear of this.#heard) hear({ runnerId, stream, text })
   }
 
+  prepare({ id }: RunnerOutline): void {
+    this.prepared.add(id)
+  }
+
   async start(spec: RunnerSpec): Promise<void> {
+    this.prepared.delete(spec.id)
     if (this.refusal) throw this.refusal
     if (this.#runners.has(spec.id)) return
     this.started.push(spec)
@@ -121,6 +129,7 @@ export class FakeBackend implements RunnerBackend {
   }
 
   async forget(id: RunnerId): Promise<void> {
+    this.prepared.delete(id)
     if (this.#runners.get(id)?.sighting.kind === 'exited') this.#runners.delete(id)
   }
 

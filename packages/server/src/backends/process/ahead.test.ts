@@ -14,7 +14,7 @@ import { openCgroups } from './cgroups.ts'
 import { procOf } from './proc.ts'
 import { openIsolated } from './testing.ts'
 
-const probe = await openCgroups('probe')
+const probe = await openCgroups(`probe-${process.pid}`)
 await probe?.close()
 const noGroups = probe ? '' : ' (not here: no control group may be made)'
 const patience = { timeout: 20_000 }
@@ -72,6 +72,33 @@ async function startedFromAhead(
     return { next, group }
   }
 }
+
+test('what was made ready for a runner that does not start is gone with it, groups and all', async () => {
+  const runners = await openIsolated(place)
+  const { command: _command, ...outline } = specOf()
+  const pidOf = async () => (await recordOf(outline.id)).pid
+  runners.prepare?.(outline)
+  await expect.poll(() => pidOf().catch(() => undefined), patience).toBeGreaterThan(0)
+  const pid = await pidOf()
+  expect([...(await runners.list(never)).keys()]).toEqual([])
+  await runners.forget(outline.id)
+  expect(existsSync(join(place.folder, outline.id))).toBe(false)
+  expect((await foldersOf(place, outline.id)).filter((folder) => existsSync(folder))).toEqual([])
+  await expect.poll(() => isRunning(pid), patience).toBe(false)
+  await runners.close()
+})
+
+test('what was made ready for a runner becomes it when it starts', async () => {
+  const runners = await openIsolated(place)
+  const spec = specOf()
+  runners.prepare?.(spec)
+  await expect.poll(() => recordOf(spec.id).catch(() => undefined), patience).toBeDefined()
+  const before = await recordOf(spec.id)
+  await runners.start(spec, never)
+  await expect.poll(async () => (await runners.list(never)).get(spec.id)?.kind, patience).toBe('accepting')
+  expect((await recordOf(spec.id)).pid).toBeGreaterThanOrEqual(before.pid) // another where that took longer than it is kept
+  await runners.close()
+})
 
 test.skipIf(noGroups)(
   `the next runner has groups that were made ahead, and its own bounds in them; they go with it${noGroups}`,

@@ -1,4 +1,4 @@
-import type { Confinement, RunnerSpec } from '../backend.ts'
+import type { Confinement, RunnerOutline, RunnerSpec } from '../backend.ts'
 import type { RunnerId } from '../../domain/ids.ts'
 import { tooMuchMemory } from '../too-much.ts'
 import type { Cgroups } from './cgroups.ts'
@@ -7,7 +7,9 @@ import { StartsBehind } from './starts-behind.ts'
 /** The bounds of runners: made before they start, tightened once they serve, asked when they have ended. */
 export interface Bounds {
   readonly confinement: readonly Confinement[]
-  prepare(spec: RunnerSpec): Promise<void>
+  prepare(outline: RunnerOutline): Promise<void>
+  /** It begins now. */
+  begins(spec: RunnerSpec): void
   /** It serves from now on. */
   serves(spec: RunnerSpec): Promise<void>
   /** It is over, whatever it was before. */
@@ -25,15 +27,15 @@ export interface BoundsParts {
 }
 
 export function createBounds({ cgroups, launches, hardCpu, tasks }: BoundsParts): Bounds {
-  const limitsOf = ({ limits }: RunnerSpec) => ({ tasks, hardCpu, ...limits })
+  const limitsOf = ({ limits }: RunnerOutline) => ({ tasks, hardCpu, ...limits })
   const starts = new StartsBehind({
     cpuSecondsOf: async (id) => (await cgroups?.usageOf(id))?.cpuSeconds,
     comeForward: async (spec) => cgroups?.startsLong(spec.id, limitsOf(spec)),
   })
   return {
     confinement: confinementOf(cgroups, launches),
-    prepare: async (spec) => {
-      await cgroups?.make(spec.id, limitsOf(spec))
+    prepare: async (outline) => cgroups?.make(outline.id, limitsOf(outline)),
+    begins: (spec) => {
       if (cgroups) starts.begin(spec)
     },
     serves: async (spec) => {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Cgroups } from './cgroups.ts'
 import { Census } from './census.ts'
-import { isAlive, type Proc, type ProcIdentity } from './proc.ts'
+import { isAlive, procOf, type Proc, type ProcIdentity } from './proc.ts'
 import { sendSignal } from './signals.ts'
 
 export interface Tree {
@@ -21,10 +21,14 @@ const patienceMs = 10_000
  */
 export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
   const until = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
+  const seen = new Map<number, Proc>()
   for (;;) {
     await tree.cgroups?.kill(tree.id)
     const left = await procsOf(tree)
-    if (left.length === 0 && (await tree.cgroups?.isPopulated(tree.id)) !== true) return // in it one has no marks once it ends
+    for (const proc of left) seen.set(proc.pid, proc)
+    // One that ends has no marks any more, but is not gone.
+    const ending = [...seen.values()].some(({ pid, startTime }) => procOf(pid)?.startTime === startTime)
+    if (left.length === 0 && !ending && (await tree.cgroups?.isPopulated(tree.id)) !== true) return
     for (const { pid } of left) sendSignal(pid, 'SIGKILL')
     until.throwIfAborted()
     await pause(5)

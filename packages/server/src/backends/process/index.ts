@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Sighting } from '../../domain/runner.ts'
 import type { Logger } from '../../kit/logger.ts'
-import type { BackendFreezer, RunnerBackend, RunnerOutput } from '../backend.ts'
+import type { BackendFreezer, RunnerBackend, RunnerOutput, RunnerSpec } from '../backend.ts'
 import { createBounds } from './bounds.ts'
 import { openCgroups } from './cgroups.ts'
 import { endTree } from './end.ts'
@@ -16,9 +16,11 @@ import { openIsolation, type Ingress, type Isolation } from './isolation.ts'
 import { createLauncher, findPython } from './launcher.ts'
 import { whyNoMounts } from './namespaces.ts'
 import { createPorts } from './ports.ts'
+import { Preparations } from './preparation.ts'
 import { isAlive } from './proc.ts'
-import { startRunnerProcess, type RunnerProcess, type RunnerSetting } from './runner-process.ts'
+import { startRunnerProcess, type RunnerProcess } from './runner-process.ts'
 import { notAlive } from './sessions.ts'
+import type { RunnerSetting } from './setting.ts'
 import { sendSignal } from './signals.ts'
 import { findSurvivors, type Place, type Survivors } from './survivors.ts'
 import { usageOf } from './usage.ts'
@@ -112,6 +114,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     said: (output) => outputListeners.forEach((tell) => tell(output)),
   }
   const runners = new Map<RunnerId, Promise<RunnerProcess>>()
+  const preparations = new Preparations(setting)
   let survivors: Survivors = await findSurvivors(place)
   await removeLeftovers(
     place,
@@ -144,6 +147,8 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     thaw: async (id, signal) => (await runnerOf(id))?.frozen.thaw(signal),
   }
 
+  const begun = async (spec: RunnerSpec) => startRunnerProcess(spec, await preparations.take(spec), setting)
+
   async function kill(id: RunnerId, signal: AbortSignal): Promise<void> {
     const runner = await runnerOf(id)
     if (runner) return runner.kill(signal)
@@ -159,10 +164,13 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     name: 'process',
     withoutMounts,
     confinement: [...bounds.confinement, ...isolation.confinement],
+    prepare: (outline) => {
+      if (!survivors.has(outline.id) && !runners.has(outline.id)) preparations.begin(outline)
+    },
     start: async (spec, signal) => {
       signal.throwIfAborted()
       if (survivors.has(spec.id)) return
-      const starting = runners.get(spec.id) ?? startRunnerProcess(spec, setting)
+      const starting = runners.get(spec.id) ?? begun(spec)
       runners.set(spec.id, starting)
       try {
         await starting
@@ -194,6 +202,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
       return runner.exec(command)
     },
     forget: async (id) => {
+      await preparations.drop(id)
       const runner = await runnerOf(id)
       if (runner?.sighting().kind !== 'exited') return
       await runner.forget()
@@ -204,6 +213,7 @@ export async function createProcessBackend(options: ProcessBackendOptions): Prom
     close: async () => {
       const ids = [...runners.keys(), ...survivors.keys()]
       await Promise.all(ids.map((id) => kill(id, AbortSignal.timeout(10_000))))
+      await preparations.close()
       await setting.launcher?.close() // it tells how they ended
       await Promise.all([place.cgroups?.close(), rm(root, { recursive: true, force: true })])
     },

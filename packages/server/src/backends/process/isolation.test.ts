@@ -22,7 +22,7 @@ let said: string[]
 
 const probe = await openIsolated({
   folder: join(await realpath(await mkdtemp(join(tmpdir(), 'carrick-probe-'))), 'runners'),
-  installation: 'probe',
+  installation: `probe-${process.pid}`, // the tests of other files probe as well
 })
 await probe.close()
 const whyNot = (part: string) => {

@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { isIP, isIPv6 } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { RunnerId } from '../../domain/ids.ts'
 import type { Confinement, RunnerSpec } from '../backend.ts'
 import { tryLaunch } from './launch-trial.ts'
 import { ownAddresses } from './own-addresses.ts'
@@ -14,6 +16,8 @@ export interface Isolation {
   readonly apart: boolean
   /** Whether each has a network of its own. */
   readonly ownNetwork: boolean
+  /** Makes what a runner's folder holds of files that it sees elsewhere. To be called before it is told its options. */
+  makeFiles(id: RunnerId, folder: string): void
   /** The launcher's options for one runner, whose folder is there. None where runners are not apart. */
   optionsFor(spec: RunnerSpec, place: IsolatedPlace): Promise<readonly string[]>
   /** The ports of a runner's own network that lead to the machine's: they are open before any program of it is there. */
@@ -69,6 +73,7 @@ export async function openIsolation(wanted: IsolationParts): Promise<Isolation> 
       confinement: without([...parts, 'network'], notApart),
       apart: false,
       ownNetwork: false,
+      makeFiles: () => {},
       optionsFor: async () => [],
       waysOut: () => new Map(),
     }
@@ -82,6 +87,7 @@ export async function openIsolation(wanted: IsolationParts): Promise<Isolation> 
     ],
     apart: true,
     ownNetwork: network !== undefined,
+    makeFiles: (id, folder) => makeFiles(wanted, network, id, folder),
     optionsFor: (spec, place) => optionsFor(wanted, network, spec, place),
     waysOut: (ports, exposedPort) => waysOut(doorsOf(ports, exposedPort), wanted.ingress),
   }
@@ -107,6 +113,7 @@ async function trial(wanted: IsolationParts, network: WayOut | undefined): Promi
   try {
     await Promise.all(['work', 'tmp'].map((name) => mkdir(join(folder, name))))
     const spec = { id: 'trial', appId: '', revisionId: '', accountId: '', command: ['true'], variables: {}, mounts: [] }
+    makeFiles(wanted, network, spec.id, folder)
     const options = await optionsFor(wanted, network, spec, { folder, ports: [] })
     const { python = '', program } = wanted
     return await tryLaunch({ python, program, options, folder, ready: network && readyFile(folder) })
@@ -117,16 +124,28 @@ async function trial(wanted: IsolationParts, network: WayOut | undefined): Promi
 
 const readyFile = (folder: string) => join(folder, 'tmp', '.network')
 
+/** The machine's names, and its own. */
+function makeFiles({ ingress }: IsolationParts, network: WayOut | undefined, id: RunnerId, folder: string): void {
+  const names = network ? (ingress?.insteadOf.names.filter((name) => isIP(name) === 0) ?? []) : []
+  writeFileSync(hostsFile(folder), `127.0.0.1 ${[id, ...names].join(' ')}\n${hostsOfMachine()}`)
+}
+
+function hostsOfMachine(): string {
+  try {
+    return readFileSync('/etc/hosts', 'utf8')
+  } catch {
+    return '127.0.0.1 localhost\n'
+  }
+}
+
+const hostsFile = (folder: string) => join(folder, 'hosts')
+
 async function optionsFor(
   { hidden, shared, ingress, program }: IsolationParts,
   network: WayOut | undefined,
   { id, command, mounts, sees = [], leaves = [], exposedPort }: RunnerSpec,
   { folder, ports }: IsolatedPlace,
 ): Promise<readonly string[]> {
-  const hosts = join(folder, 'hosts')
-  const known = await readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1 localhost\n')
-  const names = network ? (ingress?.insteadOf.names.filter((name) => isIP(name) === 0) ?? []) : []
-  await writeFile(hosts, `127.0.0.1 ${[id, ...names].join(' ')}\n${known}`)
   await Promise.all(leaves.map((path) => mkdir(path, { recursive: true })))
   return [
     ...named('root', join(folder, 'root')),
@@ -139,7 +158,7 @@ async function optionsFor(
     ...named('own', join(folder, 'work'), join(folder, 'tmp'), ...leaves),
     ...named('see', dirname(program), ...sees),
     ...named('program', command[0] ?? ''),
-    ...named('put-at', '/etc/hosts').concat(named('put', hosts)),
+    ...named('put-at', '/etc/hosts').concat(named('put', hostsFile(folder))),
     ...mounts.flatMap(({ from, to, readOnly, refuses }) => [
       ...named('mount-from', from),
       ...named('mount-to', to),

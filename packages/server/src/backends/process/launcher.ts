@@ -10,17 +10,19 @@ import type { Cgroups } from './cgroups.ts'
 import { type Begun, ForkServer, type Walls } from './fork-server.ts'
 import { dismiss, Spare } from './spare.ts'
 
+type Named = Pick<RunnerSpec, 'id'>
+
 /** How a runner's program begins: by a small Python program (`carrick_launch`) that puts itself where the runner belongs. */
 export interface Launcher {
   /**
    * A process that becomes nothing until it is told to. Throws a sentence when there can be none. Where one waits already it
    * has control groups, which are the runner's from now on.
    */
-  begin(spec: RunnerSpec): Promise<Begun>
+  begin(runner: Named): Promise<Begun>
   /** What the control groups of one that waited are called. */
   groupOf(begun: Begun): string | undefined
   /** Has it enter the runner's control groups, which are there. It takes the kernel some milliseconds: the sooner the better. */
-  admit(begun: Begun, spec: RunnerSpec): void
+  admit(begun: Begun, runner: Named): void
   /** Has it become the runner's program, once it was admitted. Throws a sentence when what it would be told cannot be told. */
   become(
     begun: Begun,
@@ -84,10 +86,10 @@ export function createLauncher({ python, program, cgroups, walls, root, limits }
       await spare.close()
       forks.close()
     },
-    begin: async (spec) => {
+    begin: async ({ id }) => {
       const begun = spare.take()
       const group = begun && ahead.get(begun)
-      if (group !== undefined) cgroups?.adopt(spec.id, group)
+      if (group !== undefined) cgroups?.adopt(id, group)
       if (group !== undefined) unclaimed.delete(group)
       return begun ?? forks.begin()
     },

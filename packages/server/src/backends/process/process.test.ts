@@ -15,7 +15,7 @@ import { whyNoMounts } from './namespaces.ts'
 import { bootId, procOf } from './proc.ts'
 import { openWithCgroups, openWithoutCgroups, openWithoutMounts, withCgroups, withoutCgroups } from './testing.ts'
 
-const groups = await openCgroups('probe')
+const groups = await openCgroups(`probe-${process.pid}`)
 await groups?.close()
 const noGroups = groups ? false : 'no control group (v2) may be made here'
 
@@ -67,7 +67,9 @@ test.skipIf(noGroups)('a control group holds also those that shed every mark', a
     const children = []`)
   await state(await startInAnotherProcess(withCgroups, place, spec))
   const folder =
-    groups?.foldersAtStart(spec.id).others[0]?.replace('carrick-probe', `carrick-${place.installation}`) ?? ''
+    groups
+      ?.foldersAtStart(spec.id)
+      .others[0]?.replace(`carrick-probe-${process.pid}`, `carrick-${place.installation}`) ?? ''
   const members = async () => (await readFile(join(folder, 'cgroup.procs'), 'utf8')).trim().split('\n').map(Number)
   await expect.poll(async () => (await members()).length, { timeout: 20_000 }).toBeGreaterThan(1)
   const before = await members()

@@ -1,7 +1,8 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { renameSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { RunnerSpec } from '../backend.ts'
+import type { RunnerOutline } from '../backend.ts'
 import type { ProcIdentity } from './proc.ts'
 
 const fileName = 'runner.json'
@@ -21,14 +22,10 @@ const schema = z.object({
  * Notes beside the working folder which process a runner is. Not synced: a record is for the next server process on a
  * machine that stayed up, and where it is missing the runner is found by its environment.
  */
-export async function writeRecord(
-  folder: string,
-  { id, appId, revisionId }: RunnerSpec,
-  identity: Recorded,
-): Promise<void> {
+export function writeRecord(folder: string, { id, appId, revisionId }: RunnerOutline, identity: Recorded): void {
   const draft = join(folder, `${fileName}.draft`)
-  await writeFile(draft, JSON.stringify({ id, appId, revisionId, ...identity }), { mode: 0o600 })
-  await rename(draft, join(folder, fileName))
+  writeFileSync(draft, JSON.stringify({ id, appId, revisionId, ...identity }), { mode: 0o600 })
+  renameSync(draft, join(folder, fileName))
 }
 
 /** The process that a runner is, and what its control groups are called. */

@@ -1,29 +1,21 @@
 import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { RunnerId } from '../../domain/ids.ts'
 import type { Address, Exit, Sighting } from '../../domain/runner.ts'
-import type { Logger } from '../../kit/logger.ts'
-import type { ExecCommand, ExecSession, RunnerOutput, RunnerSpec } from '../backend.ts'
+import type { ExecCommand, ExecSession, RunnerSpec } from '../backend.ts'
 import { Frozen } from '../frozen.ts'
 import { listenersOf } from '../listeners.ts'
 import { hear, whenAccepting } from './accepting.ts'
-import type { Bounds } from './bounds.ts'
 import { endTree, type Tree } from './end.ts'
 import { startSession } from './exec.ts'
 import { onFixedPort, thoseOf } from './fixed-port.ts'
-import type { Begun } from './fork-server.ts'
-import { mainFile, type Isolation } from './isolation.ts'
-import type { Launcher } from './launcher.ts'
+import { mainFile } from './isolation.ts'
 import { drain, whenDrained, type Drain } from './output.ts'
 import { Pace } from './pace.ts'
-import type { Ports } from './ports.ts'
-import { bootId, isAlive, procOf, type ProcIdentity } from './proc.ts'
-import { writeRecord, type Recorded } from './record.ts'
+import { identityOf, note, type Prepared } from './preparation.ts'
+import { isAlive, procOf, type ProcIdentity } from './proc.ts'
 import { notAlive, Sessions } from './sessions.ts'
+import type { RunnerSetting } from './setting.ts'
 import { sendSignal } from './signals.ts'
-import { dismiss } from './spare.ts'
-import { makeFolders, spawnRunner, type RunnerPorts, type Spawned } from './spawn.ts'
-import type { Place } from './survivors.ts'
+import { spawnRunner, type Spawned } from './spawn.ts'
 
 /** A process this server started. */
 export interface RunnerProcess {
@@ -44,45 +36,22 @@ export interface RunnerProcess {
   forget(): Promise<void>
 }
 
-export interface RunnerSetting {
-  readonly place: Place
-  readonly ports: Ports
-  readonly basePath: string
-  /** `runners/python/carrick_exec`. */
-  readonly execHelper: string
-  /** None where the machine has no Python of its own. */
-  readonly launcher: Launcher | undefined
-  readonly bounds: Bounds
-  readonly isolation: Isolation
-  readonly log: Logger
-  readonly changed: (id: RunnerId) => void
-  readonly said: (output: RunnerOutput) => void
-}
-
 const couldNotSpawn: Exit = { code: 127, signal: null }
 const patienceMs = 1_000
 /** What a runner left behind is killed, and on a busy machine that takes a while to show. */
 const endMs = 10_000
 
-/** Starts the process. Resolves when it exists or cannot; rejects when there is no folder or port for it. */
-export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSetting): Promise<RunnerProcess> {
+/** Starts the process, for which all was made ready. Resolves when it exists or cannot. */
+export async function startRunnerProcess(
+  spec: RunnerSpec,
+  prepared: Prepared,
+  setting: RunnerSetting,
+): Promise<RunnerProcess> {
   const { place, ports, log, changed, said } = setting
-  const folder = join(place.folder, spec.id)
-  let main: ProcIdentity | undefined
-  let noted: Promise<unknown> = Promise.resolve()
-  const { ports: given, begun } = await prepare(spec, folder, setting)
-  function noteMain(pid: number): Promise<unknown> {
-    const startTime = procOf(pid)?.startTime
-    if (startTime === undefined) return noted
-    main = { pid, startTime, bootId: bootId() }
-    const group = begun === undefined || begun instanceof Error ? undefined : setting.launcher?.groupOf(begun)
-    noted = note(folder, spec, { ...main, group }, setting)
-    return noted
-  }
-  const spawned =
-    begun instanceof Error
-      ? begun
-      : await spawnRunner(spec, { ...setting, folder, ports: given, begun, note: noteMain })
+  const { folder, ports: given, begun, main: known } = prepared
+  const spawned = begun instanceof Error ? begun : await spawnRunner(spec, { ...setting, folder, ports: given, begun })
+  const main = known ?? (spawned instanceof Error ? undefined : identityOf(spawned.pid))
+  if (known === undefined && main !== undefined) note(folder, spec, main, setting)
 
   let sighting: Sighting = { kind: 'starting' }
   let terminated = false
@@ -139,6 +108,7 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
     see({ kind: 'exited', exit: couldNotSpawn })
     exited = Promise.resolve()
   } else {
+    setting.bounds.begins(spec)
     const { stdout, stderr, word } = spawned
     const pace = new Pace()
     const pipes = {
@@ -177,7 +147,6 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       return (await listenersOf(program.pid)).filter(({ port }) => !ways.has(port))
     },
     exec: async (command) => {
-      await noted
       const program = setting.isolation.apart ? await programIn(folder) : main
       if (!program || over.signal.aborted) throw notAlive(spec.id)
       const { installation, cgroups } = place
@@ -196,7 +165,6 @@ export async function startRunnerProcess(spec: RunnerSpec, setting: RunnerSettin
       )
     },
     forget: async () => {
-      await noted
       for (const port of [given.app, given.metrics]) ports.giveBack(port)
       await Promise.all([rm(folder, { recursive: true, force: true }), place.cgroups?.remove(spec.id)])
     },
@@ -213,36 +181,4 @@ function unlessOver(over: AbortSignal): (error: unknown) => void {
 /** The runner's program, which is not the process that we started when it is in namespaces of its own. */
 async function programIn(folder: string): Promise<Pick<ProcIdentity, 'pid' | 'startTime'> | undefined> {
   return procOf(Number(await readFile(mainFile(folder), 'utf8').catch(() => '')))
-}
-
-/** A runner without a record is found by its environment, once it has one. */
-function note(folder: string, spec: RunnerSpec, main: Recorded, { log }: RunnerSetting): Promise<unknown> {
-  return writeRecord(folder, spec, main).catch((error: unknown) => {
-    log.warn({ err: error, runner: spec.id }, 'the record of a runner could not be written')
-  })
-}
-
-interface Prepared {
-  readonly ports: RunnerPorts
-  /** What waits to become it; why there is none; or nothing, where runners begin without. */
-  readonly begun: Begun | Error | undefined
-}
-
-async function prepare(spec: RunnerSpec, folder: string, setting: RunnerSetting): Promise<Prepared> {
-  const { ports, bounds, launcher } = setting
-  const beginning = launcher
-    ?.begin(spec) // first: it may have control groups
-    .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
-  try {
-    const bounded = bounds.prepare(spec).then(async () => {
-      const begun = await beginning
-      if (begun !== undefined && !(begun instanceof Error)) launcher?.admit(begun, spec)
-      return begun
-    })
-    const [begun, app, metrics] = await Promise.all([bounded, ports.take(), ports.take(), makeFolders(folder)])
-    return { ports: { app, metrics }, begun }
-  } catch (error) {
-    void beginning?.then((begun) => begun instanceof Error || dismiss(begun))
-    throw error
-  }
 }

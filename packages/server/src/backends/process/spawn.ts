@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Exit } from '../../domain/runner.ts'
@@ -29,10 +29,10 @@ export interface Spawned {
 const wordFd = 4
 
 /** A runner's folder holds its record, its working folder (also its home), its temporary files, and what stands at its `/`. */
-export async function makeFolders(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+export function makeFolders(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   // Temporary files are not below `work`: a path to a Unix socket may have 107 characters, and libraries put them here.
-  await Promise.all([mkdir(join(folder, 'work'), { recursive: true }), mkdir(join(folder, 'tmp'), { recursive: true })])
+  for (const name of ['work', 'tmp']) mkdirSync(join(folder, name), { recursive: true })
 }
 
 export interface RunnerPlace {
@@ -44,14 +44,12 @@ export interface RunnerPlace {
   readonly begun: Begun | undefined
   readonly launcher: Launcher | undefined
   readonly isolation: Isolation
-  /** Told which process it is: before anything of the app can run, where one waits to become it. */
-  readonly note: (pid: number) => Promise<unknown>
 }
 
 /** Spawns it in a session of its own with nothing of the server's environment. Answers the error when it cannot. */
 export async function spawnRunner(
   spec: RunnerSpec,
-  { folder, ports, place, basePath, begun, launcher, isolation, note }: RunnerPlace,
+  { folder, ports, place, basePath, begun, launcher, isolation }: RunnerPlace,
 ): Promise<Spawned | Error> {
   const [program, ...args] = spec.command
   if (!program) return new Error('its command is empty')
@@ -72,13 +70,8 @@ export async function spawnRunner(
   }
   const cwd = join(folder, 'work')
   try {
-    if (launcher === undefined || begun === undefined) {
-      const spawned = await spawnPlainly(program, args, { cwd, env })
-      void note(spawned.pid)
-      return spawned
-    }
-    const options = isolation.optionsFor(spec, { folder, ports: Object.values(ports) })
-    const [apart] = await Promise.all([options, note(begun.pid)])
+    if (launcher === undefined || begun === undefined) return await spawnPlainly(program, args, { cwd, env })
+    const apart = await isolation.optionsFor(spec, { folder, ports: Object.values(ports) })
     launcher.become(begun, spec, env, { cwd, apart })
     return begun
   } catch (error) {
