@@ -3,6 +3,7 @@ import { openEngine, type EngineFacts } from '../backends/docker/engine.ts'
 import { createDockerBackend } from '../backends/docker/index.ts'
 import { createImageBuilder } from '../builder/image/image-builder.ts'
 import { ingressName } from '../ingress-name.ts'
+import { engineImages } from './engine-images.ts'
 import { keepImported, startImports } from './imported-images.ts'
 import { pruneEngine } from './prune-engine.ts'
 import { imageHelper } from './runner-programs.ts'
@@ -54,7 +55,14 @@ export const openDockerRuntime: OpenRuntime = async (foundation, { names, ingres
   const imports = startImports({ store, engine: engine.docker, keepInEngine, clock, log })
   closing.defer(() => imports.stop())
   const leftovers = pruneEngine(engine.docker, installation.id)
-  return { backend, builder, leftovers, keepInEngine, engine: nameOf(engine.facts) }
+  return {
+    backend,
+    builder,
+    leftovers,
+    keepInEngine,
+    engineImages: engineImages(engine.docker, registry),
+    engine: nameOf(engine.facts),
+  }
 }
 
 function nameOf({ kind, version, isRootless }: EngineFacts): string {
