@@ -19,7 +19,8 @@ import { createDockerBackend } from './index.ts'
 import { testImage } from './testing.ts'
 
 const never = new AbortController().signal
-const isPodman = (await openEngine()).facts.kind === 'podman'
+const { kind: engineKind, isRootless } = (await openEngine()).facts
+const isPodman = engineKind === 'podman'
 const patience = { timeout: 60_000, interval: 50 }
 const ingressName = 'carrick.internal'
 /** Something that only the server knows. */
@@ -158,8 +159,9 @@ export function escapeSuite({ runtime, tasks }: Confined): void {
         name: ingressName,
         port: ingressPort,
         insteadOf: { port: 8_700, names: ['localhost', 'carrick.example.com'] },
-        async listenAt(host) {
-          const also = createServer(answer('the ingress')).listen(ingressPort, host)
+        async listenAt(host, through) {
+          const also = createServer(answer('the ingress'))
+          also.listen(through ?? { port: ingressPort, host })
           await once(also, 'listening')
           return { [Symbol.asyncDispose]: async () => void also.close() }
         },
@@ -208,7 +210,8 @@ print('ambient', [each for each in range(41) if libc.prctl(47, 1, each, 0, 0) > 
     expect(ofKernel(status, await kernelsOwn())).toMatch(/^Seccomp:\t2$/m)
   })
 
-  test('it is not root, cannot become root, and programs with the setuid bit run as it', async () => {
+  test('it is not root, cannot become root, and programs with the setuid bit run as it', async ({ skip }) => {
+    skip(isRootless, 'a rootless engine: its root is the user who runs the server, and no more than that')
     const found = await attempt(`
 print(os.getuid() > 0, os.geteuid() > 0, tries(os.setuid, 0), tries(os.setgid, 12345), tries(os.setgroups, [42]))
 import subprocess
@@ -216,6 +219,18 @@ print(subprocess.run(['/bin/su', '-c', 'id -u'], capture_output=True, stdin=subp
 print(tries(os.chown, '/tmp', 0, 0))`)
     expect(found.split('\n')).toEqual(['True True EPERM EPERM EPERM', "b''", 'EPERM'])
   })
+
+  test.skipIf(!isRootless)(
+    `it is the user outside who runs the server (${isRootless ? 'a rootless engine' : 'the engine is not rootless'})`,
+    async () => {
+      const { State } = await engine.docker.getContainer(`carrick-${tenant.id}`).inspect()
+      const { uid } = await stat(`/proc/${State.Pid}`)
+      expect([uid, await attempt('print(tries(os.setuid, 1), tries(os.setgid, 1))')]).toEqual([
+        process.getuid?.(),
+        'EPERM EPERM',
+      ])
+    },
+  )
 
   test('its root cannot be written to, nor what the kernel shows below /proc and /sys', async () => {
     const places = [
@@ -478,6 +493,7 @@ print(writable, tries(open, '/sys/fs/cgroup/memory/memory.limit_in_bytes', 'w') 
 
   test('one that forks without end is ended as pids, and the others go on', async ({ skip }) => {
     skip(runtime !== undefined, 'gVisor falls itself when it is refused a process: see the next test')
+    skip(lacks('processes') !== undefined, `of processes: ${lacks('processes')}`)
     const { exceeded, words } = await ends(`
 while True:
     try:
@@ -505,6 +521,8 @@ while True:
 
   test('one that takes all memory is ended as oom, also by way of shared memory', async ({ skip }) => {
     skip(isPodman, 'Podman 4 with runc and control groups v1 does not tell that memory was what it ended for')
+    const unbounded = backend.confinement.some(({ part, by }) => part === 'memory' && by === null)
+    skip(unbounded, `of memory: ${lacks('memory')}`)
     const { exceeded, words } = await ends(`
 held = open('/dev/shm/held', 'wb')
 while True: held.write(bytes(2**20))`)
