@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { chmodSync, mkdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compiledVariable } from './compiled.ts'
 import { beginAsPrepared, sharedSettings } from './one-for-all.ts'
@@ -205,9 +205,23 @@ export class Carrick implements AsyncDisposable {
   }
 
   async #python<T>(...args: string[]): Promise<T> {
-    const ended = await this.#run(join(await clients(), 'bin', 'python'), args)
-    if (ended.code !== 0) throw new Error(`python ended with ${ended.code}:\n${ended.stderr}`)
-    return JSON.parse(ended.stdout) as T
+    return this.#json(join(await clients(), 'bin', 'python'), args)
+  }
+
+  /** Runs a file in `test/e2e/clients` by Node; the last line that it prints is JSON. It has gone when this ends. */
+  javascriptFile<T>(file: string, ...args: string[]): Promise<T> {
+    return this.#json(process.execPath, [join(root, 'test/e2e/clients', file), ...args])
+  }
+
+  /** The same of a program's text. */
+  javascript<T>(program: string, ...args: string[]): Promise<T> {
+    return this.#json(process.execPath, ['--input-type=module', '-e', program, ...args])
+  }
+
+  async #json<T>(program: string, args: readonly string[]): Promise<T> {
+    const { code, stdout, stderr } = await this.#run(program, args)
+    if (code !== 0) throw new Error(`${basename(program)} ended with ${code}:\n${stdout}\n${stderr}`)
+    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T
   }
 
   /** Deploys a file of `test/e2e/apps` and answers the revision. Throws what the tool said when it fails. */

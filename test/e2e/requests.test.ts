@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { AppRequests, RequestDetail, RetriedRequest, type ListedRequest } from '@carrick/protocol/platform'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick, root, until } from './carrick.ts'
+import { Carrick, until } from './carrick.ts'
 
 /** Requests as who sends them names them, and as the app's owner looks after them. */
 describe('requests', () => {
@@ -59,10 +57,7 @@ print(json.dumps([handle.request_id for handle in handles]))`,
   test('a submit with an Idempotency-Key is one request, also for the official clients and after kill -9', async () => {
     const [one, other] = await namedByPython()
     expect(other).toBe(one)
-    const script = join(root, 'test/e2e/clients/named.ts')
-    const env = { ...process.env, ...carrick.variables }
-    const { stdout } = await promisify(execFile)(process.execPath, [script, ledger], { env })
-    const said = JSON.parse(stdout) as { first: { request_id: string } }
+    const said = await carrick.javascriptFile<{ first: { request_id: string } }>('named.ts', ledger)
     const id = said.first.request_id
     expect(said).toMatchObject({
       again: said.first,

@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { Carrick, root, until } from './carrick.ts'
+import { Carrick, until } from './carrick.ts'
 
 /** WebSockets, streams and the tokens for them, by `fal` 1.83.0, `fal_client` 1.0.3 and `@fal-ai/client` 1.10.1. */
 let carrick: Carrick
@@ -167,10 +164,7 @@ print(json.dumps([heard, [line for line in fal.apps.stream("tester/live/stream",
 })
 
 test('@fal-ai/client: realtime with its tokens, in msgpack and JSON, and streams in both modes', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'test/e2e/clients/live.ts')], {
-    env: { ...process.env, ...carrick.variables },
-  })
-  const said = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{') + 1)) as { left: string }
+  const said = await carrick.javascriptFile<{ left: string }>('live.ts')
   expect(said).toEqual({
     byDefault: ['heard one', 'heard two'],
     byProvider: ['heard three'],

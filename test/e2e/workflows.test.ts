@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Carrick, root, until } from './carrick.ts'
+import { Carrick, until } from './carrick.ts'
 
 /** Builds a workflow with the SDK: two steps side by side, and one that takes what both answered. */
 const publish = `
@@ -110,13 +108,11 @@ const input = { text: 'js', ledger: process.argv.at(-1) }
 const subscribed = await fal.subscribe(app, { input })
 const stream = await fal.stream(app, { input })
 console.log(JSON.stringify({ subscribed: subscribed.data, streamed: await stream.done() }))`
-    const args = ['--input-type=module', '-e', program, ledger('javascript')]
-    const { stdout } = await promisify(execFile)(process.execPath, args, {
-      cwd: root,
-      env: { ...process.env, ...carrick.variables },
-    })
     const output = { text: 'JS!', right: 'right!' }
-    expect(JSON.parse(stdout)).toEqual({ subscribed: output, streamed: { type: 'output', output } })
+    expect(await carrick.javascript(program, ledger('javascript'))).toEqual({
+      subscribed: output,
+      streamed: { type: 'output', output },
+    })
   })
 
   test('goes on where it was after kill -9: what had answered is not run again, what ran is waited for', async () => {
