@@ -17,6 +17,8 @@ export interface Batch {
   readonly acknowledged: number
   readonly executions: number
   readonly violations: readonly Violation[]
+  /** All that was known, when a promise was broken. */
+  readonly evidence?: Evidence
 }
 
 /** So many rounds are played before everything comes to rest and is checked. */
@@ -42,6 +44,7 @@ export async function play(
   world.shim?.setClock(0)
   const onFullDisk = faults.some(([, { smallDisk }]) => smallDisk)
   const evidence = { ...(await world.finish(restMs)), onFullDisk }
+  const violations = check(evidence)
   return {
     fault: names,
     seed,
@@ -50,7 +53,8 @@ export async function play(
     played: rounds,
     seconds: (performance.now() - began) / 1_000,
     ...sizeOf(evidence),
-    violations: check(evidence),
+    violations,
+    ...(violations.length > 0 && { evidence }),
   }
 }
 

@@ -7,7 +7,7 @@ import { batchRounds, type Batch } from './campaign.ts'
 import { invariants } from './checker.ts'
 import { faults } from './faults.ts'
 
-interface Line extends Batch {
+interface Line extends Omit<Batch, 'evidence'> {
   readonly commit: string
   readonly day: string
   /** How many processes wanted a processor at its end: it says how long a round may have taken because of others. */
@@ -16,8 +16,16 @@ interface Line extends Batch {
 
 const page = join(root, 'docs', 'reference', 'crash-report.md')
 
-/** Keeps what came of a batch, beside what came of others, also of other runs. */
-export function addResult(file: string, batch: Batch): void {
+/**
+ * Keeps what came of a batch, beside what came of others, also of other runs. Where a promise was broken, all that was known goes
+ * into a file beside it: a violation may take hundreds of rounds to show again.
+ */
+export function addResult(file: string, { evidence, ...batch }: Batch): void {
+  if (evidence) {
+    const { fault, seed, from } = batch
+    const all = { ...evidence, answers: Object.fromEntries(evidence.answers) }
+    writeFileSync(`${file}.${fault}-${seed}-${from}.evidence.json`, JSON.stringify(all))
+  }
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
   const day = new Date().toISOString().slice(0, 10)
   appendFileSync(file, `${JSON.stringify({ ...batch, commit, day, load: loadavg()[0] ?? 0 } satisfies Line)}\n`)

@@ -1,10 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { join } from 'node:path'
-import { root } from '../e2e/carrick.ts'
 
-const program = join(root, 'packages', 'cli', 'src', 'main.ts')
 const startMs = 180_000
 
 /** How a server process ended. */
@@ -15,6 +12,7 @@ export interface End {
 
 /** One data folder's server, which comes and goes on one port. */
 export class CrashServer {
+  readonly #program: string
   readonly #folder: string
   readonly #settings: Record<string, string>
   #process: ChildProcess | undefined
@@ -22,7 +20,8 @@ export class CrashServer {
   /** What the last one said on stderr, for when it ends as nobody asked. */
   #said: string[] = []
 
-  constructor(folder: string, settings: Record<string, string>) {
+  constructor(program: string, folder: string, settings: Record<string, string>) {
+    this.#program = program
     this.#folder = folder
     this.#settings = settings
   }
@@ -46,7 +45,7 @@ export class CrashServer {
 
   /** Starts it. False when it ended before it was ready: then somebody struck it down while it started. */
   async up(variables: Record<string, string> = {}): Promise<boolean> {
-    const args = ['--disable-warning=ExperimentalWarning', '--conditions=carrick-source', program, 'up']
+    const args = ['--disable-warning=ExperimentalWarning', '--conditions=carrick-source', this.#program, 'up']
     const child = spawn(
       process.execPath,
       [...args, '--port', String(this.#port), '--data', this.#folder, '--owner', 'tester'],

@@ -21,6 +21,7 @@ const callersEach = 4
 const app = 'ledger'
 const deployer = new URL('./ledger_app.py', import.meta.url).pathname
 const cache = join(root, '.cache')
+const sources = join(root, 'packages', 'cli', 'src', 'main.ts')
 
 /** One installation under attack: its server, its app, the clients, and what they wrote down. Used for many rounds. */
 export class World implements AsyncDisposable {
@@ -43,8 +44,11 @@ export class World implements AsyncDisposable {
     this.shim = shim
   }
 
-  /** Starts a server on a new folder and deploys the app. `disk` is where the data goes, when it has to be elsewhere. */
-  static async make(disk?: string): Promise<World> {
+  /**
+   * Starts a server on a new folder and deploys the app. `program` is the server's, from its sources unless it is bundled; `disk`
+   * is where the data goes, when it has to be elsewhere.
+   */
+  static async make({ program = sources, disk }: { program?: string; disk?: string | undefined } = {}): Promise<World> {
     const own = await mkdtemp(join(tmpdir(), 'carrick-crash-'))
     const folder = join(disk ?? own, 'data')
     await mkdir(folder)
@@ -58,7 +62,7 @@ export class World implements AsyncDisposable {
       NODE_COMPILE_CACHE: join(own, 'compiled'),
       ...shim?.variables,
     }
-    const world = new World(own, folder, new CrashServer(folder, settings), await Receiver.open(), shim)
+    const world = new World(own, folder, new CrashServer(program, folder, settings), await Receiver.open(), shim)
     await world.up()
     const { key_id, key_secret } = JSON.parse(await readFile(join(folder, 'credentials.json'), 'utf8')) as Credentials
     world.#key = `${key_id}:${key_secret}`

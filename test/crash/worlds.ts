@@ -1,4 +1,5 @@
 import { mayMount, smallDisk } from '../../packages/server/src/testing/small-disk.ts'
+import { bundleServer, type BundledServer } from './bundled-server.ts'
 import type { Fault } from './faults.ts'
 import { World } from './world.ts'
 
@@ -9,6 +10,7 @@ const smallDiskMiB = 500
 /** One world on an ordinary disk and one on a small disk, each made when it is first asked for and kept. */
 export class Worlds implements AsyncDisposable {
   readonly #standing = new Map<boolean, AsyncDisposableStack & { world?: World }>()
+  #server: Promise<BundledServer> | undefined
 
   /** A world in which the fault can strike, or the reason why this machine has none. */
   async for({ smallDisk: isSmall = false, needsShim = false }: Needs): Promise<World | string> {
@@ -26,12 +28,15 @@ export class Worlds implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const isSmall of [true, false]) await this.drop({ smallDisk: isSmall })
+    const server = await this.#server
+    await server?.[Symbol.asyncDispose]()
   }
 
   async #make(isSmall: boolean): Promise<World> {
     const standing: AsyncDisposableStack & { world?: World } = new AsyncDisposableStack()
     this.#standing.set(isSmall, standing)
+    const { program } = await (this.#server ??= bundleServer())
     const disk = isSmall ? standing.use(await smallDisk(smallDiskMiB)) : undefined
-    return (standing.world = standing.use(await World.make(disk?.path)))
+    return (standing.world = standing.use(await World.make({ program, disk: disk?.path })))
   }
 }
