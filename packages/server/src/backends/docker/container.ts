@@ -30,7 +30,6 @@ const noSuchProgram: Exit = { code: 127, signal: null }
 const killed: Exit = { code: null, signal: 'SIGKILL' }
 const drainMs = 1_000
 const retryMs = 100
-const mostPauses = 4
 
 /** Where an engine answers questions for names, in each network of a container. */
 const enginesOwn = '127.0.0.11'
@@ -48,7 +47,7 @@ export class RunnerContainer {
   readonly #life: Promise<void>
   readonly #sessions = new Sessions()
   readonly #frozen = new Frozen({
-    stop: (signal) => this.#pause(signal),
+    stop: async (abortSignal) => void (await unless([404], this.#mustLive().pause({ abortSignal }))),
     go: (signal) => this.#unpause(signal),
   })
   /** Whoever waits for the end of a command, by the engine's id of that. */
@@ -231,17 +230,6 @@ export class RunnerContainer {
   #mustLive(): Container {
     if (this.#living === undefined) throw notAlive(this.spec.id)
     return this.#living
-  }
-
-  /** With control groups of version 1 runc gives up where the machine is very busy, and lets it go on: it is asked again. */
-  async #pause(abortSignal: AbortSignal): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return void (await unless([404], this.#mustLive().pause({ abortSignal })))
-      } catch (error) {
-        if (tries === mostPauses || !/unable to freeze/.test(wordsOf(error))) throw error
-      }
-    }
   }
 
   async #unpause(signal: AbortSignal): Promise<void> {
