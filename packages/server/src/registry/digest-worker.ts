@@ -7,8 +7,7 @@ import { parentPort } from 'node:worker_threads'
 import type { FromDigester, ToDigester } from './digest-messages.ts'
 
 const hashes = new Map<number, Hash>()
-const say = (message: FromDigester, transferred: readonly ArrayBuffer[] = []) =>
-  parentPort?.postMessage(message, transferred)
+const say = (message: FromDigester) => parentPort?.postMessage(message)
 
 function hashOf(id: number): Hash {
   const hash = hashes.get(id) ?? createHash('sha256')
@@ -19,16 +18,9 @@ function hashOf(id: number): Hash {
 parentPort?.on('message', (message: ToDigester) => {
   const { id } = message
   switch (message.kind) {
-    case 'bytes': {
-      const hash = hashOf(id)
-      let bytes = 0
-      for (const piece of message.pieces) {
-        hash.update(piece)
-        bytes += piece.length
-      }
-      const blocks = message.pieces.map(({ buffer }) => buffer)
-      return say({ kind: 'done', id, bytes, blocks }, blocks)
-    }
+    case 'bytes':
+      hashOf(id).update(message.piece)
+      return say({ kind: 'done', id })
     case 'ask':
       return say({ kind: 'digest', id, sha256: hashOf(id).copy().digest('hex') })
     case 'forget':

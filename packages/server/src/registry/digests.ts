@@ -1,21 +1,19 @@
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { blockBytes, type Blocks, type Piece } from './blocks.ts'
+import { blockBytes } from './blocks.ts'
 import type { FromDigester, ToDigester } from './digest-messages.ts'
 
 /** SHA-256 of bytes that come little by little. */
 export interface Digest {
-  /** Takes pieces over: nobody may use them any more, and their blocks are given back. Resolves when there may be more. */
-  update(pieces: readonly Piece[]): Promise<void>
+  /** Resolves when it has looked at the piece, which may change then. The next need not wait for that. */
+  update(piece: Uint8Array): Promise<void>
   /** Of all so far. */
   sha256(): Promise<string>
   /** It is not needed any more. */
   forget(): void
 }
 
-/** More than this does not wait for the thread. */
-const mostWaiting = 4 * 1024 * 1024
 const idleMs = 30_000
 
 /** Of this file's own ending: `.ts` in a checkout, `.js` when compiled. */
@@ -23,18 +21,13 @@ const workerFile = new URL(`./digest-worker${extname(import.meta.url)}`, import.
 
 /** Digests, computed by a thread that is there while there is something large to compute. */
 export class Digests {
-  readonly #blocks: Blocks
   #next = 0
   #worker: Worker | undefined
   readonly #active = new Map<number, ThreadDigest>()
   #idle: NodeJS.Timeout | undefined
 
-  constructor(blocks: Blocks) {
-    this.#blocks = blocks
-  }
-
   open(): Digest {
-    return new LazyDigest(this.#blocks, () => this.#onThread())
+    return new LazyDigest(() => this.#onThread())
   }
 
   async close(): Promise<void> {
@@ -51,7 +44,7 @@ export class Digests {
     const id = (this.#next += 1)
     const digest = new ThreadDigest(
       id,
-      (message, transferred) => worker.postMessage(message, transferred),
+      (message) => worker.postMessage(message),
       () => this.#forget(id),
     )
     this.#active.set(id, digest)
@@ -61,10 +54,7 @@ export class Digests {
   #start(): Worker {
     const worker = new Worker(workerFile, { name: 'digests' })
     worker.unref()
-    worker.on('message', (message: FromDigester) => {
-      if (message.kind === 'done') this.#blocks.give(message.blocks)
-      this.#active.get(message.id)?.hear(message)
-    })
+    worker.on('message', (message: FromDigester) => this.#active.get(message.id)?.hear(message))
     worker.on('error', (error) => this.#lose(worker, error))
     worker.on('exit', () => this.#lose(worker, new Error('the thread that computes digests ended')))
     return worker
@@ -82,62 +72,41 @@ export class Digests {
     this.#active.delete(id)
     if (this.#active.size > 0) return
     clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => {
-      this.#blocks.forget()
-      void this.close()
-    }, idleMs).unref()
+    this.#idle = setTimeout(() => void this.close(), idleMs).unref()
   }
 }
 
 /** Computes the digest of less than a block itself. */
 class LazyDigest implements Digest {
-  readonly #blocks: Blocks
   readonly #onThread: () => ThreadDigest
   #thread: ThreadDigest | undefined
-  /** The block with all that has come so far. */
-  #kept: Piece | undefined
-  #bytes = 0
+  /** All that has come so far, until there is a thread for it. */
+  #kept: Uint8Array = new Uint8Array()
 
-  constructor(blocks: Blocks, onThread: () => ThreadDigest) {
-    this.#blocks = blocks
+  constructor(onThread: () => ThreadDigest) {
     this.#onThread = onThread
   }
 
-  async update(pieces: readonly Piece[]): Promise<void> {
-    if (this.#thread !== undefined) return this.#thread.update(pieces)
-    const more = pieces.reduce((sum, { length }) => sum + length, 0)
-    if (this.#bytes + more < blockBytes) return this.#keep(pieces)
+  async update(piece: Uint8Array): Promise<void> {
+    if (this.#thread !== undefined) return this.#thread.update(piece)
+    const kept = this.#kept
+    if (kept.length + piece.length < blockBytes) return void (this.#kept = Buffer.concat([kept, piece]))
     this.#thread = this.#onThread()
-    const kept = this.#kept?.subarray(0, this.#bytes)
-    this.#kept = undefined
-    await this.#thread.update(kept === undefined ? pieces : [kept, ...pieces])
+    this.#kept = new Uint8Array()
+    await Promise.all([this.#thread.update(kept), this.#thread.update(piece)])
   }
 
   async sha256(): Promise<string> {
-    if (this.#thread !== undefined) return this.#thread.sha256()
-    const kept = this.#kept?.subarray(0, this.#bytes)
-    return createHash('sha256')
-      .update(kept ?? new Uint8Array())
-      .digest('hex')
+    return this.#thread?.sha256() ?? createHash('sha256').update(this.#kept).digest('hex')
   }
 
   forget(): void {
-    if (this.#kept !== undefined) this.#blocks.give([this.#kept.buffer])
-    this.#kept = undefined
+    this.#kept = new Uint8Array()
     this.#thread?.forget()
-  }
-
-  #keep(pieces: readonly Piece[]): void {
-    this.#kept ??= this.#blocks.take()
-    for (const piece of pieces) {
-      this.#kept.set(piece, this.#bytes)
-      this.#bytes += piece.length
-    }
-    this.#blocks.give(pieces.map(({ buffer }) => buffer))
   }
 }
 
-type Post = (message: ToDigester, transferred?: readonly ArrayBuffer[]) => void
+type Post = (message: ToDigester) => void
 
 interface Waiting<T> {
   readonly resolve: (value: T) => void
@@ -148,9 +117,8 @@ class ThreadDigest implements Digest {
   readonly #id: number
   readonly #post: Post
   readonly #forgotten: () => void
-  #waitingBytes = 0
-  #room: Waiting<void>[] = []
-  #asked: Waiting<string>[] = []
+  readonly #looking: Waiting<void>[] = []
+  readonly #asked: Waiting<string>[] = []
   #failed: Error | undefined
 
   constructor(id: number, post: Post, forgotten: () => void) {
@@ -159,15 +127,10 @@ class ThreadDigest implements Digest {
     this.#forgotten = forgotten
   }
 
-  async update(pieces: readonly Piece[]): Promise<void> {
+  async update(piece: Uint8Array): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed
-    for (const { length } of pieces) this.#waitingBytes += length
-    this.#post(
-      { kind: 'bytes', id: this.#id, pieces },
-      pieces.map(({ buffer }) => buffer),
-    )
-    if (this.#waitingBytes > mostWaiting)
-      await new Promise<void>((resolve, reject) => this.#room.push({ resolve, reject }))
+    this.#post({ kind: 'bytes', id: this.#id, piece })
+    await new Promise<void>((resolve, reject) => this.#looking.push({ resolve, reject }))
   }
 
   async sha256(): Promise<string> {
@@ -182,13 +145,12 @@ class ThreadDigest implements Digest {
   }
 
   hear(message: FromDigester): void {
-    if (message.kind === 'digest') return this.#asked.shift()?.resolve(message.sha256)
-    this.#waitingBytes -= message.bytes
-    if (this.#waitingBytes <= mostWaiting) for (const { resolve } of this.#room.splice(0)) resolve()
+    if (message.kind === 'digest') this.#asked.shift()?.resolve(message.sha256)
+    else this.#looking.shift()?.resolve()
   }
 
   fail(error: Error): void {
     this.#failed = error
-    for (const { reject } of [...this.#room.splice(0), ...this.#asked.splice(0)]) reject(error)
+    for (const { reject } of [...this.#looking.splice(0), ...this.#asked.splice(0)]) reject(error)
   }
 }

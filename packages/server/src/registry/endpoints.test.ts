@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { eventsOfAccount } from '../store/events.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openLocalBlobs } from '../blobs/local-blobs.ts'
 import {
   basic,
   codeOf,
@@ -11,6 +14,7 @@ import {
   openTestRegistry,
   type TestRegistry,
 } from '../testing/registry.ts'
+import { mayMount, smallDisk } from '../testing/small-disk.ts'
 
 let registry: TestRegistry
 
@@ -354,6 +358,23 @@ test('a disk without room takes no upload', async () => {
   const answer = await full.ask('/v2/ann/app/blobs/uploads/', { method: 'POST' })
   expect(answer.status).toBe(507)
 })
+
+test.skipIf(!mayMount())(
+  'a disk that is full keeps nothing of an upload (needs root to mount a small one)',
+  async () => {
+    await using disk = await smallDisk(4)
+    const blobs = await openLocalBlobs({ folder: disk.path })
+    await using full = await openTestRegistry({ blobs })
+    const begun = await full.ask('/v2/ann/app/blobs/uploads/', { method: 'POST' })
+    const location = begun.headers.get('location') ?? ''
+    expect((await full.ask(location, { method: 'PATCH', body: randomBytes(3_000_000) })).status).toBe(202)
+    const answer = await full.ask(location, { method: 'PATCH', body: randomBytes(3_000_000) })
+    expect([answer.status, await codeOf(answer)]).toEqual([507, 'DENIED'])
+    expect((await full.ask(location, { method: 'PUT' })).status).toBe(404)
+    expect(await readdir(join(disk.path, 'incoming'))).toEqual([])
+    await full.pushBlob('ann/app', randomBytes(3_000_000))
+  },
+)
 
 test('one account has so many uploads open, and those that nothing comes to end', async () => {
   await using busy = await openTestRegistry()

@@ -1,26 +1,23 @@
-import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { blockBytes, type Blocks, type Piece } from './blocks.ts'
+import { blockBytes, copyInto, type Blocks, type Piece } from './blocks.ts'
 
-/** More than this is not read before it is written. */
-const mostWaiting = 4 * 1024 * 1024
+/** So many blocks of one source are on their way at most; a thread that has lost its core for a while has them to go on with. */
+const mostOnTheWay = 16
+/** The same where blocks are scarce. */
+const fewOnTheWay = 2
 
 interface Pouring {
-  readonly file: FileHandle
-  /** Where it goes on in the file. */
-  readonly position: number
   readonly blocks: Blocks
-  /** Called with every chunk, in order, before it is written; what it throws ends the pouring. */
+  /** Called with every chunk, in order, before anything is done with it; what it throws ends the pouring. */
   readonly seen: (chunk: Buffer) => void
-  /** Called with what is written, in order. The blocks are its own then, to be given back. */
-  readonly written: (pieces: readonly Piece[]) => Promise<void>
+  /** Called with what was seen, in order, and not waited for. The piece is its own until it settles. */
+  readonly store: (piece: Piece) => Promise<void>
 }
 
 /**
- * Writes what comes to a file, a block at a time: a disk is given large pieces in half the time. Resolves when all of it was
- * written, and rejects when the source broke, `seen` threw or the disk failed: what was seen until then is written, unless
- * it is the disk. The source stays open: it may be a socket on which a refusal still has to go out. The memory of its chunks is
- * taken, so nobody else may read them.
+ * Hands what comes to `store`, a block at a time. Resolves when all of it was stored. Rejects when the source broke or `seen` threw, once all that
+ * was seen until then is stored, and when `store` rejected. The source stays open: it may be a socket on which a refusal still
+ * has to go out. The memory of its chunks is taken, so nobody else may read them.
  */
 export function pour(source: Readable, pouring: Pouring): Promise<void> {
   return new Promise((resolve, reject) => new Pour(source, pouring, { resolve, reject }))
@@ -39,20 +36,16 @@ class Pour {
   readonly #source: Readable
   readonly #pouring: Pouring
   readonly #settle: Settle
-  /** Full, and not yet being written. */
-  #full: Piece[] = []
   /** The block that is being filled, and how far it is. */
   #block: Piece | undefined
   #filled = 0
-  #at: number
-  #isWriting = false
+  #onTheWay = 0
   #ended: Outcome | undefined
 
   constructor(source: Readable, pouring: Pouring, settle: Settle) {
     this.#source = source
     this.#pouring = pouring
     this.#settle = settle
-    this.#at = pouring.position
     source.on('data', this.#take).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
   }
 
@@ -68,15 +61,14 @@ class Pour {
     }
     this.#fill(chunk)
     freeMemoryOf(chunk)
-    if (this.#full.length * blockBytes >= mostWaiting) this.#source.pause()
-    this.#write()
+    if (this.#onTheWay >= (this.#pouring.blocks.areScarce ? fewOnTheWay : mostOnTheWay)) this.#source.pause()
   }
 
   #fill(chunk: Buffer): void {
     for (let taken = 0; taken < chunk.length;) {
       const block = (this.#block ??= this.#pouring.blocks.take())
       const part = chunk.subarray(taken, taken + blockBytes - this.#filled)
-      block.set(part, this.#filled)
+      copyInto(block, this.#filled, part)
       taken += part.length
       this.#filled += part.length
       if (this.#filled === blockBytes) this.#turnOver()
@@ -84,16 +76,37 @@ class Pour {
   }
 
   #turnOver(): void {
-    if (this.#block !== undefined) this.#full.push(this.#block.subarray(0, this.#filled))
+    if (this.#block === undefined) return
+    const piece = this.#block.subarray(0, this.#filled)
     this.#block = undefined
     this.#filled = 0
+    this.#onTheWay += 1
+    this.#pouring
+      .store(piece)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#stored(piece))
+  }
+
+  #stored(piece: Piece): void {
+    this.#pouring.blocks.give(piece)
+    this.#onTheWay -= 1
+    if (this.#ended !== undefined) this.#finish()
+    else if (this.#source.isPaused()) this.#source.resume()
+  }
+
+  /** What does not go any further is no matter of the source, whose own error may have been the first. */
+  #fail(error: unknown): void {
+    this.#ended = { error }
+    this.#letGo()
+    if (this.#block !== undefined) this.#pouring.blocks.give(this.#block)
+    this.#block = undefined
   }
 
   #end(how: Outcome): void {
     this.#ended ??= how
     this.#letGo()
     this.#turnOver()
-    this.#write()
+    this.#finish()
   }
 
   #letGo(): void {
@@ -103,45 +116,11 @@ class Pour {
     if ('error' in (this.#ended ?? {})) source.pause()
   }
 
-  #write(): void {
-    if (this.#isWriting || (this.#full.length === 0 && this.#ended === undefined)) return
-    this.#isWriting = true
-    this.#writeAll()
-      .then(() => this.#finish())
-      .catch((error: unknown) => {
-        this.#ended = { error }
-        this.#letGo()
-        this.#settle.reject(error)
-      })
-  }
-
-  async #writeAll(): Promise<void> {
-    while (this.#full.length > 0) {
-      const pieces = this.#full
-      this.#full = []
-      if (this.#ended === undefined) this.#source.resume()
-      this.#at += await writeWhole(this.#pouring.file, pieces, this.#at)
-      await this.#pouring.written(pieces)
-    }
-    this.#isWriting = false
-  }
-
   #finish(): void {
-    if (this.#ended === undefined || this.#isWriting) return
-    if (this.#full.length > 0) return this.#write()
+    if (this.#ended === undefined || this.#onTheWay > 0) return
     if ('error' in this.#ended) this.#settle.reject(this.#ended.error)
     else this.#settle.resolve()
   }
-}
-
-async function writeWhole(file: FileHandle, pieces: readonly Piece[], at: number): Promise<number> {
-  const length = pieces.reduce((sum, { length: each }) => sum + each, 0)
-  let { bytesWritten: written } = await file.writev(pieces, at)
-  // A disk that is filling up takes a part.
-  for (const rest = written < length ? Buffer.concat(pieces) : undefined; rest !== undefined && written < length;) {
-    written += (await file.write(rest, written, length - written, at + written)).bytesWritten
-  }
-  return length
 }
 
 /** At once, and not when a collector comes by: what is used next is still in the processor's cache then. */

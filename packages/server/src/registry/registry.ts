@@ -14,7 +14,8 @@ import { namedBy } from './names.ts'
 import { pushImage } from './push.ts'
 import { requireRoom } from './room.ts'
 import { sweepImages, type SweptImages } from './sweep.ts'
-import { Uploads, type UploadLimits } from './uploads.ts'
+import type { UploadLimits } from './upload.ts'
+import { Uploads } from './uploads.ts'
 
 /** The registry that this server is. */
 export interface Registry extends ImageRegistry {

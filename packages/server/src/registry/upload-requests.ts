@@ -6,7 +6,7 @@ import type { RegistryDeps } from './deps.ts'
 import { RegistryError } from './errors.ts'
 import { answer, type Exchange } from './exchange.ts'
 import { digestIn } from './routes.ts'
-import type { Upload } from './uploads.ts'
+import type { Upload } from './upload.ts'
 
 interface Asked {
   readonly repository: string
