@@ -533,7 +533,7 @@ auth = "public"
 
 /** Says what it was asked, and makes a bare virtual environment. */
 const condaTest = onDocker
-  ? 'a conda environment: not with containers, for the micromamba here is a made-up one of this machine'
+  ? 'a conda environment: not with containers, for the micromamba here is a made-up one of this machine (docker/conda.docker.test.ts has one)'
   : 'a conda environment once micromamba is there; before, it says what to do'
 
 const fakeMicromamba = (folder: string, python: string) => `#!/bin/sh

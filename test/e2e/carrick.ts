@@ -42,12 +42,14 @@ export class Carrick implements AsyncDisposable {
   /** What `fal …` is begun by, such as a program that has it give way to others. */
   begunBy: readonly string[] = []
   readonly #settings: Record<string, string>
+  readonly #serverBegunBy: readonly string[]
   #process: ChildProcess | undefined
   #port = 0
 
-  private constructor(folder: string, settings: Record<string, string>) {
+  private constructor(folder: string, settings: Record<string, string>, serverBegunBy: readonly string[]) {
     this.folder = folder
     this.#settings = settings
+    this.#serverBegunBy = serverBegunBy
   }
 
   /** `parent` is where the data folder goes. */
@@ -55,9 +57,16 @@ export class Carrick implements AsyncDisposable {
     return Carrick.startIn(await mkdtemp(join(parent, 'carrick-e2e-')), settings)
   }
 
-  /** The same with a data folder that is there, such as one with a `carrick.toml`. It goes with the server. */
-  static async startIn(folder: string, settings: Record<string, string> = {}): Promise<Carrick> {
-    const carrick = new Carrick(folder, settings)
+  /**
+   * The same with a data folder that is there, such as one with a `carrick.toml`. It goes with the server, which may be begun by another
+   * program, such as one that becomes another user.
+   */
+  static async startIn(
+    folder: string,
+    settings: Record<string, string> = {},
+    begunBy: readonly string[] = [],
+  ): Promise<Carrick> {
+    const carrick = new Carrick(folder, settings, begunBy)
     if (carrick.#backend === 'docker') await beginAsPrepared(folder)
     await carrick.up()
     return carrick
@@ -66,7 +75,8 @@ export class Carrick implements AsyncDisposable {
   /** Starts the server again, on the port it had. */
   async up(...flags: string[]): Promise<void> {
     const args = [bin, 'up', ...flags, '--port', String(this.#port), '--data', this.folder, '--owner', 'tester']
-    this.#process = spawn(process.execPath, args, { env: this.#environment(), stdio: ['ignore', 'pipe', 'inherit'] })
+    const [program = '', ...all] = [...this.#serverBegunBy, process.execPath, ...args]
+    this.#process = spawn(program, all, { env: this.#environment(), stdio: ['ignore', 'pipe', 'inherit'] })
     let isReady = false
     for await (const line of createInterface({ input: this.#process.stdout! })) {
       isReady = line.startsWith('Carrick is ready')

@@ -9,8 +9,10 @@ import type { Connection } from './connection.ts'
 /** What it takes to ask a server. */
 export type Asked = Pick<Connection, 'url' | 'key' | 'ca'>
 
-/** How something is sent that has a body. */
-type Method = 'POST' | 'PATCH'
+/** How something is sent that changes something. Only a DELETE has no body. */
+type Method = 'POST' | 'PATCH' | 'DELETE'
+
+const noContent = 204
 
 /** What the server answers on an address. With a body it is a POST, or what `method` says. Throws its own sentence when it refuses. */
 export async function ask(
@@ -36,9 +38,12 @@ export async function answerOf(
   const headers = { authorization: `Key ${key}`, 'content-type': 'application/json' }
   const roots = [...(await rootsInForce(process.env['SSL_CERT_FILE'])), ...(ca === undefined ? [] : [ca])]
   return new Promise<{ status: number; said: unknown }>((resolve, reject) => {
-    const method = body === undefined ? 'GET' : sending
+    const method = body === undefined && sending !== 'DELETE' ? 'GET' : sending
     const asked = request(`${url}${path}`, { method, headers, ca: roots, timeout: patienceMs }, (response) => {
-      json(response).then((said) => resolve({ status: response.statusCode ?? 0, said }), reject)
+      const { statusCode: status = 0 } = response
+      if (status === noContent) response.resume()
+      const said = status === noContent ? Promise.resolve(undefined) : json(response)
+      said.then((what) => resolve({ status, said: what }), reject)
     })
     asked.on('timeout', () => asked.destroy(new Error(`no answer within ${patienceMs / 1_000} seconds`)))
     asked.on('error', (cause) => reject(notUp(url, cause)))

@@ -72,6 +72,22 @@ export const ImageImport = z.object({
 export const ImportedImage = ImageImport.extend({ engine: z.boolean() })
 export type ImportedImage = z.infer<typeof ImportedImage>
 
+/** GET /v1/images: what a server has of images. `bytes` and `created_at` are null where nobody knows. */
+export const StoredImage = z.object({
+  kind: z.enum(['imported', 'base', 'environment']),
+  name: z.string(),
+  digest: z.string().nullable(),
+  bytes: z.number().nullable().describe('In the registry, else in the engine; with what it shares with others'),
+  created_at: z.iso.datetime().nullable(),
+  used_by: z.array(z.object({ app: z.string(), revision_id: z.string() })).describe('The revisions that need it'),
+})
+export const ImageList = z.object({ images: z.array(StoredImage) })
+export type ImageList = z.infer<typeof ImageList>
+
+/** DELETE /v1/images/NAME: what went. Its bytes stay in the registry for so many hours. */
+export const RemovedImage = StoredImage.omit({ used_by: true }).extend({ collected_after_hours: z.number() })
+export type RemovedImage = z.infer<typeof RemovedImage>
+
 /** POST /v1/accounts */
 export const AccountRequest = z.object({ nickname: z.string() })
 

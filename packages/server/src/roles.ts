@@ -186,6 +186,8 @@ export async function startRoles(
     commits: () => foundation.store.stats(),
     swept: () => ({ ...retention.swept(), ...fileSweep.swept() }),
     keepInEngine: runtime.keepInEngine,
+    engineImages: runtime.engineImages,
+    imageGraceMs: config.CARRICK_IMAGE_GRACE_HOURS * 3_600_000,
     prunes: prunesOf({ foundation, runtime, standIns: onDemand.standIns }),
   }
   await workflows.open()

@@ -90,7 +90,7 @@ class Reader(fal.App):
         words = open("/opt/words/first.txt").read().strip()
         return {"words": words, "mark": open("/opt/mark").read().strip(), "level": os.environ["LEVEL"],
                 "secret": os.path.exists("/run/secrets/token"), "revision": os.environ["FAL_APP_ID"],
-                "mine": os.environ.get("TOKEN")}
+                "mine": os.environ.get("TOKEN"), "files": sorted(os.listdir("/opt/words"))}
 `
 const readerImage = () => `"""
 FROM ${base}
@@ -100,9 +100,16 @@ COPY words/ /opt/words/
 RUN --mount=type=secret,id=token sha256sum /run/secrets/token | cut -c1-12 > /opt/mark
 """, build_args={"LEVEL": "7"}, secrets={"token": "$TOKEN"}, context_dir="."`
 
+/** Files that the author's `.dockerignore` keeps out of the image. */
+const ignored = { 'words/draft.txt': 'not yet', '.dockerignore': 'words/draft.*\n' }
+
 describe('an app with a Dockerfile', () => {
   test('is built of its context, its arguments and its secrets, of which nothing stays', async () => {
-    const place = await project('reader', '', { 'app.py': reader(readerImage()), 'words/first.txt': 'one two\n' })
+    const place = await project('reader', '', {
+      'app.py': reader(readerImage()),
+      'words/first.txt': 'one two\n',
+      ...ignored,
+    })
     const missing = await carrick.falIn(place, ['deploy', 'app.py::Reader', '--app-name', 'reader'])
     expect(missing.code).toBe(1)
     expect(plain(missing)).toContain('Secret "TOKEN" not found in environment "main"')
@@ -116,6 +123,7 @@ describe('an app with a Dockerfile', () => {
       secret: false,
       mark: expect.stringMatching(/^[0-9a-f]{12}$/) as string,
       mine: null,
+      files: ['first.txt'],
     })
     expect(await onDisk('what only the build sees')).toEqual([])
   })

@@ -34,6 +34,11 @@ describe('an archive of docker save', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
+  const listed = async (server: Carrick) => {
+    const { code, stdout, stderr } = await server.carrick('image', 'list', '--output', 'json')
+    expect(code, stderr).toBe(0)
+    return (JSON.parse(stdout) as { images: { kind: string; name: string; bytes: number; digest: string }[] }).images
+  }
   const call = async (server: Carrick) => {
     const headers = { 'content-type': 'application/json' }
     const answer = await server.ask('/tester/imported', { method: 'POST', headers, body: '{"say": "hello"}' })
@@ -65,6 +70,19 @@ describe('an archive of docker save', () => {
     expect(await call(carrick)).toEqual({ status: 200, body: { image: name, said: 'hello' } })
   })
 
+  test('is listed with the app that needs it, and stays while that is so', async () => {
+    const images = await listed(carrick)
+    const needed = [{ app: 'tester/imported', revision_id: expect.any(String) }]
+    const whole = expect.objectContaining({ name: `docker.io/library/${name}`, kind: 'imported', used_by: needed })
+    expect(images).toContainEqual(whole)
+    expect(images).toContainEqual(expect.objectContaining({ kind: 'environment', used_by: needed }))
+    for (const { bytes, digest } of images)
+      expect([bytes > 0, digest]).toEqual([true, expect.stringMatching(/^sha256:/)])
+    const { code, stderr } = await carrick.carrick('image', 'rm', name)
+    expect([code, stderr]).toEqual([1, expect.stringContaining('of tester/imported')])
+    expect(await isThere(name)).toBe(true)
+  })
+
   test('is in a backup with the images of apps, and an engine that lost it gets it again', async () => {
     const file = join(folder, 'backup')
     expect((await carrick.carrick('backup', file)).code).toBe(0)
@@ -76,5 +94,19 @@ describe('an archive of docker save', () => {
     expect(await readdir(target)).not.toContain('restore.unfinished')
     expect(await call(restored)).toEqual({ status: 200, body: { image: name, said: 'hello' } })
     await until(() => isThere(name), 'the imported image to be there again')
+  })
+
+  test('goes from engine and registry, and so do environments, when no revision needs them', async () => {
+    if (restored === undefined) throw new Error('it was not restored')
+    const server = restored
+    expect((await server.fal('apps', 'delete', 'imported')).code).toBe(0)
+    const environments = (await listed(server)).filter(({ kind }) => kind === 'environment')
+    const all = [name, ...environments.map((each) => each.name.slice(0, 16))]
+    await until(async () => (await server.carrick('image', 'rm', ...all)).code === 0, 'the last runner to have ended')
+    expect(await listed(server)).toEqual([])
+    expect(await isThere(name)).toBe(false)
+    const tags = await server.ask(`/v2/tester/imported/docker.io/library/${name.split(':')[0]}/tags/list`)
+    expect(await tags.json()).toMatchObject({ tags: [] })
+    expect((await server.carrick('image', 'rm', name)).stderr).toContain('`carrick image list` shows all')
   })
 })

@@ -45,7 +45,7 @@ export function secrets(): Command {
 }
 
 export function image(): Command {
-  const group = new Command('image').description('Images for machines that cannot pull them')
+  const group = new Command('image').description('The images of an installation')
   group
     .command('import')
     .description('Puts the images of an archive into the registry; deploys then find them by the names that they have')
@@ -56,6 +56,25 @@ export function image(): Command {
     .addOption(json())
     .addOption(output())
     .action(async (file, flags) => (await import('../image/import.ts')).importImages(file, flags))
+  group
+    .command('list')
+    .description(
+      'Shows imported images, what environments were built on, and their images; how large, and what needs them',
+    )
+    .addOption(data())
+    .addOption(url())
+    .addOption(json())
+    .addOption(output())
+    .action(async (flags) => (await import('../image/list.ts')).listImages(flags))
+  group
+    .command('rm')
+    .description('Takes images away that no revision needs')
+    .argument('<name...>', 'as `carrick image list` shows it: python:3.11-slim, or how the id of an environment begins')
+    .addOption(data())
+    .addOption(url())
+    .addOption(json())
+    .addOption(output())
+    .action(async (names, flags) => (await import('../image/list.ts')).removeImages(names, flags))
   return group
 }
 

@@ -8,6 +8,7 @@ import { connect } from '../connection.ts'
 import { variablesOf } from '../env.ts'
 import { startServer } from './server.ts'
 import { createShell, type Shell } from './shell.ts'
+import { leaveNothing } from './tidy.ts'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 const owner = 'demo'
@@ -29,7 +30,9 @@ export async function demo({ backend }: { readonly backend?: string }): Promise<
     await using server = await startServer(folder, owner)
     void server
     const clients = await clientEnvironment((line) => console.log(line))
-    await walk(createShell(root, clients, await variablesOf(await connect(folder))))
+    const connection = await connect(folder)
+    await walk(createShell(root, clients, await variablesOf(connection)))
+    await leaveNothing(connection, [`${owner}/ocr`])
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -32,7 +32,7 @@ import type { CommitStats } from '../store/committer.ts'
 import type { Store } from '../store/store.ts'
 import type { Swept } from './retention/sweep.ts'
 import type { Functions } from './runs/function-call.ts'
-import type { KeepInEngine, Prune } from './system/keeping.ts'
+import type { EngineImages, KeepInEngine, Prune } from './system/keeping.ts'
 import type { UsageKeeper } from './usage/keeper.ts'
 
 /** What control operations work with. */
@@ -79,6 +79,10 @@ export interface Deps {
   readonly swept: () => Swept & { readonly blobs: number; readonly environments: number }
   /** Undefined where there is no container engine. */
   readonly keepInEngine: KeepInEngine | undefined
+  /** Likewise. */
+  readonly engineImages: EngineImages | undefined
+  /** How long the registry keeps what nothing leads to. */
+  readonly imageGraceMs: number
   /** All that keeps what may be needed no more. */
   readonly prunes: readonly Prune[]
   /** What was turned away at the door, counted. */

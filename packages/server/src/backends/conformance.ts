@@ -246,6 +246,9 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
         return { id, address: (await sighted(id, 'accepting')).address }
       }
       const cpuOf = async (id: RunnerId) => (await runners.usage(never)).get(id)?.cpuSeconds ?? 0
+      /** On a very busy machine an engine may give up, and let it go on: nothing is frozen then, and one may ask again. */
+      const freeze = (id: RunnerId) =>
+        vi.waitFor(() => runners.freezer?.freeze(id, never), { ...patience, timeout: 100_000 })
       /** A neighbour's work shows that time has passed. */
       const stands = async (id: RunnerId, neighbour: RunnerId) => {
         const [before, others] = [await cpuOf(id), await cpuOf(neighbour)]
@@ -256,8 +259,8 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       test('a runner takes no CPU, keeps what it has, and goes on', async () => {
         const [{ id, address }, other] = [await atWork(), await atWork()]
         const { pid } = await state(address)
-        await runners.freezer?.freeze(id, never)
-        await runners.freezer?.freeze(id, never)
+        await freeze(id)
+        await freeze(id)
         await vi.waitFor(async () => expect(await stands(id, other.id)).toBe(true), patience)
         expect(await sightingOf(id)).toMatchObject({ kind: 'accepting' })
         await runners.freezer?.thaw(id, never)
@@ -269,7 +272,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
 
       test('a runner that is thawed while it is being frozen goes on', async () => {
         const { id, address } = await atWork()
-        await Promise.all([runners.freezer?.freeze(id, never), runners.freezer?.thaw(id, never)])
+        await Promise.allSettled([runners.freezer?.freeze(id, never), runners.freezer?.thaw(id, never)])
         expect((await state(address)).env['CARRICK_RUNNER_ID']).toBe(id)
       })
 
@@ -277,7 +280,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
         const { id } = await atWork(
           `process.on('SIGTERM', () => { console.log('bye'); setTimeout(() => process.exit(7), 50) })`,
         )
-        await runners.freezer?.freeze(id, never)
+        await freeze(id)
         await runners.terminate(id, never)
         expect(await sighted(id, 'exited')).toEqual({ kind: 'exited', exit: { code: 7, signal: null } })
         expect(output.map((line) => line.text)).toEqual(['bye'])
@@ -286,7 +289,7 @@ export function describeBackend(name: string, backend: BackendUnderTest, skip: s
       test('a runner is killed with all that it started', async () => {
         const id = await started(`${family};${server}`)
         const { pid, children } = await state((await sighted(id, 'accepting')).address)
-        await runners.freezer?.freeze(id, never)
+        await freeze(id)
         await runners.kill(id, never)
         expect(await sightingOf(id)).toEqual({ kind: 'exited', exit: { code: null, signal: 'SIGKILL' } })
         expect(running(id, [pid, ...children])).toEqual([])
@@ -499,6 +502,11 @@ function spoken(session: ExecSession): { readonly text: string } {
   return seen
 }
 
+/** Until it is: an engine may give up on a very busy machine. */
+const freezing = `
+        const freeze = () => backend.freezer.freeze(JSON.parse(spec).id, new AbortController().signal)
+        for (let tries = 0; tries < 20 && (await freeze().then(() => false, () => true)); tries += 1);`
+
 /** Opens the backend in a process of its own, starts a runner, waits for it and kills that process without warning. */
 export async function startInAnotherProcess(
   backend: BackendUnderTest,
@@ -513,7 +521,7 @@ export async function startInAnotherProcess(
     backend.onChange(async () => {
       for (const { kind, address } of (await backend.list()).values()) {
         if (kind !== 'accepting') continue
-        ${frozen ? `await backend.freezer.freeze(JSON.parse(spec).id, new AbortController().signal)` : ''}
+        ${frozen ? freezing : ''}
         process.stdout.write(JSON.stringify(address), () => process.kill(process.pid, 'SIGKILL'))
       }
     })

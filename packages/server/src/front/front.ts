@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Logger } from '../kit/logger.ts'
 import type { Rejection } from '../kit/rejections.ts'
@@ -29,7 +29,8 @@ export interface FrontLimits {
 
 /** One port for plaintext gRPC, TLS gRPC, HTTP/1.1, HTTPS and WebSocket, told apart by the first bytes. */
 export interface Front {
-  listen(at: { host: string; port: number }): Promise<{ host: string; port: number }>
+  /** With `through` it is that which listens already, in whichever network. */
+  listen(at: { host: string; port: number; through?: Server | undefined }): Promise<{ host: string; port: number }>
   /** Connections that are open now. */
   readonly connections: number
   /** Stops accepting and drains the doors; what is left after `graceMs` is cut. */
@@ -81,8 +82,8 @@ export function createFront({ tls, challenges, doors, log, onRejected = ignore, 
     get connections() {
       return open.size
     },
-    async listen({ host, port }) {
-      server.listen({ host, port })
+    async listen({ host, port, through }) {
+      server.listen(through ?? { host, port })
       await once(server, 'listening').catch((cause: unknown) => {
         throw new Error(`cannot listen on ${host}:${port}: ${reasonOf(cause)}`, { cause })
       })

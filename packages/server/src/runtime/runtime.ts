@@ -1,5 +1,5 @@
 import type { RunnerBackend } from '../backends/backend.ts'
-import type { KeepInEngine, Prune } from '../api/system/keeping.ts'
+import type { EngineImages, KeepInEngine, Prune } from '../api/system/keeping.ts'
 import type { Builder, UnneededEnvironment } from '../builder/builder.ts'
 import type { ServerNames } from '../domain/addresses.ts'
 import type { EnvironmentId } from '../domain/ids.ts'
@@ -21,6 +21,8 @@ export interface Runtime {
   readonly builder: SweptBuilder
   /** Absent where there is no engine. */
   readonly keepInEngine?: KeepInEngine
+  /** Likewise. */
+  readonly engineImages?: EngineImages
   /** What is kept besides environments, and may be needed no more. */
   readonly leftovers: Prune
   /** The container engine that runs them, for people: its name and version. */

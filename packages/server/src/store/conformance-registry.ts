@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bodiesUnder } from './blobs.ts'
+import { imageBytes } from './image-users.ts'
 import { forgetImageBlobs, forgetManifest, unnamedManifests } from './registry-sweep.ts'
 import {
   deleteManifest,
@@ -71,6 +72,19 @@ export function describeRegistry(store: () => Store): void {
       await put(repository, 'b4', { blobs, tags: ['whole'] })
       await put(repository, 'b4', { blobs, tags: ['whole'] }) // as clients do again
       expect(await read(manifestAt(repository, 'whole'))).toEqual(manifest('b4'))
+    })
+
+    test('is as large as all that it leads to, each part once', async () => {
+      const repository = 'ann/large'
+      for (const digits of ['aa1', 'aa2']) await commit(holdBlob(repository, blob(digits), 1))
+      const [one, two] = ['aa1', 'aa2'].map((digits) => blob(digits).digest)
+      await put(repository, 'aa3', { blobs: [one ?? ''] })
+      await put(repository, 'aa4', { blobs: [one ?? '', two ?? ''] })
+      await put(repository, 'aa5', { manifests: [manifest('aa3').digest, manifest('aa4').digest] })
+      expect(await read(imageBytes(repository, manifest('aa3').digest))).toBe(10)
+      expect(await read(imageBytes(repository, manifest('aa5').digest))).toBe(25)
+      expect(await read(imageBytes(repository, manifest('aa6').digest))).toBeUndefined()
+      expect(await read(imageBytes('ann/other', manifest('aa5').digest))).toBeUndefined()
     })
 
     test('keeps what it names from being deleted', async () => {

@@ -23,6 +23,7 @@ export interface EnvironmentImage {
 export interface KeptImage {
   readonly id: EnvironmentId
   readonly image: EnvironmentImage
+  readonly builtAt: Moment
   readonly usedAt: Moment
 }
 
@@ -61,7 +62,7 @@ export function sbomOf(
 
 /** All of them, without what is installed in them. */
 export function keptImages(): Read<readonly KeptImage[]> {
-  return read(sql`select id, image, used_at from environment_image order by id`, parseKept)
+  return read(sql`select id, image, built_at, used_at from environment_image order by id`, parseKept)
 }
 
 /** Notes that a deploy asked for it. */
@@ -77,5 +78,6 @@ export function forgetImage(id: EnvironmentId, before: Moment): Write<boolean> {
 const parseKept = (row: Row): KeptImage => ({
   id: text(row, 'id'),
   image: json<EnvironmentImage>(row, 'image'),
+  builtAt: number(row, 'built_at'),
   usedAt: number(row, 'used_at'),
 })

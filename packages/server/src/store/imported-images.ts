@@ -1,6 +1,6 @@
 import type { Moment } from '../kit/clock.ts'
-import { text } from './rows.ts'
-import { done, read, sql, write } from './sql.ts'
+import { number, text } from './rows.ts'
+import { done, firstWon, read, sql, write } from './sql.ts'
 import type { Read, Write } from './store.ts'
 
 /** An image of the registry that deploys find by a name of another one. */
@@ -9,6 +9,10 @@ export interface ImportedImage {
   readonly name: string
   readonly repository: string
   readonly digest: string
+}
+
+export interface KeptImport extends ImportedImage {
+  readonly importedAt: Moment
 }
 
 /** From now on the name means this image. */
@@ -24,10 +28,16 @@ export function keepImported({ name, repository, digest }: ImportedImage, now: M
   )
 }
 
-export function importedImages(): Read<readonly ImportedImage[]> {
-  return read(sql`select name, repository, digest from imported_image order by name`, (row) => ({
+export function importedImages(): Read<readonly KeptImport[]> {
+  return read(sql`select name, repository, digest, imported_at from imported_image order by name`, (row) => ({
     name: text(row, 'name'),
     repository: text(row, 'repository'),
     digest: text(row, 'digest'),
+    importedAt: number(row, 'imported_at'),
   }))
+}
+
+/** From now on the name means what other registries say. `false` when it means another image by now, or none: then nothing happened. */
+export function forgetImported({ name, digest }: Pick<ImportedImage, 'name' | 'digest'>): Write<boolean> {
+  return write([sql`delete from imported_image where name = ${name} and digest = ${digest}`], firstWon)
 }

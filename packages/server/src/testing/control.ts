@@ -146,6 +146,8 @@ export async function openTestControl(options: Partial<Deps> & { readonly messag
     commits: () => store.stats(),
     swept: () => ({ requests: 0, payloads: 0, runners: 0, blobs: 0, environments: 0 }),
     keepInEngine: undefined,
+    engineImages: undefined,
+    imageGraceMs: 24 * 3_600_000,
     prunes: [async () => [{ kind: 'cache', name: '/cache/uv', count: 1, bytes: 5 }]],
     rejected: noneRejected(),
     usageKeeper: createUsageKeeper({ store, meter: homes.usage, clock }),

@@ -1,4 +1,5 @@
 import type { EnvironmentId } from '../../domain/ids.ts'
+import type { EnvironmentImage } from '../../store/environment-images.ts'
 import type { Moment } from '../../kit/clock.ts'
 import type { ImportedImage } from '../../store/imported-images.ts'
 
@@ -6,6 +7,23 @@ import type { ImportedImage } from '../../store/imported-images.ts'
 
 /** Brings an image of the registry into the container engine, under the name that deploys have for it. */
 export type KeepInEngine = (image: ImportedImage, signal: AbortSignal) => Promise<void>
+
+/** What a container engine has under a name. */
+export interface EngineImage {
+  readonly id: string
+  /** Unpacked, with what it shares with others. */
+  readonly bytes: number
+  readonly createdAt: Moment
+}
+
+/** The images of the container engine. */
+export interface EngineImages {
+  find(name: string): Promise<EngineImage | undefined>
+  /** Takes the names away that an imported image has there. It goes with the last, unless a container has it. */
+  forgetImported(image: ImportedImage): Promise<void>
+  /** The same of an environment's. */
+  forgetEnvironment(image: Pick<EnvironmentImage, 'tag' | 'pushed'>): Promise<void>
+}
 
 /** Something, or some things of one kind, that nobody needs. */
 export interface Pruned {

@@ -127,6 +127,8 @@ interface EngineInfo {
   readonly CgroupVersion?: string
   readonly SecurityOptions?: readonly string[] | null
   readonly Runtimes?: Readonly<Record<string, unknown>> | null
+  /** Podman's word for it. */
+  readonly Rootless?: boolean
 }
 
 function factsOf(version: Docker.DockerVersion, info: EngineInfo): EngineFacts {
@@ -135,7 +137,7 @@ function factsOf(version: Docker.DockerVersion, info: EngineInfo): EngineFacts {
     version: version.Version,
     api: version.ApiVersion,
     cgroupVersion: info.CgroupVersion === '2' ? 2 : 1,
-    isRootless: (info.SecurityOptions ?? []).some((option) => option.includes('rootless')),
+    isRootless: info.Rootless === true || (info.SecurityOptions ?? []).some((option) => option.includes('rootless')),
     runtimes: Object.keys(info.Runtimes ?? {}),
   }
 }

@@ -10,6 +10,8 @@ export interface Walls {
   readonly egress: Egress
   /** IPv4 addresses of the servers that know names. Some clouds have theirs where they tell secrets, too. */
   readonly resolvers: readonly string[]
+  /** More addresses that lead to the machine than those of our bridges: where the engine's network is not the machine's. */
+  readonly machine?: readonly string[]
 }
 
 /** Chains of our own, each reached from one place and by packets of our bridges only. */
@@ -65,6 +67,7 @@ export function rulesIPv4(walls: Walls): string {
         `${answers} -j RETURN`,
         ...refusals(`-o ${prefix}+ `),
         ...names.map((rule) => `${rule} -j RETURN`),
+        ...(walls.machine ?? []).flatMap((address) => refusals(`-d ${address} `)),
         ...refusals(`-d ${linkLocal} `),
         ...beyond(egress),
       ],

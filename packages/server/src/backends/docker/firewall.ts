@@ -17,8 +17,11 @@ interface Family {
   readonly rules: string
 }
 
+/** Walls, and what programs are begun by where the bridges are, if that is somewhere else. */
+type Place = Walls & { readonly begin?: readonly string[] }
+
 /** Sets the rules, or finds out why it may not. */
-export async function openFirewall(walls: Walls): Promise<Firewall> {
+export async function openFirewall(walls: Place): Promise<Firewall> {
   const families: readonly Family[] = [
     { program: 'iptables', rules: rulesIPv4(walls) },
     ...(existsSync('/proc/net/if_inet6') ? [{ program: 'ip6tables', rules: rulesIPv6(walls) } as const] : []),
@@ -36,26 +39,27 @@ export async function openFirewall(walls: Walls): Promise<Firewall> {
   return why === undefined ? { why, ensure, close } : { why, ensure: async () => {}, close: async () => {} }
 }
 
-async function set({ program, rules }: Family, walls: Walls): Promise<void> {
-  await run(`${program}-restore`, ['--noflush', ...patience], rules)
+async function set({ program, rules }: Family, walls: Place): Promise<void> {
+  await run(walls, `${program}-restore`, ['--noflush', ...patience], rules)
   for (const jump of await jumpsOf(program, walls)) {
     const [chain = '', ...rule] = jump
-    if (!(await may(program, '--check', ...jump))) await run(program, [...patience, '--insert', chain, '1', ...rule])
+    if (!(await may(walls, program, '--check', ...jump)))
+      await run(walls, program, [...patience, '--insert', chain, '1', ...rule])
   }
 }
 
-async function remove(program: Family['program'], walls: Walls): Promise<void> {
-  for (const jump of await jumpsOf(program, walls)) await may(program, '--delete', ...jump)
+async function remove(program: Family['program'], walls: Place): Promise<void> {
+  for (const jump of await jumpsOf(program, walls)) await may(walls, program, '--delete', ...jump)
   for (const chain of Object.values(chainsOf(walls))) {
-    await may(program, '--flush', chain)
-    await may(program, '--delete-chain', chain)
+    await may(walls, program, '--flush', chain)
+    await may(walls, program, '--delete-chain', chain)
   }
 }
 
 /** An engine asks the operator's chain before its own, also when it starts again; one that sets no rules has none. */
-async function jumpsOf(program: Family['program'], walls: Walls): Promise<readonly (readonly string[])[]> {
+async function jumpsOf(program: Family['program'], walls: Place): Promise<readonly (readonly string[])[]> {
   const { toMachine, through, into } = chainsOf(walls)
-  const forward = (await may(program, '--list', 'DOCKER-USER', '--numeric')) ? 'DOCKER-USER' : 'FORWARD'
+  const forward = (await may(walls, program, '--list', 'DOCKER-USER', '--numeric')) ? 'DOCKER-USER' : 'FORWARD'
   const ours = `${walls.prefix}+`
   return [
     ['INPUT', '--in-interface', ours, '--jump', toMachine],
@@ -69,16 +73,17 @@ const patience = ['--wait', '10']
 const limitMs = 20_000
 const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
 
-const may = (program: string, ...args: readonly string[]): Promise<boolean> =>
-  run(program, [...patience, ...args]).then(
+const may = (place: Place, program: string, ...args: readonly string[]): Promise<boolean> =>
+  run(place, program, [...patience, ...args]).then(
     () => true,
     () => false,
   )
 
 /** Throws half a sentence. */
-function run(program: string, args: readonly string[], input = ''): Promise<void> {
+function run({ begin = [] }: Place, program: string, args: readonly string[], input = ''): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { env, timeout: limitMs }, (error, _out, said) => {
+    const [file = program, ...all] = [...begin, program, ...args]
+    const child = execFile(file, all, { env, timeout: limitMs }, (error, _out, said) => {
       if (error === null) resolve()
       else reject(new Error(reasonOf(program, error, said)))
     })

@@ -14,6 +14,7 @@ import { RunnerContainer } from './container.ts'
 import { answerMs, unless, type Engine } from './engine.ts'
 import { Entries } from './entry.ts'
 import { watchEngine, type EngineEvent, type EngineWatch } from './engine-watch.ts'
+import type { EngineInside } from './inside.ts'
 import { filterFor, runnerIn } from './labels.ts'
 import type { IngressDoor } from './network.ts'
 import type { ContainerSetting, PullCredentials } from './setting.ts'
@@ -30,6 +31,8 @@ export interface DockerBackendOptions {
   readonly ingress?: IngressDoor
   /** What keeps runners within their bounds and apart, where it is not as usual. */
   readonly walls?: Partial<WallSettings>
+  /** Of a rootless engine, where somebody has entered it already. */
+  readonly inside?: EngineInside | undefined
   /** Where callers look for nearer ways to runners. Absent: they are called by their published ports. */
   readonly waysIn?: WaysIn
   /** By whom an image is pulled that the engine does not have. Absent: by nobody in particular. */

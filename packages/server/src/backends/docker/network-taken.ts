@@ -14,18 +14,40 @@ const subnetOf = ({ Subnet }: { readonly Subnet?: string | undefined }) => Subne
 
 /** The kernel writes addresses and masks as numbers of the machine's byte order. */
 export function routesIn(table: string): readonly string[] {
+  return routesOf(table).flatMap(({ network }) => network ?? [])
+}
+
+interface Route {
+  /** Absent for all that no other leads to. */
+  readonly network?: string
+  /** Absent where the network is at hand. */
+  readonly gateway?: string
+}
+
+export function routesOf(table: string): readonly Route[] {
   return table
     .split('\n')
     .slice(1)
     .flatMap((line) => {
-      const [, destination, , , , , , mask] = line.split('\t')
-      if (destination === undefined || mask === undefined) return []
+      const [, destination, gateway, , , , , mask] = line.split('\t')
+      if (destination === undefined || gateway === undefined || mask === undefined) return []
       const bits = octets(mask).reduce((sum, octet) => sum + octet.toString(2).replaceAll('0', '').length, 0)
-      return bits === 0 ? [] : [`${octets(destination).join('.')}/${bits}`]
+      const network = bits === 0 ? {} : { network: `${octets(destination).join('.')}/${bits}` }
+      return [{ ...network, ...(Number.parseInt(gateway, 16) === 0 ? {} : { gateway: octets(gateway).join('.') }) }]
     })
 }
 
 const octets = (hex: string) => [3, 2, 1, 0].map((place) => Number.parseInt(hex.slice(place * 2, place * 2 + 2), 16))
+
+/** IPv4 addresses of the machine but loopback's, of interfaces that are down too: those become its own without anybody's asking. */
+export async function ownAddresses(): Promise<readonly string[]> {
+  return addressesIn(await readFile('/proc/net/fib_trie', 'utf8').catch(() => ''))
+}
+
+export function addressesIn(trie: string): readonly string[] {
+  const found = [...trie.matchAll(/\|-- ([\d.]+)\n\s+\/32 host LOCAL/g)].map(([, address = '']) => address)
+  return [...new Set(found)].filter((address) => !address.startsWith('127.'))
+}
 
 const lists = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']
 

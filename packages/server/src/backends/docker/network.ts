@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { isIP } from 'node:net'
+import { isIP, type Server } from 'node:net'
 import type Dockerode from 'dockerode'
 import type { AccountId, RunnerId } from '../../domain/ids.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { unless } from './engine.ts'
 import type { Egress } from './firewall-rules.ts'
 import { labelsOfInstallation } from './labels.ts'
+import type { EngineInside } from './inside.ts'
 import { freeSubnets } from './network-addresses.ts'
 import { takenNetworks } from './network-taken.ts'
 import { answered } from './walls-answer.ts'
@@ -17,8 +18,8 @@ export interface IngressDoor {
   readonly name: string
   /** The same at every address. */
   readonly port: number
-  /** Listens at one more address of this machine, until it is disposed. Throws a sentence. */
-  readonly listenAt: (address: string) => Promise<AsyncDisposable>
+  /** Listens at one more address of this machine, or by what listens in another network, until it is disposed. Throws a sentence. */
+  readonly listenAt: (address: string, through?: Server) => Promise<AsyncDisposable>
   /** What a deployer's code has frozen inside: the platform's own port, and its names. */
   readonly insteadOf: { readonly port: number; readonly names: readonly string[] }
 }
@@ -31,6 +32,8 @@ export interface NetworksOptions {
   readonly pool: string
   readonly egress: Egress
   readonly firewall: { ensure(): Promise<void> }
+  /** Where the engine is not in the machine's own network. */
+  readonly inside?: Pick<EngineInside, 'listen'> | undefined
   readonly log: Logger
 }
 
@@ -81,13 +84,16 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
 
   const isUsed = (account: AccountId) => [...members.values()].includes(account)
 
+  const listen = async (door: IngressDoor, gateway: string) =>
+    door.listenAt(gateway, await options.inside?.listen(gateway, door.port))
+
   async function take(account: AccountId): Promise<Network> {
     const found = (await ours(docker, installation, account))[0]
     const made = found ?? (await create(options, account))
     await ensureWalls()
     return {
       ...made,
-      door: ingress && (await patientDoor({ open: () => ingress.listenAt(made.gateway), failed: unheard })),
+      door: ingress && (await patientDoor({ open: () => listen(ingress, made.gateway), failed: unheard })),
     }
   }
 

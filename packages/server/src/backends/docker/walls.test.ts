@@ -166,6 +166,7 @@ test('no way out is the last word, also for names; the public internet is what i
   expect(through.at(-1)).toBe(`-A ${chainsOf(rules).through} -j REJECT`)
   expect(none).not.toContain('10.1.1.1')
   expect(rulesIPv4({ ...rules, egress: 'public' })).toContain('-d 192.168.0.0/16 -j REJECT')
+  expect(rulesIPv4({ ...rules, machine: ['192.0.2.2'] })).toContain('-OUT -d 192.0.2.2 -j REJECT')
 })
 
 test('into our bridges come answers alone', () => {

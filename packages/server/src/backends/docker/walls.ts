@@ -11,9 +11,11 @@ import type { Egress } from './firewall-rules.ts'
 import { openFirewall } from './firewall.ts'
 import { boundsOnceServing, hostConfigOf, variablesOf } from './host-config.ts'
 import { labelsOfInstallation } from './labels.ts'
+import type { EngineInside } from './inside.ts'
 import { bridgePrefix, openNetworks, type IngressDoor } from './network.ts'
-import { resolvers } from './network-taken.ts'
+import { ownAddresses, resolvers } from './network-taken.ts'
 import { createPinnedFolders } from './pinned-folders.ts'
+import { enterRootless } from './rootless.ts'
 import { giveAccess, openToAll } from './walls-access.ts'
 import { confinementOf, wallFacts } from './walls-confinement.ts'
 import { createImageWishes } from './walls-image.ts'
@@ -28,6 +30,8 @@ export interface WallsOptions {
   /** Absent: runners reach no platform. */
   readonly ingress?: IngressDoor
   readonly walls?: Partial<WallSettings>
+  /** Of a rootless engine, where somebody has entered it already. */
+  readonly inside?: EngineInside | undefined
 }
 
 /** What operators choose. */
@@ -97,22 +101,31 @@ export interface Walls {
 }
 
 /** Throws a sentence for settings that cannot be had here. */
-export async function openWalls({ engine, installation, log, ingress, walls }: WallsOptions): Promise<Walls> {
+export async function openWalls({
+  engine,
+  installation,
+  log,
+  ingress,
+  walls,
+  inside: entered,
+}: WallsOptions): Promise<Walls> {
   const set: WallSettings = { ...usual, ...walls }
   const { docker } = engine
   const facts = wallFacts(await docker.info())
   const runtimes = { known: engine.facts.runtimes, standard: set.runtime, allowed: set.runtimes }
   checkStandard(runtimes)
+  const inside = entered ?? (await enterRootless(engine))
   const firewall = await openFirewall({
     prefix: bridgePrefix(installation),
     pool: set.pool,
     ingressPort: ingress?.port ?? 0,
     egress: set.egress,
-    resolvers: await resolvers(),
+    resolvers: inside?.resolvers ?? (await resolvers()),
+    ...(inside === undefined ? {} : { begin: inside.begin, machine: [...inside.machine, ...(await ownAddresses())] }),
   })
   if (firewall.why !== undefined && set.egress !== 'open')
     throw new Error(`CARRICK_EGRESS is "${set.egress}", which needs the machine's firewall, and ${firewall.why}`)
-  const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, log })
+  const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, inside, log })
   const scratch = openScratch({ mostBytes: set.scratchBytes, log })
   const wishesOf = createImageWishes(docker, labelsOfInstallation(installation))
   const pins = createPinnedFolders()
@@ -154,7 +167,8 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
         variables: { ...variablesOf(spec, user, place.work), ...(isOurs ? networkVariables(ingress) : {}) },
       }
     },
-    onceServing: ({ limits }) => limits && boundsOnceServing(limits, set.hardCpu),
+    // An engine that bounds no CPU refuses to be told about it.
+    onceServing: ({ limits }) => (facts.cpu ? limits && boundsOnceServing(limits, set.hardCpu) : undefined),
     begun: (id) => pins.release(id),
     async forget(id) {
       await pins.release(id)
@@ -166,6 +180,7 @@ export async function openWalls({ engine, installation, log, ingress, walls }: W
       await scratch.close()
       await networks.close()
       await firewall.close()
+      inside?.close()
     },
   }
 }

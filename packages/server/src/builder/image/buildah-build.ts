@@ -12,7 +12,8 @@ import { BuildahTrace } from './buildah-trace.ts'
 import { EngineBuildError, type EngineBuild } from './engine-build.ts'
 import { streamOf } from './engine-calls.ts'
 import { removeName } from './names.ts'
-import { credentialsFor, parseImageName } from './registries.ts'
+import { parseImageName } from '../../domain/image-reference.ts'
+import { credentialsFor } from './registries.ts'
 
 /**
  * Builds with Podman, which has no BuildKit: its Buildah reads a context and answers in lines. Promises what `buildWithEngine` does.

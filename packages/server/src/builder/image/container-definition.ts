@@ -7,7 +7,7 @@ import type { SecretValues } from '../../domain/secret.ts'
 import { ourPackages, type Filling } from '../definition.ts'
 import { usedSecrets } from '../filling.ts'
 import { checkRequirements } from '../requirements.ts'
-import { parseImageName } from './registries.ts'
+import { parseImageName } from '../../domain/image-reference.ts'
 
 /** Counts up when the same definition begins to mean another image. */
 const builderVersion = 1

@@ -1,7 +1,7 @@
 import { CarrickError } from '../../domain/errors.ts'
 import { statusOf, wordsOf } from '../../backends/docker/engine.ts'
 import { EngineBuildError } from './engine-build.ts'
-import { parseImageName } from './registries.ts'
+import { parseImageName } from '../../domain/image-reference.ts'
 
 const mostCharacters = 5_500
 

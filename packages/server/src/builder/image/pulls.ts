@@ -6,7 +6,8 @@ import { statusOf, wordsOf } from '../../backends/docker/engine.ts'
 import { isPodman, pullWithPodman, unlessImagesGo, untagWithPodman } from '../../backends/docker/podman.ts'
 import { streamOf } from './engine-calls.ts'
 import { pullFailure } from './failure.ts'
-import { credentialsFor, parseImageName } from './registries.ts'
+import { parseImageName } from '../../domain/image-reference.ts'
+import { credentialsFor } from './registries.ts'
 
 type Registries = Readonly<Record<string, RegistryCredentials>>
 

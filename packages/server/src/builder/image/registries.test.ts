@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { credentialsFor, parseImageName, registryHost } from './registries.ts'
+import { parseImageName, registryHost } from '../../domain/image-reference.ts'
+import { credentialsFor } from './registries.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
 
