@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { sendSignal } from '../packages/server/src/backends/process/signals.ts'
@@ -30,7 +30,7 @@ export async function commandOfRunner(carrick: Carrick): Promise<Command> {
   throw new Error('no runner is alive')
 }
 
-/** Milliseconds until so many, spawned at once, accept connections. They are killed afterwards. */
+/** Milliseconds until so many, spawned at once, accept connections. They are gone afterwards: who comes next has the machine alone. */
 export async function spawnToPorts({ args, variables, cwd }: Command, count: number): Promise<number> {
   const free = await createPorts() // never one of them twice
   const ports = await Promise.all(Array.from({ length: count }, async () => [await free.take(), await free.take()]))
@@ -51,8 +51,15 @@ export async function spawnToPorts({ args, variables, cwd }: Command, count: num
     await Promise.race([broken, Promise.all(ports.map(([port]) => opened(port ?? 0, count === 1 ? 2 : 50)))])
     return performance.now() - started
   } finally {
-    for (const { pid } of children) if (pid !== undefined) sendSignal(-pid, 'SIGKILL')
+    await Promise.all(children.map(ended))
   }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  sendSignal(-child.pid, 'SIGKILL')
+  await gone
 }
 
 async function opened(port: number, everyMs: number): Promise<void> {
