@@ -34,3 +34,8 @@ test.each<[string, string, Record<string, string>?]>([
 ])('no image is used by %s', (_, text, args) => {
   expect(used(text, args)).toBe(false)
 })
+
+test('a name of nothing but unknown variables is looked at once, however many they are', () => {
+  expect(used(`FROM ${'$V'.repeat(5_000)}`)).toBe(true)
+  expect(used(`FROM ${'$V'.repeat(5_000)}!`)).toBe(false)
+})

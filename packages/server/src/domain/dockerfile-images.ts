@@ -42,9 +42,16 @@ function filled(word: string, values: ReadonlyMap<string, string>): string {
   return text.replaceAll(/["']/g, '')
 }
 
+/** Of a word with unknown variables what is known has to be there, in its order: by an expression, a hostile one would take years. */
 function namesOf(word: string): Names {
   if (!word.includes('$')) return (whole) => wholeImageName(word) === whole
-  const parts = word.split(/\$(?:\{[^}]*\}|\w+)/).map((part) => part.replaceAll(/[^\w/-]/g, String.raw`\$&`))
-  const form = new RegExp(`(?:^|/)${parts.join('.*')}(?::[^/]*)?$`)
-  return (whole) => form.test(whole)
+  const parts = word.split(/\$(?:\{[^}]*\}|\w+)/)
+  return (whole) => {
+    let at = 0
+    return parts.every((part) => {
+      const found = whole.indexOf(part, at)
+      at = found + part.length
+      return found >= 0
+    })
+  }
 }
