@@ -189,6 +189,14 @@ describe('4: concurrency', () => {
     expect(broken({ clients, rows, answers, ledger })).toEqual([4])
   })
 
+  test('work that goes on after its request was cancelled is no trouble', () => {
+    const ledger = three.flatMap((id, at) => ran(id, 100 + at))
+    const oneCancelled = rows.map((each) => (each.id === 'b' ? { ...each, status: 499 } : each))
+    const told = [...clients, { kind: 'cancelled', client: 0, request: 'b', at: 104 } as const]
+    const hungUp = new Map([...answers, ['b', { status: 499, text: '' }]])
+    expect(broken({ clients: told, rows: oneCancelled, answers: hungUp, ledger })).toEqual([])
+  })
+
   test('work that ends as the next begins is no trouble, and work of a dead runner does not count for ever', () => {
     const apart = three.flatMap((id, at) => ran(id, 100 + 10 * at))
     expect(broken({ clients: [], rows, answers, ledger: apart })).toEqual([])
