@@ -39,7 +39,13 @@ async def create(asked):
     await rattler.install(records, target_prefix=asked.prefix, cache_dir=cache, show_progress=False)
 
 
+code = 0
 try:
     asyncio.run(create(parser.parse_args()))
 except Exception as error:
-    sys.exit(f"critical libmamba {error}")
+    code = 1
+    print(f"critical libmamba {error}", file=sys.stderr)
+# Without Python's own end: threads of rattler that are not done by then bring it down in one run of ten.
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code)
