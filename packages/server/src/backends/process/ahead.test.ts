@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -87,6 +87,26 @@ test('what was made ready for a runner that does not start is gone with it, grou
   await expect.poll(() => isRunning(pid), patience).toBe(false)
   await runners.close()
 })
+
+test.skipIf(noGroups)(
+  `a start whose folder cannot be made takes along what waited for it, groups and all; it can be repeated${noGroups}`,
+  async () => {
+    const runners = await openIsolated(place)
+    const kind = async (id: string) => (await runners.list(never)).get(id)?.kind
+    const [first, spec] = [specOf(), specOf()]
+    await runners.start(first, never)
+    await expect.poll(() => kind(first.id), patience).toBe('accepting')
+    await expect.poll(() => aheadOf(place), patience).toHaveLength(1)
+    const [waiting = ''] = await aheadOf(place)
+    await writeFile(join(place.folder, spec.id), 'in the way')
+    await expect(runners.start(spec, never)).rejects.toThrow('EEXIST')
+    expect((await foldersOf(place, waiting)).filter((folder) => existsSync(folder))).toEqual([])
+    await rm(join(place.folder, spec.id))
+    await runners.start(spec, never)
+    await expect.poll(() => kind(spec.id), patience).toBe('accepting')
+    await runners.close()
+  },
+)
 
 test('what was made ready for a runner becomes it when it starts', async () => {
   const runners = await openIsolated(place)

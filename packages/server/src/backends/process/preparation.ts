@@ -64,27 +64,45 @@ export class Preparations {
   }
 }
 
+/** Rejects when something of it cannot be had; then nothing is left of the rest. */
 async function prepareRunner(outline: RunnerOutline, setting: RunnerSetting): Promise<Prepared> {
-  const { place, ports, bounds, launcher, isolation } = setting
+  const { place, bounds, launcher, isolation } = setting
   const folder = join(place.folder, outline.id)
   const beginning = launcher
     ?.begin(outline) // first: it may have control groups
     .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
+  const bounded = async () => {
+    await bounds.prepare(outline)
+    const begun = await beginning
+    if (begun !== undefined && !(begun instanceof Error)) launcher?.admit(begun, outline)
+  }
+  const taking = takePorts(setting)
+  taking.catch(() => {}) // it is waited for below, also when something else fails before
+  let isMade = false // what is in the way is not ours
   try {
     // Some µs each: to wait for a thread takes half a millisecond, of which there would be a dozen.
     makeFolders(folder)
+    isMade = true
     isolation.makeFiles(outline.id, folder)
-    const bounded = bounds.prepare(outline).then(async () => {
-      const begun = await beginning
-      if (begun !== undefined && !(begun instanceof Error)) launcher?.admit(begun, outline)
-      return begun
-    })
-    const [begun, app, metrics] = await Promise.all([bounded, ports.take(), ports.take()])
-    return { folder, ports: { app, metrics }, begun, main: noteOf(outline, begun, folder, setting) }
+    const [ports] = await Promise.all([taking, bounded()])
+    const begun = await beginning
+    return { folder, ports, begun, main: noteOf(outline, begun, folder, setting) }
   } catch (error) {
-    void beginning?.then((begun) => begun instanceof Error || dismiss(begun))
+    const had = {
+      folder: isMade ? folder : undefined,
+      ports: await taking.catch(() => undefined),
+      begun: await beginning,
+    }
+    await undo(outline.id, had, setting).catch(() => {}) // the first error counts
     throw error
   }
+}
+
+async function takePorts({ ports }: RunnerSetting): Promise<RunnerPorts> {
+  const [app, metrics] = await Promise.allSettled([ports.take(), ports.take()])
+  if (app.status === 'fulfilled' && metrics.status === 'fulfilled') return { app: app.value, metrics: metrics.value }
+  for (const one of [app, metrics]) if (one.status === 'fulfilled') ports.giveBack(one.value)
+  throw app.status === 'rejected' ? app.reason : (metrics as PromiseRejectedResult).reason
 }
 
 function noteOf(
@@ -114,11 +132,17 @@ export function note(folder: string, outline: RunnerOutline, main: Recorded, { l
   }
 }
 
-async function undo(id: RunnerId, { begun, ports, folder }: Prepared, setting: RunnerSetting): Promise<void> {
+/** Prepared, or some of it. */
+interface Had extends Pick<Prepared, 'begun'> {
+  readonly folder: string | undefined
+  readonly ports: RunnerPorts | undefined
+}
+
+async function undo(id: RunnerId, { begun, ports, folder }: Had, setting: RunnerSetting): Promise<void> {
   if (begun !== undefined && !(begun instanceof Error)) {
     dismiss(begun)
     await Promise.race([begun.exited, pause(endMs, undefined, { ref: false })]) // its groups cannot be removed before
   }
-  for (const port of [ports.app, ports.metrics]) setting.ports.giveBack(port)
-  await Promise.all([rm(folder, { recursive: true, force: true }), setting.place.cgroups?.remove(id)])
+  for (const port of Object.values(ports ?? {})) setting.ports.giveBack(port)
+  await Promise.all([folder && rm(folder, { recursive: true, force: true }), setting.place.cgroups?.remove(id)])
 }
