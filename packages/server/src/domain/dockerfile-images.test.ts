@@ -39,3 +39,9 @@ test('a name of nothing but unknown variables is looked at once, however many th
   expect(used(`FROM ${'$V'.repeat(5_000)}`)).toBe(true)
   expect(used(`FROM ${'$V'.repeat(5_000)}!`)).toBe(false)
 })
+
+test('values that name values, a thousand times each, grow no further than a name may be', () => {
+  const grows = ['A', 'B', 'C', 'D', 'E'].map((name, at) => `ARG ${name}=${`$${'BCDEF'[at]}`.repeat(400)}`)
+  expect(used(`${grows.join('\n')}\nFROM $A`)).toBe(true)
+  expect(used(`${grows.join('\n')}\nFROM $A!`)).toBe(false)
+})

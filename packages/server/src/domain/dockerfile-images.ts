@@ -7,6 +7,8 @@ const defaults = /^[ \t]*ARG[ \t]+(\w+)=["']?([^\s"']*)/gim
 const variable = /\$(?:\{(\w+)[^}]*\}|(\w+))/g
 /** A value may name other variables. */
 const mostSteps = 5
+/** No name of an image is longer. What is, is not filled in any further: values that name values grow without end. */
+const longest = 1_000
 
 /** Whether an image of this whole name (`wholeImageName`) may be meant. */
 export type Names = (whole: string) => boolean
@@ -22,7 +24,7 @@ export function imagesOfDockerfile(dockerfile: string, args: Readonly<Record<str
   return Array.from(new Set(words), namesOf)
 }
 
-/** One that is set to two things is not known: which of them counts depends on where. */
+/** One that is set to two things is not known: which of them counts depends on where. Nor is one that is too long. */
 function valuesOf(text: string, args: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
   const found = new Map<string, Set<string>>()
   const all = [...text.matchAll(defaults)].map(([, name = '', value = '']) => [name, value] as const)
@@ -30,12 +32,16 @@ function valuesOf(text: string, args: Readonly<Record<string, string>>): Readonl
     const those = found.get(name) ?? new Set()
     found.set(name, those.add(value))
   }
-  return new Map([...found].flatMap(([name, [value = '', ...more]]) => (more.length === 0 ? [[name, value]] : [])))
+  return new Map(
+    [...found].flatMap(([name, [value = '', ...more]]) =>
+      more.length === 0 && value.length <= longest ? [[name, value]] : [],
+    ),
+  )
 }
 
 function filled(word: string, values: ReadonlyMap<string, string>): string {
   let text = word
-  for (let step = 0; step < mostSteps && text.includes('$'); step += 1)
+  for (let step = 0; step < mostSteps && text.includes('$') && text.length <= longest; step += 1)
     text = text.replaceAll(variable, (all, braced: string | undefined, plain: string | undefined) => {
       return values.get(braced ?? plain ?? '') ?? all
     })
