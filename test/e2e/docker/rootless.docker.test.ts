@@ -87,7 +87,9 @@ describe.skipIf(why !== undefined)(`with an engine in Docker's rootless mode (${
         '--time=0',
         `unix://${socket}`,
       ]
-      const service = spawn(setpriv, args, { cwd: folder, env, stdio: 'ignore' })
+      // Podman goes on as another process, in namespaces of its user's: both are of this group.
+      const service = spawn(setpriv, args, { cwd: folder, env, stdio: 'ignore', detached: true })
+      const ended = once(service, 'exit')
       try {
         await until(async () => existsSync(socket), 'Podman to listen')
         const settings = { DOCKER_HOST: `unix://${socket}`, CARRICK_DATA: await mkdtemp(join(engine.folder, 'not-')) }
@@ -97,7 +99,8 @@ describe.skipIf(why !== undefined)(`with an engine in Docker's rootless mode (${
         expect([code, said]).toEqual([1, expect.stringContaining('is Podman without root')])
         expect(said).toContain("Run Docker's rootless mode")
       } finally {
-        service.kill()
+        if (service.pid !== undefined) process.kill(-service.pid, 'SIGKILL')
+        await ended
         // What it keeps its namespaces by outlives it.
         const pause = await readFile(join(folder, 'libpod/tmp/pause.pid'), 'utf8').catch(() => '')
         if (Number(pause) > 1) process.kill(Number(pause))
