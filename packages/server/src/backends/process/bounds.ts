@@ -12,6 +12,8 @@ export interface Bounds {
   begins(spec: RunnerSpec): void
   /** It serves from now on. */
   serves(spec: RunnerSpec): Promise<void>
+  /** It was told to end, and gives way to those that serve. */
+  ends(spec: RunnerSpec): void
   /** It is over, whatever it was before. */
   ended(id: RunnerId): void
   /** A sentence about the memory that a runner wanted, when the kernel ended a process of it for that. */
@@ -42,6 +44,7 @@ export function createBounds({ cgroups, launches, hardCpu, tasks }: BoundsParts)
       await starts.over(spec.id)
       await cgroups?.serves(spec.id, limitsOf(spec))
     },
+    ends: (spec) => cgroups?.ends(spec.id, limitsOf(spec)),
     ended: (id) => void starts.over(id),
     whyOutOfMemory: async (spec) => {
       const { count, atLimit } = (await cgroups?.memoryKills(spec.id)) ?? { count: 0, atLimit: false }

@@ -22,9 +22,9 @@ const periodUs = 100_000
 const leastQuotaUs = 1_000
 /**
  * A start takes what CPU is idle: others' callers wait for theirs, its own wait anyway. When that has lasted
- * (`standing-back.ts`) it takes this part of its own where others want it.
+ * (`standing-back.ts`) it takes this part of its own where others want it; so does a runner that ends.
  */
-const startingShare = 1 / 8
+const asideShare = 1 / 8
 
 /**
  * What a runner's group says from the start: how much it may hold, and how much it weighs when all want the CPU. Version 2
@@ -33,7 +33,7 @@ const startingShare = 1 / 8
  */
 export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks, waits }: GroupLimits): readonly GroupFile[] {
   const memory = version === 1 ? memoryV1(memoryBytes) : memoryV2(memoryBytes)
-  const files = [...memory, ...weighing(version, cpus === undefined ? undefined : cpus * startingShare)]
+  const files = [...memory, ...weighing(version, cpus === undefined ? undefined : cpus * asideShare)]
   const back = version === 1 || waits ? [] : standingBack(true)
   return [...files, ...back, { controller: 'pids', name: 'pids.max', value: String(tasks) }]
 }
@@ -41,7 +41,7 @@ export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks, waits }
 /** What it says once it has stood back for long enough. A group that stands back has no weight of its own: that comes next. */
 export function filesOfLongStart(version: 1 | 2, { cpus }: GroupLimits): readonly GroupFile[] {
   if (version === 1) return [] // its folder always says so
-  return [...standingBack(false), ...weighing(version, cpus === undefined ? undefined : cpus * startingShare)]
+  return [...standingBack(false), ...weighing(version, cpus === undefined ? undefined : cpus * asideShare)]
 }
 
 /** What it says once it serves: its whole weight, and where the bound is hard a quota, which would slow a start down. */
@@ -52,13 +52,19 @@ export function filesOnceServing(version: 1 | 2, { cpus, hardCpu = true }: Group
   return [...back, ...weighing(version, cpus), ...(hardCpu ? quotaOf(version, quota) : [])]
 }
 
+/** What it says once it was told to end: to end takes CPU, and nobody waits for it as callers wait for those that serve. */
+export function filesOfEnd(version: 1 | 2, { cpus }: GroupLimits): readonly GroupFile[] {
+  const files = [...(version === 1 ? [] : standingBack(false)), ...weighing(version, cpus && cpus * asideShare)]
+  return files.map((file) => ({ ...file, optional: true })) // it ends all the same
+}
+
 /**
  * What the group of all that start says, beside that of all that serve (version 1, whose processes may go from one to the
  * other): it runs when nobody else wants to, and gives way at once. Kernels older than 5.15 only let it weigh little, and
  * newer ones refuse a weight where it stands back already, as after a restart.
  */
 export function filesOfStarting(machineCpus: number): readonly GroupFile[] {
-  const little = weighing(1, machineCpus * startingShare).map((file) => ({ ...file, optional: true as const }))
+  const little = weighing(1, machineCpus * asideShare).map((file) => ({ ...file, optional: true as const }))
   return [...little, ...standingBack(true)]
 }
 

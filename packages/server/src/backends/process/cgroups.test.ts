@@ -79,6 +79,8 @@ test('version 2, on a folder that imitates it: bounds are in the files before a 
   await cgroups.serves('r', limits)
   expect([await said('r', 'cpu.idle'), await said('r', 'cpu.weight')]).toEqual(['0', '50'])
   expect(await said('r', 'cpu.max')).toBe('50000 100000')
+  cgroups.ends('r', limits)
+  expect([await said('r', 'cpu.idle'), await said('r', 'cpu.weight')]).toEqual(['0', '6'])
 })
 
 test('version 2, on a folder that imitates it: what the kernel counted is what is told', async () => {
@@ -166,7 +168,7 @@ const elsewhere = groups?.held.get('cpu') === 1 ? undefined : 'the CPU is not bo
 const membersOf = async (folder: string) => (await readFile(join(folder, 'cgroup.procs'), 'utf8')).match(/\d+/g) ?? []
 
 test.skipIf(elsewhere)(
-  'while it starts it stands back behind all others, and once it serves it is among them',
+  'while it starts it stands back behind all others, once it serves it is among them, and when it ends it weighs little',
   async () => {
     const all = await openCgroups(place.installation)
     if (all === undefined) throw new Error('there were groups a moment ago')
@@ -182,6 +184,9 @@ test.skipIf(elsewhere)(
     expect(await membersOf(cpu)).toEqual([])
     const [serving = ''] = all.foldersOf('r').filter((folder) => !others.includes(folder))
     expect(new Set(await membersOf(serving))).toEqual(new Set(family))
+    expect(await readFile(join(serving, 'cpu.shares'), 'utf8')).toBe('512\n')
+    all.ends('r', { ...small, tasks: 100 })
+    expect(await readFile(join(serving, 'cpu.shares'), 'utf8')).toBe('64\n')
     await all.kill('r')
     await expect.poll(() => all.isPopulated('r'), patience).toBe(false)
     await all.close()

@@ -8,6 +8,7 @@ import { aboveLeaf, delegate, enable } from './cgroup-delegation.ts'
 import {
   filesAmongStarting,
   filesAtStart,
+  filesOfEnd,
   filesOfAll,
   filesOfLongStart,
   filesOfStarting,
@@ -39,6 +40,8 @@ export interface Cgroups {
   startsLong(id: RunnerId, limits: GroupLimits): Promise<void>
   /** It serves: from now on its limits of CPU count. */
   serves(id: RunnerId, limits: GroupLimits): Promise<void>
+  /** It was told to end. */
+  ends(id: RunnerId, limits: GroupLimits): void
   /** Whether the kernel ended a process of it for want of memory, and whether that was its own bound. */
   memoryKills(id: RunnerId): Promise<{ readonly count: number; readonly atLimit: boolean }>
   /** What it has used, as far as the machine keeps account of it. */
@@ -179,6 +182,10 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
       const cpu = holding('cpu')
       if (cpu) write(groupIn(cpu.root, id), cpu, filesOnceServing(cpu.version, limits))
       await stands(id)
+    },
+    ends: (id, limits) => {
+      const cpu = holding('cpu')
+      if (cpu) write(groupIn(cpu.root, id), cpu, filesOfEnd(cpu.version, limits))
     },
     memoryKills: async (id) => {
       const isV2 = held.get('memory') === 2

@@ -17,13 +17,14 @@ const patienceMs = 10_000
 
 /**
  * Ends every process of a runner, those that left its process group included, and returns when none is left. It looks
- * again until a look finds nothing, for a process may have started another in between.
+ * again until a look finds nothing, for a process may have started another in between. Its control group tells for a few µs
+ * whether it is empty; to look at every process of the machine is felt by callers, so that comes when it is.
  */
 export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
   const until = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
   const seen = new Map<number, Proc>()
   for (;;) {
-    await tree.cgroups?.kill(tree.id)
+    await emptied(tree, until)
     const left = await procsOf(tree)
     for (const proc of left) seen.set(proc.pid, proc)
     // One that ends has no marks any more, but is not gone.
@@ -32,6 +33,15 @@ export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
     for (const { pid } of left) sendSignal(pid, 'SIGKILL')
     until.throwIfAborted()
     await pause(5)
+  }
+}
+
+async function emptied({ id, cgroups }: Tree, until: AbortSignal): Promise<void> {
+  await cgroups?.kill(id)
+  while ((await cgroups?.isPopulated(id)) === true) {
+    until.throwIfAborted()
+    await pause(5)
+    await cgroups?.kill(id) // of version 1: who was being started at the first look
   }
 }
 

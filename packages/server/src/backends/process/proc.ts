@@ -39,7 +39,7 @@ export function isAlive(identity: ProcIdentity): boolean {
 }
 
 /** So many are read before others have a turn: a look costs some µs for each, and ten times as much where it waits for threads. */
-const atOnce = 64
+const atOnce = 16
 
 /** Every process of the machine that lives. */
 export async function allProcs(): Promise<Proc[]> {

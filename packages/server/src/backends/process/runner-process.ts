@@ -130,7 +130,9 @@ export async function startRunnerProcess(
       if (terminated || over.signal.aborted || !main) return
       terminated = true
       await frozen.thaw(signal)
-      if (!over.signal.aborted) sendSignal(main.pid, 'SIGTERM')
+      if (over.signal.aborted) return
+      sendSignal(main.pid, 'SIGTERM')
+      setting.bounds.ends(spec)
     },
     kill: async (signal) => {
       killed = true
