@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createClient, type Client } from '@connectrpc/connect'
-import { createGrpcTransport } from '@connectrpc/connect-node'
-import { DeploymentStrategy, IsolateController } from '@carrick/protocol/gen/controller_pb.js'
+import { DeploymentStrategy } from '@carrick/protocol/gen/controller_pb.js'
 import { Carrick, type Ended } from '../test/e2e/carrick.ts'
+import { controllerOf } from './controller.ts'
 import { startInstantServer } from './instant-server.ts'
 import { median, type Report } from './report.ts'
 
@@ -25,7 +24,7 @@ export async function control(report: Report): Promise<void> {
 }
 
 async function listing(carrick: Carrick): Promise<number> {
-  const client = clientOf(carrick)
+  const client = controllerOf(carrick)
   const environments = [{ kind: 'virtualenv', configuration: { python_version: '3.11', requirements: [] } }]
   const callable = { case: 'function', value: { method: 'cloudpickle', definition: new Uint8Array([1]) } } as const
   for (let app = 0; app < apps; app += 1) {
@@ -41,21 +40,6 @@ async function listing(carrick: Carrick): Promise<number> {
     took.push(performance.now() - started)
   }
   return median(took)
-}
-
-function clientOf(carrick: Carrick): Client<typeof IsolateController> {
-  const [id = '', secret = ''] = (carrick.variables['FAL_KEY'] ?? '').split(':')
-  const transport = createGrpcTransport({
-    baseUrl: carrick.url.replace('https://localhost', 'http://127.0.0.1'),
-    interceptors: [
-      (next) => (request) => {
-        request.header.set('auth-key-id', id)
-        request.header.set('auth-key', secret)
-        return next(request)
-      },
-    ],
-  })
-  return createClient(IsolateController, transport)
 }
 
 const requirements = `
