@@ -7,7 +7,10 @@ import { batchRounds, type Batch } from './campaign.ts'
 import { invariants } from './checker.ts'
 import { faults } from './faults.ts'
 
-interface Line extends Omit<Batch, 'evidence'> {
+/** What is kept of a batch. The first lines of docs/reference/crash-rounds.jsonl are sums of batches whose own lines are lost. */
+interface Line extends Omit<Batch, 'evidence' | 'seed' | 'from'> {
+  readonly seed: number | string
+  readonly from?: number
   readonly commit: string
   readonly day: string
   /** How many processes wanted a processor at its end: it says how long a round may have taken because of others. */
@@ -43,9 +46,10 @@ function reportOf(lines: readonly Line[]): string {
   const total = row('**all**', '', lines)
   return `# Crash report
 
-Written by \`npm run crash -- --report\` (\`test/crash/\`): what came of the rounds that were played so far. In a round clients
-submit, follow and cancel requests while one fault strikes; after every ${batchRounds} rounds everything comes to rest, and what clients saw,
-what the app wrote down that it ran, and what the store says at last are held against what is promised.
+Written by \`npm run crash -- --results docs/reference/crash-rounds.jsonl --report\` (\`test/crash/\`): what came of the rounds that were
+played so far, [batch by batch](crash-rounds.jsonl). In a round clients submit, follow and cancel requests while one fault strikes;
+after every ${batchRounds} rounds everything comes to rest, and what clients saw, what the app wrote down that it ran, and what the store
+says at last are held against what is promised.
 
 * Commits: ${words(lines.map(({ commit }) => commit))}
 * Seeds: ${words(lines.map(({ seed }) => String(seed)))}
@@ -90,7 +94,7 @@ function broken(lines: readonly Line[]): string {
   const found = lines.flatMap(({ violations, fault, seed, from, commit }) =>
     violations.map(
       ({ invariant, request = '', what }) =>
-        `* ${invariant}: ${request} ${what} (${fault}, seed ${seed}, rounds from ${from}, commit ${commit})`,
+        `* ${invariant}: ${request} ${what} (${fault}, seed ${seed}, rounds from ${from ?? 0}, commit ${commit})`,
     ),
   )
   return found.length === 0
