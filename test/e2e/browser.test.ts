@@ -12,6 +12,7 @@ import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, root } from './carrick.ts'
 import type { Way } from './clients/browser.ts'
+import { visit } from './visit.ts'
 
 const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path))
 const title = '@fal-ai/client 1.10.1 in a page'
@@ -35,7 +36,7 @@ describe.skipIf(program === undefined)(
       })
       page = await browser.newPage()
       page.on('request', (request) => void asked.push(`${request.method()} ${request.url()}`))
-      await page.goto(origin())
+      await visit(page, origin())
     })
     afterAll(async () => {
       await browser?.close()

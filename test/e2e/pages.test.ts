@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick } from './carrick.ts'
+import { visit } from './visit.ts'
 
 /** What a page shows it shows at once, but on a machine that is busy with others. */
 const patienceMs = 120_000
@@ -77,7 +78,7 @@ describe('what fal deploy prints', () => {
     }
 
     test('says nothing of a private app before a key was typed, and says when one is wrong', async () => {
-      await page.goto(addresses().find((address) => address.endsWith('/painter/')) ?? '')
+      await visit(page, addresses().find((address) => address.endsWith('/painter/')) ?? '')
       await page.waitForSelector('text=Type a key')
       expect(await page.textContent('body')).not.toMatch(/The first|Paints/)
       await picture('stranger', 1200)
@@ -129,7 +130,7 @@ describe('what fal deploy prints', () => {
       await carrick.deploy('painter.py::Mallory', 'mallory', '--auth', 'public')
       const other = await page.context().newPage()
       other.setDefaultTimeout(patienceMs)
-      await other.goto(`${carrick.url}/dashboard/apps/tester/mallory`)
+      await visit(other, `${carrick.url}/dashboard/apps/tester/mallory`)
       await other.waitForSelector('h2 >> text=POST /') // a public app shows its endpoints to everyone
       await other.evaluate(`sessionStorage.setItem('carrick-key', 'a key')`)
       await other.goto('about:blank')
