@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 
 const mostTries = 10
 /** That it was broken off, and that the page which says so came into the way of the next try. */
-const brokenOff = /ERR_NETWORK_CHANGED|interrupted by another navigation/
+const brokenOff = /ERR_NETWORK_CHANGED|interrupted by another navigation to "chrome-error:/
 
 /**
  * Opens a page. Chromium breaks off what it loads when the machine gets an address, as it does with the network of an

@@ -33,7 +33,7 @@ const asideShare = 1 / 8
  */
 export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks, waits }: GroupLimits): readonly GroupFile[] {
   const memory = version === 1 ? memoryV1(memoryBytes) : memoryV2(memoryBytes)
-  const files = [...memory, ...weighing(version, cpus === undefined ? undefined : cpus * asideShare)]
+  const files = [...memory, ...weighingLittle(version, cpus)]
   const back = version === 1 || waits ? [] : standingBack(true)
   return [...files, ...back, { controller: 'pids', name: 'pids.max', value: String(tasks) }]
 }
@@ -41,7 +41,7 @@ export function filesAtStart(version: 1 | 2, { cpus, memoryBytes, tasks, waits }
 /** What it says once it has stood back for long enough. A group that stands back has no weight of its own: that comes next. */
 export function filesOfLongStart(version: 1 | 2, { cpus }: GroupLimits): readonly GroupFile[] {
   if (version === 1) return [] // its folder always says so
-  return [...standingBack(false), ...weighing(version, cpus === undefined ? undefined : cpus * asideShare)]
+  return [...standingBack(false), ...weighingLittle(version, cpus)]
 }
 
 /** What it says once it serves: its whole weight, and where the bound is hard a quota, which would slow a start down. */
@@ -54,7 +54,7 @@ export function filesOnceServing(version: 1 | 2, { cpus, hardCpu = true }: Group
 
 /** What it says once it was told to end: to end takes CPU, and nobody waits for it as callers wait for those that serve. */
 export function filesOfEnd(version: 1 | 2, { cpus }: GroupLimits): readonly GroupFile[] {
-  const files = [...(version === 1 ? [] : standingBack(false)), ...weighing(version, cpus && cpus * asideShare)]
+  const files = [...(version === 1 ? [] : standingBack(false)), ...weighingLittle(version, cpus)]
   return files.map((file) => ({ ...file, optional: true })) // it ends all the same
 }
 
@@ -64,7 +64,7 @@ export function filesOfEnd(version: 1 | 2, { cpus }: GroupLimits): readonly Grou
  * newer ones refuse a weight where it stands back already, as after a restart.
  */
 export function filesOfStarting(machineCpus: number): readonly GroupFile[] {
-  const little = weighing(1, machineCpus * asideShare).map((file) => ({ ...file, optional: true as const }))
+  const little = weighingLittle(1, machineCpus).map((file) => ({ ...file, optional: true as const }))
   return [...little, ...standingBack(true)]
 }
 
@@ -109,6 +109,9 @@ function memoryV2(bytes: number | undefined): readonly GroupFile[] {
 }
 
 const weighing = (version: 1 | 2, cpus: number | undefined) => (version === 1 ? sharesOf(cpus) : weightOf(cpus))
+
+const weighingLittle = (version: 1 | 2, cpus: number | undefined) =>
+  weighing(version, cpus === undefined ? undefined : cpus * asideShare)
 
 /** 1024 is what one process weighs. */
 function sharesOf(cpus: number | undefined): readonly GroupFile[] {

@@ -193,6 +193,31 @@ test.skipIf(elsewhere)(
   },
 )
 
+test.skipIf(elsewhere)('one that was told to end weighs little from then on', async () => {
+  const { id, seen } = await run(`import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)${serve}`)
+  const all = await openCgroups(place.installation)
+  const { others = [] } = all?.foldersAtStart(id) ?? {}
+  const [serving = ''] = all?.foldersOf(id).filter((folder) => !others.includes(folder)) ?? []
+  const shares = () => readFile(join(serving, 'cpu.shares'), 'utf8')
+  await seen('accepting')
+  await expect.poll(shares, patience).toBe('512\n')
+  await runners?.terminate(id, never)
+  expect(await shares()).toBe('64\n')
+})
+
+test.skipIf(here)('one whose processes go on by starting the next and ending themselves is ended', async () => {
+  const { id, said, seen } = await run(`
+import os
+print('begun', flush=True)
+if os.fork() == 0:
+    while True:
+        if os.fork() != 0: os._exit(0)
+os.read(os.pipe()[0], 1)`)
+  await expect.poll(() => said, patience).toEqual(['begun'])
+  await runners?.kill(id, AbortSignal.timeout(patience.timeout))
+  await seen('exited')
+})
+
 test.skipIf(elsewhere)('a start that takes long does not stand back for ever', async () => {
   const { id } = await run('import time\ntime.sleep(3600)')
   const all = await openCgroups(place.installation)

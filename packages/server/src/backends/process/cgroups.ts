@@ -8,8 +8,8 @@ import { aboveLeaf, delegate, enable } from './cgroup-delegation.ts'
 import {
   filesAmongStarting,
   filesAtStart,
-  filesOfEnd,
   filesOfAll,
+  filesOfEnd,
   filesOfLongStart,
   filesOfStarting,
   filesOnceServing,
@@ -40,7 +40,7 @@ export interface Cgroups {
   startsLong(id: RunnerId, limits: GroupLimits): Promise<void>
   /** It serves: from now on its limits of CPU count. */
   serves(id: RunnerId, limits: GroupLimits): Promise<void>
-  /** It was told to end. */
+  /** It was told to end: callers of others come before it. */
   ends(id: RunnerId, limits: GroupLimits): void
   /** Whether the kernel ended a process of it for want of memory, and whether that was its own bound. */
   memoryKills(id: RunnerId): Promise<{ readonly count: number; readonly atLimit: boolean }>
