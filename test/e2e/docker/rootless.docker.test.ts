@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chown, mkdtemp, readFile } from 'node:fs/promises'
@@ -33,10 +33,17 @@ describe.skipIf(why !== undefined)(`with an engine in Docker's rootless mode (${
   })
 
   /** Runs a program as its user, and answers how that ended. */
-  async function asUser(variables: Record<string, string>, ...args: readonly string[]) {
+  function asUser(variables: Record<string, string>, ...args: readonly string[]) {
+    return endOf(startAsUser(variables, ...args))
+  }
+
+  function startAsUser(variables: Record<string, string>, ...args: readonly string[]) {
     const [program = '', ...all] = [...engine.begin, process.execPath, ...args]
     const env = { ...process.env, ...engine.variables, ...variables }
-    const child = spawn(program, all, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    return spawn(program, all, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  async function endOf(child: ReturnType<typeof startAsUser>) {
     const ended = once(child, 'exit')
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
     const [code] = (await ended) as [number | null]
@@ -62,10 +69,28 @@ describe.skipIf(why !== undefined)(`with an engine in Docker's rootless mode (${
     const vitest = join(root, 'node_modules/vitest/vitest.mjs')
     const file = 'packages/server/src/backends/docker/escape.docker.test.ts'
     const args = ['run', '--configLoader=runner', '--project=docker', '--no-color', '--reporter=verbose', file]
-    const { code, said } = await asUser({ CARRICK_TEST_COMPILED: engine.folder }, vitest, ...args)
+    const later = '10.219.98.1'
+    const suite = startAsUser(
+      { CARRICK_TEST_COMPILED: engine.folder, CARRICK_TEST_LATER_ADDRESS: later },
+      vitest,
+      ...args,
+    )
+    // Once its first test has passed its walls are up.
+    suite.stdout.on('data', (chunk: Buffer) => chunk.includes('✓') && give(later))
+    const { code, said } = await endOf(suite).finally(take)
     expect(code, said.slice(-10_000)).toBe(0)
     expect(said).toContain('it is the user outside who runs the server (a rootless engine)')
+    expect(said).toMatch(/✓.*an address that the machine gets later is not reached either \(10/)
   })
+
+  const dummy = 'ckrlater'
+  const ip = (...args: readonly string[]) => spawnSync('ip', args).status
+  /** By a bridge without members, which every kernel with containers can make. */
+  const give = (address: string) =>
+    ip('link', 'add', dummy, 'type', 'bridge') === 0 &&
+    ip('addr', 'add', `${address}/24`, 'dev', dummy) === 0 &&
+    ip('link', 'set', dummy, 'up')
+  const take = () => ip('link', 'delete', dummy)
 
   const podman = '/usr/bin/podman'
   test.skipIf(!existsSync(podman))(

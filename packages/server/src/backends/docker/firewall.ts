@@ -17,26 +17,37 @@ interface Family {
   readonly rules: string
 }
 
-/** Walls, and what programs are begun by where the bridges are, if that is somewhere else. */
-type Place = Walls & { readonly begin?: readonly string[] }
+type Place = Omit<Walls, 'machine'> & {
+  /** What programs are begun by where the bridges are, if that is somewhere else. */
+  readonly begin?: readonly string[]
+  /** Asked each time that rules are set. */
+  readonly machine?: () => Promise<readonly string[]>
+}
 
 /** Sets the rules, or finds out why it may not. */
 export async function openFirewall(walls: Place): Promise<Firewall> {
-  const families: readonly Family[] = [
-    { program: 'iptables', rules: rulesIPv4(walls) },
-    ...(existsSync('/proc/net/if_inet6') ? [{ program: 'ip6tables', rules: rulesIPv6(walls) } as const] : []),
-  ]
-  const ensure = async () => {
-    for (const family of families) await set(family, walls)
+  let last: Promise<unknown> = Promise.resolve()
+  /** One after another: two that find a jump missing would both insert it. */
+  const ensure = () => {
+    const next = last.then(() => setAll(walls))
+    last = next.catch(() => {})
+    return next
   }
   const close = async () => {
-    for (const { program } of families) await remove(program, walls)
+    await last
+    for (const program of ['iptables', 'ip6tables'] as const) await remove(program, walls)
   }
   const why = await ensure().then(
     () => undefined,
     (error: Error) => error.message,
   )
   return why === undefined ? { why, ensure, close } : { why, ensure: async () => {}, close: async () => {} }
+}
+
+async function setAll(walls: Place): Promise<void> {
+  const machine = (await walls.machine?.()) ?? []
+  await set({ program: 'iptables', rules: rulesIPv4({ ...walls, machine }) }, walls)
+  if (existsSync('/proc/net/if_inet6')) await set({ program: 'ip6tables', rules: rulesIPv6(walls) }, walls)
 }
 
 async function set({ program, rules }: Family, walls: Place): Promise<void> {

@@ -8,6 +8,7 @@ import type { Logger } from '../../kit/logger.ts'
 import type { Confinement, RunnerSpec } from '../backend.ts'
 import type { Engine } from './engine.ts'
 import type { Egress } from './firewall-rules.ts'
+import { followAddresses } from './firewall-follow.ts'
 import { openFirewall } from './firewall.ts'
 import { boundsOnceServing, hostConfigOf, variablesOf } from './host-config.ts'
 import { labelsOfInstallation } from './labels.ts'
@@ -115,16 +116,19 @@ export async function openWalls({
   const runtimes = { known: engine.facts.runtimes, standard: set.runtime, allowed: set.runtimes }
   checkStandard(runtimes)
   const inside = entered ?? (await enterRootless(engine))
+  const addresses = async () => [...(inside?.machine ?? []), ...(await ownAddresses())]
+  const known = await addresses()
   const firewall = await openFirewall({
     prefix: bridgePrefix(installation),
     pool: set.pool,
     ingressPort: ingress?.port ?? 0,
     egress: set.egress,
     resolvers: inside?.resolvers ?? (await resolvers()),
-    ...(inside === undefined ? {} : { begin: inside.begin, machine: [...inside.machine, ...(await ownAddresses())] }),
+    ...(inside === undefined ? {} : { begin: inside.begin, machine: addresses }),
   })
   if (firewall.why !== undefined && set.egress !== 'open')
     throw new Error(`CARRICK_EGRESS is "${set.egress}", which needs the machine's firewall, and ${firewall.why}`)
+  const following = inside === undefined ? undefined : followAddresses({ firewall, addresses, known, log })
   const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, inside, log })
   const scratch = openScratch({ mostBytes: set.scratchBytes, log })
   const wishesOf = createImageWishes(docker, labelsOfInstallation(installation))
@@ -179,6 +183,7 @@ export async function openWalls({
     async close() {
       await scratch.close()
       await networks.close()
+      await following?.stop()
       await firewall.close()
       inside?.close()
     },
