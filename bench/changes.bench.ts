@@ -9,11 +9,11 @@ import type { Report } from './report.ts'
 import { start } from './server.ts'
 
 const perSecond = Number(process.env['BENCH_PER_SECOND'] ?? 200)
-const calmMs = Number(process.env['BENCH_CALM_MS'] ?? 15_000)
+const calmMs = Number(process.env['BENCH_CALM_MS'] ?? 8_000)
 /** A change of scale may be over after half a second: p99 would be whatever one call met. */
 const leastMs = 5_000
-/** Of one round alone p99 would be whatever five calls of each kind met. */
-const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
+/** Of few rounds p99 would be whatever a dozen calls of each kind met. */
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 20)
 
 /**
  * Question: what do callers notice of a rolling deploy, a rollback and a change of scale? Expected: nothing fails, and p99

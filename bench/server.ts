@@ -21,9 +21,14 @@ export interface Server extends Program {
   readonly key: string
 }
 
+const gateway = 'gateway-server.ts'
+/** What `carrick` starts Node with (packages/cli/bin/carrick.js). */
+const asCarrick = ['--max-semi-space-size=16']
+
 export function start(name: string, ...args: readonly string[]): Program {
   const program = new URL(`./${name}`, import.meta.url).pathname
-  const child = spawn(process.execPath, ['--conditions=carrick-source', program, ...args], {
+  const flags = ['--conditions=carrick-source', ...(name === gateway ? asCarrick : [])]
+  const child = spawn(process.execPath, [...flags, program, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
@@ -48,7 +53,7 @@ export interface Inside {
 export async function startServer(mode: 'durable' | 'nothing', runnerPort?: number, inside?: Inside): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-bench-'))
   const runner = [runnerPort, inside?.pid, inside?.host].filter((each) => each !== undefined).map(String)
-  const program = start('gateway-server.ts', folder, mode, ...runner)
+  const program = start(gateway, folder, mode, ...runner)
   const { port, path, key } = await program.hear<{ port: number; path: string; key: string }>()
   return {
     ...program,

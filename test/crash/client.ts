@@ -1,5 +1,6 @@
 // A client process of the crash harness: submits, follows and sometimes cancels requests while the server comes and goes,
 // and prints what it did and saw, a ClientEvent a line. Its one argument is a ClientOrder. Ends when its standard input does.
+import { connect } from 'node:net'
 import { setTimeout as rest } from 'node:timers/promises'
 import { chanceOf, type Chance } from './chance.ts'
 import type { Answer, ClientEvent, Retries } from './history.ts'
@@ -48,9 +49,30 @@ async function ask(path: string, init: RequestInit = {}): Promise<Answer | undef
     })
     return { status: answer.status, text: await answer.text() }
   } catch {
-    await rest(20)
+    await listening()
     return undefined
   }
+}
+
+let looking: Promise<void> | undefined
+
+/** Until the server listens again. One looks for all callers: a fetch that finds nobody costs as much as one that is answered. */
+function listening(): Promise<void> {
+  return (looking ??= look().finally(() => (looking = undefined)))
+}
+
+async function look(): Promise<void> {
+  do await rest(20)
+  while (asked && !(await listens()))
+}
+
+function listens(): Promise<boolean> {
+  const { hostname, port } = new URL(order.base)
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname)
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => (socket.destroy(), resolve(true)))
+  })
 }
 
 const wishes: Readonly<Record<Retries, Record<string, string>>> = {

@@ -33,6 +33,7 @@ if (node === undefined) {
 }
 const args = [
   '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=16', // pauses of 2 to 4 ms instead of 6 to 20 (docs/decisions/0065)
   ...(inCheckout ? ['--conditions=carrick-source'] : []),
   main,
   ...process.argv.slice(2),
