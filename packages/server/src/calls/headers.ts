@@ -143,3 +143,12 @@ export function flat(headers: HeaderPairs): string[] {
   for (const [name, value] of headers) all.push(name, value)
   return all
 }
+
+/** Answers of this size or less go out in one piece with their headers. */
+const onePieceBytes = 64 * 1024
+
+/** Whether an answer says that it is so small. */
+export function fitsOnePiece(headers: HeaderPairs): boolean {
+  const length = headers.find(([name]) => name === 'content-length')?.[1]
+  return length !== undefined && Number(length) <= onePieceBytes
+}

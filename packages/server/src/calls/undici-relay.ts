@@ -1,9 +1,11 @@
+import { OutgoingMessage } from 'node:http'
 import { Readable, type Writable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { HeaderPairs } from '../domain/request.ts'
 import type { Address } from '../domain/runner.ts'
 import type { BeginAnswer, Call, Failure, RelayLimits, Relayed } from './call.ts'
-import { flat } from './headers.ts'
+import { fitsOnePiece, flat } from './headers.ts'
+import { TurnWriter } from './turn-writer.ts'
 import { failureBeforeAnswer, longestTimer, messageOf, originOf } from './undici-failures.ts'
 
 /**
@@ -33,6 +35,10 @@ export function relay(
 
 const isBroken = (relayed: Relayed) => relayed.kind !== 'answered' || relayed.end.kind !== 'complete'
 
+/** With so few under way answers seldom come together, and a reader need not wait for what is done besides in a turn. */
+const few = 4
+let underWay = 0
+
 class RelayHandler implements Dispatcher.DispatchHandler {
   readonly #begin: BeginAnswer
   readonly #resolve: (relayed: Relayed) => void
@@ -41,6 +47,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #answer: { readonly status: number; readonly headers: HeaderPairs } | undefined
   #out: Writable | undefined
+  #writer: Pick<Writable, 'write' | 'end'> | undefined
   #over = false
 
   constructor(
@@ -48,6 +55,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     begin: BeginAnswer,
     resolve: (relayed: Relayed) => void,
   ) {
+    underWay += 1
     this.#begin = begin
     this.#resolve = resolve
     this.#timer = setTimeout(() => this.#strike({ kind: 'timed_out', afterMs }), Math.min(afterMs, longestTimer))
@@ -68,17 +76,23 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#answer = { status, headers }
     if (out === undefined) return this.#left()
     this.#out = out
+    this.#writer = this.#writerTo(out, headers)
     out.on('close', this.#left)
   }
 
+  #writerTo(out: Writable, headers: HeaderPairs): Pick<Writable, 'write' | 'end'> {
+    const isOneOfMany = underWay > few && out instanceof OutgoingMessage && fitsOnePiece(headers)
+    return isOneOfMany ? new TurnWriter(out) : out
+  }
+
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#out?.write(chunk) !== false) return
+    if (this.#writer?.write(chunk) !== false) return
     controller.pause()
-    this.#out.once('drain', () => controller.resume())
+    this.#out?.once('drain', () => controller.resume())
   }
 
   onResponseEnd(): void {
-    this.#out?.end()
+    this.#writer?.end()
     this.#end({ kind: 'complete' })
   }
 
@@ -104,6 +118,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   #end(end: { readonly kind: 'complete' } | Failure): void {
     if (this.#over) return
     this.#over = true
+    underWay -= 1
     clearTimeout(this.#timer)
     this.#signal?.removeEventListener('abort', this.#left)
     if (this.#answer) this.#resolve({ kind: 'answered', ...this.#answer, end })

@@ -1,6 +1,6 @@
 import type { BeginAnswer, Failure, Relayed } from '../calls/call.ts'
 import { askToStop } from '../calls/cancel.ts'
-import { answered, endpointOf, headersToCaller, headersToRunner } from '../calls/headers.ts'
+import { answered, endpointOf, fitsOnePiece, headersToCaller, headersToRunner } from '../calls/headers.ts'
 import { isRedirect, redirectBelow } from '../calls/location.ts'
 import { callerTo } from '../calls/thawing.ts'
 import { CarrickError } from '../domain/errors.ts'
@@ -21,9 +21,6 @@ import { headerPairs, hintOf } from './platform-headers.ts'
 import { startLimitMs, waitForSlot } from './slot.ts'
 import type { Target } from './target.ts'
 import { judge } from './verdict.ts'
-
-/** Answers of this size or less go out in one piece with their headers. */
-const onePieceBytes = 64 * 1024
 
 /** Passes a call to the app and its answer back, both as they come. Nothing is stored and nothing is tried twice. */
 export async function directCall(deps: GatewayDeps, exchange: Exchange, target: Target): Promise<void> {
@@ -111,11 +108,6 @@ async function serve(deps: GatewayDeps, { req, res, requestId }: Exchange, servi
 function endOf(relayed: Relayed): AttemptEnd {
   if (relayed.kind !== 'answered') return relayed
   return relayed.end.kind === 'complete' ? answered(relayed.status, relayed.headers) : relayed.end
-}
-
-function fitsOnePiece(headers: readonly (readonly [string, string])[]): boolean {
-  const length = headers.find(([name]) => name === 'content-length')?.[1]
-  return length !== undefined && Number(length) <= onePieceBytes
 }
 
 /** What a caller is told of a failure, and what its runner wanted too much of if that was its end. */
