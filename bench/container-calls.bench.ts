@@ -35,7 +35,7 @@ export async function containerCalls(report: Report): Promise<void> {
     published: await startServer('durable', container.port),
   }
   try {
-    for (const callers of [1, 32]) {
+    for (const callers of [1, 32, 256]) {
       await compare(report, `small direct calls, ${callers} callers`, servers, (server) => calls(server, callers))
     }
     await compare(report, 'lifecycles, 64 callers', servers, lives)
