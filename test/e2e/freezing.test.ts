@@ -27,8 +27,10 @@ ${extra}
         threading.Thread(target=self.work, daemon=True).start()
 
     def note(self, what: str, said: str) -> None:
-        with open(f"${folder}/{what}-{self.name}", "w") as file:
+        path = f"${folder}/{what}-{self.name}"
+        with open(path + ".new", "w") as file:
             file.write(said)
+        os.replace(path + ".new", path)  # whole at every moment, for one who is frozen in between
 
     def work(self) -> None:
         rounds = 0
