@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { atTurnsEnd } from './turn.ts'
 
@@ -17,4 +18,16 @@ test('what is left for the end of a turn is done there, in order, and what comes
   await Promise.all([first, second]).then(note('three'))
   await next
   expect(seen).toEqual(['a promise', 'this turn', 'one', 'two', 'three', 'four'])
+})
+
+test('what throws keeps nobody else’s from being done', () => {
+  const program = `
+    import { atTurnsEnd } from ${JSON.stringify(new URL('./turn.ts', import.meta.url).href)}
+    process.on('uncaughtException', ({ message }) => console.log(message))
+    atTurnsEnd(() => console.log('one'))
+    atTurnsEnd(() => { throw new Error('two') })
+    atTurnsEnd(() => console.log('three'))
+  `
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  expect(printed).toBe('one\ntwo\nthree\n')
 })

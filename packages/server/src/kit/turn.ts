@@ -9,8 +9,20 @@ export function atTurnsEnd(work: () => void): void {
   if (works.push(work) === 1) setImmediate(doAll)
 }
 
+/** What throws is told as everywhere, and keeps nobody else's from being done. */
 function doAll(): void {
   const all = works
+  let done = 0
   works = []
-  for (const work of all) work()
+  try {
+    for (const work of all) {
+      done += 1
+      work()
+    }
+  } finally {
+    if (done < all.length) {
+      works = [...all.slice(done), ...works]
+      setImmediate(doAll)
+    }
+  }
 }
