@@ -70,6 +70,7 @@ function listens(): Promise<boolean> {
   const { hostname, port } = new URL(order.base)
   return new Promise((resolve) => {
     const socket = connect(Number(port), hostname)
+    socket.setTimeout(1_000, () => (socket.destroy(), resolve(false)))
     socket.once('error', () => resolve(false))
     socket.once('connect', () => (socket.destroy(), resolve(true)))
   })

@@ -128,12 +128,13 @@ export async function openWalls({
   })
   if (firewall.why !== undefined && set.egress !== 'open')
     throw new Error(`CARRICK_EGRESS is "${set.egress}", which needs the machine's firewall, and ${firewall.why}`)
-  const following = inside === undefined ? undefined : followAddresses({ firewall, addresses, known, log })
   const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, inside, log })
   const scratch = openScratch({ mostBytes: set.scratchBytes, log })
   const wishesOf = createImageWishes(docker, labelsOfInstallation(installation))
   const pins = createPinnedFolders()
   const server = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  // Last of all: it would go on where something else could not be had.
+  const following = inside === undefined ? undefined : followAddresses({ firewall, addresses, known, log })
 
   return {
     confinement: confinementOf(facts, { firewall: firewall.why, runtime: set.runtime }),
