@@ -1,19 +1,19 @@
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { openEngine } from '../packages/server/src/backends/docker/engine.ts'
 import { openDocker, testImage } from '../packages/server/src/backends/docker/testing.ts'
 import { beside } from './beside.ts'
+import { startNginx } from './nginx.ts'
 import { median, type Report } from './report.ts'
 import { ran, start, startServer, type Inside, type Server } from './server.ts'
+import { perSecond } from './wrk.ts'
 
-const seconds = Number(process.env['BENCH_SECONDS'] ?? 4)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const lifecycles = 3_000
+const insidePort = 8080
 const never = new AbortController().signal
 
 /**
@@ -22,13 +22,15 @@ const never = new AbortController().signal
  * the engine copies each byte twice. One program is the runner twice, as a process of this machine, where the process backend's
  * are reached too, and in a container; each way is a server of its own, by turns. Both have a control group of their own, as
  * runners of both backends do: without one the process alone would have as much of a busy machine as it likes, and one caller
- * waits for a runner that waits for the processor.
+ * waits for a runner that waits for the processor. Small calls are held beside nginx too, which hands on to the same container.
  */
 export async function containerCalls(report: Report): Promise<void> {
   await using program = start('http-runner.ts')
   const { port } = await program.hear<{ port: number }>()
   await using container = await startInContainer()
   using _alike = beside(container.pid, program.pid)
+  await using nginx = await startNginx([], `${container.host}:${insidePort}`)
+  if (nginx === undefined) throw new Error('nginx is not here (apt-get install nginx)')
   const servers = {
     process: await startServer('durable', port),
     container: await startServer('durable', container.port, container),
@@ -36,24 +38,37 @@ export async function containerCalls(report: Report): Promise<void> {
   }
   try {
     for (const callers of [1, 32, 256]) {
-      await compare(report, `small direct calls, ${callers} callers`, servers, (server) => calls(server, callers))
+      const handsOn = () => perSecond(`http://127.0.0.1:${nginx.proxy}/small`, callers)
+      const ways = { ...by(servers, (server) => calls(server, callers)), nginx: handsOn }
+      await compare(report, `small direct calls, ${callers} callers`, ways)
     }
-    await compare(report, 'lifecycles, 64 callers', servers, lives)
+    await compare(report, 'lifecycles, 64 callers', by(servers, lives))
   } finally {
     for (const server of Object.values(servers)) await server[Symbol.asyncDispose]()
   }
 }
 
-type Servers = Readonly<Record<'process' | 'container' | 'published', Server>>
+const names = ['process', 'container', 'published', 'nginx'] as const
+type Ways<T> = Readonly<Record<'process' | 'container' | 'published', T> & { nginx?: T }>
+type Measure = () => Promise<number>
 
-async function compare(report: Report, what: string, servers: Servers, measure: (server: Server) => Promise<number>) {
-  const found: Record<keyof Servers, number[]> = { process: [], container: [], published: [] }
-  const ways = ['process', 'container', 'published'] as const
-  for (const way of ways) await measure(servers[way]) // warms the code up
-  for (let round = 0; round < rounds; round += 1) for (const way of ways) found[way].push(await measure(servers[way]))
+const by = (servers: Ways<Server>, measure: (server: Server) => Promise<number>): Ways<Measure> => ({
+  process: () => measure(servers.process),
+  container: () => measure(servers.container),
+  published: () => measure(servers.published),
+})
+
+async function compare(report: Report, what: string, ways: Ways<Measure>): Promise<void> {
+  const found = { process: [0], container: [0], published: [0], nginx: [0] }
+  for (const name of names) found[name] = [(await ways[name]?.()) ?? 0].slice(1) // warms the code up
+  for (let round = 0; round < rounds; round += 1) {
+    for (const name of names) if (ways[name] !== undefined) found[name].push(await ways[name]())
+  }
   const [process, container, published] = [median(found.process), median(found.container), median(found.published)]
   report.add(`${what}: container ÷ process (${Math.round(container)}/s)`, container / process, { atLeast: 0.95 })
   report.add(`${what}: by the published port ÷ process (${Math.round(published)}/s)`, published / process)
+  if (ways.nginx === undefined) return
+  report.add(`${what}: container ÷ nginx before the same container`, container / median(found.nginx), { atLeast: 0.38 })
 }
 
 async function startInContainer(): Promise<AsyncDisposable & Inside & { readonly port: number }> {
@@ -79,7 +94,7 @@ async function startInContainer(): Promise<AsyncDisposable & Inside & { readonly
     await backend.start(
       {
         ...own,
-        command: [process.execPath, program, '8080', '0.0.0.0'],
+        command: [process.execPath, program, String(insidePort), '0.0.0.0'],
         image: { reference: testImage },
         limits: { cpus: 2, memoryBytes: 2 ** 30, gpus: [] }, // from when it serves it has its share of the processor
         sees: [dirname(process.execPath), program],
@@ -97,13 +112,8 @@ async function startInContainer(): Promise<AsyncDisposable & Inside & { readonly
   }
 }
 
-async function calls({ port, path, key }: Server, callers: number): Promise<number> {
-  const url = `http://127.0.0.1:${port}${path}/small`
-  const args = ['-t', '1', '-c', String(callers), '-d', `${seconds}s`, '-H', `Authorization: Key ${key}`, url]
-  const { stdout } = await promisify(execFile)('wrk', args)
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrk ${url}: ${stdout}`)
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
-}
+const calls = ({ port, path, key }: Server, callers: number) =>
+  perSecond(`http://127.0.0.1:${port}${path}/small`, callers, key)
 
 async function lives({ port, path, key }: Server): Promise<number> {
   const args = [port, 64, lifecycles, `/queue${path}`, `Key ${key}`]

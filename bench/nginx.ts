@@ -12,14 +12,15 @@ export interface Nginx extends AsyncDisposable {
   readonly proxy: number
 }
 
-/** Two servers of one worker each, one behind the other; undefined where there is no nginx. */
+/** Two servers of one worker each, one behind the other, and the app's port or address; undefined where there is no nginx. */
 export async function startNginx(
   sizes: readonly number[],
-  app: number,
+  app: number | string,
   layer = '/dev/null',
 ): Promise<Nginx | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'carrick-nginx-'))
   const [files, proxy] = [await freePort(), await freePort()]
+  const behind = typeof app === 'number' ? `127.0.0.1:${app}` : app
   for (const size of sizes) {
     await writeFile(join(folder, String(size)), '')
     await truncate(join(folder, String(size)), size)
@@ -34,7 +35,7 @@ export async function startNginx(
       folder,
       'proxy',
       `upstream files { server 127.0.0.1:${files}; keepalive 256; }
-       upstream app { server 127.0.0.1:${app}; keepalive 256; }
+       upstream app { server ${behind}; keepalive 256; }
        server { listen 127.0.0.1:${proxy};
          proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
          location /bytes/ { proxy_pass http://files; } location / { proxy_pass http://app; } }`,

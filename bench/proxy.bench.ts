@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { startNginx, type Nginx } from './nginx.ts'
 import { median, type Report } from './report.ts'
 import { start, startServer, type Server } from './server.ts'
+import { hasWrk, perSecond } from './wrk.ts'
 
 const mebi = 1024 * 1024
-const seconds = 4
 const rounds = 3
 
 /**
@@ -60,17 +58,3 @@ async function compare(report: Report, question: string, [one, other]: readonly 
 }
 
 const ours = ({ port, path: app }: Server, scheme: string, path: string) => `${scheme}://127.0.0.1:${port}${app}${path}`
-
-async function perSecond(url: string, callers: number, key?: string): Promise<number> {
-  const header = key === undefined ? [] : ['-H', `Authorization: Key ${key}`]
-  const args = ['-t', '1', '-c', String(callers), '-d', `${seconds}s`, '--timeout', '30s', ...header, url]
-  const { stdout } = await promisify(execFile)('wrk', args)
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrk ${url}: ${stdout}`)
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
-}
-
-const hasWrk = () =>
-  promisify(execFile)('which', ['wrk']).then(
-    () => true,
-    () => false,
-  )

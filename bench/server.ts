@@ -23,7 +23,7 @@ export interface Server extends Program {
 
 const gateway = 'gateway-server.ts'
 /** What `carrick` starts Node with (packages/cli/bin/carrick.js). */
-const asCarrick = ['--max-semi-space-size=16']
+const asCarrick = ['--no-allocation-site-pretenuring', '--max-semi-space-size=16']
 
 export function start(name: string, ...args: readonly string[]): Program {
   const program = new URL(`./${name}`, import.meta.url).pathname

@@ -1,9 +1,8 @@
 import { pipeline } from 'node:stream/promises'
 import { CarrickError } from '../domain/errors.ts'
 import { resultOf, type StoredResult } from '../store/bodies.ts'
-import { begin } from './answers.ts'
+import { begin, finish, json } from './answers.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
-import { json } from './answers.ts'
 import { questioner, visibleRequest } from './lookup.ts'
 import type { RequestRoute } from './route.ts'
 import { requestNotFound } from './status.ts'
@@ -42,7 +41,7 @@ async function send(
   const kept = headers.filter(([name]) => name !== 'content-length' && name !== 'x-fal-request-id')
   const sized = hasBody(status) ? [['content-length', String(length)] as const] : []
   begin(res, status, [...kept, ...sized, ['x-fal-request-id', requestId]])
-  if ('inline' in body) res.end(body.inline)
+  if ('inline' in body) finish(res, body.inline)
   if (large) await pipeline(large, res)
 }
 

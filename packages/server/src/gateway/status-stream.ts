@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Caller } from '../domain/permissions.ts'
-import { begin, json } from './answers.ts'
+import { begin, finish, json } from './answers.ts'
 import type { Exchange, GatewayDeps } from './deps.ts'
 import { followLines } from './log-entries.ts'
 import { questioner, questionerByToken } from './lookup.ts'
@@ -51,8 +51,7 @@ export async function streamStatus(deps: StreamDeps, exchange: Exchange, route: 
   // Without lines to look for they leave with the first event, in one piece.
   if (withLogs) res.flushHeaders()
   const looked = () => (place.told = place.now())
-  if (await tellChanges(deps, exchange, route, { first, caller, watcher, withLogs, looked })) res.end() // twice does no harm
-  else res.destroy()
+  if (!(await toldAll(deps, exchange, route, { first, caller, watcher, withLogs, looked }))) res.destroy()
 }
 
 const streamHeaders = [
@@ -65,7 +64,8 @@ const eventOf = (status: object): string => `data: ${JSON.stringify(status)}\n\n
 
 /** All that is to be told: a text whose length is known goes out in one piece with the headers. */
 function inOnePiece(res: ServerResponse, event: string): void {
-  begin(res, 200, [...streamHeaders, ['content-length', String(Buffer.byteLength(event))]]).end(event)
+  begin(res, 200, [...streamHeaders, ['content-length', String(Buffer.byteLength(event))]])
+  finish(res, event)
 }
 
 interface Telling {
@@ -76,8 +76,8 @@ interface Telling {
   readonly looked: () => void
 }
 
-/** Whether all was told. */
-async function tellChanges(
+/** Tells and ends; false where that must not be taken for the end of what was to be told. */
+async function toldAll(
   deps: StreamDeps,
   exchange: Exchange,
   route: RequestRoute,
@@ -92,19 +92,22 @@ async function tellChanges(
     looked()
     const logs = newLines && look.seen ? await newLines(look.seen) : null
     const state = JSON.stringify(look.status)
-    const isOver = look.status.status === 'COMPLETED'
-    if (state !== told || (logs?.length ?? 0) > 0) {
-      const event = eventOf({ ...look.status, logs })
-      if (isOver) res.end(event)
-      else await send(res, event)
+    const isOver = look.status.status === 'COMPLETED' || performance.now() > until
+    const event = state !== told || (logs?.length ?? 0) > 0 ? eventOf({ ...look.status, logs }) : ''
+    if (isOver) {
+      finish(res, event)
+      return true
+    }
+    if (event !== '') {
+      await send(res, event)
       watcher.told()
       told = state
     }
-    if (isOver || performance.now() > until) return true
     if (res.destroyed || (deps.statusWatch.isDraining && look.status.status === 'IN_QUEUE')) return false
     await watcher.next()
     if (res.destroyed) return false
   }
+  finish(res, '')
   return true
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { atTurnsEnd } from './turn.ts'
+import { atTurnsEnd, withOthers } from './turn.ts'
 
 const soon = (work: () => void) => new Promise<void>((resolve) => atTurnsEnd(() => (work(), resolve())))
 
@@ -30,4 +30,19 @@ test('what throws keeps nobody else’s from being done', () => {
   `
   const printed = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
   expect(printed).toBe('one\ntwo\nthree\n')
+})
+
+test('one alone is done at once, several in a turn together from the next turn on, until one is alone again', async () => {
+  const seen: string[] = []
+  const turn = async (...words: string[]) => {
+    for (const word of words) withOthers(() => void seen.push(word))
+    seen.push('|')
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  }
+  await turn('alone')
+  await turn('one', 'two')
+  await turn('three', 'four')
+  await turn('five')
+  await turn('alone again')
+  expect(seen.join(' ')).toBe('alone | one two | | three four | five alone again |')
 })

@@ -26,3 +26,19 @@ function doAll(): void {
     }
   }
 }
+
+let came = 0
+let cameLast = 0
+
+/** Does something at once where it is alone, and at the turn's end where the last turn that had any such had several. */
+export function withOthers(work: () => void): void {
+  came += 1
+  if (came === 1) setImmediate(startAnew)
+  if (cameLast > 1) atTurnsEnd(work)
+  else work()
+}
+
+function startAnew(): void {
+  cameLast = came
+  came = 0
+}
