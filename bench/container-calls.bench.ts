@@ -12,7 +12,7 @@ import { ran, start, startServer, type Inside, type Server } from './server.ts'
 import { perSecond } from './wrk.ts'
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
-const lifecycles = 3_000
+const lifecycles = 8_000
 const insidePort = 8080
 const never = new AbortController().signal
 
