@@ -20,6 +20,8 @@ interface Family {
 type Place = Omit<Walls, 'machine'> & {
   /** What programs are begun by where the bridges are, if that is somewhere else. */
   readonly begin?: readonly string[]
+  /** Chains that the engine asks before its own rules, besides Docker's for operators. One that is not there yet is made. */
+  readonly asked?: readonly string[]
   /** Asked each time that rules are set. */
   readonly machine?: () => Promise<readonly string[]>
 }
@@ -52,6 +54,7 @@ async function setAll(walls: Place): Promise<void> {
 
 async function set({ program, rules }: Family, walls: Place): Promise<void> {
   await run(walls, `${program}-restore`, ['--noflush', ...patience], rules)
+  for (const chain of walls.asked ?? []) await may(walls, program, '--new-chain', chain)
   for (const jump of await jumpsOf(program, walls)) {
     const [chain = '', ...rule] = jump
     if (!(await may(walls, program, '--check', ...jump)))
@@ -74,8 +77,10 @@ async function jumpsOf(program: Family['program'], walls: Place): Promise<readon
   const ours = `${walls.prefix}+`
   return [
     ['INPUT', '--in-interface', ours, '--jump', toMachine],
-    [forward, '--out-interface', ours, '--jump', into],
-    [forward, '--in-interface', ours, '--jump', through],
+    ...[forward, ...(walls.asked ?? [])].flatMap((chain) => [
+      [chain, '--out-interface', ours, '--jump', into],
+      [chain, '--in-interface', ours, '--jump', through],
+    ]),
   ]
 }
 

@@ -117,8 +117,8 @@ test('no runner comes onto a network whose walls could not be put up; the next o
 })
 
 const rules = () => spawnSync('iptables', ['-S'], { encoding: 'utf8' }).stdout.split('\n')
-const firewallOf = (name: string) =>
-  openFirewall({ prefix: bridgePrefix(name), pool, ingressPort: 4_000, egress: 'open', resolvers: [] })
+const firewallOf = (name: string, asked: readonly string[] = []) =>
+  openFirewall({ prefix: bridgePrefix(name), pool, ingressPort: 4_000, egress: 'open', resolvers: [], asked })
 const probe = await firewallOf('probe')
 await probe.close()
 
@@ -143,5 +143,21 @@ test.skipIf(probe.why !== undefined)(
     expect(ours().toSorted()).toEqual(set.toSorted())
     await firewall.close()
     expect(ours()).toEqual([])
+  },
+)
+
+test.skipIf(probe.why !== undefined)(
+  `a chain that an engine asks before its own is made where it is not there yet, has the rules too, and is left without them (${probe.why ?? 'here'})`,
+  async () => {
+    const chain = `CE-TEST-${randomUUID().slice(0, 8)}`
+    const inChain = () => rules().filter((rule) => rule.startsWith(`-A ${chain} `))
+    const firewall = await firewallOf(installation, [chain])
+    expect(inChain().map((rule) => /-[io] \S+ -j CARRICK-\S+-(OUT|TO)$/.exec(rule)?.[1])).toEqual(['OUT', 'TO'])
+    await firewall.ensure()
+    expect(inChain()).toHaveLength(2)
+    await firewall.close()
+    expect(inChain()).toEqual([])
+    expect(rules()).toContain(`-N ${chain}`)
+    for (const program of ['iptables', 'ip6tables']) spawnSync(program, ['--wait', '10', '-X', chain])
   },
 )

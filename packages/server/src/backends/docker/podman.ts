@@ -42,6 +42,12 @@ export async function asPodmanTakesIt(options: ContainerCreateOptions): Promise<
 
 const noIPv6 = { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' }
 
+/**
+ * Podman's plugins for networks put a chain at the head of FORWARD that accepts all that containers send, before Docker's chain for
+ * operators and before what stood there first. This is the one that it asks before.
+ */
+export const podmanAsks = 'CNI-ADMIN'
+
 /** What Podman's service leaves to itself. */
 const serviceMost: Readonly<Record<string, number>> = { nproc: 32_768 }
 

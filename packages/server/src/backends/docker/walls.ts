@@ -15,6 +15,7 @@ import { labelsOfInstallation } from './labels.ts'
 import type { EngineInside } from './inside.ts'
 import { bridgePrefix, openNetworks, type IngressDoor } from './network.ts'
 import { ownAddresses, resolvers } from './network-taken.ts'
+import { isPodman, podmanAsks } from './podman.ts'
 import { createPinnedFolders } from './pinned-folders.ts'
 import { enterRootless } from './rootless.ts'
 import { giveAccess, openToAll } from './walls-access.ts'
@@ -124,6 +125,7 @@ export async function openWalls({
     ingressPort: ingress?.port ?? 0,
     egress: set.egress,
     resolvers: inside?.resolvers ?? (await resolvers()),
+    ...((await isPodman(docker)) ? { asked: [podmanAsks] } : {}),
     ...(inside === undefined ? {} : { begin: inside.begin, machine: addresses }),
   })
   if (firewall.why !== undefined && set.egress !== 'open')
