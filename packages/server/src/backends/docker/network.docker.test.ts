@@ -21,8 +21,9 @@ beforeEach(async () => {
 })
 afterEach(() => networks.close())
 
-const open = (firewall = { ensure: async () => {} }) =>
+const open = (firewall = { ensure: async () => {} }, engineTidies = false) =>
   openNetworks({
+    engineTidies,
     docker: engine.docker,
     installation,
     pool,
@@ -115,6 +116,22 @@ test('no runner comes onto a network whose walls could not be put up; the next o
   await networks.join('a', 'two')
   expect(await there()).toHaveLength(1)
 })
+
+test.for([
+  [false, 1],
+  [true, 2],
+] as const)(
+  'the walls of a network are looked at again for its second runner where the engine takes them away: %s',
+  async ([tidies, looks]) => {
+    await networks.close()
+    let looked = 0
+    networks = await open({ ensure: async () => void (looked += 1) }, tidies)
+    await networks.join('a', 'one')
+    const before = looked
+    await networks.join('a', 'two')
+    expect(looked - before).toBe(looks - 1)
+  },
+)
 
 const rules = () => spawnSync('iptables', ['-S'], { encoding: 'utf8' }).stdout.split('\n')
 const firewallOf = (name: string, asked: readonly string[] = []) =>

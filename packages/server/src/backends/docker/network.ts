@@ -32,6 +32,8 @@ export interface NetworksOptions {
   readonly pool: string
   readonly egress: Egress
   readonly firewall: { ensure(): Promise<void> }
+  /** Whether the engine takes chains away, and what is in them, with its last container: then they are looked at for each runner. */
+  readonly engineTidies?: boolean
   /** Where the engine is not in the machine's own network. */
   readonly inside?: Pick<EngineInside, 'listen'> | undefined
   readonly log: Logger
@@ -136,6 +138,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       networks.set(account, taking)
       try {
         const { name, gateway } = await taking
+        if (options.engineTidies === true) await ensureWalls()
         return { name, ...namesIn(ingress, gateway), dns: options.egress === 'none' ? ['127.0.0.1'] : [] }
       } catch (error) {
         members.delete(runner)

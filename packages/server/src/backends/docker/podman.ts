@@ -43,10 +43,11 @@ export async function asPodmanTakesIt(options: ContainerCreateOptions): Promise<
 const noIPv6 = { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' }
 
 /**
- * Podman's plugins for networks put a chain at the head of FORWARD that accepts all that containers send, before Docker's chain for
- * operators and before what stood there first. This is the one that it asks before.
+ * What makes Podman's networks (CNI's plugins, or netavark) puts a chain at the head of FORWARD with its first container, before Docker's chain
+ * for operators and before what stood there first, and accepts there all that containers send. CNI asks the one of these before its own rules;
+ * netavark adds to what is in the other.
  */
-export const podmanAsks = 'CNI-ADMIN'
+export const podmanAsks = ['CNI-ADMIN', 'NETAVARK_FORWARD']
 
 /** What Podman's service leaves to itself. */
 const serviceMost: Readonly<Record<string, number>> = { nproc: 32_768 }

@@ -119,18 +119,28 @@ export async function openWalls({
   const inside = entered ?? (await enterRootless(engine))
   const addresses = async () => [...(inside?.machine ?? []), ...(await ownAddresses())]
   const known = await addresses()
+  const isPodmans = await isPodman(docker)
   const firewall = await openFirewall({
     prefix: bridgePrefix(installation),
     pool: set.pool,
     ingressPort: ingress?.port ?? 0,
     egress: set.egress,
     resolvers: inside?.resolvers ?? (await resolvers()),
-    ...((await isPodman(docker)) ? { asked: [podmanAsks] } : {}),
+    asked: isPodmans ? podmanAsks : [],
     ...(inside === undefined ? {} : { begin: inside.begin, machine: addresses }),
   })
   if (firewall.why !== undefined && set.egress !== 'open')
     throw new Error(`CARRICK_EGRESS is "${set.egress}", which needs the machine's firewall, and ${firewall.why}`)
-  const networks = await openNetworks({ ...set, docker, installation, ingress, firewall, inside, log })
+  const networks = await openNetworks({
+    ...set,
+    docker,
+    installation,
+    ingress,
+    firewall,
+    engineTidies: isPodmans,
+    inside,
+    log,
+  })
   const scratch = openScratch({ mostBytes: set.scratchBytes, log })
   const wishesOf = createImageWishes(docker, labelsOfInstallation(installation))
   const pins = createPinnedFolders()
