@@ -129,6 +129,15 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       .catch((error: unknown) => log.warn({ err: error, network: network.name }, 'a network could not be removed'))
   }
 
+  function leave(runner: RunnerId): void {
+    const account = members.get(runner)
+    members.delete(runner)
+    if (account === undefined || isUsed(account)) return
+    clearTimeout(departures.get(account))
+    const timer = setTimeout(() => void (isUsed(account) || giveUp(account)), lingerMs)
+    departures.set(account, timer.unref())
+  }
+
   return {
     async join(account, runner) {
       const known = networks.get(account)
@@ -136,24 +145,19 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       members.set(runner, account)
       clearTimeout(departures.get(account))
       networks.set(account, taking)
-      try {
-        const { name, gateway } = await taking
-        if (options.engineTidies === true) await ensureWalls()
-        return { name, ...namesIn(ingress, gateway), dns: options.egress === 'none' ? ['127.0.0.1'] : [] }
-      } catch (error) {
+      const { name, gateway } = await taking.catch((error: unknown) => {
         members.delete(runner)
         if (networks.get(account) === taking) networks.delete(account)
         throw error
-      }
+      })
+      if (options.engineTidies === true)
+        await ensureWalls().catch((error: unknown) => {
+          leave(runner)
+          throw error
+        })
+      return { name, ...namesIn(ingress, gateway), dns: options.egress === 'none' ? ['127.0.0.1'] : [] }
     },
-    leave(runner) {
-      const account = members.get(runner)
-      members.delete(runner)
-      if (account === undefined || isUsed(account)) return
-      clearTimeout(departures.get(account))
-      const timer = setTimeout(() => void (isUsed(account) || giveUp(account)), lingerMs)
-      departures.set(account, timer.unref())
-    },
+    leave,
     async close() {
       departures.forEach((timer) => clearTimeout(timer))
       await Promise.all([...networks.keys()].map(giveUp))
