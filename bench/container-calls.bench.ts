@@ -59,8 +59,8 @@ const by = (servers: Ways<Server>, measure: (server: Server) => Promise<number>)
 })
 
 async function compare(report: Report, what: string, ways: Ways<Measure>): Promise<void> {
-  const found = { process: [0], container: [0], published: [0], nginx: [0] }
-  for (const name of names) found[name] = [(await ways[name]?.()) ?? 0].slice(1) // warms the code up
+  const found: Record<(typeof names)[number], number[]> = { process: [], container: [], published: [], nginx: [] }
+  for (const name of names) await ways[name]?.() // warms the code up
   for (let round = 0; round < rounds; round += 1) {
     for (const name of names) if (ways[name] !== undefined) found[name].push(await ways[name]())
   }

@@ -34,7 +34,7 @@ if (node === undefined) {
 const args = [
   '--disable-warning=ExperimentalWarning',
   '--no-allocation-site-pretenuring', // calls are short-lived, and V8 would take them for the opposite (docs/decisions/0067)
-  '--max-semi-space-size=16',
+  '--max-semi-space-size=16', // short pauses (docs/decisions/0065)
   ...(inCheckout ? ['--conditions=carrick-source'] : []),
   main,
   ...process.argv.slice(2),

@@ -1,9 +1,7 @@
 import type { OutgoingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { atTurnsEnd } from '../kit/turn.ts'
-
-/** Above it a copy costs more than a second piece of memory. */
-const copiedBytes = 16 * 1024
+import { endInOnePiece } from './one-piece.ts'
 
 /**
  * Writes a small answer to a caller at the end of each turn of the event loop: what came of it in that, and its end. Nothing of it is
@@ -43,13 +41,8 @@ export class TurnWriter implements Pick<Writable, 'write' | 'end'> {
     this.#pieces = []
     if (this.#out.destroyed) return
     const [first] = pieces
-    if (this.#ended && pieces.length === 1 && first!.length <= copiedBytes) this.#whole(first!)
+    if (this.#ended && pieces.length === 1) endInOnePiece(this.#out, first!)
     else this.#inPieces(pieces)
-  }
-
-  /** Text goes out in one piece of memory with the headers, and Latin-1 has a character for every byte. */
-  #whole(body: Buffer): void {
-    this.#out.end(body.toString('latin1'), 'latin1')
   }
 
   #inPieces(pieces: readonly Buffer[]): void {

@@ -1,7 +1,8 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
-import { withOthers } from '../kit/turn.ts'
 import { flat } from '../calls/headers.ts'
+import { endInOnePiece } from '../calls/one-piece.ts'
 import type { HeaderPairs } from '../domain/request.ts'
+import { withOthers } from '../kit/turn.ts'
 
 /** Clients show the reason phrase as their error message, so every status has one. */
 export function reasonPhrase(status: number): string {
@@ -33,15 +34,11 @@ export function json(res: ServerResponse, status: number, body: object, headers:
   finish(res, text)
 }
 
-/** Above it a copy costs more than a second piece of memory. */
-const copiedBytes = 16 * 1024
-
 /** Ends an answer that has begun with the last or the only piece of its body, together with others where there are such. */
 export function finish(res: ServerResponse, body: string | Uint8Array): void {
   withOthers(() => {
     if (res.destroyed) return
-    // A text goes out in one piece with the headers, and Latin-1 has a character for every byte.
-    if (typeof body === 'string' || body.length > copiedBytes) res.end(body)
-    else res.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1')
+    if (typeof body === 'string') res.end(body)
+    else endInOnePiece(res, body)
   })
 }
