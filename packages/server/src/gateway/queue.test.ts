@@ -195,6 +195,24 @@ test('a request passes through its three states, with the codes that go with the
 
 const urlsOf = ({ response_url, status_url, cancel_url }: Accepted) => ({ response_url, status_url, cancel_url })
 
+test.each([0, 256, 16 * 1024, 16 * 1024 + 1])(
+  'a result of %i bytes of every value, and its headers, are what the app gave, by whichever of many readers at once',
+  async (length) => {
+    const bytes = Buffer.from(Uint8Array.from({ length }, (_, at) => at))
+    const name = `bytes-${length}`
+    const head = { 'content-type': 'application/octet-stream', 'x-word': 'na\xefve' }
+    await gateway.addApp(name, { runner: (_, res) => void res.writeHead(200, head).end(bytes) })
+    const accepted = await submit(name)
+    await completed(accepted)
+    const read = async () => {
+      const answer = await gateway.fetch(below(accepted.response_url))
+      return [answer.headers.get('x-word'), Buffer.from(await answer.arrayBuffer()).equals(bytes)]
+    }
+    const all = await Promise.all(Array.from({ length: 40 }, read))
+    expect(all).toEqual(all.map(() => ['na\xefve', true]))
+  },
+)
+
 test('of what is kept no longer only the result is missing, and of what is gone nothing is known', async () => {
   await gateway.addApp('brief', { runner: (_req, res) => res.end('{"a":1}') })
   const accepted = await submit('brief', { headers: { 'x-fal-store-io': '0' } })
