@@ -117,7 +117,7 @@ async function follow(request: string, chance: Chance): Promise<void> {
     const status = seen && seen.status < 300 ? (JSON.parse(seen.text) as { status?: string }).status : undefined
     if (status !== undefined && status !== told) say({ kind: 'status', request, status: (told = status) })
     if (told === 'COMPLETED') break
-    await rest(20 + 60 * chance.next())
+    await rest(30 + 120 * chance.next())
   }
   if (told !== 'COMPLETED') return
   const answer = await ask(`/requests/${request}`)

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { clients, root } from '../e2e/carrick.ts'
 import type { Answer, Evidence, LedgerLine } from './history.ts'
 import { Clients } from './clients.ts'
+import { isGrowing } from './growing.ts'
 import { runnerProcesses } from './processes.ts'
 import { Receiver } from './receiver.ts'
 import { Records } from './records.ts'
@@ -19,6 +20,7 @@ const multiplexing = 2
 const clientProcesses = 3
 const callersEach = 4
 const app = 'ledger'
+const settlingMs = 60_000
 const deployer = new URL('./ledger_app.py', import.meta.url).pathname
 const cache = join(root, '.cache')
 const sources = join(root, 'packages', 'cli', 'src', 'main.ts')
@@ -67,7 +69,7 @@ export class World implements AsyncDisposable {
     const { key_id, key_secret } = JSON.parse(await readFile(join(folder, 'credentials.json'), 'utf8')) as Credentials
     world.#key = `${key_id}:${key_secret}`
     await world.#deploy(settings)
-    await world.server.down('SIGTERM') // a node that ends by itself leaves what it compiled
+    await world.#leaveCompiledCode()
     return world
   }
 
@@ -164,6 +166,14 @@ export class World implements AsyncDisposable {
     await promisify(execFile)(python, [deployer, app, String(runnersAllowed), String(multiplexing)], {
       env: { ...env, ...variables },
     })
+  }
+
+  /** A node that ends by itself leaves the code that it compiled until then. Requests come first: theirs is needed at each start. */
+  async #leaveCompiledCode(): Promise<void> {
+    await this.begin('compiled', { streamed: false })
+    await isGrowing(this.#ledger)
+    await this.finish(settlingMs)
+    await this.server.down('SIGTERM')
   }
 
   async #comesToRest(withinMs: number): Promise<void> {
