@@ -496,6 +496,15 @@ describe('over REST', () => {
     })
   })
 
+  test('the status counts what waits for its next attempt', async () => {
+    const revision = await deploy('hello')
+    const appId = [...control.apps.all()].find(({ active }) => active?.id === revision)!.app.id
+    const ofApp = { id: 'request', appId, seq: 1, priority: 'normal', acceptedAt: control.clock.now() } as const
+    const retry = { forbidden: false, budgets: {} }
+    control.deps.homes.of(appId).admit({ ...ofApp, attempt: 1, dueAt: control.clock.now() + 60_000, retry, used: {} })
+    expect(await control.rest('/v1/status')).toMatchObject({ body: { queued: 1, running: 0 } })
+  })
+
   test('an address that is not served says so', async () => {
     expect(await control.rest('/nothing/here')).toEqual({
       status: 404,

@@ -110,6 +110,8 @@ export interface Home {
   positionOf(id: RequestId): number | undefined
   /** Waiting queued requests. */
   readonly queueLength: number
+  /** They and the direct callers that wait: also who is no load now, because the queue is paused or the next attempt is not due. */
+  readonly waiting: number
   load(): Load
   /** The same without its runners: it costs the same however many there are. */
   demand(): Omit<Load, 'runners'>

@@ -427,6 +427,16 @@ test('who could not start in time leaves the queue, whether in line or aside', (
   expect(home.queueLength).toBe(1)
 })
 
+test('all who wait are counted: in line, until their next attempt, in a paused queue, and as direct callers', () => {
+  const { home } = openHome()
+  home.admit(queued(1))
+  home.admit(queued(2, { attempt: 1, dueAt: now + 100 }))
+  void home.acquire('direct', forever)
+  expect(home.waiting).toBe(3)
+  home.configure({ ...queueDefaults, paused: true })
+  expect([home.waiting, home.load().waiting]).toEqual([3, 1])
+})
+
 test('a request whose first attempt is stored already goes straight on, with its slot', () => {
   const { home } = openHome({ runners: ['a'] })
   const slot = home.reserve('request-1')!.keep()

@@ -131,6 +131,10 @@ class MemoryHome implements Home {
     return this.#queue.size
   }
 
+  get waiting(): number {
+    return this.#queue.size + this.#callers.size
+  }
+
   reserve(requestId: RequestId, hint?: string): Slot | undefined {
     return this.#announced === 0 && !this.#paused ? this.#takeFree(requestId, hint) : undefined
   }

@@ -7,10 +7,8 @@ import { machinesInMaintenance } from '../runners/maintenance.ts'
 /** How the server is, and how much of the caller is on it. */
 export const serverStatus = operation({ permission: 'account:read', input: z.object({}) }, async (deps, caller) => {
   const known = [...deps.apps.all()].filter(({ app }) => app.accountId === caller.accountId)
-  const paused = known.filter(({ app }) => app.queue.paused).map(({ app }) => app)
-  const loads = known.map(({ app: { id } }) => deps.homes.of(id).demand())
-  // What waits in a paused queue is no load, and waits all the same.
-  const held = paused.map(({ id }) => deps.homes.of(id).queueLength)
+  const paused = known.filter(({ app }) => app.queue.paused)
+  const homes = known.map(({ app: { id } }) => deps.homes.of(id))
   const runners = await deps.runners.listing(caller.accountId)
   const { bavail, bsize } = await statfs(deps.server.folder)
   return {
@@ -19,9 +17,9 @@ export const serverStatus = operation({ permission: 'account:read', input: z.obj
     ...(deps.server.engine === undefined ? {} : { engine: deps.server.engine }),
     apps: known.filter(({ app, active }) => app.revisionOf === undefined && (!active || isApp(active.spec))).length,
     runners: runners.length,
-    queued: sum([...loads.map(({ waiting }) => waiting), ...held]),
-    paused: paused.map(({ owner, name }) => `${owner}/${name}`).toSorted(),
-    running: sum(loads.map(({ running }) => running)),
+    queued: sum(homes.map(({ waiting }) => waiting)),
+    paused: paused.map(({ app: { owner, name } }) => `${owner}/${name}`).toSorted(),
+    running: sum(homes.map((home) => home.demand().running)),
     freeBytes: bavail * bsize,
     maintenance: machinesInMaintenance(deps),
     confinement: deps.server.confinement,
