@@ -1,6 +1,6 @@
 import { describe } from 'vitest'
 import { openEngine } from './engine.ts'
-import { escapeSuite } from './escape-suite.ts'
+import { escapeSuite } from './escape/suite.ts'
 
 const isHere = (await openEngine()).facts.runtimes.includes('runsc')
 

@@ -1,3 +1,3 @@
-import { escapeSuite } from './escape-suite.ts'
+import { escapeSuite } from './escape/suite.ts'
 
 escapeSuite({ tasks: 100 })
