@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { Container } from 'dockerode'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Address, Exceeded, Exit, Sighting } from '../../domain/runner.ts'
@@ -7,28 +7,26 @@ import type { ExecCommand, ExecSession, RunnerSpec, RunnerUsage } from '../backe
 import { Frozen } from '../frozen.ts'
 import { listenersOf } from '../listeners.ts'
 import { tooManyTasks, tooMuchMemory } from '../too-much.ts'
-import { drain, whenDrained, type Drain } from '../process/output.ts'
-import { Pace } from '../process/pace.ts'
-import { bootId, isAlive, procOf, type ProcIdentity } from '../process/proc.ts'
+import { isAlive, type ProcIdentity } from '../process/proc.ts'
 import { notAlive, Sessions } from '../process/sessions.ts'
 import { ContainerGroups } from './container-groups.ts'
-import { portsOf } from './container-config.ts'
 import { answerMs, isAway, statusOf, unless, wordsOf } from './engine.ts'
 import { ranOutOfMemory } from './end-reason.ts'
 import { startSession } from './exec.ts'
 import { exitOf } from './exit.ts'
-import { apart, type Said } from './frames.ts'
+import { hear, type Hearing } from './hearing.ts'
+import { identityOf } from './identity.ts'
 import { look, whenListening, type Listener } from './listening.ts'
 import { makeContainer } from './make-container.ts'
+import { metOf } from './meeting.ts'
 import type { ContainerSetting } from './setting.ts'
-import { hasOwnKernel } from './walls-runtime.ts'
+import { signalTo, unpause } from './signalling.ts'
 import { usageOf } from './usage.ts'
 
 /** As docker run tells that it is the engine that could not do it. */
 const couldNotStart: Exit = { code: 125, signal: null }
 const noSuchProgram: Exit = { code: 127, signal: null }
 const killed: Exit = { code: null, signal: 'SIGKILL' }
-const drainMs = 1_000
 const retryMs = 100
 
 /** Where an engine answers questions for names, in each network of a container. */
@@ -48,7 +46,7 @@ export class RunnerContainer {
   readonly #sessions = new Sessions()
   readonly #frozen = new Frozen({
     stop: async (abortSignal) => void (await unless([404], this.#mustLive().pause({ abortSignal }))),
-    go: (signal) => this.#unpause(signal),
+    go: (signal) => unpause(() => this.#living, signal),
   })
   /** Whoever waits for the end of a command, by the engine's id of that. */
   readonly #commands = new Map<string, (code: number) => void>()
@@ -58,9 +56,7 @@ export class RunnerContainer {
   #groups: ContainerGroups | undefined
   #listener: Listener | undefined
   #isMet = false
-  /** What it says is read, and not for the second time. */
-  #isHeard = false
-  #pipes: readonly (() => Promise<void>)[] = []
+  #hearing: Hearing | undefined
   #stopSignal = 'SIGTERM'
   #isTerminated = false
   #isKilled = false
@@ -145,13 +141,13 @@ export class RunnerContainer {
     this.#isTerminated = true
     const container = await this.#whole()
     await this.thaw(signal) // to end is work, and a signal waits for it
-    if (container) await this.#signalTo(container, this.#stopSignal, signal)
+    if (container) await signalTo(container, this.#stopSignal, signal)
   }
 
   async kill(signal: AbortSignal): Promise<void> {
     this.#isKilled = true
     const container = await this.#whole()
-    if (container && !this.#over.signal.aborted) await this.#signalTo(container, 'SIGKILL', signal)
+    if (container && !this.#over.signal.aborted) await signalTo(container, 'SIGKILL', signal)
     await Promise.race([this.#exited.promise, aborted(signal)])
     signal.throwIfAborted()
   }
@@ -167,7 +163,7 @@ export class RunnerContainer {
     if (container === undefined || this.#isKilled || this.#exceeded !== undefined) return
     this.#exceeded = what
     this.#say(sentence)
-    this.#signalTo(container, 'SIGKILL', AbortSignal.timeout(answerMs)).catch((error: unknown) => {
+    signalTo(container, 'SIGKILL', AbortSignal.timeout(answerMs)).catch((error: unknown) => {
       this.#exceeded = undefined // it is told again
       this.#setting.log.warn({ err: error, runner: this.spec.id }, 'a runner that wants too much could not be ended')
     })
@@ -178,7 +174,7 @@ export class RunnerContainer {
     if (this.#over.signal.aborted) return
     this.#over.abort()
     const exit = exitOf(code)
-    const [exceeded] = await Promise.all([this.#whatExceeded(exit), ...this.#pipes.map((drained) => drained())])
+    const [exceeded] = await Promise.all([this.#whatExceeded(exit), this.#hearing?.lastWords()])
     if (exceeded === 'oom') this.#say(tooMuchMemory(this.spec, this.spec.limits !== undefined))
     this.#exit({ kind: 'exited', exit, ...(exceeded === undefined ? {} : { exceeded }) })
   }
@@ -206,7 +202,8 @@ export class RunnerContainer {
   async hears(state: string | undefined): Promise<void> {
     const container = this.#living
     if (container === undefined || this.#sighting.kind === 'pulling' || state === 'created') return
-    if (state === 'running' || state === 'paused') return this.#isHeard ? undefined : this.#listenTo(container)
+    if (state === 'running' || state === 'paused')
+      return this.#hearing?.isOpen() === true ? undefined : this.#listenTo(container)
     const known = state === undefined ? undefined : await unless([404], container.inspect())
     await this.died(known?.State.ExitCode ?? null)
   }
@@ -230,33 +227,6 @@ export class RunnerContainer {
   #mustLive(): Container {
     if (this.#living === undefined) throw notAlive(this.spec.id)
     return this.#living
-  }
-
-  async #unpause(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const container = this.#living
-      signal.throwIfAborted()
-      if (container === undefined) return // it has ended
-      try {
-        return void (await unless([404], container.unpause({ abortSignal: signal })))
-      } catch (error) {
-        if (/not paused/i.test(wordsOf(error))) return
-        if (!isAway(error)) throw error
-        await pause(retryMs, undefined, { signal })
-      }
-    }
-  }
-
-  /** One that is stopped in its tracks hears nothing, and some engines refuse to end it. */
-  async #signalTo(container: Container, name: string, signal: AbortSignal): Promise<void> {
-    const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
-    try {
-      await unless([404, 409], container.kill({ signal: name, abortSignal }))
-    } catch (error) {
-      if (!/paused/.test(wordsOf(error))) throw error
-      await container.unpause({ abortSignal })
-      await unless([404, 409], container.kill({ signal: name, abortSignal }))
-    }
   }
 
   /** Until its container runs, or cannot. */
@@ -301,43 +271,22 @@ export class RunnerContainer {
   /** What it says is read from now on. */
   async #listenTo(container: Container): Promise<void> {
     const { said } = this.#setting
-    const connection = await container.attach({ stream: true, stdout: true, stderr: true, hijack: true })
-    this.#isHeard = true
-    connection.once('close', () => (this.#isHeard = false))
-    const pace = new Pace()
-    const pipes = apart(connection as unknown as Parameters<typeof apart>[0])
-    const read = (stream: Said['stream']) => {
-      const reader: Drain = drain(pipes[stream], (line) => said({ runnerId: this.spec.id, stream, ...line }), pace)
-      return () => whenDrained(pipes[stream], reader, drainMs)
-    }
-    this.#pipes = [read('stdout'), read('stderr'), async () => void connection.end()]
+    this.#hearing = await hear(container, (stream, line) => said({ runnerId: this.spec.id, stream, ...line }))
   }
 
   /** Who it is and where it is reached. */
   async #meet(container: Container): Promise<void> {
-    const { app } = portsOf(this.spec)
-    const { State, NetworkSettings, Config, HostConfig } = await container.inspect({
-      abortSignal: AbortSignal.timeout(answerMs),
-    })
-    this.#stopSignal = (Config as { readonly StopSignal?: string }).StopSignal ?? this.#stopSignal
-    if (!State.Running) return this.died(State.ExitCode)
-    this.#init = await identityOf(State.Pid, container.id)
-    if (this.#init !== undefined) this.#groups = await ContainerGroups.of(this.#init.pid)
+    const known = await container.inspect({ abortSignal: AbortSignal.timeout(answerMs) })
+    if (!known.State.Running) return this.died(known.State.ExitCode)
+    const init = (this.#init = await identityOf(known.State.Pid, container.id))
+    if (init !== undefined) this.#groups = await ContainerGroups.of(init.pid)
+    const { address, listener, inside, stopSignal, mostTasks } = metOf(known, this.spec, init)
+    this.#stopSignal = stopSignal ?? this.#stopSignal
     this.#isMet = true
-    const most = HostConfig.PidsLimit ?? undefined
-    this.#groups?.whenTaskRefused(() => this.exceed('pids', tooManyTasks(most)), this.#over.signal)
-    const port = Number(NetworkSettings.Ports[`${app}/tcp`]?.[0]?.HostPort)
-    const address = { host: '127.0.0.1', port }
-    const own = Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? ''
-    const pid = hasOwnKernel(HostConfig.Runtime) ? undefined : this.#init?.pid
-    const listener = { port: app, address, ...(pid === undefined ? {} : { pid }) }
+    this.#groups?.whenTaskRefused(() => this.exceed('pids', tooManyTasks(mostTasks)), this.#over.signal)
     this.#listener = listener
-    const onHidden = () =>
-      this.#say(
-        `The server of this runner listens on 127.0.0.1:${app}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`,
-      )
-    const inside = pid === undefined || own === '' ? undefined : { host: own, port: app }
-    void this.#acceptOnce(whenListening(listener, onHidden, this.#over.signal), container, { inside, address })
+    const listens = whenListening(listener, () => this.#say(hiddenAt(listener.port)), this.#over.signal)
+    void this.#acceptOnce(listens, container, { inside, address })
   }
 
   async #acceptOnce(
@@ -399,13 +348,9 @@ export class RunnerContainer {
   }
 }
 
+const hiddenAt = (port: number) =>
+  `The server of this runner listens on 127.0.0.1:${port}, where nobody outside its container can reach it: it has to bind 0.0.0.0.`
+
 const isMissingProgram = (error: unknown) =>
   [400, 404, 500].includes(statusOf(error) ?? 0) &&
   /executable file not found|no such file or directory/.test(wordsOf(error))
-
-/** The process of that number, if it is the container's: an engine may count in another namespace than we do. */
-async function identityOf(pid: number, container: string): Promise<ProcIdentity | undefined> {
-  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')
-  const startTime = groups.includes(container) ? procOf(pid)?.startTime : undefined
-  return startTime === undefined ? undefined : { pid, startTime, bootId: bootId() }
-}
