@@ -79,7 +79,7 @@ export const faults: Readonly<Record<string, Fault>> = {
 async function killAt(point: CrashPoint, world: World, chance: Chance): Promise<boolean> {
   await world.server.down()
   const isReady = await world.up({ CARRICK_CRASH_AT: `${point}:${chance.between(1, mostPasses[point])}` })
-  const end = isReady ? await world.server.ended(hitMs) : await world.server.ended(0)
+  const end = await world.server.ended(isReady ? hitMs : 0)
   await world.server.down()
   return end?.signal === 'SIGKILL'
 }
@@ -151,7 +151,7 @@ async function isFailed(id: string, world: World): Promise<boolean> {
 
 async function failFsync(world: World, chance: Chance): Promise<boolean> {
   const { server, shim } = world
-  if (!server.isUp) await world.up()
+  if (!server.isUp && !(await world.up())) return false
   shim?.failFsync(chance.between(1, 20))
   const end = await server.ended(hitMs)
   shim?.failFsync(0)

@@ -16,6 +16,8 @@ export class CrashServer {
   readonly #folder: string
   readonly #settings: Record<string, string>
   #process: ChildProcess | undefined
+  /** How the last one ended. */
+  #end: End = { code: null, signal: null }
   #port = 0
   /** What the last one said on stderr, for when it ends as nobody asked. */
   #said: string[] = []
@@ -54,7 +56,10 @@ export class CrashServer {
     this.#process = child
     this.#said = []
     createInterface({ input: child.stderr }).on('line', (line) => (this.#said = [...this.#said.slice(-20), line]))
-    void once(child, 'exit').then(() => (this.#process = this.#process === child ? undefined : this.#process))
+    child.once('exit', (code, signal) => {
+      this.#end = { code, signal }
+      if (this.#process === child) this.#process = undefined
+    })
     const late = setTimeout(() => child.kill('SIGKILL'), startMs)
     try {
       for await (const line of createInterface({ input: child.stdout })) {
@@ -63,16 +68,17 @@ export class CrashServer {
         this.#port = Number(port)
         return true
       }
+      await this.ended(startMs) // its output ends a little earlier
       return false
     } finally {
       clearTimeout(late)
     }
   }
 
-  /** Waits for its end; undefined when it is still there then. */
+  /** Waits for its end; undefined when it is still there then. Where none is there it is how the last one ended. */
   async ended(withinMs: number): Promise<End | undefined> {
     const child = this.#process
-    if (child === undefined) return { code: null, signal: 'SIGKILL' }
+    if (child === undefined) return this.#end
     if (child.exitCode === null && child.signalCode === null) {
       const signal = AbortSignal.timeout(withinMs)
       const seen = await once(child, 'exit', { signal }).catch(() => undefined)

@@ -113,7 +113,7 @@ export class World implements AsyncDisposable {
 
   /** Lets everything come to rest, and answers all that is known then. */
   async finish(restMs: number): Promise<Evidence> {
-    if (!this.server.isUp) await this.up()
+    if (!this.server.isUp && !(await this.up())) throw new Error(`the server does not start:\n${this.server.said}`)
     await this.clients.stop()
     const history = this.clients.history
     await this.#comesToRest(restMs)
