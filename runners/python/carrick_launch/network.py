@@ -54,11 +54,12 @@ def start_pasta(program, network, forwarded, ready):
     Joins the new network, an open file, to ours, in user space. Inside, `forwarded` ports of loopback lead to ours; nothing
     leads in. It writes its id into the file `ready` when that works. Answers its process id; it ends with this process.
     """
+    launcher = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     try:
-        end_with_parent(signal.SIGKILL)
+        end_with_parent(signal.SIGKILL, launcher)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, which pasta takes for a failure of its own
         os.set_inheritable(network, True)
         nowhere = os.open(os.devnull, os.O_RDWR)

@@ -12,6 +12,7 @@ import { createBounds } from './bounds.ts'
 import { filesAtStart } from './cgroup-files.ts'
 import { hierarchiesIn } from './cgroup-places.ts'
 import { openCgroups } from './cgroups.ts'
+import { endTree } from './end.ts'
 import { openWithCgroups, openWithoutCgroups } from './testing.ts'
 
 const MiB = 2 ** 20
@@ -190,6 +191,24 @@ test.skipIf(elsewhere)(
     await all.kill('r')
     await expect.poll(() => all.isPopulated('r'), patience).toBe(false)
     await all.close()
+  },
+)
+
+const alone = groups?.freeze ? elsewhere : 'there are no groups of version 2 here'
+
+test.skipIf(alone)(
+  `a process that a crash left on its way, in a group of version 1 alone, is ended with its runner (${alone ?? 'here'})`,
+  async () => {
+    const cgroups = await openCgroups(place.installation)
+    if (cgroups === undefined) throw new Error('there were groups a moment ago')
+    await cgroups.make('r', { ...small, tasks: 100 })
+    const stray = spawn('sleep', ['3600'])
+    await writeFile(join(cgroups.foldersAtStart('r').cpu ?? '', 'cgroup.procs'), String(stray.pid))
+    expect(await cgroups.populated()).toEqual(['r'])
+    const ended = once(stray, 'exit')
+    await endTree({ id: 'r', installation: place.installation, main: undefined, cgroups }, never)
+    expect(await ended).toEqual([null, 'SIGKILL'])
+    await cgroups.close()
   },
 )
 

@@ -213,7 +213,9 @@ function cgroupsIn(all: readonly Usable[]): Cgroups {
     ...(v2 && { freeze: (id, yes) => writeFile(join(groupIn(v2.root, id), 'cgroup.freeze'), yes ? '1' : '0') }),
     kill: async (id) => {
       await stands(id) // to end is work too, and what it holds is wanted
-      if (v2) return writeFile(join(groupIn(v2.root, id), 'cgroup.kill'), '1').catch(ignoreMissing)
+      const whole = v2 && groupIn(v2.root, id)
+      if (whole && (await isPopulated(whole, 2))) return writeFile(join(whole, 'cgroup.kill'), '1').catch(ignoreMissing)
+      // Without version 2 all are in these; with it, who was on the way into the groups when the server was killed.
       for (const { root } of roots) for (const pid of await membersOf(groupIn(root, id))) sendSignal(pid, 'SIGKILL')
     },
     remove: async (id) => {

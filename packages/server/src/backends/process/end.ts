@@ -18,10 +18,23 @@ const patienceMs = 10_000
 /**
  * Ends every process of a runner, those that left its process group included, and returns when none is left. It looks
  * again until a look finds nothing, for a process may have started another in between. Its control group tells for a few µs
- * whether it is empty; to look at every process of the machine is felt by callers, so that comes when it is.
+ * whether it is empty; to look at every process of the machine is felt by callers, so that comes when it is. Throws a sentence
+ * when some are left after ten seconds.
  */
 export async function endTree(tree: Tree, signal: AbortSignal): Promise<void> {
-  const until = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
+  const late = AbortSignal.timeout(patienceMs)
+  try {
+    await endAll(tree, AbortSignal.any([signal, late]))
+  } catch (error) {
+    if (error !== late.reason) throw error
+    const stuck = `Processes of runner ${tree.id} are still there ${patienceMs / 1_000} seconds after they were killed`
+    throw new Error(`${stuck}: the kernel keeps them, as it does while a disk or a driver does not answer`, {
+      cause: error,
+    })
+  }
+}
+
+async function endAll(tree: Tree, until: AbortSignal): Promise<void> {
   const seen = new Map<number, Proc>()
   for (;;) {
     await emptied(tree, until)

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
@@ -56,6 +56,29 @@ test.skipIf(none)(`with the server goes what forks, and what waits${none}`, asyn
   for (const pid of [begun.pid, ...pids]) await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false)
   await expect(forks.begin()).rejects.toThrow('the backend is closed')
 })
+
+test.skipIf(none)(
+  `a helper whose parent was gone before it could tie itself to that ends all the same${none}`,
+  async () => {
+    const helper = spawn(python ?? '', ['-I', '-c', orphan, dirname(dirname(program))], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    expect(await Promise.all([text(helper.stdout), text(helper.stderr)])).toEqual(['an orphan\n', ''])
+  },
+)
+
+/** Its child speaks on for as long as it lives. */
+const orphan = `
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from carrick_launch.kernel import end_with_parent
+parent = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent: time.sleep(0.01)
+    print('an orphan', flush=True)
+    end_with_parent(9, parent)
+    print('lives on')
+os._exit(0)`
 
 test(`without an interpreter the sentence says so`, async () => {
   const forks = new ForkServer(
