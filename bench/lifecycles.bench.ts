@@ -14,21 +14,24 @@ const rounds = 3
  * queues, which have no HTTP to do, and with a server that does nothing else than the HTTP? Expected: more than the queues, because
  * callers share commits, and half of nothing, because a life is two commits and a call of the runner.
  *
- * By turns, so that all meet the same machine: ours over HTTP, its runner a server of its own; BullMQ on Redis that syncs every
+ * By turns, so that all meet the same machine: ours over HTTP, its runner a server of its own, and once more with a store that keeps
+ * nothing, which tells what storing costs; BullMQ on Redis that syncs every
  * write and pg-boss on Postgres with a fetch loop, each engine alone in one process.
  */
 export async function lifecyclesPerSecond(report: Report): Promise<void> {
   await using redis = await startRedis()
   const programs = postgresPrograms()
   await using postgres = programs === undefined ? undefined : await startPostgres(programs)
-  const found: Record<'ours' | 'nothing' | 'bullmq' | 'pgBoss', number[]> = {
+  const found: Record<'ours' | 'unstored' | 'nothing' | 'bullmq' | 'pgBoss', number[]> = {
     ours: [],
+    unstored: [],
     nothing: [],
     bullmq: [],
     pgBoss: [],
   }
   for (let round = 0; round < rounds; round += 1) {
-    found.ours.push(await ours())
+    found.ours.push(await ours('durable'))
+    found.unstored.push(await ours('nothing'))
     found.nothing.push(await nothing())
     if (redis) found.bullmq.push(await engine('bullmq-run.ts', redis.port))
     if (postgres) found.pgBoss.push(await engine('pg-boss-run.ts', await postgres.newDatabase()))
@@ -38,16 +41,17 @@ export async function lifecyclesPerSecond(report: Report): Promise<void> {
   report.add('the same ÷ a Node server that stores and runs nothing', perSecond / median(found.nothing), {
     atLeast: 0.45,
   })
+  report.add('with a store that keeps nothing ÷ that server', median(found.unstored) / median(found.nothing))
   if (redis === undefined) console.error('redis-server is not here (apt-get install redis-server): BullMQ is not asked')
   else report.add('the same ÷ BullMQ alone, appendfsync always', perSecond / median(found.bullmq), { atLeast: 1.5 })
   if (postgres === undefined) console.error('Postgres is not here (apt-get install postgresql): pg-boss is not asked')
   else report.add('the same ÷ pg-boss alone, own fetch loop', perSecond / median(found.pgBoss), { atLeast: 1.5 })
 }
 
-async function ours(): Promise<number> {
+async function ours(store: 'durable' | 'nothing'): Promise<number> {
   await using runner = start('http-runner.ts')
   const { port } = await runner.hear<{ port: number }>()
-  await using server = await startServer('durable', port)
+  await using server = await startServer(store, port)
   return await live(server.port, `/queue${server.path}`, `Key ${server.key}`)
 }
 
