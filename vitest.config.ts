@@ -13,7 +13,7 @@ const isEngineHere = whyNoEngine() === undefined
  */
 const withPodman = [
   ...['dockerfiles', 'image-builder', 'registries'].map((name) => `packages/server/src/builder/image/${name}`),
-  'packages/server/src/backends/docker/escape',
+  'packages/server/src/backends/docker/escape/escape',
   'test/e2e/docker/deploys',
 ]
 const isPodmanWanted = process.env['CARRICK_TEST_PODMAN'] === 'true'

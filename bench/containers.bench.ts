@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { RunnerBackend } from '../packages/server/src/backends/backend.ts'
-import { openEngine, unless, type Engine } from '../packages/server/src/backends/docker/engine.ts'
+import { openEngine, unless, type Engine } from '../packages/server/src/backends/docker/engine/engine.ts'
 import { openDocker, testImage } from '../packages/server/src/backends/docker/testing.ts'
 import { median, type Report } from './report.ts'
 

@@ -19,7 +19,7 @@ import { ensureCertificates } from '../packages/server/src/front/certificates.ts
 import { createGateway } from '../packages/server/src/gateway/gateway.ts'
 import { createHomes } from '../packages/server/src/home/memory-home.ts'
 import { createApps } from '../packages/server/src/home/store-apps.ts'
-import { Entries } from '../packages/server/src/backends/docker/entry.ts'
+import { Entries } from '../packages/server/src/backends/docker/runner/entry.ts'
 import { bootId, procOf } from '../packages/server/src/backends/process/proc.ts'
 import { systemClock } from '../packages/server/src/kit/clock.ts'
 import { WaysIn } from '../packages/server/src/kit/ways-in.ts'

@@ -87,7 +87,7 @@ The numbers are those of the list of what is always true. 8 (deploys), 9 (what t
 
 \`npm run crash -- --seed SEED --rounds ROUNDS --fault FAULT\` plays the same faults at the same counts. What happens between two of
 them is up to the machine, so a violation may take more than one try to show again.
-${broken(lines)}`
+${brokenPromises(lines)}`
 }
 
 function row(name: string, what: string, lines: readonly Line[]): string {
@@ -105,7 +105,7 @@ function row(name: string, what: string, lines: readonly Line[]): string {
   return `| ${cells.join(' | ')} |`
 }
 
-function broken(lines: readonly Line[]): string {
+function brokenPromises(lines: readonly Line[]): string {
   const found = lines.flatMap(({ violations, fault, seed, from, commit }) =>
     violations.map(
       ({ invariant, request = '', what }) =>

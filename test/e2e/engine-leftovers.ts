@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
-import type { Engine } from '../../packages/server/src/backends/docker/engine.ts'
+import type { Engine } from '../../packages/server/src/backends/docker/engine/engine.ts'
 
 /**
  * Takes away what a server that has ended left in the engine that all tests share: its images' names, which an installation
@@ -8,7 +8,7 @@ import type { Engine } from '../../packages/server/src/backends/docker/engine.ts
 export async function clearEngine(storeFile: string, port: number): Promise<void> {
   const installation = installationIn(storeFile)
   if (installation === undefined) return
-  const { openEngine } = await import('../../packages/server/src/backends/docker/engine.ts')
+  const { openEngine } = await import('../../packages/server/src/backends/docker/engine/engine.ts')
   const { labelsOfInstallation } = await import('../../packages/server/src/backends/docker/labels.ts')
   const { repositoryOf } = await import('../../packages/server/src/builder/image/names.ts')
   const { docker } = await openEngine()
@@ -25,7 +25,7 @@ export async function clearEngine(storeFile: string, port: number): Promise<void
 
 /** Takes away the names by which images of a registry that has ended are in the engine. */
 export async function forgetRegistry(host: string): Promise<void> {
-  const { openEngine } = await import('../../packages/server/src/backends/docker/engine.ts')
+  const { openEngine } = await import('../../packages/server/src/backends/docker/engine/engine.ts')
   const { docker } = await openEngine()
   for (const name of (await namesOf(docker)).filter((each) => each.startsWith(`${host}/`)))
     await gone(docker.getImage(name).remove())

@@ -1,4 +1,4 @@
-import { openEngine } from './backends/docker/engine.ts'
+import { openEngine } from './backends/docker/engine/engine.ts'
 import { findPythons } from './builder/pythons.ts'
 import type { Config } from './config.ts'
 

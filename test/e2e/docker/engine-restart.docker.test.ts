@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { OwnEngine } from '../../../packages/server/src/backends/docker/own-engine.ts'
+import { OwnEngine } from '../../../packages/server/src/backends/docker/engine/own-engine.ts'
 import { Carrick, root, until } from '../carrick.ts'
 
 const canHave = existsSync('/usr/sbin/dockerd') && process.getuid?.() === 0

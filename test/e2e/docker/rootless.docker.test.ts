@@ -67,7 +67,7 @@ describe.skipIf(why !== undefined)(`with an engine in Docker's rootless mode (${
 
   test('the escape suite passes there', async () => {
     const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-    const file = 'packages/server/src/backends/docker/escape.docker.test.ts'
+    const file = 'packages/server/src/backends/docker/escape/escape.docker.test.ts'
     const args = ['run', '--configLoader=runner', '--project=docker', '--no-color', '--reporter=verbose', file]
     const later = '10.219.98.1'
     take() // what a killed run left would not be later

@@ -1,4 +1,4 @@
-import type { WallSettings } from '../backends/docker/walls.ts'
+import type { WallSettings } from '../backends/docker/walls/walls.ts'
 import { listOf, type Config } from '../config.ts'
 
 /** What the operator decided about the walls around containers. */

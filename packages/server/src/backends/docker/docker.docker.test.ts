@@ -1,5 +1,5 @@
 import { describeBackend } from '../conformance.ts'
-import { openEngine } from './engine.ts'
+import { openEngine } from './engine/engine.ts'
 import { dockerBackend, podmanBackend } from './testing.ts'
 
 const { kind } = (await openEngine()).facts

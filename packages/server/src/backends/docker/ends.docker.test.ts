@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Sighting } from '../../domain/runner.ts'
 import type { RunnerBackend, RunnerOutput, RunnerSpec } from '../backend.ts'
-import { openEngine, type Engine } from './engine.ts'
+import { openEngine, type Engine } from './engine/engine.ts'
 import { openDocker, testImage } from './testing.ts'
 
 /** How containers end, and why that is told. */

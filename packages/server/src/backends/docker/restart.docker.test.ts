@@ -10,7 +10,7 @@ import { silent } from '../../kit/logger.ts'
 import type { RunnerBackend, RunnerOutput } from '../backend.ts'
 import { state } from '../conformance.ts'
 import { createDockerBackend } from './index.ts'
-import { nodeInside, OwnEngine } from './own-engine.ts'
+import { nodeInside, OwnEngine } from './engine/own-engine.ts'
 
 const never = new AbortController().signal
 const patience = { timeout: 120_000, interval: 50 }

@@ -2,9 +2,9 @@ import type { RunnerId } from '../../domain/ids.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { RunnerOutput } from '../backend.ts'
 import type { WaysIn } from '../../kit/ways-in.ts'
-import type { Engine } from './engine.ts'
-import type { Entries } from './entry.ts'
-import type { Walls } from './walls.ts'
+import type { Engine } from './engine/engine.ts'
+import type { Entries } from './runner/entry.ts'
+import type { Walls } from './walls/walls.ts'
 
 /** By whom an image is pulled. */
 export interface PullCredentials {

@@ -5,7 +5,7 @@ import type { RunnerId } from '../../domain/ids.ts'
 import { silent } from '../../kit/logger.ts'
 import type { RunnerBackend } from '../backend.ts'
 import type { BackendUnderTest, Place } from '../conformance.ts'
-import { openEngine } from './engine.ts'
+import { openEngine } from './engine/engine.ts'
 import { createDockerBackend } from './index.ts'
 
 /** The image that tests run in, as `test/engine` provides it. */

@@ -3,8 +3,8 @@ import { PassThrough } from 'node:stream'
 import { once } from 'node:events'
 import type Docker from 'dockerode'
 import { z } from 'zod'
-import { wordsOf } from '../../backends/docker/engine.ts'
-import { asPodmanTakesIt, isPodman } from '../../backends/docker/podman.ts'
+import { wordsOf } from '../../backends/docker/engine/engine.ts'
+import { asPodmanTakesIt, isPodman } from '../../backends/docker/engine/podman.ts'
 
 const Described = z.object({
   executable: z.string(),

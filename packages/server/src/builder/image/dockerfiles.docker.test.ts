@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { isPodman } from '../../backends/docker/podman.ts'
+import { isPodman } from '../../backends/docker/engine/podman.ts'
 import type { AppFile } from '../../domain/revision.ts'
 import type { ImageBuilder } from './image-builder.ts'
 import {

@@ -1,5 +1,5 @@
 import { CarrickError } from '../../domain/errors.ts'
-import { statusOf, wordsOf } from '../../backends/docker/engine.ts'
+import { statusOf, wordsOf } from '../../backends/docker/engine/engine.ts'
 import { EngineBuildError } from './engine-build.ts'
 import { parseImageName } from '../../domain/image-reference.ts'
 

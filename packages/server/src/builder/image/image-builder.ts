@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type Docker from 'dockerode'
-import { unlessImagesGo } from '../../backends/docker/podman.ts'
+import { unlessImagesGo } from '../../backends/docker/engine/podman.ts'
 import { CarrickError } from '../../domain/errors.ts'
 import type { AccountId, EnvironmentId } from '../../domain/ids.ts'
 import type { BuiltEnvironment, EnvironmentDefinition } from '../../domain/revision.ts'

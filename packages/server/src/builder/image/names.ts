@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type Docker from 'dockerode'
-import { statusOf } from '../../backends/docker/engine.ts'
+import { statusOf } from '../../backends/docker/engine/engine.ts'
 import { labelsOfInstallation } from '../../backends/docker/labels.ts'
-import { isPodman, untagWithPodman } from '../../backends/docker/podman.ts'
+import { isPodman, untagWithPodman } from '../../backends/docker/engine/podman.ts'
 import type { EnvironmentId } from '../../domain/ids.ts'
 
 /** Labels of images, and of the containers that look into them, besides the installation's. */

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import { filesIn } from '../../backends/docker/image-files.ts'
+import { filesIn } from '../../backends/docker/engine/image-files.ts'
 
 /** A package of the distribution that an image is made of. */
 export interface SystemPackage {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import { isPodman } from '../../backends/docker/podman.ts'
+import { isPodman } from '../../backends/docker/engine/podman.ts'
 import { buildWithBuildah } from './buildah-build.ts'
 import { mountsFiles, withOwnCaches } from './buildah-caches.ts'
 import { endMembers, groupsOf, hasMembers } from './buildah-members.ts'

@@ -1,3 +1,0 @@
-import { escapeSuite } from './escape/suite.ts'
-
-escapeSuite({ tasks: 100 })

@@ -1,0 +1,3 @@
+import { escapeSuite } from './suite.ts'
+
+escapeSuite({ tasks: 100 })
