@@ -1,6 +1,6 @@
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hierarchiesIn } from '../packages/server/src/backends/process/cgroup-places.ts'
+import { hierarchiesIn } from '../packages/server/src/backends/process/groups/places.ts'
 import type { Carrick } from '../test/e2e/carrick.ts'
 
 /**

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { sendSignal } from '../packages/server/src/backends/process/signals.ts'
 import { accepts } from '../packages/server/src/scheduler/probe.ts'
-import { createPorts } from '../packages/server/src/backends/process/ports.ts'
+import { createPorts } from '../packages/server/src/backends/process/start/ports.ts'
 import type { Carrick } from '../test/e2e/carrick.ts'
 
 /** What the platform starts, to be started by hand. */

@@ -1,11 +1,11 @@
 import type { RunnerId } from '../../domain/ids.ts'
 import type { Logger } from '../../kit/logger.ts'
 import type { RunnerOutput } from '../backend.ts'
-import type { Bounds } from './bounds.ts'
-import type { Isolation } from './isolation.ts'
-import type { Launcher } from './launcher.ts'
-import type { Ports } from './ports.ts'
-import type { Place } from './survivors.ts'
+import type { Bounds } from './groups/bounds.ts'
+import type { Isolation } from './isolation/isolation.ts'
+import type { Launcher } from './start/launcher.ts'
+import type { Ports } from './start/ports.ts'
+import type { Place } from './end/survivors.ts'
 
 /** What all runners of a backend have in common. */
 export interface RunnerSetting {

@@ -4,7 +4,7 @@ import { silent } from '../../kit/logger.ts'
 import type { RunnerBackend } from '../backend.ts'
 import type { BackendUnderTest, Place } from '../conformance.ts'
 import { createProcessBackend } from './index.ts'
-import type { Ingress } from './isolation.ts'
+import type { Ingress } from './isolation/isolation.ts'
 
 const programs = {
   execHelper: fileURLToPath(new URL('../../../../../runners/python/carrick_exec', import.meta.url)),

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { findPython } from '../../process/launcher.ts'
+import { findPython } from '../../process/start/launcher.ts'
 import { routesOf } from '../network/taken.ts'
 
 const helper = fileURLToPath(new URL('../../../../../../runners/python/carrick_inside', import.meta.url))

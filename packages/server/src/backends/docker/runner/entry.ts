@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Address } from '../../../domain/runner.ts'
 import type { Logger } from '../../../kit/logger.ts'
 import type { Dial } from '../../../kit/ways-in.ts'
-import { findPython } from '../../process/launcher.ts'
+import { findPython } from '../../process/start/launcher.ts'
 import { isAlive, type ProcIdentity } from '../../process/proc.ts'
 
 const program = fileURLToPath(new URL('../../../../../../runners/python/carrick_enter', import.meta.url))

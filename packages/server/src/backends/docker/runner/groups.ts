@@ -2,7 +2,7 @@ import { readFileSync, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunnerUsage } from '../../backend.ts'
-import { hierarchiesIn, type Hierarchy } from '../../process/cgroup-places.ts'
+import { hierarchiesIn, type Hierarchy } from '../../process/groups/places.ts'
 
 const lookEveryMs = 500
 

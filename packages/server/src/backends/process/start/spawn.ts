@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { Readable } from 'node:stream'
-import type { Exit } from '../../domain/runner.ts'
-import type { RunnerSpec } from '../backend.ts'
+import type { Exit } from '../../../domain/runner.ts'
+import type { RunnerSpec } from '../../backend.ts'
 import type { Begun } from './fork-server.ts'
-import { networkFile, type Isolation } from './isolation.ts'
+import { networkFile, type Isolation } from '../isolation/isolation.ts'
 import type { Launcher } from './launcher.ts'
 import { dismiss } from './spare.ts'
-import type { Place } from './survivors.ts'
+import type { Place } from '../end/survivors.ts'
 
 export interface RunnerPorts {
   readonly app: number

@@ -1,4 +1,4 @@
-import { allWithEnvironment, type Proc } from './proc.ts'
+import { allWithEnvironment, type Proc } from '../proc.ts'
 
 /** A process, and the runner that it says it is of. */
 export interface Counted extends Proc {

@@ -1,6 +1,6 @@
-import type { Confinement, RunnerOutline, RunnerSpec } from '../backend.ts'
-import type { RunnerId } from '../../domain/ids.ts'
-import { tooMuchMemory } from '../too-much.ts'
+import type { Confinement, RunnerOutline, RunnerSpec } from '../../backend.ts'
+import type { RunnerId } from '../../../domain/ids.ts'
+import { tooMuchMemory } from '../../too-much.ts'
 import type { Cgroups } from './cgroups.ts'
 import { StartsBehind } from './starts-behind.ts'
 

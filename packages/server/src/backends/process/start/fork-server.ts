@@ -3,8 +3,8 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants as os } from 'node:os'
 import { Duplex } from 'node:stream'
-import type { Exit } from '../../domain/runner.ts'
-import { lineReader } from './lines.ts'
+import type { Exit } from '../../../domain/runner.ts'
+import { lineReader } from '../lines.ts'
 
 /** A process that waits to be told what to become, and its pipes. */
 export interface Begun {

@@ -2,9 +2,9 @@ import { constants, writeFileSync } from 'node:fs'
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { RunnerId } from '../../domain/ids.ts'
-import type { RunnerUsage } from '../backend.ts'
-import { aboveLeaf, delegate, enable } from './cgroup-delegation.ts'
+import type { RunnerId } from '../../../domain/ids.ts'
+import type { RunnerUsage } from '../../backend.ts'
+import { aboveLeaf, delegate, enable } from './delegation.ts'
 import {
   filesAmongStarting,
   filesAtStart,
@@ -15,10 +15,10 @@ import {
   filesOnceServing,
   type GroupFile,
   type GroupLimits,
-} from './cgroup-files.ts'
-import { membersOf, moveAll } from './cgroup-members.ts'
-import { hierarchiesIn, type Hierarchy } from './cgroup-places.ts'
-import { sendSignal } from './signals.ts'
+} from './files.ts'
+import { membersOf, moveAll } from './members.ts'
+import { hierarchiesIn, type Hierarchy } from './places.ts'
+import { sendSignal } from '../signals.ts'
 
 /**
  * A control group per runner, where the machine lets us make them, in each hierarchy that is of use: version 2, whose

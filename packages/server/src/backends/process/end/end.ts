@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { RunnerId } from '../../domain/ids.ts'
-import type { Cgroups } from './cgroups.ts'
+import type { RunnerId } from '../../../domain/ids.ts'
+import type { Cgroups } from '../groups/cgroups.ts'
 import { Census } from './census.ts'
-import { isAlive, procOf, type Proc, type ProcIdentity } from './proc.ts'
-import { sendSignal } from './signals.ts'
+import { isAlive, procOf, type Proc, type ProcIdentity } from '../proc.ts'
+import { sendSignal } from '../signals.ts'
 
 export interface Tree {
   readonly id: RunnerId

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Address } from '../../domain/runner.ts'
+import type { Address } from '../../../domain/runner.ts'
 
 const latestMs = 250
 /** The least time between two looks, and the share that it may have of the time which the start has taken so far. */

@@ -8,11 +8,11 @@ import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { RunnerBackend, RunnerSpec } from '../backend.ts'
-import { isRunning, type Place } from '../conformance.ts'
-import { openCgroups } from './cgroups.ts'
-import { procOf } from './proc.ts'
-import { openIsolated } from './testing.ts'
+import type { RunnerBackend, RunnerSpec } from '../../backend.ts'
+import { isRunning, type Place } from '../../conformance.ts'
+import { openCgroups } from '../groups/cgroups.ts'
+import { procOf } from '../proc.ts'
+import { openIsolated } from '../testing.ts'
 
 const probe = await openCgroups(`probe-${process.pid}`)
 await probe?.close()
@@ -200,7 +200,7 @@ test.skipIf(noGroups)(
     process.kill(process.pid, 'SIGKILL')`
     const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url))
     const flags = ['--conditions=carrick-source', '--input-type=module', '-e', host]
-    const told = [beside('testing.ts'), beside('cgroups.ts'), JSON.stringify(place), JSON.stringify(specs)]
+    const told = [beside('../testing.ts'), beside('../groups/cgroups.ts'), JSON.stringify(place), JSON.stringify(specs)]
     const child = spawn(process.execPath, [...flags, ...told], { stdio: ['ignore', 'pipe', 'inherit'] })
     await Promise.all([text(child.stdout), once(child, 'exit')])
     const groups = await aheadOf(place)

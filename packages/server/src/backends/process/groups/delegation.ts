@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { procOf } from './proc.ts'
+import { procOf } from '../proc.ts'
 
 const wanted: readonly string[] = ['memory', 'cpu', 'pids']
 const leaf = 'carrick-server'

@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { isRunning } from '../conformance.ts'
+import { isRunning } from '../../conformance.ts'
 import { ForkServer } from './fork-server.ts'
 import { findPython } from './launcher.ts'
 import { dismiss } from './spare.ts'
 
 const python = await findPython('/usr/local/bin:/usr/bin:/bin')
-const program = fileURLToPath(new URL('../../../../../runners/python/carrick_launch/__main__.py', import.meta.url))
+const program = fileURLToPath(new URL('../../../../../../runners/python/carrick_launch/__main__.py', import.meta.url))
 const none = python === undefined ? ' (not here: there is no python3)' : ''
 
 function open(): { readonly forks: ForkServer; readonly pids: number[] } {

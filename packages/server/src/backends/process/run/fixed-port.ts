@@ -1,7 +1,7 @@
 import { readdir, readlink } from 'node:fs/promises'
-import type { Address } from '../../domain/runner.ts'
-import { listenersOf, type Listener } from '../listeners.ts'
-import { procsOf, type Tree } from './end.ts'
+import type { Address } from '../../../domain/runner.ts'
+import { listenersOf, type Listener } from '../../listeners.ts'
+import { procsOf, type Tree } from '../end/end.ts'
 
 /** Runners that share the machine's network are told apart by who has a socket open, which takes a look at all processes. */
 const lookEveryMs = 250

@@ -2,8 +2,8 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { RunnerOutline } from '../backend.ts'
-import type { ProcIdentity } from './proc.ts'
+import type { RunnerOutline } from '../../backend.ts'
+import type { ProcIdentity } from '../proc.ts'
 
 const fileName = 'runner.json'
 

@@ -6,11 +6,11 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Address, Sighting } from '../../domain/runner.ts'
-import type { RunnerBackend, RunnerSpec } from '../backend.ts'
-import { isRunning, startInAnotherProcess } from '../conformance.ts'
+import type { Address, Sighting } from '../../../domain/runner.ts'
+import type { RunnerBackend, RunnerSpec } from '../../backend.ts'
+import { isRunning, startInAnotherProcess } from '../../conformance.ts'
 import { ownAddresses } from './own-addresses.ts'
-import { openIsolated, isolatedBackend } from './testing.ts'
+import { openIsolated, isolatedBackend } from '../testing.ts'
 
 const never = new AbortController().signal
 const patience = { timeout: 20_000, interval: 20 }
@@ -164,7 +164,7 @@ serve()`)
 
 /** Processes of the machine that belong to this installation. */
 async function left(): Promise<readonly number[]> {
-  const { allWithEnvironment } = await import('./proc.ts')
+  const { allWithEnvironment } = await import('../proc.ts')
   return (await allWithEnvironment())
     .filter(({ environment }) => environment.get('CARRICK_INSTALLATION') === installation)
     .map(({ pid }) => pid)

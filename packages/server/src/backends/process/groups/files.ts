@@ -1,4 +1,4 @@
-import type { Limits } from '../backend.ts'
+import type { Limits } from '../../backend.ts'
 
 /** A file of a control group, and what is written into it. */
 export interface GroupFile {

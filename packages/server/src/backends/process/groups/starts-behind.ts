@@ -1,5 +1,5 @@
-import type { RunnerId } from '../../domain/ids.ts'
-import type { RunnerSpec } from '../backend.ts'
+import type { RunnerId } from '../../../domain/ids.ts'
+import type { RunnerSpec } from '../../backend.ts'
 import { standsBack } from './standing-back.ts'
 
 const askEveryMs = 500

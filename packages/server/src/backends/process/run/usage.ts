@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import type { RunnerId } from '../../domain/ids.ts'
-import type { RunnerUsage } from '../backend.ts'
-import { allProcs, type Proc } from './proc.ts'
-import type { Place } from './survivors.ts'
+import type { RunnerId } from '../../../domain/ids.ts'
+import type { RunnerUsage } from '../../backend.ts'
+import { allProcs, type Proc } from '../proc.ts'
+import type { Place } from '../end/survivors.ts'
 
 /** How the kernel counts in /proc: USER_HZ and the size of a page. Both are the same on every machine that Node runs on. */
 const ticksPerSecond = 100

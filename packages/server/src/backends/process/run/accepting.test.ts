@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import { freePort } from '../../testing/free-port.ts'
+import { freePort } from '../../../testing/free-port.ts'
 import { hear, whenAccepting, type Words } from './accepting.ts'
 
 const servers: Server[] = []

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RunnerId } from '../../domain/ids.ts'
-import type { Cgroups } from './cgroups.ts'
-import { allWithEnvironment, isAlive, type ProcIdentity } from './proc.ts'
-import { readRecord, type Recorded } from './record.ts'
+import type { RunnerId } from '../../../domain/ids.ts'
+import type { Cgroups } from '../groups/cgroups.ts'
+import { allWithEnvironment, isAlive, type ProcIdentity } from '../proc.ts'
+import { readRecord, type Recorded } from '../start/record.ts'
 
 export interface Place {
   readonly folder: string
