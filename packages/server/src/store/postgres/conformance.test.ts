@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silent } from '../../kit/logger.ts'
 import { postgresPrograms, startPostgres, type TestPostgres } from '../../testing/postgres.ts'
-import { describeStore } from '../conformance.ts'
+import { describeStore } from '../conformance/store.ts'
 import { knownMigrations, migration } from '../migrations.ts'
 import { done, read, sql, write } from '../sql.ts'
 import { openPostgresStore } from './index.ts'

@@ -1,4 +1,4 @@
 import { openTestStore } from '../../testing/store.ts'
-import { describeStore } from '../conformance.ts'
+import { describeStore } from '../conformance/store.ts'
 
 describeStore('SQLite', () => openTestStore())

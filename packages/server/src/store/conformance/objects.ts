@@ -5,9 +5,9 @@ import {
   comfyWorkflowsOfAccount,
   countComfyWorkflows,
   deleteComfyWorkflow,
-} from './comfy.ts'
+} from '../comfy.ts'
 import { describe, expect, test } from 'vitest'
-import type { StoredObject } from '../domain/object.ts'
+import type { StoredObject } from '../../domain/object.ts'
 import {
   addObject,
   completeObject,
@@ -20,9 +20,9 @@ import {
   putPart,
   putWhole,
   setAcl,
-} from './objects.ts'
-import type { Store } from './store.ts'
-import { deleteValue, dropExpiredValues, putValue, valueAt } from './values.ts'
+} from '../objects.ts'
+import type { Store } from '../store.ts'
+import { deleteValue, dropExpiredValues, putValue, valueAt } from '../values.ts'
 
 const fileOf = (digits: string) => digits.padEnd(40, '0')
 const part = (number: number, digits: string, length = 1) => ({

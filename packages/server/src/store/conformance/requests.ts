@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { NewRequest, Outcome } from '../domain/request.ts'
-import { addTestApp } from '../testing/store.ts'
-import { payloadOf, resultOf } from './bodies.ts'
+import type { NewRequest, Outcome } from '../../domain/request.ts'
+import { addTestApp } from '../../testing/store.ts'
+import { payloadOf, resultOf } from '../bodies.ts'
 import {
   acceptRequest,
   appsWithUnfinished,
@@ -16,8 +16,8 @@ import {
   unfinishedRequests,
   waitingByCaller,
   waitingRequests,
-} from './requests.ts'
-import type { Store } from './store.ts'
+} from '../requests.ts'
+import type { Store } from '../store.ts'
 
 const now = 1_800_000_000_000
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { bodiesUnder } from './blobs.ts'
-import { imageBytes } from './image-users.ts'
-import { forgetImageBlobs, forgetManifest, unnamedManifests } from './registry-sweep.ts'
+import { bodiesUnder } from '../blobs.ts'
+import { imageBytes } from '../image-users.ts'
+import { forgetImageBlobs, forgetManifest, unnamedManifests } from '../registry-sweep.ts'
 import {
   deleteManifest,
   deleteTag,
@@ -18,8 +18,8 @@ import {
   repositoryExists,
   tagsOf,
   useBlob,
-} from './registry.ts'
-import type { Store } from './store.ts'
+} from '../registry.ts'
+import type { Store } from '../store.ts'
 
 const hexOf = (digits: string) => digits.padEnd(64, '0')
 const blob = (digits: string) => ({ digest: `sha256:${hexOf(digits)}`, blob: hexOf(digits), length: 5 })

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { NewRequest, Outcome } from '../domain/request.ts'
-import { addTestAccount, addTestApp } from '../testing/store.ts'
-import { deleteApp, queueOfApp, updateQueue } from './apps.ts'
-import { payloadOf, resultOf, submitterOf } from './bodies.ts'
-import { addKey, revokeKey } from './keys.ts'
-import { reportUnits } from './reports.ts'
-import { acceptRequest, finishAttempt, requestById } from './requests.ts'
+import type { NewRequest, Outcome } from '../../domain/request.ts'
+import { addTestAccount, addTestApp } from '../../testing/store.ts'
+import { deleteApp, queueOfApp, updateQueue } from '../apps.ts'
+import { payloadOf, resultOf, submitterOf } from '../bodies.ts'
+import { addKey, revokeKey } from '../keys.ts'
+import { reportUnits } from '../reports.ts'
+import { acceptRequest, finishAttempt, requestById } from '../requests.ts'
 import {
   dropPayloads,
   endedRequests,
@@ -15,10 +15,10 @@ import {
   oldRunners,
   stepSize,
   unkeptRequests,
-} from './retention.ts'
-import { addRunner, runnerById, saveRunner } from './runners.ts'
-import { done, read, sql, write } from './sql.ts'
-import type { Store } from './store.ts'
+} from '../retention.ts'
+import { addRunner, runnerById, saveRunner } from '../runners.ts'
+import { done, read, sql, write } from '../sql.ts'
+import type { Store } from '../store.ts'
 
 const now = 1_800_000_000_000
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { forgetImage, imageOf, keepImage, keptImages, sbomOf, useImage } from './environment-images.ts'
-import { forgetImported, importedImages, keepImported } from './imported-images.ts'
-import type { Store } from './store.ts'
+import { forgetImage, imageOf, keepImage, keptImages, sbomOf, useImage } from '../environment-images.ts'
+import { forgetImported, importedImages, keepImported } from '../imported-images.ts'
+import type { Store } from '../store.ts'
 
 /** What every engine promises of environments that are images. */
 export function describeImages(store: () => Store): void {

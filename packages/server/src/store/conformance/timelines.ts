@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { NewRequest, Outcome } from '../domain/request.ts'
-import { registerTestRevision } from '../testing/scheduler.ts'
-import { acceptRequest, finishAttempt, retryLater, startAttempt } from './requests.ts'
-import { addRunner, saveRunner } from './runners.ts'
-import type { Store } from './store.ts'
-import { noteLaunch, timelineOf } from './timelines.ts'
+import type { NewRequest, Outcome } from '../../domain/request.ts'
+import { registerTestRevision } from '../../testing/scheduler.ts'
+import { acceptRequest, finishAttempt, retryLater, startAttempt } from '../requests.ts'
+import { addRunner, saveRunner } from '../runners.ts'
+import type { Store } from '../store.ts'
+import { noteLaunch, timelineOf } from '../timelines.ts'
 
 const now = 1_800_000_000_000
 const outcome: Outcome = { status: 200, headers: [], body: { inline: new Uint8Array() }, runnerId: 'timed-cold' }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { endTestRequest } from '../testing/requests.ts'
-import { registerTestRevision } from '../testing/scheduler.ts'
-import { beginEvent, changesOf, deploymentsOf, endEvent, eventsOfAccount, forgetEvents } from './events.ts'
+import { endTestRequest } from '../../testing/requests.ts'
+import { registerTestRevision } from '../../testing/scheduler.ts'
+import { beginEvent, changesOf, deploymentsOf, endEvent, eventsOfAccount, forgetEvents } from '../events.ts'
 import {
   exchanged,
   finishedRequestById,
@@ -10,10 +10,10 @@ import {
   runnerAppOfKey,
   runnerSpans,
   runnerTimes,
-} from './reports.ts'
-import { revisionsPage } from './revisions.ts'
-import { addRunner, saveRunner } from './runners.ts'
-import type { Store } from './store.ts'
+} from '../reports.ts'
+import { revisionsPage } from '../revisions.ts'
+import { addRunner, saveRunner } from '../runners.ts'
+import type { Store } from '../store.ts'
 
 const now = 1_800_000_000_000
 const app = 'reported'

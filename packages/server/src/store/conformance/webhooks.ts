@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { NewRequest, Outcome } from '../domain/request.ts'
-import { addTestApp } from '../testing/store.ts'
+import type { NewRequest, Outcome } from '../../domain/request.ts'
+import { addTestApp } from '../../testing/store.ts'
 import {
   acceptRequest,
   completeWaiting,
@@ -9,8 +9,8 @@ import {
   requestCancel,
   retryLater,
   startAttempt,
-} from './requests.ts'
-import type { Store } from './store.ts'
+} from '../requests.ts'
+import type { Store } from '../store.ts'
 import {
   countDueWebhooks,
   dueWebhooks,
@@ -18,7 +18,7 @@ import {
   recordDelivery,
   resendWebhook,
   webhooksOfAccount,
-} from './webhooks.ts'
+} from '../webhooks.ts'
 
 const now = 1_800_000_000_000
 const accountId = 'account-1'
