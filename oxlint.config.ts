@@ -66,7 +66,7 @@ export default defineConfig({
   overrides: [
     ...directions,
     {
-      files: ['**/*.test.ts', '**/conformance*.ts', 'packages/server/src/testing/**'],
+      files: ['**/*.test.ts', '**/conformance.ts', '**/conformance/**', 'packages/server/src/testing/**'],
       rules: { 'no-restricted-imports': 'off' },
     },
   ],
