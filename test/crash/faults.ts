@@ -85,7 +85,7 @@ async function killAt(point: CrashPoint, world: World, chance: Chance): Promise<
 }
 
 async function killAnytime(world: World, chance: Chance): Promise<boolean> {
-  if (!world.server.isUp) await world.up()
+  if (!(await world.stands())) return false
   await rest(chance.between(0, 600))
   await world.server.down()
   return true
@@ -123,7 +123,7 @@ async function slowExit(world: World, chance: Chance): Promise<boolean> {
 }
 
 async function poison(world: World): Promise<boolean> {
-  if (!world.server.isUp) await world.up()
+  if (!(await world.stands())) return false
   const headers = {
     'content-type': 'application/json',
     'x-fal-retry-config': '{"connection_error":{"retries":1}}',
@@ -151,7 +151,7 @@ async function isFailed(id: string, world: World): Promise<boolean> {
 
 async function failFsync(world: World, chance: Chance): Promise<boolean> {
   const { server, shim } = world
-  if (!server.isUp && !(await world.up())) return false
+  if (!(await world.stands())) return false
   shim?.failFsync(chance.between(1, 20))
   const end = await server.ended(hitMs)
   shim?.failFsync(0)
@@ -160,7 +160,7 @@ async function failFsync(world: World, chance: Chance): Promise<boolean> {
 }
 
 async function stepClock(world: World, chance: Chance): Promise<boolean> {
-  if (!world.server.isUp) await world.up()
+  if (!(await world.stands())) return false
   const dayMs = 86_400_000
   world.shim?.setClock(chance.pick([1_000, 60_000, dayMs]) * (2 * chance.next() - 1))
   await isGrowing(world.ledgerFile)
@@ -173,8 +173,7 @@ async function stepClock(world: World, chance: Chance): Promise<boolean> {
 
 /** A runner, of a server that is up, at a moment when the app has just been called. */
 async function busyRunner(world: World, chance: Chance): Promise<{ pid: number } | undefined> {
-  if (!world.server.isUp) await world.up()
-  if (!(await isGrowing(world.ledgerFile))) return undefined
+  if (!(await world.stands()) || !(await isGrowing(world.ledgerFile))) return undefined
   const running = await runnerProcesses(world.folder)
   return running.length === 0 ? undefined : chance.pick(running)
 }

@@ -6,7 +6,7 @@ import type { World } from './world.ts'
 
 /** Takes all room from the disk for a while. It struck when clients were refused meanwhile. */
 export async function fullDisk(world: World, chance: Chance): Promise<boolean> {
-  if (!world.server.isUp) await world.up()
+  if (!(await world.stands())) return false
   const ballast = join(world.folder, '..', 'ballast')
   const refusedBefore = world.clients.count('refused')
   const isRefusing = () => world.clients.count('refused') > refusedBefore

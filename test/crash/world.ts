@@ -92,9 +92,14 @@ export class World implements AsyncDisposable {
     return isReady
   }
 
+  /** Whether it is up, once it was started where it was not. */
+  async stands(): Promise<boolean> {
+    return this.server.isUp || (await this.up())
+  }
+
   /** New clients, a new ledger. */
   async begin(seed: string, { streamed }: { streamed: boolean }): Promise<void> {
-    if (!this.server.isUp) await this.up()
+    await this.stands()
     this.#survivors = []
     this.#receiver.deliveries.length = 0
     this.#ledger = join(this.#ownFolder, `ledger-${performance.now()}`)
@@ -113,7 +118,7 @@ export class World implements AsyncDisposable {
 
   /** Lets everything come to rest, and answers all that is known then. */
   async finish(restMs: number): Promise<Evidence> {
-    if (!this.server.isUp && !(await this.up())) throw new Error(`the server does not start:\n${this.server.said}`)
+    if (!(await this.stands())) throw new Error(`the server does not start:\n${this.server.said}`)
     await this.clients.stop()
     const history = this.clients.history
     await this.#comesToRest(restMs)
