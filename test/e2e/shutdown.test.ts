@@ -94,7 +94,8 @@ describe('stopping the server', () => {
     const answer = await waiting
     expect([answer.status, answer.headers.get('x-fal-error-type')]).toEqual([503, 'draining'])
     await writeFile(gate('second'), '')
-    expect((await call).status).toBe(200)
+    const ended = await call
+    expect(ended.status, await ended.text()).toBe(200)
     expect(await stopped).toBe(0)
     await carrick.up()
     await carrick.fal('apps', 'scale', 'leaver', '--max-multiplexing', '8')
