@@ -9,7 +9,8 @@ import stat
 from typing import Any, Optional
 
 _fd: Optional[int] = None
-_port = 0
+_port = ""
+_open = False
 
 
 def tell_of_listening() -> None:
@@ -18,13 +19,10 @@ def tell_of_listening() -> None:
     pipe ends with this process image, and is nobody's business in it.
     """
     global _fd, _port
-    fd, port = os.environ.pop("CARRICK_LISTENING_FD", ""), os.environ.get("PORT", "")
-    if not fd.isdecimal() or not port.isdecimal():
-        return
-    if not _is_pipe(int(fd)):
-        return
-    _fd, _port = int(fd), int(port)
-    os.set_inheritable(_fd, False)
+    fd, _port = os.environ.pop("CARRICK_LISTENING_FD", ""), os.environ.get("PORT", "")
+    if fd.isdecimal() and _is_pipe(int(fd)):
+        _fd = int(fd)
+        os.set_inheritable(_fd, False)
     listen = socket.socket.listen
 
     @functools.wraps(listen)
@@ -34,6 +32,11 @@ def tell_of_listening() -> None:
             listens_on(self.getsockname()[1])
 
     socket.socket.listen = listen_and_tell  # type: ignore[method-assign, assignment]
+
+
+def is_open() -> bool:
+    """Whether the app's port is open: from then on it may have been sent something."""
+    return _open
 
 
 def _is_pipe(fd: int) -> bool:
@@ -47,8 +50,11 @@ def _is_pipe(fd: int) -> bool:
 
 def listens_on(port: Any) -> None:
     """Says so, once, when it is the app's port."""
-    global _fd
-    if _fd is None or str(port) != str(_port):
+    global _fd, _open
+    if str(port) != _port:
+        return
+    _open = True
+    if _fd is None:
         return
     fd, _fd = _fd, None
     try:

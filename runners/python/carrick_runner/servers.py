@@ -1,15 +1,15 @@
-"""What changes in the HTTP servers that apps use: where they listen, how their output is tagged, how they are ended."""
+"""What changes in the HTTP servers that apps use: where they listen, how their output is tagged."""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import os
-import signal
 import socket
 import sys
 from typing import Any
 
+from .ending import end_well
 from .imports import after_import
 from .listening import listens_on, tell_of_listening
 from .streams import tagging
@@ -24,7 +24,7 @@ def adapt_servers() -> None:
         _bind_to_loopback()
     tell_of_listening()
     after_import("uvicorn.config", _tag_requests)
-    after_import("uvicorn.server", _end_at_once_before_ready)
+    after_import("uvicorn.server", end_well)
     after_import("uvloop", _tell_of_uvloop if has_own_network else _bind_uvloop_to_loopback)
 
 
@@ -117,20 +117,3 @@ def _load_for_requests() -> None:
             importlib.import_module("anyio._backends._asyncio")
         except ImportError:
             pass  # another anyio, or a loop of another kind
-
-
-def _end_at_once_before_ready(server: Any) -> None:
-    """
-    SIGTERM during `setup()` ends the process: there is no request to finish and nothing set up to tear down, while
-    uvicorn alone would wait until a setup of any length is over.
-    """
-    handle_exit = server.Server.handle_exit
-
-    @functools.wraps(handle_exit)
-    def end_or_handle_exit(self: Any, sig: int, frame: Any) -> None:
-        if sig == signal.SIGTERM and not self.started:
-            signal.signal(sig, signal.SIG_DFL)
-            signal.raise_signal(sig)
-        handle_exit(self, sig, frame)
-
-    server.Server.handle_exit = end_or_handle_exit

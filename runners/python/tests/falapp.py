@@ -1,5 +1,6 @@
 """Apps as their authors write them."""
 
+import os
 import sys
 import threading
 import time
@@ -46,6 +47,20 @@ class Slow(fal.App):
     @fal.endpoint("/")
     def call(self) -> str:
         return ""
+
+
+class Held(Hello):
+    def setup(self):
+        import uvicorn
+
+        uvicorn.Server._log_started_message = hold
+
+
+def hold(*_):
+    """Stands still once the port is open, before the server says that it has started."""
+    print("held", flush=True)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
 
 
 @fal.function(serve=True)

@@ -92,12 +92,19 @@ class Runner:
             time.sleep(0.01)
 
     def post(self, path, request_id):
+        return self.send(path, request_id)()
+
+    def send(self, path, request_id):
+        """Sends a request, and answers how to wait for what comes of it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("POST", path, body=b"{}", headers={"x-fal-request-id": request_id})
-        answer = connection.getresponse()
-        body = answer.read().decode()
-        connection.close()
-        return answer.status, body
+
+        def answer():
+            with contextlib.closing(connection):
+                response = connection.getresponse()
+                return response.status, response.read().decode()
+
+        return answer
 
 
 def free_ports(count):
