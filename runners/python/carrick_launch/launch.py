@@ -6,8 +6,7 @@ import _signal as signal  # the module around it makes enumerations, which takes
 import os
 import sys
 
-#: The pipe by which it is told its variables, and before them all else where it has no arguments.
-TOLD = 3
+from .told import TOLD, parse, read_variables, read_words
 
 
 def main(arguments):
@@ -25,8 +24,8 @@ def main_when_told(apart, own_network):
     pipe = os.fdopen(TOLD, "rb")
 
     def tell(join):
-        join(_read(pipe))
-        options, command = parse(_read(pipe))
+        join(read_words(pipe))
+        options, command = parse(read_words(pipe))
         return options, _placed(options, command, pipe)
 
     _begin(apart, own_network, [], tell)
@@ -58,31 +57,11 @@ def _placed(options, command, pipe):
         os.chdir(options["cwd"][0])
     if "data" in options:
         _bound_data(int(options["data"][0]))
-    variables = _variables(pipe)
-    return lambda: become(command, variables)
+    variables = read_variables(pipe)
+    return lambda: _become(command, variables)
 
 
-def _read(pipe):
-    """Words with a zero byte between them, after their length in bytes on a line."""
-    length = pipe.readline()
-    if not length.endswith(b"\n"):
-        os._exit(0)
-    told = pipe.read(int(length))
-    if len(told) < int(length):
-        os._exit(0)
-    return [os.fsdecode(each) for each in told.split(b"\0")] if told else []
-
-
-def parse(arguments):
-    """Options by name, each a list of what was given, and the program with its arguments."""
-    options = {}
-    end = arguments.index("--")
-    for name, value in zip(arguments[:end:2], arguments[1:end:2]):
-        options.setdefault(name[2:], []).append(value)
-    return options, arguments[end + 1 :]
-
-
-def become(command, variables):
+def _become(command, variables):
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored is inherited
     try:
@@ -90,12 +69,6 @@ def become(command, variables):
     except OSError as error:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
         _fail("The runner's program could not be started: %s: %s" % (command[0], error.strerror), 127 if missing else 126)
-
-
-def _variables(pipe):
-    with pipe:
-        entries = pipe.read().split(b"\0")
-    return dict(entry.split(b"=", 1) for entry in entries if entry)
 
 
 def _bound_data(most):
