@@ -24,7 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
   webhooks: meeting,
   registry: [...left, 'store', 'blobs', 'access'],
 }
-const folders = [...Object.keys(mayImport), 'testing', 'runtime']
+const folders = [...Object.keys(mayImport), 'testing', 'runtime', 'roles']
 
 const directions = Object.entries(mayImport).map(([folder, allowed]): OxlintOverride => ({
   files: [`packages/server/src/${folder}/**`],

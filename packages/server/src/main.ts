@@ -1,6 +1,6 @@
 /**
- * Builds everything, starts it in order, stops it in reverse: `foundation.ts` opens what the roles stand on, `roles.ts`
- * makes the roles and says who is told of what, and here they get their ports. Nothing else constructs a role.
+ * Builds everything, starts it in order, stops it in reverse: `foundation.ts` opens what the roles stand on, the room
+ * `roles` makes the roles and says who is told of what, and here they get their ports. Nothing else constructs a role.
  */
 import { X509Certificate } from 'node:crypto'
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
@@ -13,7 +13,7 @@ import { ingressName } from './ingress-name.ts'
 import { openIngress } from './runtime/ingress.ts'
 import { networksOf } from './kit/networks.ts'
 import { openPort } from './port.ts'
-import { startRoles, type Roles } from './roles.ts'
+import { startRoles, type Roles } from './roles/roles.ts'
 import { openPublicTls } from './tls.ts'
 import { version } from './version.ts'
 
@@ -49,7 +49,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
     names: namesOf(foundation, await people.listen({ host: config.CARRICK_HOST, port: config.CARRICK_PORT })),
     ingress,
   }
-  const started = await startRoles(foundation, addresses, () => readiness, starting)
+  const started = await startRoles({ foundation, addresses, readiness: () => readiness, closing: starting })
   await started.dispatcher.recover()
   roles = started
   readiness = 'ready'
