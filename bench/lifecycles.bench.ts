@@ -1,7 +1,7 @@
 import { postgresPrograms, startPostgres } from '../packages/server/src/testing/postgres.ts'
 import { median, type Report } from './report.ts'
 import { startRedis } from './redis.ts'
-import { ran, start, startServer } from './server.ts'
+import { ran, start, startServer, type Program } from './server.ts'
 
 const callers = 64
 const lifecycles = 6_000
@@ -15,16 +15,17 @@ const rounds = 3
  * callers share commits, and half of nothing, because a life is two commits and a call of the runner.
  *
  * By turns, so that all meet the same machine: ours over HTTP, its runner a server of its own, and once more with a store that keeps
- * nothing, which tells what storing costs; BullMQ on Redis that syncs every
- * write and pg-boss on Postgres with a fetch loop, each engine alone in one process.
+ * nothing, which tells what storing costs; what a life must have and no queue around it, which no queue of this kind can pass; BullMQ on
+ * Redis that syncs every write and pg-boss on Postgres with a fetch loop, each engine alone in one process.
  */
 export async function lifecyclesPerSecond(report: Report): Promise<void> {
   await using redis = await startRedis()
   const programs = postgresPrograms()
   await using postgres = programs === undefined ? undefined : await startPostgres(programs)
-  const found: Record<'ours' | 'unstored' | 'nothing' | 'bullmq' | 'pgBoss', number[]> = {
+  const found: Record<'ours' | 'unstored' | 'relay' | 'nothing' | 'bullmq' | 'pgBoss', number[]> = {
     ours: [],
     unstored: [],
+    relay: [],
     nothing: [],
     bullmq: [],
     pgBoss: [],
@@ -32,6 +33,7 @@ export async function lifecyclesPerSecond(report: Report): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     found.ours.push(await ours('durable'))
     found.unstored.push(await ours('nothing'))
+    found.relay.push(await relay())
     found.nothing.push(await nothing())
     if (redis) found.bullmq.push(await engine('bullmq-run.ts', redis.port))
     if (postgres) found.pgBoss.push(await engine('pg-boss-run.ts', await postgres.newDatabase()))
@@ -42,6 +44,7 @@ export async function lifecyclesPerSecond(report: Report): Promise<void> {
     atLeast: 0.45,
   })
   report.add('with a store that keeps nothing ÷ that server', median(found.unstored) / median(found.nothing))
+  report.add('without queue, keys and store ÷ that server', median(found.relay) / median(found.nothing))
   if (redis === undefined) console.error('redis-server is not here (apt-get install redis-server): BullMQ is not asked')
   else report.add('the same ÷ BullMQ alone, appendfsync always', perSecond / median(found.bullmq), { atLeast: 1.5 })
   if (postgres === undefined) console.error('Postgres is not here (apt-get install postgresql): pg-boss is not asked')
@@ -55,8 +58,18 @@ async function ours(store: 'durable' | 'nothing'): Promise<number> {
   return await live(server.port, `/queue${server.path}`, `Key ${server.key}`)
 }
 
+async function relay(): Promise<number> {
+  await using runner = start('http-runner.ts')
+  const { port } = await runner.hear<{ port: number }>()
+  return await liveOn(start('relay-server.ts', String(port)))
+}
+
 async function nothing(): Promise<number> {
-  await using server = start('null-server.ts')
+  return await liveOn(start('null-server.ts'))
+}
+
+async function liveOn(program: Program): Promise<number> {
+  await using server = program
   const { port } = await server.hear<{ port: number }>()
   return await live(port, '/queue/nobody/nothing', 'Key none')
 }
