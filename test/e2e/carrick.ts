@@ -74,7 +74,8 @@ export class Carrick implements AsyncDisposable {
 
   /** Starts the server again, on the port it had. */
   async up(...flags: string[]): Promise<void> {
-    const args = [bin, 'up', ...flags, '--port', String(this.#port), '--data', this.folder, '--owner', 'tester']
+    const owner = this.#settings['CARRICK_OWNER'] ?? 'tester'
+    const args = [bin, 'up', ...flags, '--port', String(this.#port), '--data', this.folder, '--owner', owner]
     const [program = '', ...all] = [...this.#serverBegunBy, process.execPath, ...args]
     this.#process = spawn(program, all, { env: this.#environment(), stdio: ['ignore', 'pipe', 'inherit'] })
     let isReady = false

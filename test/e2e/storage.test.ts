@@ -1,20 +1,15 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Carrick, clients, root, until } from './carrick.ts'
+import { inTakenOverNetwork, mayTakeOver, vendorNames } from './taken-over.ts'
 
 const run = promisify(execFile)
-
-/** What fal_client names in its code, and what it falls back to. */
-const vendorNames = ['rest.fal.ai', 'v3.fal.media', 'fal.run', 'queue.fal.run', 'falrun.com', 'queue.falrun.com']
-
-const mayMakeNetworks = spawnSync('unshare', ['-n', '-m', 'ip', 'link', 'set', 'lo', 'up']).status === 0
 
 let carrick: Carrick
 let folder = ''
@@ -259,35 +254,12 @@ test('`fal deploy` sends a local project along, and the environment holds it', a
   expect(await called('/tester/greeting', {})).toEqual({ said: 'hello from a local project' })
 })
 
-describe.skipIf(!mayMakeNetworks)(
+describe.skipIf(!mayTakeOver)(
   'fal_client.upload, where the names in its code lead here (needs `unshare -n -m`)',
   () => {
-    /** A program in a network of its own, with a hosts file of its own, in which port 443 is this server's. */
-    async function inTakenOverNetwork<T>(program: string): Promise<T> {
-      const socket = join(folder, 'door')
-      const door = createServer((inner) => {
-        const outer = connect(Number(new URL(carrick.url).port), '127.0.0.1')
-        void Promise.all([pipeline(inner, outer), pipeline(outer, inner)]).catch(() => {})
-      })
-      await once(door.listen(socket), 'listening')
-      try {
-        const hosts = join(folder, 'hosts')
-        await writeFile(hosts, `127.0.0.1 localhost ${vendorNames.join(' ')}\n`)
-        const setUp = 'ip link set lo up && mount --bind "$1" /etc/hosts && shift && exec "$@"'
-        const forward = [process.execPath, join(root, 'test/e2e/clients/taken-over.ts'), socket]
-        const python = [join(await clients(), 'bin/python'), '-c', program]
-        const args = ['-n', '-m', 'sh', '-c', setUp, 'sh', hosts, ...forward, ...python]
-        const { FAL_KEY = '', SSL_CERT_FILE = '' } = carrick.variables
-        const { PATH = '' } = process.env
-        const { stdout } = await run('unshare', args, { env: { PATH, FAL_KEY, SSL_CERT_FILE } })
-        return JSON.parse(stdout) as T
-      } finally {
-        door.close()
-      }
-    }
-
     test('uploads bytes, files, images, and more than 100 MB in parts', async () => {
-      const told = await inTakenOverNetwork<{ urls: string[]; read: string[]; large: [number, string] }>(`
+      const python = join(await clients(), 'bin/python')
+      const program = `
 import json, tempfile, urllib.request
 import fal_client
 from PIL import Image
@@ -304,7 +276,12 @@ read = [urllib.request.urlopen(url).read().decode("latin-1")[:10] for url in url
 size = 100 * 1024 * 1024 + 1
 large = urllib.request.urlopen(fal_client.upload(bytes(size), "application/octet-stream", "large.bin"))
 print(json.dumps({"urls": urls, "read": read, "large": [int(large.headers["content-length"]) - size, large.headers["etag"]]}))
-`)
+`
+      const told = await inTakenOverNetwork<{ urls: string[]; read: string[]; large: [number, string] }>(carrick, [
+        python,
+        '-c',
+        program,
+      ])
       expect(told.read).toEqual(['some bytes', 'a file', 'stored', expect.stringContaining('PNG')])
       for (const url of told.urls) expect(url).toMatch(/^https:\/\/(v3\.fal\.media|rest\.fal\.ai)\/storage\/files\//)
       expect(told.large).toEqual([0, expect.stringMatching(/^"[0-9a-f]{32}-11"$/)])
