@@ -67,7 +67,8 @@ export class Carrick implements AsyncDisposable {
     begunBy: readonly string[] = [],
   ): Promise<Carrick> {
     const carrick = new Carrick(folder, settings, begunBy)
-    if (carrick.#backend === 'docker') await beginAsPrepared(folder)
+    const isOfAll = settings['CARRICK_OWNER'] === undefined // an owner of its own is in no folder that is prepared
+    if (carrick.#backend === 'docker' && isOfAll) await beginAsPrepared(folder)
     await carrick.up()
     return carrick
   }
