@@ -25,10 +25,11 @@ test('the `ai` package gets pictures and refusals, by the baseURL of its provide
 })
 
 describe.skipIf(!mayTakeOver)('where the names in their code lead here (needs `unshare -n -m`)', () => {
-  test('the `ai` package gets speech, transcriptions and films', async () => {
-    expect(await inTakenOverNetwork(carrick, [process.execPath, program('ai-sdk.ts')])).toEqual({
+  test('the `ai` package gets speech, films, and transcriptions for which it has to ask again', async () => {
+    const file = join(carrick.shared, 'asked-too-early')
+    expect(await inTakenOverNetwork(carrick, [process.execPath, program('ai-sdk.ts'), file])).toEqual({
       said: 'Ann says good morning',
-      heard: 'good evening',
+      heard: file,
       language: 'en',
       seen: '5s of a dog',
     })

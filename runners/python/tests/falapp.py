@@ -50,6 +50,8 @@ class Slow(fal.App):
 
 
 class Held(Hello):
+    """Its server stands still once its port is open, before it has started."""
+
     def setup(self):
         import uvicorn
 
@@ -57,9 +59,10 @@ class Held(Hello):
 
 
 def hold(*_):
-    """Stands still once the port is open, before the server says that it has started."""
+    """Stands still until it may go on, for a minute at most."""
     print("held", flush=True)
-    while not os.path.exists("go"):
+    deadline = time.monotonic() + 60
+    while not os.path.exists("go") and time.monotonic() < deadline:
         time.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""What a runner that is told to end has been sent before is served: the platform sends nothing after that. Needs `fal`, which brings uvicorn."""
+"""What a runner was sent before it was told to end is served. Needs an interpreter that has `fal`, which brings uvicorn."""
 
 import os
 import signal
@@ -16,20 +16,16 @@ except ImportError as missing:
 
 # A server of the app's own, whose loop stands still at a place until it may go on.
 HELD = """
-import asyncio, os, time, uvicorn
+import os, uvicorn
+from falapp import hold
 
 async def app(scope, receive, send):
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"6")]})
         await send({"type": "http.response.body", "body": b"served"})
 
-def hold(self, *_):
-    print("held", flush=True)
-    while not os.path.exists("go"):
-        time.sleep(0.01)
-
 async def hold_once_started(self):
-    hold(self)
+    hold()
 
 uvicorn.Server.PLACE
 def target():

@@ -1,6 +1,7 @@
 """Answers as the models do that clients of models know by their shapes."""
 
 import base64
+import os
 import time
 from typing import Any
 
@@ -36,6 +37,11 @@ class Film(BaseModel):
     duration: str = "all"
 
 
+def heard_in(input: Recording) -> dict[str, Any]:
+    heard = base64.b64decode(input.audio_url.partition(",")[2]).decode()
+    return {"text": heard, "chunks": [{"text": heard, "timestamp": [0.0, 1.5]}], "inferred_languages": ["en"]}
+
+
 def filmed(input: Film) -> bytes:
     return f"{input.duration} of {input.prompt}".encode()
 
@@ -55,9 +61,18 @@ class Models(fal.App):
 
     @fal.endpoint("/transcribe")
     def transcribe(self, input: Recording) -> dict[str, Any]:
-        time.sleep(1.5)  # longer than its caller waits before it asks once more
-        heard = base64.b64decode(input.audio_url.partition(",")[2]).decode()
-        return {"text": heard, "chunks": [{"text": heard, "timestamp": [0.0, 1.5]}], "inferred_languages": ["en"]}
+        return heard_in(input)
+
+    @fal.endpoint("/transcribe-slowly")
+    def transcribe_slowly(self, input: Recording) -> dict[str, Any]:
+        """Hears the name of a file, and answers once that is there."""
+        answer = heard_in(input)
+        deadline = time.monotonic() + 60
+        while not os.path.exists(answer["text"]):
+            if time.monotonic() > deadline:
+                raise RuntimeError("nobody made the file")
+            time.sleep(0.05)
+        return answer
 
     @fal.endpoint("/film")
     def film(self, input: Film) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 // The `ai` package with its provider for fal, unmodified. With CARRICK_URL its pictures come from there by the provider's own
-// setting; without, all else comes from the hosts in the provider's code. Prints JSON.
+// setting; without, all else comes from the hosts in the provider's code. What is transcribed is the name of a file, its argument, which is
+// there once a question was answered by "not yet". Prints JSON.
+import { writeFile } from 'node:fs/promises'
 import { createFal } from '@ai-sdk/fal'
 import { APICallError, experimental_generateVideo, generateImage, generateSpeech, transcribe } from 'ai'
 
@@ -15,15 +17,24 @@ async function pictures(baseURL: string) {
   return { kinds: images.map(({ mediaType }) => mediaType), told: providerMetadata['fal'], refused }
 }
 
-async function voices() {
-  const fal = createFal()
+const noticing =
+  (file: string): typeof fetch =>
+  async (...asked) => {
+    const answer = await fetch(...asked)
+    if (answer.status === 400) await writeFile(file, '')
+    return answer
+  }
+
+async function voices(file: string) {
+  const fal = createFal({ fetch: noticing(file) })
   const { audio } = await generateSpeech({
     model: fal.speech('fal-ai/models/speech'),
     text: 'good morning',
     voice: 'Ann',
   })
   const said = text(audio.uint8Array)
-  const heard = await transcribe({ model: fal.transcription('models/transcribe'), audio: Buffer.from('good evening') })
+  const transcription = fal.transcription('models/transcribe-slowly')
+  const heard = await transcribe({ model: transcription, audio: Buffer.from(file) })
   const model = fal.video('models/film') as Films // their packages bring two versions of one type
   const { video } = await experimental_generateVideo({ model, prompt: 'a dog', duration: 5 })
   return { said, heard: heard.text, language: heard.language, seen: text(video.uint8Array) }
@@ -34,4 +45,4 @@ function failure(error: unknown) {
 }
 
 const url = process.env['CARRICK_URL']
-console.log(JSON.stringify(url === undefined ? await voices() : await pictures(url)))
+console.log(JSON.stringify(url === undefined ? await voices(process.argv[2] ?? '') : await pictures(url)))
