@@ -3,7 +3,9 @@ import { CarrickError } from '../../packages/server/src/domain/errors.ts'
 import { Listeners } from '../../packages/server/src/store/changes.ts'
 import { knownMigrations } from '../../packages/server/src/store/migrations.ts'
 import { runGroup } from '../../packages/server/src/store/sqlite/run-group.ts'
-import { packGroup, unpackEnd, unpackRows } from '../../packages/server/src/store/sqlite/messages.ts'
+import { flattenEnds, unflattenEnds } from '../../packages/server/src/store/sqlite/flat-ends.ts'
+import { flattenGroup, unflattenGroup } from '../../packages/server/src/store/sqlite/flat-group.ts'
+import { unpackRows } from '../../packages/server/src/store/sqlite/packed.ts'
 import { migrate } from '../../packages/server/src/store/sqlite/migrate.ts'
 import { Statements } from '../../packages/server/src/store/sqlite/statements.ts'
 import type { Read, Row, Store, Write } from '../../packages/server/src/store/store.ts'
@@ -82,10 +84,10 @@ export class MemoryStore {
             reject(new CarrickError('disk_full', 'the disk is full')),
       )
     this.commits += 1
-    const packed = packGroup(group.map(({ write }) => write.statements))
-    return runGroup(this.#database, this.#statements, packed).map((end, at) => {
+    const flat = flattenGroup(group.map(({ write }) => write.statements))
+    const { ends } = runGroup(this.#database, this.#statements, unflattenGroup(flat))
+    return unflattenEnds(flattenEnds(ends)).map((ended, at) => {
       const { write, resolve, reject } = group[at]!
-      const ended = unpackEnd(end)
       return 'error' in ended ? () => reject(ended.error) : () => resolve(write.result(ended.results))
     })
   }

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { Committer, type CommitterOptions, type Ended } from './committer.ts'
+import { Committer, type CommitterOptions, type GroupEnded } from './committer.ts'
 import { done, patiently, sql, write } from './sql.ts'
 import type { Topic } from './store.ts'
 
@@ -14,8 +14,9 @@ function slowDisk(options: Partial<CommitterOptions> = {}) {
     changed: () => {},
     commitGroup: (group) => {
       groups.push(group.map(([statement]) => String(statement?.values[0])))
-      return new Promise<readonly Ended[]>((resolve, reject) => {
-        finish = (error) => (error ? reject(error) : resolve(group.map(() => ({ results: [] }))))
+      return new Promise<GroupEnded>((resolve, reject) => {
+        finish = (error) =>
+          error ? reject(error) : resolve({ ends: group.map(() => ({ results: [] })), took: { commit: 1, sync: 1 } })
       })
     },
     ...options,

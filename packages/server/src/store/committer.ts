@@ -1,12 +1,18 @@
 import { CarrickError } from '../domain/errors.ts'
-import { commitTime, decide, expectWriters } from './gather.ts'
+import { Arrivals, type CommitTook } from './arrivals.ts'
 import type { Statement, StatementResult, Topic, Write } from './store.ts'
 
 /** How one write of a group ended. */
 export type Ended = { readonly results: readonly StatementResult[] } | { readonly error: Error }
 
-/** Puts a group on disk in one commit. Answers for each write, in order; a rejection means that none happened. */
-type CommitGroup = (group: readonly (readonly Statement[])[]) => Promise<readonly Ended[]>
+/** How the writes of a group ended, in order. */
+export interface GroupEnded {
+  readonly ends: readonly Ended[]
+  readonly took?: CommitTook
+}
+
+/** Puts a group on disk in one commit. A rejection means that none of it happened. */
+type CommitGroup = (group: readonly (readonly Statement[])[]) => Promise<GroupEnded>
 
 /** Commits that reached the disk, and the writes that were in them. */
 export interface CommitStats {
@@ -44,20 +50,17 @@ const aMoment = 10
 export class Committer {
   readonly #options: Required<CommitterOptions>
   #waiting: Waiting[] = []
-  /** Those of them that somebody waits for. */
-  #urgent = 0
+  /** Of those that somebody waits for. */
+  readonly #arrivals: Arrivals
   #alarm: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined
-  #newestCame = 0
-  #freeSince = 0
   #committing = false
   #watching = false
-  #commitTime = 0
-  #sizes: readonly [last: number, beforeLast: number] = [0, 0]
   #idle: (() => void)[] = []
   #stats = { commits: 0, writes: 0, milliseconds: 0 }
 
   constructor(options: CommitterOptions) {
     this.#options = { maxWaiting: 20_000, maxGroup: 512, ...options }
+    this.#arrivals = new Arrivals(this.#options.maxGroup)
   }
 
   get stats(): CommitStats {
@@ -81,9 +84,9 @@ export class Committer {
       const goesAt = patienceMs === undefined ? undefined : performance.now() + patienceMs
       this.#waiting.push({ statements, topics: touches, goesAt, end })
       if (goesAt !== undefined) return this.#goBy(goesAt)
-      this.#urgent += 1
-      this.#newestCame = performance.now()
-      this.#watch()
+      this.#arrivals.came(performance.now())
+      if (!this.#committing && this.#arrivals.areEnough()) void this.#commitNow()
+      else this.#watch()
     })
   }
 
@@ -102,7 +105,7 @@ export class Committer {
     const timer = setTimeout(
       () => {
         this.#alarm = undefined
-        if (this.#waiting.length === 0 || this.#urgent > 0) return
+        if (this.#waiting.length === 0 || this.#arrivals.waiting > 0) return
         if (this.#committing) this.#goBy(performance.now() + aMoment)
         else void this.#commitNow()
       },
@@ -117,41 +120,32 @@ export class Committer {
     this.#watching = true
     setImmediate(() => {
       this.#watching = false
-      if (this.#timeHasCome()) void this.#commitNow()
-      else if (this.#urgent > 0) this.#watch()
+      if (this.#committing) return
+      if (this.#arrivals.areToGo(performance.now())) void this.#commitNow()
+      else if (this.#arrivals.waiting > 0) this.#watch()
     })
-  }
-
-  #timeHasCome(): boolean {
-    const now = performance.now()
-    const [last, beforeLast] = this.#sizes
-    const verdict = decide({
-      waiting: this.#urgent,
-      expected: Math.min(expectWriters(last, beforeLast), this.#options.maxGroup),
-      waited: now - this.#freeSince,
-      quiet: now - this.#newestCame,
-      commit: this.#commitTime,
-    })
-    return verdict === 'commit'
   }
 
   async #commitNow(): Promise<void> {
     const group = this.#waiting.splice(0, this.#options.maxGroup)
     const urgent = group.reduce((count, { goesAt }) => count + (goesAt === undefined ? 1 : 0), 0)
-    this.#urgent -= urgent
+    this.#arrivals.went(urgent, performance.now())
     this.#committing = true
-    const began = performance.now()
     const ended = await this.#options
       .commitGroup(group.map(({ statements }) => statements))
-      .catch((error: Error): Ended[] => group.map(() => ({ error })))
-    this.#freeSince = performance.now()
+      .catch((error: Error): GroupEnded => ({ ends: group.map(() => ({ error })) }))
     this.#committing = false
-    const took = this.#freeSince - began
+    const now = performance.now()
     // What goes along is no habit of those who wait, and makes no commit of theirs a usual one.
-    if (urgent === group.length) this.#learn(group.length, took)
-    else if (urgent > 0) this.#sizes = [urgent, this.#sizes[0]]
-    this.#tell(group, ended, took)
-    if (this.#urgent > 0) this.#watch()
+    this.#arrivals.ended({ count: urgent, now, took: urgent === group.length ? ended.took : undefined })
+    // The disk has its next work before those who waited for the last are told: that takes a while.
+    if (this.#arrivals.areEnough()) void this.#commitNow()
+    this.#tell(group, ended)
+    if (!this.#committing) this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#arrivals.waiting > 0) this.#watch()
     else if (this.#waiting.length > 0) this.#goBy(this.#idle.length > 0 ? 0 : this.#firstGoes())
     else for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -160,26 +154,21 @@ export class Committer {
     return Math.min(...this.#waiting.map(({ goesAt }) => goesAt ?? 0))
   }
 
-  #learn(size: number, took: number): void {
-    this.#sizes = [size, this.#sizes[0]]
-    this.#commitTime = commitTime(this.#commitTime, took)
-  }
-
-  #tell(group: readonly Waiting[], ended: readonly Ended[], took: number): void {
+  #tell(group: readonly Waiting[], { ends, took }: GroupEnded): void {
     const touched = new Set<Topic>()
     let written = 0
     group.forEach(({ end, topics }, index) => {
-      const how = ended[index] ?? { error: new Error('the store gave no answer for this write') }
+      const how = ends[index] ?? { error: new Error('the store gave no answer for this write') }
       if ('results' in how) written += 1
       if ('results' in how) for (const topic of topics) touched.add(topic)
       end(how)
     })
-    if (written > 0) this.#count(written, took)
+    if (written > 0) this.#count(written, took?.commit ?? 0)
     for (const topic of touched) this.#options.changed(topic)
   }
 
-  #count(written: number, took: number): void {
+  #count(written: number, commitMs: number): void {
     const { commits, writes, milliseconds } = this.#stats
-    this.#stats = { commits: commits + 1, writes: writes + written, milliseconds: milliseconds + took }
+    this.#stats = { commits: commits + 1, writes: writes + written, milliseconds: milliseconds + commitMs }
   }
 }

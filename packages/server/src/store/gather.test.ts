@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { commitTime, decide, expectWriters, type Gathering } from './gather.ts'
+import { decide, usualTime, type Gathering } from './gather.ts'
 
-const busy: Gathering = { waiting: 20, expected: 64, waited: 1, quiet: 0.1, commit: 2 }
+const busy: Gathering = { waiting: 20, expected: 64, waited: 1, quiet: 0.1, commit: 2, sync: 1, apart: 0.02 }
 
 test.each<[claim: string, given: Partial<Gathering>, verdict: 'commit' | 'wait']>([
   ['nothing to do is nothing to commit', { waiting: 0 }, 'wait'],
@@ -9,6 +9,9 @@ test.each<[claim: string, given: Partial<Gathering>, verdict: 'commit' | 'wait']
   ['the first writer of all never waits', { waiting: 1, expected: 0, waited: 0, quiet: 0, commit: 0 }, 'commit'],
   ['when as many are back as were answered, there is nobody to wait for', { waiting: 64, quiet: 0 }, 'commit'],
   ['while writers keep coming back, the rest is waited for', {}, 'wait'],
+  ['half of them go while the others come, when all take longer than a sync', { waiting: 32, apart: 0.02 }, 'commit'],
+  ['less than half do not', { waiting: 31, apart: 0.02 }, 'wait'],
+  ['on a slow disk one commit for all is better than two', { waiting: 32, commit: 5, sync: 4, apart: 0.02 }, 'wait'],
   ['a pause of half a commit means that no more are coming', { quiet: 1 }, 'commit'],
   ['two commits are the longest wait', { waited: 4 }, 'commit'],
   ['on a very fast disk, a turn of the network is no pause', { commit: 0.1, waited: 0.5, quiet: 0.2 }, 'wait'],
@@ -17,12 +20,7 @@ test.each<[claim: string, given: Partial<Gathering>, verdict: 'commit' | 'wait']
   expect(decide({ ...busy, ...given })).toBe(verdict)
 })
 
-test('one small group does not end a habit, two do', () => {
-  expect(expectWriters(1, 64)).toBe(64)
-  expect(expectWriters(1, 1)).toBe(1)
-})
-
 test('one slow commit does not make the usual one slow', () => {
-  expect(commitTime(0, 2)).toBe(2)
-  expect(commitTime(2, 100)).toBeLessThan(30)
+  expect(usualTime(0, 2)).toBe(2)
+  expect(usualTime(2, 100)).toBeLessThan(30)
 })

@@ -2,7 +2,7 @@ import { Client, type CustomTypesConfig, DatabaseError, Pool, types as builtInTy
 import { CarrickError } from '../../domain/errors.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { Listeners } from '../changes.ts'
-import { Committer, type CommitStats, type Ended } from '../committer.ts'
+import { Committer, type CommitStats, type GroupEnded } from '../committer.ts'
 import { knownMigrations, type Migration } from '../migrations.ts'
 import type { Read, Row, Statement, Store, Topic, Write } from '../store.ts'
 import { parserOf } from './dialect.ts'
@@ -106,9 +106,12 @@ export class PostgresStore implements Store {
     await Promise.all([this.#writer.end(), this.#readers.end()])
   }
 
-  async #commitGroup(group: readonly (readonly Statement[])[]): Promise<readonly Ended[]> {
+  async #commitGroup(group: readonly (readonly Statement[])[]): Promise<GroupEnded> {
+    const began = performance.now()
     const ended = await commitGroup(this.#writer, this.#queries, group)
-    return ended.map((end) => ('error' in end ? { error: refusal(end.error) } : end))
+    const ends = ended.map((end) => ('error' in end ? { error: refusal(end.error) } : end))
+    const commit = performance.now() - began
+    return { ends, took: { commit, sync: commit } }
   }
 
   #mustBeOpen(): void {

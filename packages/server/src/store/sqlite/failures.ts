@@ -1,4 +1,4 @@
-import type { PackedError } from './messages.ts'
+import type { PackedError } from './packed.ts'
 
 /** SQLite's result codes that decide what happens next (the low byte names the family). */
 const SQLITE_IOERR = 10

@@ -1,12 +1,14 @@
 import { CarrickError } from '../../domain/errors.ts'
 import type { Logger } from '../../kit/logger.ts'
 import { Listeners } from '../changes.ts'
-import { Committer, type CommitStats, type Ended } from '../committer.ts'
+import { Committer, type CommitStats, type GroupEnded } from '../committer.ts'
 import { knownMigrations, type Migration } from '../migrations.ts'
 import type { Read, Statement, Store, Topic, Write } from '../store.ts'
 import { isDiskFull } from './failures.ts'
-import type { Failure, GroupAnswer, PackedGroup, ReadAnswer } from './messages.ts'
-import { ownBytes, packGroup, SqliteError, unpackEnd, unpackRows } from './messages.ts'
+import { unflattenEnds } from './flat-ends.ts'
+import { flattenGroup, type FlatGroup } from './flat-group.ts'
+import type { Failure, GroupAnswer, ReadAnswer } from './messages.ts'
+import { ownBytes, SqliteError, unpackRows } from './packed.ts'
 import type { PackedRead, ReaderData } from './reader.ts'
 import { Reads } from './reads.ts'
 import { Thread } from './thread.ts'
@@ -31,7 +33,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     onFatal(error)
   }
   const writing: WriterData = { file, migrations }
-  const writer = await Thread.start<PackedGroup, GroupAnswer>({ name: 'writer', data: writing }, fatal)
+  const writer = await Thread.start<FlatGroup, GroupAnswer>({ name: 'writer', data: writing }, fatal)
   try {
     const reading: ReaderData = { file }
     const reader = await Thread.start<readonly PackedRead[], readonly ReadAnswer[]>(
@@ -46,7 +48,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
 }
 
 interface Parts {
-  readonly writer: Thread<PackedGroup, GroupAnswer>
+  readonly writer: Thread<FlatGroup, GroupAnswer>
   readonly reads: Reads
   readonly fatal: (error: Error) => void
   readonly maxWaiting: number
@@ -101,10 +103,11 @@ export class SqliteStore implements Store {
     await this.#parts.writer.close()
   }
 
-  async #commitGroup(group: readonly (readonly Statement[])[]): Promise<readonly Ended[]> {
-    const answer = await this.#parts.writer.ask(packGroup(group))
+  async #commitGroup(group: readonly (readonly Statement[])[]): Promise<GroupEnded> {
+    const flat = flattenGroup(group)
+    const answer = await this.#parts.writer.ask(flat, [flat.bytes.buffer])
     if ('failed' in answer) throw this.#errorOf(answer)
-    return answer.ends.map(unpackEnd)
+    return { ends: unflattenEnds(answer.ends), took: answer.took }
   }
 
   #errorOf({ failed, fatal }: Failure): Error {

@@ -9,7 +9,7 @@ import {
   type Migration,
 } from '../migrations.ts'
 import type { Statement } from '../store.ts'
-import { unpackRows } from './messages.ts'
+import { unpackRows } from './packed.ts'
 import type { Statements } from './statements.ts'
 
 /** Brings the schema up to date, each step in a transaction of its own. Refuses before it changes anything. */

@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { isDiskFull, isFatal, packError } from './failures.ts'
-import { packGroup } from './messages.ts'
 import { runGroup } from './run-group.ts'
 import { Statements } from './statements.ts'
 
@@ -16,19 +15,19 @@ const note = (id: string, size = 1) => ({ text: 'insert into note values (?, ?)'
 test('a full disk loses the whole group, and the next one fits when there is room again', () => {
   const { opened, statements } = database()
   opened.exec('pragma max_page_count = 10')
-  const tooMuch = packGroup([[note('a')], [note('b', 100_000), note('c')]])
+  const tooMuch = [[note('a')], [note('b', 100_000), note('c')]]
   const error = caught(() => runGroup(opened, statements, tooMuch))
   expect(isDiskFull(packError(error))).toBe(true)
   expect(opened.isTransaction).toBe(false)
   expect(opened.prepare('select count(*) as n from note').get()).toEqual({ n: 0 })
 
   opened.exec('pragma max_page_count = 1000')
-  expect(runGroup(opened, statements, tooMuch)).toEqual([[1], [1, 1]])
+  expect(runGroup(opened, statements, tooMuch).ends).toEqual([[1], [1, 1]])
 })
 
 test('a refused write leaves nothing of its own statements and all of the others', () => {
   const { opened, statements } = database()
-  const ends = runGroup(opened, statements, packGroup([[note('a')], [note('b'), note('a')], [note('c')], [note('a')]]))
+  const { ends } = runGroup(opened, statements, [[note('a')], [note('b'), note('a')], [note('c')], [note('a')]])
   expect(ends.map((end) => 'failed' in end)).toEqual([false, true, false, true])
   expect(opened.prepare('select id from note order by id').all()).toEqual([{ id: 'a' }, { id: 'c' }])
 })

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SqlValue } from '../store.ts'
-import type { PackedResult, PackedRows } from './messages.ts'
+import type { PackedResult, PackedRows } from './packed.ts'
 
 interface Prepared {
   readonly statement: StatementSync

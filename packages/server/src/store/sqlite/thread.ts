@@ -37,10 +37,11 @@ export class Thread<Question, Answer> {
     return thread
   }
 
-  ask(question: Question): Promise<Answer> {
+  /** The buffers of the question that are handed over are not copied, and are empty here afterwards. */
+  ask(question: Question, handedOver: readonly ArrayBuffer[] = []): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject })
-      this.#worker.postMessage(question)
+      this.#worker.postMessage(question, handedOver)
     })
   }
 

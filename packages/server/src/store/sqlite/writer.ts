@@ -7,7 +7,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Migration } from '../migrations.ts'
 import { checkpointWhenLong } from './checkpoint.ts'
 import { isFatal, packError } from './failures.ts'
-import type { GroupAnswer, PackedGroup } from './messages.ts'
+import { flattenEnds } from './flat-ends.ts'
+import { unflattenGroup, type FlatGroup } from './flat-group.ts'
+import type { GroupAnswer } from './messages.ts'
 import { migrate } from './migrate.ts'
 import { runGroup } from './run-group.ts'
 import { Statements } from './statements.ts'
@@ -28,9 +30,11 @@ function open(): void {
   checkpointWhenLong(statements)
 }
 
-function answerGroup(group: PackedGroup): GroupAnswer {
+function answerGroup(group: FlatGroup): GroupAnswer {
+  const began = performance.now()
   try {
-    return { ends: runGroup(database, statements, group) }
+    const { ends, syncMs } = runGroup(database, statements, unflattenGroup(group))
+    return { ends: flattenEnds(ends), took: { commit: performance.now() - began, sync: syncMs } }
   } catch (error) {
     return failure(error)
   }
@@ -50,7 +54,7 @@ function tidyUp(): void {
   }
 }
 
-parentPort?.on('message', (group: PackedGroup | 'close') => {
+parentPort?.on('message', (group: FlatGroup | 'close') => {
   if (group === 'close') {
     database.close()
     parentPort?.close()
