@@ -1,4 +1,5 @@
 import { CarrickError } from '../domain/errors.ts'
+import { Alarm } from './alarm.ts'
 import { Arrivals, type CommitTook } from './arrivals.ts'
 import type { Statement, StatementResult, Topic, Write } from './store.ts'
 
@@ -52,7 +53,7 @@ export class Committer {
   #waiting: Waiting[] = []
   /** Of those that somebody waits for. */
   readonly #arrivals: Arrivals
-  #alarm: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined
+  readonly #alarm = new Alarm(() => this.#commitPatient())
   #committing = false
   #watching = false
   #idle: (() => void)[] = []
@@ -83,7 +84,7 @@ export class Committer {
       }
       const goesAt = patienceMs === undefined ? undefined : performance.now() + patienceMs
       this.#waiting.push({ statements, topics: touches, goesAt, end })
-      if (goesAt !== undefined) return this.#goBy(goesAt)
+      if (goesAt !== undefined) return this.#alarm.by(goesAt)
       this.#arrivals.came(performance.now())
       if (!this.#committing && this.#arrivals.areEnough()) void this.#commitNow()
       else this.#watch()
@@ -92,26 +93,16 @@ export class Committer {
 
   /** Resolves when nothing is waiting and nothing is on its way. */
   async drained(): Promise<void> {
-    if (this.#waiting.length > 0) this.#goBy(performance.now())
+    if (this.#waiting.length > 0) this.#alarm.by(performance.now())
     if (this.#committing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
-    clearTimeout(this.#alarm?.timer)
-    this.#alarm = undefined
+    this.#alarm.clear()
   }
 
   /** Commits what only patient writes are in when nobody else has come by then. */
-  #goBy(at: number): void {
-    if (this.#alarm !== undefined && this.#alarm.at <= at) return
-    clearTimeout(this.#alarm?.timer)
-    const timer = setTimeout(
-      () => {
-        this.#alarm = undefined
-        if (this.#waiting.length === 0 || this.#arrivals.waiting > 0) return
-        if (this.#committing) this.#goBy(performance.now() + aMoment)
-        else void this.#commitNow()
-      },
-      Math.max(0, at - performance.now()),
-    )
-    this.#alarm = { at, timer }
+  #commitPatient(): void {
+    if (this.#waiting.length === 0 || this.#arrivals.waiting > 0) return
+    if (this.#committing) this.#alarm.by(performance.now() + aMoment)
+    else void this.#commitNow()
   }
 
   /** Looks once per turn of the event loop: a turn hands over everything that the network brought. */
@@ -146,7 +137,7 @@ export class Committer {
 
   #goOn(): void {
     if (this.#arrivals.waiting > 0) this.#watch()
-    else if (this.#waiting.length > 0) this.#goBy(this.#idle.length > 0 ? 0 : this.#firstGoes())
+    else if (this.#waiting.length > 0) this.#alarm.by(this.#idle.length > 0 ? 0 : this.#firstGoes())
     else for (const resolve of this.#idle.splice(0)) resolve()
   }
 
