@@ -60,6 +60,19 @@ test.each([
   expect(new Set(sizes.slice(10))).toEqual(new Set([size]))
 })
 
+test('whoever was answered long ago is not waited for', () => {
+  const arrivals = new Arrivals(512)
+  for (let count = 0; count < 64; count += 1) arrivals.came(1)
+  arrivals.went(64, 1)
+  arrivals.ended({ count: 64, now: 3, took: { commit: 2, sync: 1 } })
+  arrivals.came(4)
+  expect(arrivals.areToGo(4)).toBe(false)
+  arrivals.went(1, 5)
+  arrivals.ended({ count: 1, now: 6, took: { commit: 1, sync: 1 } })
+  arrivals.came(1_000)
+  expect(arrivals.areToGo(1_000)).toBe(true)
+})
+
 const worlds = [2, 3, 7, 16, 64, 200, 500].flatMap((callers) =>
   [0.1, 0.5, 1, 2, 5, 20].flatMap((sync) => [0.02, 0.05, 0.2].map((each) => ({ callers, sync, each }))),
 )

@@ -1,4 +1,4 @@
-import { decide, isEnough, usualTime } from './gather.ts'
+import { decide, isEnough, longestWait, usualTime } from './gather.ts'
 
 /** Milliseconds of a commit, and how many of them it spent on getting to disk. */
 export interface CommitTook {
@@ -32,6 +32,7 @@ export class Arrivals {
   }
 
   came(now: number): void {
+    if (this.#waiting === 0 && now - this.#openSince > longestWait) this.#beginAnew(now)
     this.#waiting += 1
     this.#away = Math.max(0, this.#away - 1)
     this.#newestCame = now
@@ -65,6 +66,12 @@ export class Arrivals {
     const verdict = decide({ ...this.#inHand, waited: now - this.#freeSince, quiet: now - this.#newestCame })
     if (verdict === 'commit' && !isEnough(this.#inHand)) this.#away = 0
     return verdict === 'commit'
+  }
+
+  /** Whoever was expected has not come back, and how long that took tells nothing about those who come now. */
+  #beginAnew(now: number): void {
+    this.#away = 0
+    this.#openSince = now
   }
 
   get #inHand() {

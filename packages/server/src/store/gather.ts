@@ -20,7 +20,7 @@ export interface InHand {
 }
 
 /** However slow the disk, and whatever it did last: nobody is kept longer than this. */
-const longestWait = 20
+export const longestWait = 20
 
 /** A disk so fast that a pause between two arrivals looks long still leaves time for one turn of the network. */
 const shortestPause = 0.3
