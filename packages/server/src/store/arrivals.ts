@@ -71,6 +71,7 @@ export class Arrivals {
   /** Whoever was expected has not come back, and how long that took tells nothing about those who come now. */
   #beginAnew(now: number): void {
     this.#away = 0
+    this.#writers = 0
     this.#openSince = now
   }
 
