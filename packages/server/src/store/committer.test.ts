@@ -7,7 +7,7 @@ const one = (name: string, topics: readonly Topic[] = []) => write([sql`insert $
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** A disk that is done with a group when the test says so. */
-function slowDisk(options: Partial<CommitterOptions> = {}) {
+function slowDisk({ sync = 1, ...options }: Partial<CommitterOptions> & { readonly sync?: number } = {}) {
   const groups: string[][] = []
   let finish: ((how?: Error) => void) | undefined
   const committer = new Committer({
@@ -16,7 +16,7 @@ function slowDisk(options: Partial<CommitterOptions> = {}) {
       groups.push(group.map(([statement]) => String(statement?.values[0])))
       return new Promise<GroupEnded>((resolve, reject) => {
         finish = (error) =>
-          error ? reject(error) : resolve({ ends: group.map(() => ({ results: [] })), took: { commit: 1, sync: 1 } })
+          error ? reject(error) : resolve({ ends: group.map(() => ({ results: [] })), took: { commit: 1, sync } })
       })
     },
     ...options,
@@ -49,6 +49,28 @@ test('everything handed over while a commit is on its way goes into the next', a
   await finishGroup()
   expect(await Promise.all(later)).toEqual(['b', 'c', 'd'])
   expect(committer.stats).toMatchObject({ commits: 2, writes: 4 })
+})
+
+test('half of the usual writers go as soon as they are there, and the others before those are told', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] }) // nobody stays away for long, however busy the machine is
+  onTestFinished(() => void vi.useRealTimers())
+  const { committer, groups, finishGroup } = slowDisk({ sync: 0 })
+  const all = ['a', 'b', 'c', 'd'].map((name) => committer.commit(one(name)))
+  await turn()
+  await finishGroup()
+  await Promise.all(all)
+
+  const groupsWhenTold = committer.commit(one('e')).then(() => groups.length)
+  const others = ['f', 'g', 'h'].map((name) => committer.commit(one(name)))
+  expect(groups).toEqual([
+    ['a', 'b', 'c', 'd'],
+    ['e', 'f'],
+  ])
+  await finishGroup()
+  expect(await groupsWhenTold).toBe(3)
+  expect(groups.at(-1)).toEqual(['g', 'h'])
+  await finishGroup()
+  await Promise.all(others)
 })
 
 test('a writer is not told before its group is on disk', async () => {
